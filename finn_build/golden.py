@@ -1,0 +1,76 @@
+"""The integer arithmetic that defines what the hardware computes.
+
+Every function takes and returns integer NumPy arrays. Products run through BLAS in float32 where
+every partial sum stays below 2**24 and in float64 below 2**53, both of which are exact for
+integers; a sum that could be larger is refused.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.integer]
+
+_CHUNK_ELEMENTS = 1 << 24  # bounds the memory of one block of windows
+
+
+def window(x: Ints, *, kernel: int, stride: int, pad: int) -> Ints:
+    """Cut zero-padded KERNEL x KERNEL windows out of images.
+
+    x: (N, H, W, C). Returns (N, OH, OW, KERNEL*KERNEL*C) in the order (kh, kw, c), c fastest,
+    of x's dtype.
+    """
+    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    views = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(1, 2))
+    views = views[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)
+    return views.reshape(*views.shape[:3], -1)
+
+
+def matvec(v: Ints, weights: Ints, bias: Ints | None = None) -> NDArray[np.int64]:
+    """Exact product of vectors with a matrix.
+
+    v: (..., COLS) unsigned or signed, weights: (ROWS, COLS), bias: (ROWS,) or None.
+    Returns (..., ROWS) int64. Raises OverflowError if a sum could leave float64's exact range.
+    """
+    bound = int(np.abs(weights.astype(np.int64)).sum(axis=1).max(initial=0)) * int(
+        np.abs(v).max(initial=0)
+    )
+    if bound >= 1 << 53:
+        raise OverflowError(f"an accumulator may reach {bound}, more than float64 holds exactly")
+    carrier = np.float32 if bound < 1 << 24 else np.float64
+    flat = v.reshape(-1, v.shape[-1])
+    out = np.empty((flat.shape[0], weights.shape[0]), np.int64)
+    matrix = weights.T.astype(carrier)
+    rows = max(1, _CHUNK_ELEMENTS // v.shape[-1])
+    for start in range(0, flat.shape[0], rows):
+        out[start : start + rows] = flat[start : start + rows].astype(carrier) @ matrix
+    if bias is not None:
+        out += bias.astype(np.int64)
+    return out.reshape(*v.shape[:-1], weights.shape[0])
+
+
+def threshold(acc: Ints, thresholds: Ints) -> Ints:
+    """Count the thresholds that each accumulator reaches.
+
+    acc: (..., ROWS), thresholds: (ROWS, T). Returns (..., ROWS) uint8 (uint16 if T > 255).
+    """
+    steps = thresholds.shape[1]
+    out = np.zeros(acc.shape, np.uint8 if steps <= 255 else np.uint16)
+    for t in range(steps):
+        out += acc >= thresholds[:, t]
+    return out
+
+
+def max_pool(x: Ints, *, kernel: int) -> Ints:
+    """Non-overlapping KERNEL x KERNEL maximum; a ragged rest is dropped.
+
+    x: (N, H, W, C). Returns (N, H // KERNEL, W // KERNEL, C) of x's dtype.
+    """
+    n, height, width, channels = x.shape
+    oh, ow = height // kernel, width // kernel
+    blocks = x[:, : oh * kernel, : ow * kernel].reshape(n, oh, kernel, ow, kernel, channels)
+    return np.asarray(blocks.max(axis=(2, 4)))
+
+
+def argmax(logits: Ints) -> NDArray[np.int64]:
+    """Index of the largest logit, the lowest among equals. logits: (N, CLASSES); returns (N,)."""
+    return np.asarray(np.argmax(logits, axis=-1), dtype=np.int64)
