@@ -5,8 +5,12 @@ every partial sum stays below 2**24 and in float64 below 2**53, both of which ar
 integers; a sum that could be larger is refused.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+
+from finn_build.layers import Argmax, MaxPool, Mvtu, Network, Window
 
 Ints = NDArray[np.integer]
 
@@ -74,3 +78,58 @@ def max_pool(x: Ints, *, kernel: int) -> Ints:
 def argmax(logits: Ints) -> NDArray[np.int64]:
     """Index of the largest logit, the lowest among equals. logits: (N, CLASSES); returns (N,)."""
     return np.asarray(np.argmax(logits, axis=-1), dtype=np.int64)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outputs:
+    """What a network gives for N images.
+
+    labels: (N,) int64; logits: (N, CLASSES) int64 in accumulator units; activations: the output
+    of every thresholded layer by name, (N, H, W, C) or (N, ROWS).
+    """
+
+    labels: NDArray[np.int64]
+    logits: NDArray[np.int64]
+    activations: dict[str, Ints]
+
+
+def accumulate(layer: Mvtu, x: Ints) -> NDArray[np.int64]:
+    """Accumulators of one layer for the stream that enters it: (N, ..., COLS) or (N, H, W, C)."""
+    if not layer.windowed:
+        x = x.reshape(x.shape[0], layer.cols)
+    return matvec(x, layer.weights, layer.bias)
+
+
+def feed(layer: Window | MaxPool, x: Ints) -> Ints:
+    """Pass images (N, H, W, C) through a layer without weights."""
+    if isinstance(layer, Window):
+        return window(x, kernel=layer.kernel, stride=layer.stride, pad=layer.pad)
+    return max_pool(x, kernel=layer.kernel)
+
+
+def run(network: Network, images: Ints, *, batch: int = 50) -> Outputs:
+    """Run the network on images (N, H, W, C) uint8, `batch` at a time to stay in the cache."""
+    parts = [_run(network, images[i : i + batch]) for i in range(0, len(images), batch)]
+    return Outputs(
+        labels=np.concatenate([p.labels for p in parts]),
+        logits=np.concatenate([p.logits for p in parts]),
+        activations={
+            name: np.concatenate([p.activations[name] for p in parts])
+            for name in parts[0].activations
+        },
+    )
+
+
+def _run(network: Network, x: Ints) -> Outputs:
+    activations: dict[str, Ints] = {}
+    logits = np.zeros((len(x), 0), np.int64)
+    for layer in network.layers:
+        if isinstance(layer, Mvtu):
+            acc = accumulate(layer, x)
+            if layer.thresholds is None:
+                logits = acc
+            else:
+                x = activations[layer.name] = threshold(acc, layer.thresholds)
+        elif not isinstance(layer, Argmax):
+            x = feed(layer, x)
+    return Outputs(labels=argmax(logits), logits=logits, activations=activations)

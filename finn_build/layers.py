@@ -1,0 +1,189 @@
+"""The layer list: what the accelerator computes, as shapes, integer weights and thresholds.
+
+A network is a tuple of layers in stream order. Activations travel as unsigned integers, pixel by
+pixel in row-major order, all channels of a pixel together (NHWC).
+"""
+
+import json
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_build.errors import ModelError
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """Zero-padded KERNEL x KERNEL windows over an image of HEIGHT x WIDTH x CHANNELS."""
+
+    kind: ClassVar[str] = "window"
+    name: str
+    height: int
+    width: int
+    channels: int
+    bits: int
+    kernel: int
+    stride: int
+    pad: int
+
+    @property
+    def out_height(self) -> int:
+        """Rows of output positions."""
+        return (self.height + 2 * self.pad - self.kernel) // self.stride + 1
+
+    @property
+    def out_width(self) -> int:
+        """Columns of output positions."""
+        return (self.width + 2 * self.pad - self.kernel) // self.stride + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaxPool:
+    """Non-overlapping KERNEL x KERNEL maximum over an image of HEIGHT x WIDTH x CHANNELS."""
+
+    kind: ClassVar[str] = "maxpool"
+    name: str
+    height: int
+    width: int
+    channels: int
+    bits: int
+    kernel: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Mvtu:
+    """Matrix-vector product with a threshold count, or with a bias (the last layer).
+
+    weights: (ROWS, COLS) int64; thresholds: (ROWS, T) int64, ascending along T, or None;
+    float_thresholds: the float64 values whose ceilings they are, to explain rounding;
+    bias: (ROWS,) int64 in accumulator units, or None. `positions` vectors make a frame. A
+    `windowed` unit gets a whole vector in one beat; otherwise the vector comes in SIMD pieces.
+    """
+
+    kind: ClassVar[str] = "mvtu"
+    name: str
+    positions: int
+    windowed: bool
+    in_bits: int
+    weight_bits: int
+    weights: Ints
+    thresholds: Ints | None
+    float_thresholds: NDArray[np.float64] | None
+    bias: Ints | None
+
+    @property
+    def rows(self) -> int:
+        """Outputs per vector."""
+        return int(self.weights.shape[0])
+
+    @property
+    def cols(self) -> int:
+        """Inputs per vector."""
+        return int(self.weights.shape[1])
+
+    @property
+    def steps(self) -> int:
+        """Thresholds per row; 0 where the accumulators themselves are the output."""
+        return 0 if self.thresholds is None else int(self.thresholds.shape[1])
+
+    @cached_property
+    def reach(self) -> tuple[int, int]:
+        """Lowest and highest value that any accumulator can hold, bias included."""
+        top = (1 << self.in_bits) - 1
+        bias = np.zeros(self.rows, np.int64) if self.bias is None else self.bias
+        low = np.minimum(self.weights, 0).sum(axis=1) * top + np.minimum(bias, 0)
+        high = np.maximum(self.weights, 0).sum(axis=1) * top + np.maximum(bias, 0)
+        return int(low.min()), int(high.max())
+
+    @property
+    def acc_bits(self) -> int:
+        """Two's complement width of an accumulator, and of a threshold that none can reach."""
+        low, high = self.reach
+        return max((-low - 1).bit_length() if low < 0 else 0, (high + 1).bit_length()) + 1
+
+    @property
+    def out_bits(self) -> int:
+        """Width of one output: a count of thresholds, or the accumulator."""
+        return self.steps.bit_length() if self.steps else self.acc_bits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Argmax:
+    """Label (lowest index of the largest logit) and the logits themselves."""
+
+    kind: ClassVar[str] = "argmax"
+    name: str
+    classes: int
+    bits: int
+
+
+Layer = Window | MaxPool | Mvtu | Argmax
+_KINDS: dict[str, type[Layer]] = {c.kind: c for c in (Window, MaxPool, Mvtu, Argmax)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """A named chain of layers for images of HEIGHT x WIDTH x CHANNELS unsigned 8-bit pixels.
+
+    scale: value of one logit unit in the trained network.
+    """
+
+    name: str
+    height: int
+    width: int
+    channels: int
+    scale: float
+    layers: tuple[Layer, ...]
+
+    @property
+    def mvtus(self) -> tuple[Mvtu, ...]:
+        """The layers that hold weights, in order."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Mvtu))
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates per frame."""
+        return sum(m.positions * m.rows * m.cols for m in self.mvtus)
+
+    def save(self, path: Path) -> None:
+        """Write the network as one .npz file: a JSON description and the arrays."""
+        arrays: dict[str, NDArray[Any]] = {}
+        described = []
+        for layer in self.layers:
+            record: dict[str, Any] = {"kind": layer.kind}
+            for field in fields(layer):
+                value = getattr(layer, field.name)
+                if isinstance(value, np.ndarray):
+                    arrays[f"{layer.name}.{field.name}"] = value
+                    value = "array"
+                record[field.name] = value
+            described.append(record)
+        head = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "layers"}
+        text = json.dumps({**head, "layers": described})
+        arrays["description"] = np.frombuffer(text.encode(), np.uint8)
+        np.savez_compressed(path, allow_pickle=False, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> "Network":
+        """Read what `save` wrote. Raises ModelError for a file that is not such a network."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                head = json.loads(stored["description"].tobytes())
+                layers = []
+                for record in head.pop("layers"):
+                    kind = _KINDS[record.pop("kind")]
+                    for key, value in record.items():
+                        if value == "array":
+                            record[key] = stored[f"{record['name']}.{key}"]
+                    layers.append(kind(**record))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(
+                f"{path}: not a layer list ({error}); remove it and build again"
+            ) from error
+        return cls(layers=tuple(layers), **head)

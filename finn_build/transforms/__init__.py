@@ -1,0 +1,1 @@
+"""From QONNX to the layer list, with FINN's transformations."""
