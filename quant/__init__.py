@@ -1,0 +1,1 @@
+"""Training, quantisation and QONNX export of small CNNs for CIFAR-10."""

@@ -1,0 +1,296 @@
+"""What a network, its quantisation and its training are: frozen, validated, JSON in and out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar
+
+from quant.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def _need(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigError(message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv:
+    """A convolution, followed by batch norm (if the network has it) and a ReLU."""
+
+    filters: int
+    kernel: int = 3
+    pad: int = 1
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("filters", "kernel", "stride"):
+            value = getattr(self, name)
+            _need(value >= 1, f"conv: {name}={value} is too small; use 1 or more")
+        _need(
+            0 <= self.pad < self.kernel,
+            f"conv: pad={self.pad} does not suit kernel={self.kernel}; use 0 to {self.kernel - 1}",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Max-pooling with windows that do not overlap."""
+
+    size: int = 2
+
+    def __post_init__(self) -> None:
+        _need(self.size >= 2, f"pool: size={self.size} is too small; use 2 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dense:
+    """A hidden fully connected layer, followed by batch norm (if any) and a ReLU."""
+
+    neurons: int
+
+    def __post_init__(self) -> None:
+        _need(self.neurons >= 1, f"dense: neurons={self.neurons} is too small; use 1 or more")
+
+
+Layer = Conv | Pool | Dense
+_KINDS: dict[str, type[Layer]] = {"conv": Conv, "pool": Pool, "dense": Dense}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropout:
+    """Shares of activations dropped in training, after each pool and before the last layer."""
+
+    pool: float = 0.0
+    last: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("pool", "last"):
+            value = getattr(self, name)
+            _need(0.0 <= value < 1.0, f"dropout: {name}={value}; use 0.0 up to, not with, 1.0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Convolutions and pools, then hidden dense layers, then the last dense layer to `classes`."""
+
+    name: str
+    layers: tuple[Layer, ...]
+    input_shape: tuple[int, int, int] = (32, 32, 3)
+    classes: int = 10
+    batch_norm: bool = True
+    dropout: Dropout = field(default_factory=Dropout)
+
+    def __post_init__(self) -> None:
+        _need(bool(self.name), "network: the name is empty; give it one")
+        _need(bool(self.layers), f"network {self.name}: no layers; give it one or more")
+        _need(
+            len(self.input_shape) == 3 and min(self.input_shape) >= 1,
+            f"network {self.name}: input_shape={self.input_shape}; "
+            "use (height, width, channels), each 1 or more",
+        )
+        _need(self.classes >= 2, f"network {self.name}: classes={self.classes}; use 2 or more")
+        self.shapes()
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Output shape of each layer, (height, width, channels) or (neurons,).
+
+        Raises:
+            ConfigError: where a layer does not fit its input.
+        """
+        shape: tuple[int, ...] = self.input_shape
+        out: list[tuple[int, ...]] = []
+        for index, layer in enumerate(self.layers):
+            where = f"network {self.name}, layer {index} ({type(layer).__name__.lower()})"
+            if isinstance(layer, Dense):
+                shape = (layer.neurons,)
+            else:
+                _need(len(shape) == 3, f"{where}: comes after a dense layer; put it before")
+                _need(
+                    not isinstance(layer, Pool) or index > 0,
+                    f"{where}: the network starts with a pool; put a convolution before it",
+                )
+                shape = _spatial(layer, shape[0], shape[1], shape[2], where)
+            out.append(shape)
+        return out
+
+    @property
+    def filters(self) -> list[int]:
+        """Filters of each convolution, in order."""
+        return [layer.filters for layer in self.layers if isinstance(layer, Conv)]
+
+    def costs(self) -> list[tuple[int, int]]:
+        """(parameters, multiply-accumulates) of each layer with weights, the last one included.
+
+        Parameters are the weights and one bias per output, which is what batch norm folds into.
+        """
+        shape: tuple[int, ...] = self.input_shape
+        costs: list[tuple[int, int]] = []
+        for layer, out in zip(self.layers, self.shapes(), strict=True):
+            if isinstance(layer, Conv):
+                weights = layer.kernel**2 * shape[2] * layer.filters
+                costs.append((weights + layer.filters, weights * out[0] * out[1]))
+            elif isinstance(layer, Dense):
+                costs.append(_dense_cost(shape, layer.neurons))
+            shape = out
+        costs.append(_dense_cost(shape, self.classes))
+        return costs
+
+    @property
+    def parameters(self) -> int:
+        """Weights and one bias per filter or neuron (batch norm folds into the biases)."""
+        return sum(parameters for parameters, _ in self.costs())
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one image, padding counted like pixels."""
+        return sum(macs for _, macs in self.costs())
+
+
+def _dense_cost(shape: tuple[int, ...], neurons: int) -> tuple[int, int]:
+    inputs = 1
+    for size in shape:
+        inputs *= size
+    return (inputs + 1) * neurons, inputs * neurons
+
+
+def _spatial(
+    layer: Conv | Pool, height: int, width: int, channels: int, where: str
+) -> tuple[int, int, int]:
+    if isinstance(layer, Pool):
+        _need(
+            height % layer.size == 0 and width % layer.size == 0,
+            f"{where}: size={layer.size} does not divide {height}x{width}; "
+            "use a size that divides both",
+        )
+        return height // layer.size, width // layer.size, channels
+    rest_h = height + 2 * layer.pad - layer.kernel
+    rest_w = width + 2 * layer.pad - layer.kernel
+    _need(
+        rest_h >= 0 and rest_w >= 0,
+        f"{where}: kernel={layer.kernel} is larger than the padded {height}x{width} input; "
+        "use a smaller kernel or more padding",
+    )
+    return rest_h // layer.stride + 1, rest_w // layer.stride + 1, layer.filters
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantisation:
+    """Bit widths: signed narrow-range weights, unsigned activations after each ReLU."""
+
+    weight_bits: int = 2
+    act_bits: int = 2
+    first_weight_bits: int = 4
+    last_weight_bits: int = 4
+    dropout: Dropout = field(default_factory=Dropout)
+
+    def __post_init__(self) -> None:
+        for name in ("weight_bits", "first_weight_bits", "last_weight_bits"):
+            value = getattr(self, name)
+            _need(2 <= value <= 8, f"quantisation: {name}={value} is not supported; use 2 to 8")
+        _need(
+            self.act_bits != 1,
+            "quantisation: act_bits=1 is not supported, because one-bit unsigned activations "
+            "do not survive the export to QONNX; use 2 to 8",
+        )
+        _need(
+            2 <= self.act_bits <= 8,
+            f"quantisation: act_bits={self.act_bits} is not supported; use 2 to 8",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """One phase of training: AdamW, linear warm-up, cosine decay to zero."""
+
+    epochs: int
+    batch: int = 128
+    lr: float = 2e-3
+    weight_decay: float = 1e-2
+    warmup_epochs: float = 1.0
+    label_smoothing: float = 0.05
+    distill: float = 0.0
+    distill_temperature: float = 2.0
+    translate_px: int = 4
+    cutout_px: int = 0
+    validation: int = 1000
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        least = {"epochs": 0, "batch": 2, "translate_px": 0, "cutout_px": 0, "validation": 0}
+        for name, low in least.items():
+            value = getattr(self, name)
+            _need(value >= low, f"training: {name}={value} is too small; use {low} or more")
+        _need(0 <= self.seed < 2**63, f"training: seed={self.seed}; use 0 to 2^63 - 1")
+        _need(self.lr > 0.0, f"training: lr={self.lr} is not positive; use for example 0.002")
+        for name in ("weight_decay", "warmup_epochs"):
+            value = getattr(self, name)
+            _need(value >= 0.0, f"training: {name}={value} is negative; use 0 or more")
+        for name in ("label_smoothing", "distill"):
+            value = getattr(self, name)
+            _need(0.0 <= value <= 1.0, f"training: {name}={value}; use 0.0 to 1.0")
+        _need(
+            self.distill_temperature > 0.0,
+            f"training: distill_temperature={self.distill_temperature} is not positive; use 2.0",
+        )
+
+
+def network_to_json(network: Network) -> dict[str, Any]:
+    """The network as plain JSON values; `network_from_json` inverts it."""
+    out = asdict(network)
+    out["input_shape"] = list(network.input_shape)
+    out["layers"] = [{"kind": type(x).__name__.lower(), **asdict(x)} for x in network.layers]
+    return out
+
+
+def network_from_json(value: object, where: str) -> Network:
+    """Rebuild a network from plain JSON values.
+
+    Raises:
+        ConfigError: on a missing or unknown key, a wrong type or an illegal value; names `where`.
+    """
+    raw = dict(_table(value, where))
+    layers = raw.get("layers")
+    if not isinstance(layers, list):
+        raise ConfigError(f"{where}: layers is not a list; use a record that `train` wrote")
+    built: list[Layer] = []
+    for index, item in enumerate(layers):
+        entry = dict(_table(item, f"{where}: layer {index}"))
+        kind = entry.pop("kind", None)
+        if kind not in _KINDS:
+            raise ConfigError(f"{where}: layer {index} has kind {kind!r}; use {', '.join(_KINDS)}")
+        built.append(_construct(_KINDS[kind], entry, f"{where}: layer {index}"))
+    raw["layers"] = tuple(built)
+    shape = raw.get("input_shape")
+    if isinstance(shape, list):
+        raw["input_shape"] = tuple(shape)
+    if "dropout" in raw:
+        raw["dropout"] = _construct(Dropout, raw["dropout"], f"{where}: dropout")
+    return _construct(Network, raw, where)
+
+
+def quantisation_from_json(value: object, where: str) -> Quantisation:
+    """Rebuild a quantisation from plain JSON values; errors as in `network_from_json`."""
+    raw = dict(_table(value, where))
+    if "dropout" in raw:
+        raw["dropout"] = _construct(Dropout, raw["dropout"], f"{where}: dropout")
+    return _construct(Quantisation, raw, where)
+
+
+def _table(value: object, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where}: not a table of names; use a record that `train` wrote")
+    return value
+
+
+def _construct(cls: type[T], value: object, where: str) -> T:
+    raw = _table(value, where)
+    known = sorted(item.name for item in fields(cls))  # type: ignore[arg-type]
+    unknown = sorted(set(raw) - set(known))
+    if unknown:
+        raise ConfigError(f"{where}: unknown {', '.join(unknown)}; known: {', '.join(known)}")
+    try:
+        return cls(**raw)
+    except TypeError as error:
+        raise ConfigError(f"{where}: {error}; use a record that `train` wrote") from error

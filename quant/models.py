@@ -1,0 +1,173 @@
+"""Builds the float network and the quantised network from the same configuration.
+
+Both have the same modules under the same names, so that the float state loads into the
+quantised network. Input: raw pixels 0..255 as float32 (N, C, H, W); output: logits (N, classes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import brevitas.nn as qnn
+import torch
+from torch import Tensor, nn
+
+from quant.config import Conv, Dense, Dropout, Network, Pool, Quantisation
+from quant.layers import act_range, best_range, quant_conv, quant_dense, quant_last, quant_relu
+
+PIXEL_SCALE = 1.0 / 255.0
+
+
+class Model(nn.Module):
+    """Multiplies the pixels by 1/255, then runs `body`."""
+
+    def __init__(self, body: nn.Sequential) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Logits (N, classes) of pixels 0..255, float32 (N, C, H, W)."""
+        # A constant multiplication stays in the exported graph, where thresholds absorb it.
+        return cast(Tensor, self.body(pixels * PIXEL_SCALE))
+
+
+class _Parts:
+    """Makes the layers of the float network."""
+
+    def __init__(self, bias: bool) -> None:
+        self.bias = bias
+
+    def conv(self, channels: int, layer: Conv, first: bool) -> nn.Module:
+        return nn.Conv2d(
+            channels, layer.filters, layer.kernel, layer.stride, layer.pad, bias=self.bias
+        )
+
+    def dense(self, inputs: int, neurons: int, first: bool) -> nn.Module:
+        return nn.Linear(inputs, neurons, bias=self.bias)
+
+    def last(self, inputs: int, classes: int) -> nn.Module:
+        return nn.Linear(inputs, classes)
+
+    def act(self) -> nn.Module:
+        return nn.ReLU()
+
+    def pool(self, size: int) -> nn.Module:
+        return nn.MaxPool2d(size)
+
+    def drop(self, share: float) -> nn.Module:
+        return nn.Dropout(share)
+
+
+class _QuantParts(_Parts):
+    """Makes the layers of the quantised network."""
+
+    def __init__(self, bias: bool, config: Quantisation) -> None:
+        super().__init__(bias)
+        self.config = config
+
+    def _bits(self, first: bool) -> int:
+        return self.config.first_weight_bits if first else self.config.weight_bits
+
+    def conv(self, channels: int, layer: Conv, first: bool) -> nn.Module:
+        return quant_conv(
+            channels,
+            layer.filters,
+            kernel=layer.kernel,
+            pad=layer.pad,
+            stride=layer.stride,
+            bias=self.bias,
+            bits=self._bits(first),
+        )
+
+    def dense(self, inputs: int, neurons: int, first: bool) -> nn.Module:
+        return quant_dense(inputs, neurons, bias=self.bias, bits=self._bits(first))
+
+    def last(self, inputs: int, classes: int) -> nn.Module:
+        return quant_last(inputs, classes, bits=self.config.last_weight_bits)
+
+    def act(self) -> nn.Module:
+        return quant_relu(self.config.act_bits)
+
+    def drop(self, share: float) -> nn.Module:
+        return cast(nn.Module, qnn.QuantDropout(share))
+
+
+def _build(network: Network, parts: _Parts, dropout: Dropout) -> Model:
+    body = nn.Sequential()
+    shape: tuple[int, ...] = network.input_shape
+    flat = False
+    counts = {"conv": 0, "dense": 0, "pool": 0}
+
+    def hidden(name: str, layer: nn.Module, norm: Callable[[int], nn.Module], width: int) -> None:
+        body.add_module(name, layer)
+        if network.batch_norm:
+            body.add_module(f"{name}_norm", norm(width))
+        body.add_module(f"{name}_act", parts.act())
+
+    for index, (layer, out) in enumerate(zip(network.layers, network.shapes(), strict=True)):
+        kind = type(layer).__name__.lower()
+        name = f"{kind}{counts[kind]}"
+        counts[kind] += 1
+        if isinstance(layer, Conv):
+            hidden(name, parts.conv(shape[2], layer, index == 0), nn.BatchNorm2d, layer.filters)
+        elif isinstance(layer, Pool):
+            body.add_module(name, parts.pool(layer.size))
+            if dropout.pool:
+                body.add_module(f"{name}_drop", parts.drop(dropout.pool))
+        elif isinstance(layer, Dense):
+            if not flat:
+                body.add_module("flatten", nn.Flatten())
+                flat = True
+            inputs = int(torch.Size(shape).numel())
+            dense = parts.dense(inputs, layer.neurons, index == 0)
+            hidden(name, dense, nn.BatchNorm1d, layer.neurons)
+        shape = out
+    if not flat:
+        body.add_module("flatten", nn.Flatten())
+    if dropout.last:
+        body.add_module("last_drop", parts.drop(dropout.last))
+    body.add_module("last", parts.last(int(torch.Size(shape).numel()), network.classes))
+    return Model(body)
+
+
+def build_float(network: Network) -> Model:
+    """The float network, with the network's dropout."""
+    return _build(network, _Parts(not network.batch_norm), network.dropout)
+
+
+def build_quantised(network: Network, config: Quantisation) -> Model:
+    """The Brevitas network, with the quantisation's dropout."""
+    return _build(network, _QuantParts(not network.batch_norm, config), config.dropout)
+
+
+def relus(model: Model) -> list[tuple[str, nn.Module]]:
+    """Name and module of every quantised ReLU, in order."""
+    return [(n, m) for n, m in model.body.named_children() if isinstance(m, qnn.QuantReLU)]
+
+
+def start_from_float(model: Model, state: dict[str, Tensor], pixels: Tensor, bits: int) -> None:
+    """Give a quantised network the float network's state and fitting activation ranges.
+
+    Args:
+        model: of `build_quantised`; changed in place.
+        state: state dict of the float network.
+        pixels: some hundreds of training images, float32 0..255 (N, C, H, W).
+        bits: bits of the activations.
+    """
+    own = model.state_dict()
+    own.update({name: value for name, value in state.items() if name in own})
+    model.load_state_dict(own)
+    # Batch statistics, because the running ones belong to the float weights.
+    model.train()
+    for _, relu in relus(model):
+        seen: list[Tensor] = []
+
+        def keep(_: nn.Module, inputs: tuple[Any, ...], seen: list[Tensor] = seen) -> None:
+            seen.append(getattr(inputs[0], "value", inputs[0]))
+
+        handle = relu.register_forward_pre_hook(keep)
+        with torch.no_grad():
+            model(pixels)
+        handle.remove()
+        act_range(relu).data.fill_(best_range(seen[0], bits))
