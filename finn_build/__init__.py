@@ -1,0 +1,1 @@
+"""Turn QONNX models into streaming accelerators: layers, folding, RTL, simulation, report."""

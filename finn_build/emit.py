@@ -1,0 +1,256 @@
+"""Write the accelerator: top.sv, memory images and the file list.
+
+The modules of rtl_templates are copied as they are; only the top level is generated.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_build.folding import Fold, Folding
+from finn_build.layers import Argmax, Layer, MaxPool, Mvtu, Network, Window
+
+INPUT_BYTES = 8
+OUTPUT_BITS = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """Elements per beat and bits per element of one ready/valid stream."""
+
+    elems: int
+    bits: int
+
+    @property
+    def width(self) -> int:
+        """Bits per beat."""
+        return self.elems * self.bits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """One module of the chain, its parameters and the stream that leaves it."""
+
+    module: str
+    name: str
+    parameters: dict[str, int | str]
+    out: Stream
+
+
+@dataclass(kw_only=True)
+class Design:
+    """The chain of instances and the memory images, by file name."""
+
+    name: str
+    source: Stream
+    instances: list[Instance] = field(default_factory=list)
+    images: dict[str, list[int]] = field(default_factory=dict)
+    digits: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def stream(self) -> Stream:
+        """The stream at the end of the chain so far."""
+        return self.instances[-1].out if self.instances else self.source
+
+    def add(
+        self, module: str, name: str, out: Stream, parameters: dict[str, int | str]
+    ) -> None:
+        """Append a module to the chain."""
+        self.instances.append(Instance(module=module, name=name, parameters=parameters, out=out))
+
+    def image(self, name: str, words: NDArray[np.int64], bits: int) -> str:
+        """Keep a memory image: words (DEPTH, ELEMENTS), element 0 in the low bits."""
+        self.images[name] = [pack(row, bits) for row in words]
+        self.digits[name] = -(-words.shape[1] * bits // 4)
+        return name
+
+
+def pack(elements: NDArray[np.int64], bits: int) -> int:
+    """Concatenate two's complement elements of `bits` bits, element 0 in the low bits."""
+    mask = (1 << bits) - 1
+    word = 0
+    for i, value in enumerate(elements.tolist()):
+        word |= (value & mask) << (i * bits)
+    return word
+
+
+def input_bytes(network: Network) -> int:
+    """Bytes per input beat: the largest power of two up to 8 that divides a frame."""
+    frame = network.height * network.width * network.channels
+    return next(n for n in (8, 4, 2, 1) if frame % n == 0)
+
+
+def design(network: Network, folding: Folding) -> Design:
+    """Chain of modules for a network and its folding."""
+    made = Design(name=network.name, source=Stream(elems=input_bytes(network), bits=8))
+    for layer in network.layers:
+        _ADD[type(layer)](made, layer, folding)
+    return made
+
+
+def _resize(made: Design, name: str, elems: int) -> None:
+    stream = made.stream
+    if stream.elems != elems:
+        made.add(
+            "axis_width",
+            f"{name}_width",
+            Stream(elems=elems, bits=stream.bits),
+            {"ELEM_W": stream.bits, "IN_ELEMS": stream.elems, "OUT_ELEMS": elems},
+        )
+
+
+def _buffer(made: Design, name: str, depth: int) -> None:
+    stream = made.stream
+    made.add(
+        "axis_fifo", f"{name}_fifo", stream, {"DATA_W": stream.width, "DEPTH": max(2, depth)}
+    )
+
+
+def _add_window(made: Design, layer: Layer, folding: Folding) -> None:
+    assert isinstance(layer, Window)
+    _resize(made, layer.name, layer.channels)
+    if made.instances and made.instances[-1].module == "nn_maxpool":
+        _buffer(made, layer.name, layer.width)  # a pooled row comes in one burst
+    made.add(
+        "nn_window",
+        layer.name,
+        Stream(elems=layer.kernel**2 * layer.channels, bits=layer.bits),
+        {
+            "ELEM_W": layer.bits,
+            "CHANNELS": layer.channels,
+            "HEIGHT": layer.height,
+            "WIDTH": layer.width,
+            "KERNEL": layer.kernel,
+            "STRIDE": layer.stride,
+            "PAD": layer.pad,
+        },
+    )
+
+
+def _add_pool(made: Design, layer: Layer, folding: Folding) -> None:
+    assert isinstance(layer, MaxPool)
+    _resize(made, layer.name, layer.channels)
+    made.add(
+        "nn_maxpool",
+        layer.name,
+        made.stream,
+        {
+            "ELEM_W": layer.bits,
+            "CHANNELS": layer.channels,
+            "HEIGHT": layer.height,
+            "WIDTH": layer.width,
+            "KERNEL": layer.kernel,
+        },
+    )
+
+
+def weight_words(layer: Mvtu, fold: Fold) -> NDArray[np.int64]:
+    """Weights in the order of use: (DEPTH, PE*SIMD), element p*SIMD + s of row r*PE + p.
+
+    The unit walks over input beats, then row groups, then SIMD pieces of the beat.
+    """
+    beat = layer.cols if layer.windowed else fold.simd
+    shape = (layer.rows // fold.pe, fold.pe, layer.cols // beat, beat // fold.simd, fold.simd)
+    return layer.weights.reshape(shape).transpose(2, 0, 3, 1, 4).reshape(-1, fold.pe * fold.simd)
+
+
+def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
+    assert isinstance(layer, Mvtu)
+    fold = folding.folds[layer.name]
+    elems = layer.cols if layer.windowed else fold.simd
+    _resize(made, layer.name, elems)
+    weights = weight_words(layer, fold)
+    if layer.weight_bits == 1:
+        weights = (weights + 1) // 2
+    files: dict[str, int | str] = {
+        "WEIGHT_FILE": made.image(f"{layer.name}_weights.hex", weights, layer.weight_bits),
+        "THRESHOLD_FILE": "",
+        "BIAS_FILE": "",
+    }
+    groups = layer.rows // fold.pe
+    if layer.thresholds is not None:
+        words = layer.thresholds.reshape(groups, fold.pe * layer.steps)
+        files["THRESHOLD_FILE"] = made.image(
+            f"{layer.name}_thresholds.hex", words, layer.acc_bits
+        )
+    if layer.bias is not None:
+        words = layer.bias.reshape(groups, fold.pe)
+        files["BIAS_FILE"] = made.image(f"{layer.name}_bias.hex", words, layer.acc_bits)
+    made.add(
+        "nn_mvtu",
+        layer.name,
+        Stream(elems=fold.pe, bits=layer.out_bits),
+        {
+            "ROWS": layer.rows,
+            "COLS": layer.cols,
+            "PE": fold.pe,
+            "SIMD": fold.simd,
+            "IN_ELEMS": elems,
+            "W_BITS": layer.weight_bits,
+            "A_BITS": layer.in_bits,
+            "ACC_W": layer.acc_bits,
+            "THRESHOLDS": layer.steps,
+            "OUT_W": layer.out_bits,
+            **files,
+            "MEMORY": fold.memory,
+        },
+    )
+    if not layer.windowed and layer.thresholds is not None:
+        _buffer(made, layer.name, groups)  # all rows of a dense layer end in one burst
+
+
+def _add_argmax(made: Design, layer: Layer, folding: Folding) -> None:
+    assert isinstance(layer, Argmax)
+    made.add(
+        "nn_argmax",
+        layer.name,
+        Stream(elems=1, bits=OUTPUT_BITS),
+        {"CLASSES": layer.classes, "IN_ELEMS": made.stream.elems, "LOGIT_W": layer.bits},
+    )
+
+
+_ADD = {Window: _add_window, MaxPool: _add_pool, Mvtu: _add_mvtu, Argmax: _add_argmax}
+
+
+def templates() -> Iterator[Path]:
+    """All SystemVerilog modules of the library, sorted by name."""
+    root = Path(str(resources.files("rtl_templates")))
+    yield from sorted(root.rglob("*.sv"), key=lambda p: p.name)
+
+
+def write(made: Design, folder: Path) -> list[Path]:
+    """Write the design into an empty folder; returns the files.
+
+    top.sv, the modules it needs, *.hex memory images (one word a line), and files.f, which lists
+    the sources in order.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+
+    def put(name: str, text: str) -> None:
+        (folder / name).write_text(text)
+        written.append(folder / name)
+
+    sources = []
+    for template in templates():
+        put(template.name, template.read_text())
+        sources.append(template.name)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("finn_build", "."),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    put("top.sv", environment.get_template("top.sv.j2").render(design=made))
+    put("files.f", "\n".join([*sources, "top.sv"]) + "\n")
+    for name, words in made.images.items():
+        digits = made.digits[name]
+        put(name, "\n".join(f"{word:0{digits}x}" for word in words) + "\n")
+    return written

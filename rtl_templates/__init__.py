@@ -1,0 +1,1 @@
+"""SystemVerilog modules of the accelerator; finn_build copies them as they are."""
