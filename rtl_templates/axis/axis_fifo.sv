@@ -1,0 +1,104 @@
+// axis_fifo - synchronous FIFO in LUT RAM or block RAM, with a registered output.
+// y = x
+// Stream: one beat out per beat in, in order.
+// Rate:   one beat per cycle; latency two cycles; holds DEPTH beats and one in the output register.
+// Needs:  DEPTH >= 2; RAM_STYLE "auto", "distributed" or "block".
+`default_nettype none
+
+module axis_fifo #(
+  parameter int unsigned DATA_W    = 8,
+  parameter int unsigned DEPTH     = 32,
+  parameter string       RAM_STYLE = "auto"
+) (
+  input  wire               clk,
+  input  wire               rst_n,
+
+  input  wire  [DATA_W-1:0] s_axis_tdata,
+  input  wire               s_axis_tvalid,
+  output logic              s_axis_tready,
+
+  output logic [DATA_W-1:0] m_axis_tdata,
+  output logic              m_axis_tvalid,
+  input  wire               m_axis_tready
+);
+
+  if (DATA_W < 1) begin : gen_bad_data_w
+    $error("axis_fifo: DATA_W must be at least 1");
+  end
+  if (DEPTH < 2) begin : gen_bad_depth
+    $error("axis_fifo: DEPTH must be at least 2");
+  end
+  if (RAM_STYLE != "auto" && RAM_STYLE != "distributed" && RAM_STYLE != "block") begin
+    : gen_bad_style
+    $error("axis_fifo: RAM_STYLE must be auto, distributed or block");
+  end
+
+  localparam int unsigned PTR_W   = $clog2(DEPTH);
+  localparam int unsigned COUNT_W = $clog2(DEPTH + 1);
+
+  logic [PTR_W-1:0]   wr_ptr_q, rd_ptr_q;
+  logic [COUNT_W-1:0] count_q;
+  logic [DATA_W-1:0]  out_q;
+  logic               out_vld_q, ready_q;
+  logic               push, pop;
+
+  assign push = s_axis_tvalid && ready_q;
+  assign pop  = (count_q != '0) && (!out_vld_q || m_axis_tready);
+
+  // An entry is counted one cycle after its write: a word is never read while it is written.
+  if (RAM_STYLE == "block") begin : gen_block
+    (* ram_style = "block" *) logic [DATA_W-1:0] mem [DEPTH];
+    always_ff @(posedge clk) begin
+      if (push) mem[wr_ptr_q] <= s_axis_tdata;
+      if (pop) out_q <= mem[rd_ptr_q];
+    end
+  end else if (RAM_STYLE == "distributed") begin : gen_distributed
+    (* ram_style = "distributed" *) logic [DATA_W-1:0] mem [DEPTH];
+    always_ff @(posedge clk) begin
+      if (push) mem[wr_ptr_q] <= s_axis_tdata;
+      if (pop) out_q <= mem[rd_ptr_q];
+    end
+  end else begin : gen_auto
+    logic [DATA_W-1:0] mem [DEPTH];
+    always_ff @(posedge clk) begin
+      if (push) mem[wr_ptr_q] <= s_axis_tdata;
+      if (pop) out_q <= mem[rd_ptr_q];
+    end
+  end
+
+  always_ff @(posedge clk) begin
+    if (!rst_n) begin
+      wr_ptr_q  <= '0;
+      rd_ptr_q  <= '0;
+      count_q   <= '0;
+      out_vld_q <= 1'b0;
+      ready_q   <= 1'b0;
+    end else begin
+      if (push) wr_ptr_q <= (32'(wr_ptr_q) == DEPTH - 1) ? '0 : wr_ptr_q + 1'b1;
+      if (pop) rd_ptr_q <= (32'(rd_ptr_q) == DEPTH - 1) ? '0 : rd_ptr_q + 1'b1;
+      if (push && !pop) begin
+        count_q <= count_q + 1'b1;
+        ready_q <= 32'(count_q) < DEPTH - 1;
+      end else if (pop && !push) begin
+        count_q <= count_q - 1'b1;
+        ready_q <= 1'b1;
+      end else begin
+        ready_q <= 32'(count_q) < DEPTH;
+      end
+      if (pop) out_vld_q <= 1'b1;
+      else if (m_axis_tready) out_vld_q <= 1'b0;
+    end
+  end
+
+  assign s_axis_tready = ready_q;
+  assign m_axis_tdata  = out_q;
+  assign m_axis_tvalid = out_vld_q;
+
+`ifndef SYNTHESIS
+  hold_rule : assert property (@(posedge clk) disable iff (!rst_n)
+    m_axis_tvalid && !m_axis_tready |=> m_axis_tvalid && $stable(m_axis_tdata));
+`endif
+
+endmodule
+
+`default_nettype wire

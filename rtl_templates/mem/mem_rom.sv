@@ -1,0 +1,80 @@
+// mem_rom - ROM with a registered read, filled from a file.
+// dout = ROM[addr]
+// Rate:   one word per cycle; latency 1 + OUT_REG cycles.
+// Needs:  INIT_FILE in $readmemh format with DEPTH words; STYLE "auto", "logic" (LUT logic) or
+//         "block" (block RAM). Without a file every word is zero.
+`default_nettype none
+
+module mem_rom #(
+  parameter int unsigned WIDTH     = 8,
+  parameter int unsigned DEPTH     = 16,
+  parameter string       INIT_FILE = "",
+  parameter string       STYLE     = "auto",
+  parameter int unsigned OUT_REG   = 0,
+  localparam int unsigned ADDR_W   = (DEPTH > 1) ? $clog2(DEPTH) : 1
+) (
+  input  wire               clk,
+  input  wire  [ADDR_W-1:0] addr,
+  output logic [WIDTH-1:0]  dout
+);
+
+  if (WIDTH < 1) begin : gen_bad_width
+    $error("mem_rom: WIDTH must be at least 1");
+  end
+  if (DEPTH < 1) begin : gen_bad_depth
+    $error("mem_rom: DEPTH must be at least 1");
+  end
+  if (OUT_REG > 1) begin : gen_bad_out_reg
+    $error("mem_rom: OUT_REG must be 0 or 1");
+  end
+  if (STYLE != "auto" && STYLE != "logic" && STYLE != "block") begin : gen_bad_style
+    $error("mem_rom: STYLE must be auto, logic or block");
+  end
+
+  logic [WIDTH-1:0] read_q;
+
+  // Attributes take no parameters, hence one branch per style. Initialised LUT RAM is never asked
+  // for: open place-and-route tools drop its contents.
+  if (DEPTH == 1) begin : gen_constant
+    logic [WIDTH-1:0] mem [2];
+    initial begin
+      mem[0] = '0;
+      if (INIT_FILE != "") $readmemh(INIT_FILE, mem, 0, 0);
+    end
+    always_ff @(posedge clk) read_q <= mem[0];
+    logic unused;
+    assign unused = &{1'b0, addr, mem[1]};
+  end else if (STYLE == "block") begin : gen_block
+    (* rom_style = "block" *) logic [WIDTH-1:0] mem [DEPTH];
+    initial begin
+      for (int i = 0; i < int'(DEPTH); i++) mem[i] = '0;
+      if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
+    end
+    always_ff @(posedge clk) read_q <= mem[addr];
+  end else if (STYLE == "logic") begin : gen_logic
+    (* rom_style = "logic" *) logic [WIDTH-1:0] mem [DEPTH];
+    initial begin
+      for (int i = 0; i < int'(DEPTH); i++) mem[i] = '0;
+      if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
+    end
+    always_ff @(posedge clk) read_q <= mem[addr];
+  end else begin : gen_auto
+    logic [WIDTH-1:0] mem [DEPTH];
+    initial begin
+      for (int i = 0; i < int'(DEPTH); i++) mem[i] = '0;
+      if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
+    end
+    always_ff @(posedge clk) read_q <= mem[addr];
+  end
+
+  if (OUT_REG != 0) begin : gen_out_reg
+    logic [WIDTH-1:0] out_q;
+    always_ff @(posedge clk) out_q <= read_q;
+    assign dout = out_q;
+  end else begin : gen_no_out_reg
+    assign dout = read_q;
+  end
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,329 @@
+// nn_mvtu - matrix-vector product, then threshold count.
+// y[r] = sum_t( T[r][t] <= bias[r] + sum_c W[r][c]*x[c] )
+// Stream: COLS/IN_ELEMS beats of unsigned activations in per vector; ROWS/PE beats of PE elements
+//         out, in row order. THRESHOLDS == 0: the accumulators themselves, sign-extended to OUT_W.
+// Rate:   one vector per (COLS/IN_ELEMS)*(ROWS/PE)*(IN_ELEMS/SIMD) cycles.
+// Needs:  ROWS % PE == 0, COLS % IN_ELEMS == 0, IN_ELEMS % SIMD == 0.
+//
+// Memory images ($readmemh, element 0 in the least significant bits):
+//   WEIGHT_FILE     word ((beat*RF + group)*SF + sub): element p*SIMD + s is the weight of row
+//                   group*PE + p, column beat*IN_ELEMS + sub*SIMD + s; two's complement, at one
+//                   bit 1 is +1 and 0 is -1.
+//   THRESHOLD_FILE  word group: element p*THRESHOLDS + t, signed, ACC_W bits.
+//   BIAS_FILE       word group: element p, signed, ACC_W bits; "" means no bias.
+`default_nettype none
+
+module nn_mvtu #(
+  parameter int unsigned ROWS           = 8,
+  parameter int unsigned COLS           = 16,
+  parameter int unsigned PE             = 2,
+  parameter int unsigned SIMD           = 4,
+  parameter int unsigned IN_ELEMS       = 8,
+  parameter int unsigned W_BITS         = 2,
+  parameter int unsigned A_BITS         = 2,
+  parameter int unsigned ACC_W          = 8,
+  parameter int unsigned THRESHOLDS     = 3,
+  parameter int unsigned OUT_W          = 2,
+  parameter string       WEIGHT_FILE    = "",
+  parameter string       THRESHOLD_FILE = "",
+  parameter string       BIAS_FILE      = "",
+  parameter string       MEMORY         = "auto"
+) (
+  input  wire                        clk,
+  input  wire                        rst_n,
+
+  input  wire  [IN_ELEMS*A_BITS-1:0] s_axis_tdata,
+  input  wire                        s_axis_tvalid,
+  output logic                       s_axis_tready,
+
+  output logic [PE*OUT_W-1:0]        m_axis_tdata,
+  output logic                       m_axis_tvalid,
+  input  wire                        m_axis_tready
+);
+
+  if (PE < 1 || ROWS < 1 || ROWS % PE != 0) begin : gen_bad_pe
+    $error("nn_mvtu: PE must divide ROWS");
+  end
+  if (IN_ELEMS < 1 || COLS < 1 || COLS % IN_ELEMS != 0) begin : gen_bad_in_elems
+    $error("nn_mvtu: IN_ELEMS must divide COLS");
+  end
+  if (SIMD < 1 || IN_ELEMS % SIMD != 0) begin : gen_bad_simd
+    $error("nn_mvtu: SIMD must divide IN_ELEMS");
+  end
+  if (W_BITS < 1 || A_BITS < 1 || ACC_W < 2) begin : gen_bad_width
+    $error("nn_mvtu: W_BITS and A_BITS must be at least 1, ACC_W at least 2");
+  end
+  if (THRESHOLDS == 0 && OUT_W < ACC_W) begin : gen_bad_out_w
+    $error("nn_mvtu: without thresholds OUT_W must be at least ACC_W");
+  end
+  if (THRESHOLDS != 0 && (THRESHOLDS >> OUT_W) != 0) begin : gen_bad_count_w
+    $error("nn_mvtu: OUT_W is too small for THRESHOLDS");
+  end
+
+  localparam int unsigned RF    = ROWS / PE;
+  localparam int unsigned SF    = IN_ELEMS / SIMD;
+  localparam int unsigned BEATS = COLS / IN_ELEMS;
+  localparam int unsigned DEPTH = BEATS * RF * SF;
+
+  localparam int unsigned ADDR_W = (DEPTH > 1) ? $clog2(DEPTH) : 1;
+  localparam int unsigned SUB_W  = (SF > 1) ? $clog2(SF) : 1;
+  localparam int unsigned GRP_W  = (RF > 1) ? $clog2(RF) : 1;
+  localparam int unsigned BEAT_W = (BEATS > 1) ? $clog2(BEATS) : 1;
+
+  // Cycle of each stage after issue: operands at the dot product, its sum, the accumulator.
+  localparam int unsigned DOT_LATENCY = 1 + ((SIMD > 1 ? $clog2(SIMD) : 1) + 1) / 2;
+  localparam int unsigned AT_SUM      = 2 + DOT_LATENCY;
+  localparam int unsigned AT_ACC      = AT_SUM + 1;
+  localparam int unsigned FIFO_DEPTH  = 32;
+
+  // ---------------------------------------------------------------- input beat and its schedule
+  logic [IN_ELEMS*A_BITS-1:0] in_q;
+  logic                       in_vld_q;
+  logic [ADDR_W-1:0]          addr_q;
+  logic [SUB_W-1:0]           sub_q;
+  logic [GRP_W-1:0]           grp_q;
+  logic [BEAT_W-1:0]          beat_q;
+  logic                       issue, sub_last, grp_last, beat_last, has_room, emits;
+
+  assign sub_last  = 32'(sub_q) == SF - 1;
+  assign grp_last  = 32'(grp_q) == RF - 1;
+  assign beat_last = 32'(beat_q) == BEATS - 1;
+  assign emits     = sub_last && beat_last;
+  assign issue     = in_vld_q && (!emits || has_room);
+
+  assign s_axis_tready = !in_vld_q || (issue && sub_last && grp_last);
+
+  always_ff @(posedge clk) begin
+    if (s_axis_tready) in_q <= s_axis_tdata;
+  end
+
+  always_ff @(posedge clk) begin
+    if (!rst_n) begin
+      in_vld_q <= 1'b0;
+      addr_q   <= '0;
+      sub_q    <= '0;
+      grp_q    <= '0;
+      beat_q   <= '0;
+    end else begin
+      if (s_axis_tready) in_vld_q <= s_axis_tvalid;
+      if (issue) begin
+        addr_q <= (32'(addr_q) == DEPTH - 1) ? '0 : addr_q + 1'b1;
+        sub_q  <= sub_last ? '0 : sub_q + 1'b1;
+        if (sub_last) grp_q <= grp_last ? '0 : grp_q + 1'b1;
+        if (sub_last && grp_last) beat_q <= beat_last ? '0 : beat_q + 1'b1;
+      end
+    end
+  end
+
+  // What a step needs to know further down; [k] is k cycles after issue.
+  logic             run_q   [1:AT_ACC+2];
+  logic             emit_q  [1:AT_ACC+2];
+  logic             start_q [1:AT_ACC];
+  logic             fresh_q [1:AT_ACC];
+  logic [GRP_W-1:0] tag_q   [1:AT_ACC];
+
+  always_ff @(posedge clk) begin
+    for (int k = 2; k <= int'(AT_ACC); k++) begin
+      start_q[k] <= start_q[k-1];
+      fresh_q[k] <= fresh_q[k-1];
+      tag_q[k]   <= tag_q[k-1];
+    end
+    start_q[1] <= sub_q == '0;
+    fresh_q[1] <= beat_q == '0;
+    tag_q[1]   <= grp_q;
+  end
+
+  always_ff @(posedge clk) begin
+    if (!rst_n) begin
+      for (int k = 1; k <= int'(AT_ACC) + 2; k++) begin
+        run_q[k]  <= 1'b0;
+        emit_q[k] <= 1'b0;
+      end
+    end else begin
+      for (int k = 2; k <= int'(AT_ACC) + 2; k++) begin
+        run_q[k]  <= run_q[k-1];
+        emit_q[k] <= emit_q[k-1];
+      end
+      run_q[1]  <= issue;
+      emit_q[1] <= issue && emits;
+    end
+  end
+
+  // ---------------------------------------------------------------- operands and dot products
+  logic [SIMD*A_BITS-1:0]    x_sub, x1_q, x2_q;
+  logic [PE*SIMD*W_BITS-1:0] weights;
+  logic [PE*ACC_W-1:0]       sums;
+
+  if (SF > 1) begin : gen_mux
+    logic [SIMD*A_BITS-1:0] chunk [SF];
+    for (genvar i = 0; i < int'(SF); i++) begin : gen_chunk
+      assign chunk[i] = in_q[i*SIMD*A_BITS +: SIMD*A_BITS];
+    end
+    assign x_sub = chunk[sub_q];
+  end else begin : gen_no_mux
+    assign x_sub = in_q;
+  end
+
+  always_ff @(posedge clk) begin
+    x1_q <= x_sub;
+    x2_q <= x1_q;
+  end
+
+  mem_rom #(
+    .WIDTH    (PE * SIMD * W_BITS),
+    .DEPTH    (DEPTH),
+    .INIT_FILE(WEIGHT_FILE),
+    .STYLE    (MEMORY),
+    .OUT_REG  (1)
+  ) u_weights (
+    .clk (clk),
+    .addr(addr_q),
+    .dout(weights)
+  );
+
+  nn_dot #(
+    .PE     (PE),
+    .SIMD   (SIMD),
+    .W_BITS (W_BITS),
+    .A_BITS (A_BITS),
+    .SUM_W  (ACC_W),
+    .LATENCY(DOT_LATENCY)
+  ) u_dot (
+    .clk(clk),
+    .x  (x2_q),
+    .w  (weights),
+    .sum(sums)
+  );
+
+  // ---------------------------------------------------------------- accumulators
+  // A step adds to its predecessor's sum, or where a row group starts to `base`: the bias in the
+  // first beat of a vector, what the last beat left in the later ones.
+  logic [PE*ACC_W-1:0] bias, base, acc_q, acc_d;
+
+  if (BIAS_FILE != "") begin : gen_bias
+    mem_rom #(
+      .WIDTH    (PE * ACC_W),
+      .DEPTH    (RF),
+      .INIT_FILE(BIAS_FILE),
+      .STYLE    ("logic"),
+      .OUT_REG  (1)
+    ) u_bias (
+      .clk (clk),
+      .addr(tag_q[AT_SUM-3]),
+      .dout(bias)
+    );
+  end else begin : gen_no_bias
+    assign bias = '0;
+  end
+
+  if (BEATS == 1 || RF == 1) begin : gen_short
+    logic [PE*ACC_W-1:0] bias_q;
+    always_ff @(posedge clk) bias_q <= bias;
+    assign base = (BEATS == 1 || fresh_q[AT_SUM]) ? bias_q : acc_q;
+  end else begin : gen_partial
+    (* ram_style = "distributed" *) logic [PE*ACC_W-1:0] partial [RF];
+    logic [PE*ACC_W-1:0] base_q;
+    // Steps of the same row group in two beats are at least two cycles apart: the sum is there.
+    always_ff @(posedge clk) begin
+      if (run_q[AT_SUM]) partial[tag_q[AT_SUM]] <= acc_d;
+      base_q <= fresh_q[AT_SUM-1] ? bias : partial[tag_q[AT_SUM-1]];
+    end
+    assign base = base_q;
+  end
+
+  for (genvar p = 0; p < int'(PE); p++) begin : gen_acc
+    logic [ACC_W-1:0] addend;
+    if (SF > 1) begin : gen_many
+      assign addend = start_q[AT_SUM] ? base[p*ACC_W +: ACC_W] : acc_q[p*ACC_W +: ACC_W];
+    end else begin : gen_one
+      assign addend = base[p*ACC_W +: ACC_W];
+    end
+    assign acc_d[p*ACC_W +: ACC_W] = sums[p*ACC_W +: ACC_W] + addend;
+  end
+
+  always_ff @(posedge clk) begin
+    if (run_q[AT_SUM]) acc_q <= acc_d;
+  end
+
+  // ---------------------------------------------------------------- thresholds
+  logic [PE*OUT_W-1:0] result;
+  logic                result_vld;
+
+  if (THRESHOLDS != 0) begin : gen_thresholds
+    localparam int unsigned ALL = PE * THRESHOLDS;
+    logic [ALL*ACC_W-1:0] levels;
+    logic [ALL-1:0]       passed_q;
+    logic [PE*OUT_W-1:0]  count_q;
+
+    mem_rom #(
+      .WIDTH    (ALL * ACC_W),
+      .DEPTH    (RF),
+      .INIT_FILE(THRESHOLD_FILE),
+      .STYLE    ("logic"),
+      .OUT_REG  (1)
+    ) u_thresholds (
+      .clk (clk),
+      .addr(tag_q[AT_ACC-2]),
+      .dout(levels)
+    );
+
+    for (genvar i = 0; i < int'(ALL); i++) begin : gen_compare
+      logic signed [ACC_W-1:0] acc, level;
+      assign acc   = signed'(acc_q[(i/int'(THRESHOLDS))*ACC_W +: ACC_W]);
+      assign level = signed'(levels[i*ACC_W +: ACC_W]);
+      always_ff @(posedge clk) passed_q[i] <= acc >= level;
+    end
+
+    always_ff @(posedge clk) begin
+      for (int p = 0; p < int'(PE); p++) begin
+        count_q[p*OUT_W +: OUT_W] <= OUT_W'($countones(passed_q[p*THRESHOLDS +: THRESHOLDS]));
+      end
+    end
+
+    assign result     = count_q;
+    assign result_vld = emit_q[AT_ACC+2];
+  end else begin : gen_raw
+    for (genvar p = 0; p < int'(PE); p++) begin : gen_extend
+      assign result[p*OUT_W +: OUT_W] = OUT_W'(signed'(acc_q[p*ACC_W +: ACC_W]));
+    end
+    assign result_vld = emit_q[AT_ACC];
+  end
+
+  // ---------------------------------------------------------------- output
+  // Beats in the pipeline and in the FIFO together never exceed the FIFO: nothing needs to stall.
+  localparam int unsigned USED_W = $clog2(FIFO_DEPTH + 1);
+  logic [USED_W-1:0] used_q;
+  logic              fifo_rdy, taken, reserved;
+
+  assign has_room = 32'(used_q) != FIFO_DEPTH;
+  assign reserved = issue && emits;
+  assign taken    = m_axis_tvalid && m_axis_tready;
+
+  always_ff @(posedge clk) begin
+    if (!rst_n) used_q <= '0;
+    else if (reserved && !taken) used_q <= used_q + 1'b1;
+    else if (taken && !reserved) used_q <= used_q - 1'b1;
+  end
+
+  axis_fifo #(
+    .DATA_W   (PE * OUT_W),
+    .DEPTH    (FIFO_DEPTH),
+    .RAM_STYLE("distributed")
+  ) u_fifo (
+    .clk          (clk),
+    .rst_n        (rst_n),
+    .s_axis_tdata (result),
+    .s_axis_tvalid(result_vld),
+    .s_axis_tready(fifo_rdy),
+    .m_axis_tdata (m_axis_tdata),
+    .m_axis_tvalid(m_axis_tvalid),
+    .m_axis_tready(m_axis_tready)
+  );
+
+`ifndef SYNTHESIS
+  room_rule : assert property (@(posedge clk) disable iff (!rst_n) result_vld |-> fifo_rdy);
+`endif
+
+endmodule
+
+`default_nettype wire

