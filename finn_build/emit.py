@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from finn_build.folding import Fold, Folding
 from finn_build.layers import Argmax, Layer, MaxPool, Mvtu, Network, Window
 
-INPUT_BYTES = 8
+TOP = Path(__file__).with_name("top.sv.j2")
 OUTPUT_BITS = 32
 
 
@@ -57,9 +57,7 @@ class Design:
         """The stream at the end of the chain so far."""
         return self.instances[-1].out if self.instances else self.source
 
-    def add(
-        self, module: str, name: str, out: Stream, parameters: dict[str, int | str]
-    ) -> None:
+    def add(self, module: str, name: str, out: Stream, parameters: dict[str, int | str]) -> None:
         """Append a module to the chain."""
         self.instances.append(Instance(module=module, name=name, parameters=parameters, out=out))
 
@@ -106,9 +104,7 @@ def _resize(made: Design, name: str, elems: int) -> None:
 
 def _buffer(made: Design, name: str, depth: int) -> None:
     stream = made.stream
-    made.add(
-        "axis_fifo", f"{name}_fifo", stream, {"DATA_W": stream.width, "DEPTH": max(2, depth)}
-    )
+    made.add("axis_fifo", f"{name}_fifo", stream, {"DATA_W": stream.width, "DEPTH": max(2, depth)})
 
 
 def _add_window(made: Design, layer: Layer, folding: Folding) -> None:
@@ -175,9 +171,7 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
     groups = layer.rows // fold.pe
     if layer.thresholds is not None:
         words = layer.thresholds.reshape(groups, fold.pe * layer.steps)
-        files["THRESHOLD_FILE"] = made.image(
-            f"{layer.name}_thresholds.hex", words, layer.acc_bits
-        )
+        files["THRESHOLD_FILE"] = made.image(f"{layer.name}_thresholds.hex", words, layer.acc_bits)
     if layer.bias is not None:
         words = layer.bias.reshape(groups, fold.pe)
         files["BIAS_FILE"] = made.image(f"{layer.name}_bias.hex", words, layer.acc_bits)
@@ -241,14 +235,14 @@ def write(made: Design, folder: Path) -> list[Path]:
         put(template.name, template.read_text())
         sources.append(template.name)
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("finn_build", "."),
+        loader=jinja2.FileSystemLoader(TOP.parent),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,
     )
-    put("top.sv", environment.get_template("top.sv.j2").render(design=made))
+    put("top.sv", environment.get_template(TOP.name).render(design=made))
     put("files.f", "\n".join([*sources, "top.sv"]) + "\n")
     for name, words in made.images.items():
         digits = made.digits[name]

@@ -40,7 +40,7 @@ def matvec(v: Ints, weights: Ints, bias: Ints | None = None) -> NDArray[np.int64
     )
     if bound >= 1 << 53:
         raise OverflowError(f"an accumulator may reach {bound}, more than float64 holds exactly")
-    carrier = np.float32 if bound < 1 << 24 else np.float64
+    carrier: type[np.floating] = np.float32 if bound < 1 << 24 else np.float64
     flat = v.reshape(-1, v.shape[-1])
     out = np.empty((flat.shape[0], weights.shape[0]), np.int64)
     matrix = weights.T.astype(carrier)

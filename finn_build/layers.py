@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finn_build.errors import ModelError
+from finn_build.files import save_npz
 
 Ints = NDArray[np.int64]
 
@@ -167,7 +168,7 @@ class Network:
         head = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "layers"}
         text = json.dumps({**head, "layers": described})
         arrays["description"] = np.frombuffer(text.encode(), np.uint8)
-        np.savez_compressed(path, allow_pickle=False, **arrays)
+        save_npz(path, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> "Network":

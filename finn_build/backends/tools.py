@@ -45,6 +45,6 @@ def run(command: Sequence[str | Path], *, cwd: Path, log: Path, path: Path | Non
     return done.stdout
 
 
-def python() -> Path:
-    """The interpreter that runs this program, for tools that are Python modules."""
-    return Path(sys.executable)
+def run_module(module: str, *arguments: str | Path, cwd: Path | None = None, log: Path) -> str:
+    """Run a Python module in a process of its own, with the interpreter that runs this program."""
+    return run([sys.executable, "-m", module, *arguments], cwd=cwd or Path.cwd(), log=log)

@@ -1,8 +1,9 @@
 """Simulate the whole accelerator with Verilator."""
 
 import os
+import time
 from dataclasses import dataclass
-from importlib import resources, util
+from importlib import util
 from pathlib import Path
 
 import numpy as np
@@ -11,18 +12,22 @@ from numpy.typing import NDArray
 from finn_build.backends import tools
 from finn_build.errors import ToolError
 
+TESTBENCH = Path(__file__).with_name("testbench.cpp")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Simulated:
     """Results of N frames: labels (N,), logits (N, CLASSES), and cycle numbers (N,).
 
-    first_in: when a frame's first beat was taken; last_out: when its last word left.
+    first_in: when a frame's first beat was taken; last_out: when its last word left; seconds:
+    how long the simulation took.
     """
 
     labels: NDArray[np.int64]
     logits: NDArray[np.int64]
     first_in: NDArray[np.int64]
     last_out: NDArray[np.int64]
+    seconds: float
 
     @property
     def cycles_per_frame(self) -> float:
@@ -54,7 +59,6 @@ def build(rtl: Path, folder: Path, *, input_bytes: int, log: Path) -> Path:
     hint = "install a C++ compiler and make (Debian: apt-get install g++ make)"
     tools.find("g++", hint)
     tools.find("make", hint)
-    bench = Path(str(resources.files("finn_build"))) / "backends" / "testbench.cpp"
     tools.run(
         [
             binaries() / "verilator",
@@ -69,15 +73,15 @@ def build(rtl: Path, folder: Path, *, input_bytes: int, log: Path) -> Path:
             "-j",
             str(os.cpu_count() or 1),
             "-CFLAGS",
-            f"-O2 -DINPUT_BYTES={input_bytes}",
+            f"-DINPUT_BYTES={input_bytes}",
             # The wheel was configured without the compiler flag for precompiled headers.
             "-MAKEFLAGS",
-            "CFG_CXXFLAGS_PCH_I=-include",
+            "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1",
             "--Mdir",
             folder.resolve(),
             "-f",
             "files.f",
-            bench,
+            TESTBENCH,
         ],
         cwd=rtl,
         log=log,
@@ -108,9 +112,15 @@ def run(
     images.tofile(pixels)
     words = classes + 1
     command = [program, pixels, results, images[0].nbytes, words, limit, stall, seed]
+    start = time.monotonic()
     printed = tools.run([str(c) for c in command], cwd=rtl, log=log)
+    seconds = time.monotonic() - start
     out = np.fromfile(results, "<i4").reshape(len(images), words).astype(np.int64)
     times = np.array([line.split() for line in printed.splitlines()], np.int64)
     return Simulated(
-        labels=out[:, 0], logits=out[:, 1:], first_in=times[:, 0], last_out=times[:, 1]
+        labels=out[:, 0],
+        logits=out[:, 1:],
+        first_in=times[:, 0],
+        last_out=times[:, 1],
+        seconds=seconds,
     )

@@ -72,8 +72,7 @@ def run(
         labels=np.concatenate([p.labels for p in parts]),
         logits=np.concatenate([p.logits for p in parts]),
         activations={
-            key: np.concatenate([p.activations[key] for p in parts])
-            for key in parts[0].activations
+            key: np.concatenate([p.activations[key] for p in parts]) for key in parts[0].activations
         },
     )
 

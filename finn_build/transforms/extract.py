@@ -140,8 +140,10 @@ def _mvau(walk: _Walk, node: NodeProto) -> None:
     cols = integers.shape[1]
     pixels = walk.height * walk.width
     pointwise = not walk.flat and cols == walk.channels and pixels > 1
-    if not walk.windowed and not pointwise and cols != (
-        walk.channels if walk.flat else pixels * walk.channels
+    if (
+        not walk.windowed
+        and not pointwise
+        and cols != (walk.channels if walk.flat else pixels * walk.channels)
     ):
         raise _refuse(node, f"{cols} inputs do not match the stream before it")
     spatial = walk.windowed or pointwise

@@ -31,10 +31,24 @@ from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 
 from finn_build.errors import ModelError
 
-SUPPORTED = (
-    "Add BatchNormalization BipolarQuant Conv Div Flatten Gemm Identity MatMul MaxPool Mul Quant "
-    "Relu Reshape Sub Transpose"
-).split()
+SUPPORTED = [
+    "Add",
+    "BatchNormalization",
+    "BipolarQuant",
+    "Conv",
+    "Div",
+    "Flatten",
+    "Gemm",
+    "Identity",
+    "MatMul",
+    "MaxPool",
+    "Mul",
+    "Quant",
+    "Relu",
+    "Reshape",
+    "Sub",
+    "Transpose",
+]
 
 
 @contextmanager

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# One command for everything; see README.md. Makes .venv on first use.
+set -euo pipefail
+caller=$PWD
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$root"
+
+# Run in the caller's folder, where the paths of the command line are meant.
+run() {
+  cd "$caller"
+  exec "$root/.venv/bin/python" "$@"
+}
+
+usage() {
+  cat <<'EOF'
+usage: ./build.sh pynq-z2 [--model NAME|FILE.onnx] [--target-fps N] [--images N] [...]
+       ./build.sh doctor            what was found on this machine, what is missing
+       ./build.sh train [...]       train a network (quant)
+       ./build.sh test [...]        check, then all tests; arguments go to pytest
+       ./build.sh check             ruff and mypy
+       ./build.sh BOARD --help      all options of a build
+EOF
+}
+
+find_python() {
+  local name
+  for name in python3 python3.13 python3.12 python3.11; do
+    if command -v "$name" >/dev/null && "$name" -c \
+      'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
+      2>/dev/null; then
+      echo "$name"
+      return
+    fi
+  done
+  echo "error: Python 3.11 to 3.14 with venv is needed (Debian: apt-get install python3-venv)" >&2
+  exit 2
+}
+
+# The environment is complete when its stamp equals today's pyproject.toml.
+environment() {
+  local stamp=.venv/headrace.stamp python
+  if cmp -s pyproject.toml "$stamp"; then
+    return
+  fi
+  python=$(find_python)
+  if [ -d .venv ]; then
+    echo "pyproject.toml changed: making .venv again"
+    rm -rf .venv
+  else
+    echo "first use: making .venv"
+  fi
+  mkdir -p build
+  "$python" -m venv .venv
+  echo "installing packages, about 6 GB, 2 to 4 minutes; log: build/install.log"
+  if ! .venv/bin/python -m pip install --disable-pip-version-check -e '.[dev]' \
+    >build/install.log 2>&1; then
+    tail -n 20 build/install.log >&2
+    echo "error: the installation failed; build/install.log has all of it" >&2
+    rm -rf .venv
+    exit 2
+  fi
+  cp pyproject.toml "$stamp"
+}
+
+check() {
+  .venv/bin/ruff check .
+  .venv/bin/ruff format --check .
+  .venv/bin/mypy
+}
+
+verb=${1:-help}
+[ $# -gt 0 ] && shift
+case "$verb" in
+  help | -h | --help) usage ;;
+  check) environment && check ;;
+  test) environment && check && exec .venv/bin/python -m pytest "$@" ;;
+  train) environment && run -m quant train "$@" ;;
+  doctor) environment && run -m finn_build doctor ;;
+  *) environment && run -m finn_build build "$verb" "$@" ;;
+esac

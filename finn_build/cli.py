@@ -1,0 +1,80 @@
+"""The command line: a board's name builds, `doctor` looks around."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from finn_build import doctor as doctor_module
+from finn_build import pipeline
+from finn_build.boards import BOARDS
+from finn_build.config import Options
+from finn_build.errors import ConfigError, HeadraceError
+
+DEFAULT_MODEL = "arch1"
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.command()
+def build(
+    board: Annotated[str, typer.Argument(help=f"Known boards: {', '.join(BOARDS)}.")],
+    model: Annotated[str, typer.Option(help="Zoo model or QONNX file.")] = DEFAULT_MODEL,
+    data: Annotated[Path, typer.Option(help="CIFAR-10 files, if any.")] = Path("data/cifar10"),
+    out: Annotated[Path | None, typer.Option(help="Instead of build/BOARD/MODEL.")] = None,
+    tool: Annotated[str, typer.Option(help="auto, openxc7, vivado, finn or none.")] = "auto",
+    clock_mhz: Annotated[float, typer.Option(help="Clock of the accelerator.")] = 100.0,
+    target_fps: Annotated[
+        float | None, typer.Option(help="Cheapest that reaches it, not the fastest that fits.")
+    ] = None,
+    images: Annotated[int, typer.Option(help="Images to simulate at the RTL.")] = 10,
+    folding: Annotated[Path | None, typer.Option(help="A folding.json to use.")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="Redo from this step.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Stop after this step.")] = None,
+) -> None:
+    """Build the accelerator of a model for a board, up to its report."""
+    from finn_build.steps.plan import STEPS
+
+    options = Options(
+        board=board,
+        model=model,
+        data=data,
+        out=out,
+        tool=tool,
+        clock_mhz=clock_mhz,
+        target_fps=target_fps,
+        images=images,
+        folding=folding,
+    )
+    if folding is not None and not folding.is_file():
+        raise ConfigError(f"--folding {folding}: no such file; a build leaves fold/folding.json")
+    pipeline.run(STEPS, options, first=first, last=last)
+
+
+@app.command()
+def doctor() -> None:
+    """Say which tools were found and what is missing."""
+    if not doctor_module.run(Console()):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line; errors of ours become one message and exit code 2."""
+    arguments = sys.argv[1:]
+    if arguments and arguments[0] in BOARDS:
+        arguments = ["build", *arguments]
+    try:
+        app(args=arguments, standalone_mode=False)
+    except HeadraceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from error
+    except typer.Exit as done:
+        raise SystemExit(done.exit_code) from done
+    except KeyboardInterrupt as stop:
+        print("interrupted; the same command resumes", file=sys.stderr)
+        raise SystemExit(130) from stop
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""What a build is asked to do."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from finn_build.boards import Board, find_board
+from finn_build.errors import ConfigError
+
+TOOLS = ("auto", "openxc7", "vivado", "finn", "none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of one build, as on the command line.
+
+    model: a zoo name, a checkpoint (.safetensors) or a QONNX file (.onnx); data: folder of the
+    CIFAR-10 files, used where it exists; images: how many to simulate at the RTL.
+    """
+
+    board: str
+    model: str
+    data: Path
+    out: Path | None = None
+    tool: str = "auto"
+    clock_mhz: float = 100.0
+    target_fps: float | None = None
+    images: int = 10
+    folding: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built."""
+        find_board(self.board)
+        if self.tool not in TOOLS:
+            raise ConfigError(f"unknown tool {self.tool!r}; known tools: {', '.join(TOOLS)}")
+        if not 1 <= self.clock_mhz <= 1000:
+            raise ConfigError(f"--clock-mhz {self.clock_mhz:g}: use 1 to 1000")
+        if self.target_fps is not None and self.target_fps <= 0:
+            raise ConfigError(f"--target-fps {self.target_fps:g}: use a rate above 0")
+        if not 2 <= self.images <= 10_000:
+            raise ConfigError(f"--images {self.images}: use 2 to 10000")
+
+    @property
+    def target(self) -> Board:
+        """The board's description."""
+        return find_board(self.board)
+
+    @property
+    def name(self) -> str:
+        """Name of the model: the zoo's, or the file's without its ending."""
+        return Path(self.model).stem if Path(self.model).suffix else self.model
+
+    @property
+    def folder(self) -> Path:
+        """Where the build goes."""
+        return self.out or Path("build") / self.board / self.name
+
+    @property
+    def fclk_mhz(self) -> float:
+        """Fastest clock of the form 1000/n MHz, which the PS7 can set, not above the target."""
+        return 1000 / -(-1000 // self.clock_mhz)

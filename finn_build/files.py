@@ -1,0 +1,29 @@
+"""Write files whose bytes depend on their contents alone."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def save_npz(path: Path, **arrays: NDArray[Any]) -> None:
+    """Write arrays as a compressed .npz without the time stamps that NumPy puts there."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            buffer = io.BytesIO()
+            np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue(), 8, 1)
+
+
+def save_json(path: Path, value: Any) -> None:
+    """Write indented JSON with a final newline."""
+    path.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def load_json(path: Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(path.read_text())

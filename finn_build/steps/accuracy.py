@@ -1,0 +1,97 @@
+"""Accuracy of the golden model, and its labels against QONNX, on all the images there are."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_build import golden
+from finn_build.backends import tools
+from finn_build.files import save_json
+from finn_build.layers import Network
+from finn_build.pipeline import Build
+from finn_build.transforms import execute, stages
+from finn_build.verify import compare
+
+CHUNK = 500
+
+
+def run(build: Build, out: Path) -> str:
+    """Leave result.json in `out`: accuracy, by class, confusion matrix, comparison with QONNX.
+
+    The whole CIFAR-10 test set is used where the data set is present, otherwise the vectors that
+    came with the model.
+    """
+    network = Network.load(build.path("golden", "network.npz"))
+    images, labels, source = _images(build, network, out)
+    predicted, seconds = _predict(network, images)
+    verification = _against_qonnx(build, network, images, predicted)
+    result = {
+        "images": len(images),
+        "source": source,
+        "images_per_second": round(len(images) / seconds, 1),
+        "verification": verification,
+        "accuracy": None,
+    }
+    summary = f"{len(images):,} images"
+    if labels is not None:
+        confusion = np.zeros((network.mvtus[-1].rows,) * 2, np.int64)
+        np.add.at(confusion, (labels, predicted), 1)
+        result["accuracy"] = float((predicted == labels).mean())
+        result["confusion"] = confusion.tolist()
+        summary = f"{100 * (predicted == labels).mean():.2f} % of {len(images):,} images"
+    save_json(out / "result.json", result)
+    rate = len(images) / seconds
+    return f"{summary} ({source}), golden model {rate:,.0f} images/s"
+
+
+def _images(
+    build: Build, network: Network, out: Path
+) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None, str]:
+    cifar = (network.height, network.width, network.channels) == (32, 32, 3)
+    path, source = build.path("export", "vectors.npz"), "images of the repository"
+    if cifar and build.options.data.is_dir():
+        path, source = out / "test.npz", "whole test set"
+        data = build.options.data
+        log = build.log("accuracy")
+        tools.run_module("quant", "data", "--data", data, "--out", path, log=log)
+    with np.load(path, allow_pickle=False) as stored:
+        images, labels = stored["images"], stored.get("labels")
+    (out / "test.npz").unlink(missing_ok=True)
+    return images, labels, source
+
+
+def _predict(network: Network, images: NDArray[np.uint8]) -> tuple[NDArray[np.int64], float]:
+    start = time.monotonic()
+    labels = golden.run(network, images).labels
+    return labels, time.monotonic() - start
+
+
+def _against_qonnx(
+    build: Build, network: Network, images: NDArray[np.uint8], predicted: NDArray[np.int64]
+) -> dict[str, object]:
+    """Compare labels; images whose labels differ run once more, activations and all."""
+    model = stages.load(str(build.path("export", "model.onnx")))
+    seen = []
+    for start in range(0, len(images), CHUNK):
+        build.tick(start, len(images))
+        seen.append(execute.run(model, images[start : start + CHUNK], activations=False).labels)
+    labels = np.concatenate(seen)
+    different = np.flatnonzero(labels != predicted)
+    notes: tuple[str, ...] = ()
+    if len(different):  # these run once more, now with their activations
+        few = images[different]
+        again = replace(execute.run(model, few), labels=labels[different])
+        names, exact = ("qonnx", "golden"), golden.run(network, few)
+        notes = compare(network, few, names=names, first=again, second=exact).explanations
+    return {
+        "stage": "qonnx",
+        "against": "golden",
+        "images": len(images),
+        "compared": "labels",
+        "mismatches": len(different),
+        "explained": len(notes),
+        "explanations": list(notes),
+    }

@@ -1,0 +1,42 @@
+"""Collect what goes to the board: golden vectors and a manifest that describes the accelerator."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from finn_build import golden
+from finn_build.emit import input_bytes
+from finn_build.files import load_json, save_json, save_npz
+from finn_build.layers import Network
+from finn_build.pipeline import Build
+
+CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+
+
+def run(build: Build, out: Path) -> str:
+    """Leave golden.npz (images, labels, logits) and manifest.json in `out`."""
+    source = build.path("golden", "network.npz")
+    network = Network.load(source)
+    with np.load(build.path("export", "vectors.npz"), allow_pickle=False) as stored:
+        images = stored["images"]
+    expected = golden.run(network, images)
+    save_npz(out / "golden.npz", images=images, labels=expected.labels, logits=expected.logits)
+    classes = network.mvtus[-1].rows
+    manifest = {
+        "model": network.name,
+        "model_hash": hashlib.sha256(source.read_bytes()).hexdigest()[:32],
+        "board": build.options.board,
+        "bitstream": load_json(build.path("bitstream", "result.json"))["path"],
+        "fclk_mhz": build.options.fclk_mhz,
+        "input": {
+            "shape": [network.height, network.width, network.channels],
+            "dtype": "uint8",
+            "beat_bytes": input_bytes(network),
+        },
+        "output": {"words": ["label", *(f"logit{i}" for i in range(classes))], "dtype": "int32"},
+        "logit_scale": network.scale,
+        "classes": CLASSES if classes == len(CLASSES) else [str(i) for i in range(classes)],
+    }
+    save_json(out / "manifest.json", manifest)
+    return f"{len(images)} golden vectors, model {manifest['model_hash'][:8]}"

@@ -1,0 +1,45 @@
+"""Get the QONNX model, its record and its test vectors from quant, or take a user's QONNX file."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from finn_build.backends import tools
+from finn_build.errors import ConfigError
+from finn_build.files import load_json, save_json, save_npz
+from finn_build.pipeline import Build
+from finn_build.transforms import stages
+
+
+def run(build: Build, out: Path) -> str:
+    """Leave model.onnx, vectors.npz and model.json in `out`.
+
+    quant runs in a process of its own; the files are all that the two packages share.
+    """
+    model = build.options.model
+    log = build.log("export")
+    if Path(model).suffix == ".onnx":
+        _take(Path(model), build, out)
+    else:
+        tools.run_module("quant", "export", "--model", model, "--out", out, log=log)
+    record = load_json(out / "model.json")
+    accuracy = (record.get("accuracy") or {}).get("quantised")
+    known = "" if accuracy is None else f", {100 * accuracy:.2f} % in training's record"
+    return f"{record['network']}{known}"
+
+
+def _take(source: Path, build: Build, out: Path) -> None:
+    """Use a QONNX file; its images are the sample that comes with quant where the shape fits."""
+    if not source.is_file():
+        raise ConfigError(f"{source}: no such file; give a zoo name or an existing QONNX file")
+    model = stages.load(str(source))
+    _, channels, height, width = model.get_tensor_shape(model.graph.input[0].name)
+    shutil.copyfile(source, out / "model.onnx")
+    vectors = out / "vectors.npz"
+    if (channels, height, width) == (3, 32, 32):
+        tools.run_module("quant", "data", "--sample", "--out", vectors, log=build.log("export"))
+    else:
+        random = np.random.default_rng(1).integers(0, 256, (100, height, width, channels))
+        save_npz(vectors, images=random.astype(np.uint8))
+    save_json(out / "model.json", {"network": source.stem})

@@ -1,0 +1,61 @@
+"""Choose the folding within the board's budget, or take a user's."""
+
+from dataclasses import asdict
+from math import floor
+from pathlib import Path
+
+from finn_build import folding
+from finn_build.backends.bitstream import choose
+from finn_build.errors import FoldingError
+from finn_build.files import save_json
+from finn_build.layers import Mvtu, Network
+from finn_build.pipeline import Build
+
+
+def run(build: Build, out: Path) -> str:
+    """Leave folding.json (to edit and feed back) and costs.json in `out`."""
+    options = build.options
+    network = Network.load(build.path("golden", "network.npz"))
+    share = choose(options.tool).share
+    budget = options.target.budget[share]
+    if options.folding is not None:
+        made = folding.Folding.load(options.folding, network)
+        if not folding.fits(made.total, budget):
+            raise FoldingError(f"{options.folding}: {folding.shortfall(made.total, budget)}")
+    else:
+        hertz = options.fclk_mhz * 1e6
+        cycles = None if options.target_fps is None else floor(hertz / options.target_fps)
+        made = folding.search(network, budget, max_cycles=cycles)
+    made.save(out / "folding.json")
+    rows = []
+    for layer in network.layers:
+        fold, spent = made.folds.get(layer.name), made.costs[layer.name]
+        rows.append(
+            {
+                "layer": layer.name,
+                "kind": layer.kind,
+                "pe": fold.pe if fold else None,
+                "simd": fold.simd if fold else None,
+                "pixels": 1,
+                "cycles": spent.cycles,
+                "lut": spent.lut,
+                "bram18": spent.bram18,
+                "dsp": spent.dsp,
+                "memory": fold.memory if fold else None,
+                "macs": layer.positions * layer.rows * layer.cols if isinstance(layer, Mvtu) else 0,
+            }
+        )
+    costs = {
+        "layers": rows,
+        "cycles": made.cycles,
+        "bottleneck": made.bottleneck,
+        "estimate": asdict(made.total),
+        "budget": asdict(budget),
+        "share": share,
+    }
+    save_json(out / "costs.json", costs)
+    rate = options.fclk_mhz * 1e6 / made.cycles
+    return (
+        f"bottleneck {made.bottleneck}, {made.cycles:,} cycles: {rate:,.0f} frames/s predicted, "
+        f"about {made.total.lut:,} LUTs"
+    )

@@ -1,0 +1,97 @@
+"""Write report.json, the contract, and report.html, the page for people."""
+
+from pathlib import Path
+from typing import Any
+
+from finn_build import report
+from finn_build.files import load_json, save_json
+from finn_build.layers import Network
+from finn_build.pipeline import Build
+
+FILES = (report.TEMPLATE,)
+
+
+def run(build: Build, out: Path) -> str:
+    """Leave report.json and report.html in `out`; they are copied to the build's root."""
+    made = collect(build)
+    save_json(out / "report.json", made)
+    (out / "report.html").write_text(report.page(made))
+    for name in ("report.json", "report.html"):
+        partial = build.folder / f"{name}.partial"
+        partial.write_bytes((out / name).read_bytes())
+        partial.replace(build.folder / name)
+    fps = made["fps"]["simulated"]
+    return f"{build.folder / 'report.html'}: {fps:,.0f} frames/s simulated"
+
+
+def collect(build: Build) -> dict[str, Any]:
+    """Gather what the steps left into the report's fields."""
+    options, network = build.options, Network.load(build.path("golden", "network.npz"))
+    record = load_json(build.path("export", "model.json"))
+    measured = load_json(build.path("accuracy", "result.json"))
+    costs = load_json(build.path("fold", "costs.json"))
+    sim = load_json(build.path("simulate", "result.json"))
+    synth = load_json(build.path("synthesise", "result.json"))
+    rungs = load_json(build.path("golden", "verification.json"))
+    rtl = {"stage": "golden", "against": "rtl", "images": sim["images"]}
+    rtl |= {"mismatches": sim["mismatches"], "explained": 0, "explanations": []}
+    hertz = options.fclk_mhz * 1e6
+    convs = [m.rows for m in network.mvtus if m.windowed]
+    trained = record.get("accuracy") or {}
+    source = f"training's record, {record.get('device', 'device unknown')}"
+    return {
+        "model": {
+            "name": network.name,
+            "weight_bits": [m.weight_bits for m in network.mvtus],
+            "act_bits": [m.out_bits for m in network.mvtus if m.steps],
+            "parameters": record.get("parameters", sum(m.weights.size for m in network.mvtus)),
+            "macs": network.macs,
+            "filters": convs,
+        },
+        "board": {
+            "name": options.target.name,
+            "title": options.target.title,
+            "part": options.target.part,
+            "chip": vars(options.target.chip),
+        },
+        "accuracy": {
+            **{
+                ours: {
+                    "value": trained.get(theirs),
+                    "images": record.get("test_images"),
+                    "source": source,
+                }
+                for ours, theirs in (("float", "float"), ("qat", "quantised"))
+                if trained.get(theirs) is not None
+            },
+            "hardware": {
+                "value": measured["accuracy"],
+                "images": measured["images"],
+                "source": f"golden integer model, run now on the {measured['source']}",
+                "confusion": measured.get("confusion"),
+                "images_per_second": measured["images_per_second"],
+            },
+        },
+        "verification": [*rungs, measured["verification"], rtl],
+        "folding": costs["layers"],
+        "bottleneck": costs["bottleneck"],
+        "rtl_sim": {k: v for k, v in sim.items() if k != "labels"},
+        "resources": {
+            **{k: synth["whole"][k] for k in ("lut", "ff", "bram36", "dsp", "carry4", "lutram")},
+            "source": "yosys",
+            "estimate": costs["estimate"],
+            "budget": {**costs["budget"], "share": costs["share"]},
+        },
+        "clock": {
+            "target_mhz": options.clock_mhz,
+            "achieved_mhz": None,
+            "fclk_mhz": options.fclk_mhz,
+            "source": "target; not placed and routed",
+        },
+        "fps": {
+            "predicted": hertz / costs["cycles"],
+            "simulated": hertz / sim["cycles_per_frame"],
+        },
+        "bitstream": load_json(build.path("bitstream", "result.json")),
+        "seconds": {name: step["seconds"] for name, step in build.records.items()},
+    }
