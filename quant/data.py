@@ -207,7 +207,7 @@ def _from_planes(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
 class _ArrayUnpickler(pickle.Unpickler):
     """Builds NumPy arrays and plain containers; refuses every other name."""
 
-    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401
+    def find_class(self, module: str, name: str) -> Any:
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
             return np.zeros(0).__reduce__()[0]
         if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):

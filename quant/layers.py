@@ -11,11 +11,12 @@ from brevitas.quant import (
     Int16Bias,
     Uint8ActPerTensorFloat,
 )
+from brevitas.quant_tensor import IntQuantTensor
 from torch import Tensor, nn
 
 # The step that quantises a normal distribution with the least squared error, times the largest
 # level, in units of the mean magnitude. From 4 bits on the largest magnitude serves as well.
-_RANGE_IN_MEANS = {2: 1.53, 3: 2.4}
+RANGE_IN_MEANS = {2: 1.53, 3: 2.4}
 # The same for the positive half of a normal distribution, in standard deviations.
 _ACT_RANGE = 1.6
 
@@ -48,11 +49,11 @@ class _MeanWeightQuant(Int8WeightPerChannelFloat):  # type: ignore[misc]
 
 
 def _weight_options(bits: int) -> dict[str, object]:
-    if bits in _RANGE_IN_MEANS:
+    if bits in RANGE_IN_MEANS:
         return {
             "weight_quant": _MeanWeightQuant,
             "weight_bit_width": bits,
-            "weight_range_in_means": _RANGE_IN_MEANS[bits],
+            "weight_range_in_means": RANGE_IN_MEANS[bits],
         }
     return {"weight_quant": Int8WeightPerChannelFloat, "weight_bit_width": bits}
 
@@ -125,7 +126,23 @@ def best_range(x: Tensor, bits: int) -> float:
         if limit <= 0.0:
             break
         scale = limit / levels
-        error = float(((positive / scale).round().clamp_max(levels) * scale - positive).square().sum())
+        error = float(
+            ((positive / scale).round().clamp_max(levels) * scale - positive).square().sum()
+        )
         if error < best_error:
             best, best_error = limit, error
     return best
+
+
+class QuantDropout(nn.Module):
+    """Dropout of the values of a quantised tensor, which keeps its scale."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x: IntQuantTensor) -> IntQuantTensor:
+        """`x`, in training with a share of its values dropped."""
+        if not self.training:
+            return x
+        return x.set(value=nn.functional.dropout(x.value, self.share))

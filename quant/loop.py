@@ -27,6 +27,7 @@ from quant.config import Training
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_tensors, write_tensors
+from quant.models import load_state
 
 Forward = Callable[[Tensor], Tensor]
 
@@ -110,11 +111,14 @@ class Phase:
         identity: dict[str, Any],
         *,
         teacher: nn.Module | None = None,
+        twin: nn.Module | None = None,
         compiled: bool = False,
         console: Console | None = None,
     ) -> None:
         self.name = name
         self.model = model
+        # What is trained: the model, or a module that shares its parameters and is faster.
+        self.twin = twin if twin is not None else model
         self.config = config
         self.path = path
         # As read back from JSON, so that tuples compare as the lists they become.
@@ -139,7 +143,7 @@ class Phase:
             status = Status(**json.loads(metadata["status"]))
             identity = json.loads(metadata["identity"])
             self._check_identity(identity)
-            self.model.load_state_dict(_under("model.", tensors))
+            load_state(self.model, _under("model.", tensors))
             self._load_optimiser(_under("optimiser.", tensors))
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise CheckpointError(
@@ -194,7 +198,7 @@ class Phase:
         status = self.load()
         if status.epoch >= self.config.epochs:
             return status
-        forward = self._compile(train) if self.compiled else self.model
+        forward = self._compile(train) if self.compiled else self.twin
         with self._progress(steps) as progress:
             bar = progress.add_task(
                 self.name, total=self.config.epochs * steps, completed=status.epoch * steps, note=""
@@ -217,17 +221,21 @@ class Phase:
     def _compile(self, train: Images) -> Forward:
         """The compiled model, or the model itself where compiling fails."""
         state = {name: value.clone() for name, value in self.model.state_dict().items()}
-        compiled: Forward = torch.compile(self.model)
-        self.model.train()
+        compiled: Forward = torch.compile(self.twin)
+        self._train_mode()
         try:
             compiled(train.pixels[: self.config.batch].float()).sum().backward()
         except (RuntimeError, OSError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             self.console.print(f"torch.compile failed, training goes on without it: {reason}")
-            compiled = self.model
+            compiled = self.twin
         self.optimiser.zero_grad()
-        self.model.load_state_dict(state)
+        load_state(self.model, state)
         return compiled
+
+    def _train_mode(self) -> None:
+        self.model.train()
+        self.twin.train()
 
     def _epoch(
         self,
@@ -236,7 +244,7 @@ class Phase:
         held_out: Images,
         status: Status,
         progress: Progress,
-        bar: Any,  # noqa: ANN401
+        bar: Any,
     ) -> Status:
         config = self.config
         start = time.monotonic()
@@ -246,7 +254,7 @@ class Phase:
         draw = torch.Generator().manual_seed(seed)
         steps = len(train.labels) // config.batch
         order = torch.randperm(len(train.labels), generator=draw).to(train.labels.device)
-        self.model.train()
+        self._train_mode()
         loss_sum = right = 0.0
         for step in range(steps):
             chosen = order[step * config.batch : (step + 1) * config.batch]
@@ -265,9 +273,11 @@ class Phase:
         seconds = status.seconds + time.monotonic() - start
         status = replace(status, epoch=status.epoch + 1, seconds=round(seconds, 1))
         self.save(status)
-        held = f"  held out {100 * accuracy(self.model, held_out):.2f} %" if len(
-            held_out.labels
-        ) else ""
+        held = (
+            f"  held out {100 * accuracy(self.model, held_out):.2f} %"
+            if len(held_out.labels)
+            else ""
+        )
         self.console.print(f"{self.name}  {note}{held}", highlight=False)
         return status
 

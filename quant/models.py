@@ -14,7 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from quant.config import Conv, Dense, Dropout, Network, Pool, Quantisation
-from quant.layers import act_range, best_range, quant_conv, quant_dense, quant_last, quant_relu
+from quant.errors import CheckpointError
+from quant.layers import (
+    QuantDropout,
+    act_range,
+    best_range,
+    quant_conv,
+    quant_dense,
+    quant_last,
+    quant_relu,
+)
 
 PIXEL_SCALE = 1.0 / 255.0
 
@@ -90,7 +99,7 @@ class _QuantParts(_Parts):
         return quant_relu(self.config.act_bits)
 
     def drop(self, share: float) -> nn.Module:
-        return cast(nn.Module, qnn.QuantDropout(share))
+        return QuantDropout(share)
 
 
 def _build(network: Network, parts: _Parts, dropout: Dropout) -> Model:
@@ -146,6 +155,29 @@ def relus(model: Model) -> list[tuple[str, nn.Module]]:
     return [(n, m) for n, m in model.body.named_children() if isinstance(m, qnn.QuantReLU)]
 
 
+def load_state(model: nn.Module, state: dict[str, Tensor]) -> None:
+    """Copy a state dict into the tensors of `model`.
+
+    Unlike `load_state_dict`, which makes Brevitas build new parameters that an optimiser or a
+    twin does not know, this keeps every parameter object. Batch counters may be missing.
+
+    Raises:
+        CheckpointError: if names or shapes differ.
+    """
+    own = model.state_dict()
+    needed = {name for name in own if not name.endswith("num_batches_tracked")}
+    wrong = sorted((needed - set(state)) | (set(state) - set(own)))
+    wrong += [n for n in sorted(needed & set(state)) if own[n].shape != state[n].shape]
+    if wrong:
+        raise CheckpointError(
+            f"{len(wrong)} tensors are missing, unknown or of another shape, {wrong[0]} among "
+            "them; use the checkpoint with the network it was trained for"
+        )
+    with torch.no_grad():
+        for name, value in state.items():
+            own[name].copy_(value)
+
+
 def start_from_float(model: Model, state: dict[str, Tensor], pixels: Tensor, bits: int) -> None:
     """Give a quantised network the float network's state and fitting activation ranges.
 
@@ -156,8 +188,7 @@ def start_from_float(model: Model, state: dict[str, Tensor], pixels: Tensor, bit
         bits: bits of the activations.
     """
     own = model.state_dict()
-    own.update({name: value for name, value in state.items() if name in own})
-    model.load_state_dict(own)
+    load_state(model, {**own, **{name: value for name, value in state.items() if name in own}})
     # Batch statistics, because the running ones belong to the float weights.
     model.train()
     for _, relu in relus(model):

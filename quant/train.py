@@ -17,6 +17,7 @@ from quant.errors import ConfigError
 from quant.files import write_json, write_tensors
 from quant.loop import Images, Phase, accuracy
 from quant.models import build_float, build_quantised, start_from_float
+from quant.surrogate import Surrogate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +90,8 @@ def train(
         out / "quantised-state.safetensors",
         identity,
         teacher=teacher,
+        twin=Surrogate(model, plan.quantisation),
+        compiled=plan.compiled,
         console=console,
     )
     quant_status = second.run(train_images, held_out)

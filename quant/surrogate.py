@@ -1,0 +1,129 @@
+"""A plain PyTorch twin of the quantised network, for `torch.compile`, which Brevitas defeats.
+
+The twin shares the parameters and batch norms of the Brevitas network and computes the same
+values and gradients; only training uses it. Every result comes from the Brevitas network.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import brevitas.nn as qnn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from quant.config import Quantisation
+from quant.layers import RANGE_IN_MEANS, QuantDropout, act_range
+from quant.models import PIXEL_SCALE, Model
+
+_BIAS_LIMIT = 2**15
+_LEAST_RANGE = 1e-10
+
+
+class _Round(torch.autograd.Function):
+    """Rounding, half to even, whose gradient is that of the identity."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.round()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return grads[0]
+
+
+def _round(x: Tensor) -> Tensor:
+    return cast(Tensor, _Round.apply(x))  # type: ignore[no-untyped-call]
+
+
+class _Weights(nn.Module):
+    """A convolution or dense layer with quantised weights."""
+
+    def __init__(self, layer: nn.Module, bits: int, per_channel: bool) -> None:
+        super().__init__()
+        self.weight = layer.weight
+        self.bias = layer.bias
+        self.conv = (layer.stride, layer.padding) if isinstance(layer, nn.Conv2d) else None
+        self.top = 2 ** (bits - 1) - 1
+        self.mean_factor = RANGE_IN_MEANS.get(bits) if per_channel else None
+        self.per_channel = per_channel
+
+    def scale(self) -> Tensor:
+        size = self.weight.abs().flatten(1 if self.per_channel else 0)
+        if self.mean_factor is None:
+            limit = size.amax(-1)
+        else:
+            limit = size.mean(-1) * self.mean_factor
+        scale = limit.clamp_min(_LEAST_RANGE) / self.top
+        return scale.view(-1, *[1] * (self.weight.ndim - 1)) if self.per_channel else scale
+
+    def quantised(self, scale: Tensor) -> Tensor:
+        return _round(self.weight / scale).clamp(-self.top, self.top) * scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.quantised(self.scale())
+        if self.conv is None:
+            return functional.linear(x, weight, self.bias)
+        return functional.conv2d(x, weight, self.bias, *self.conv)
+
+
+class _Relu(nn.Module):
+    """ReLU to unsigned integers times a learned scale."""
+
+    def __init__(self, relu: nn.Module, bits: int) -> None:
+        super().__init__()
+        self.limit = act_range(relu)
+        self.top = 2**bits - 1
+
+    def scale(self) -> Tensor:
+        return self.limit.clamp_min(_LEAST_RANGE) / self.top
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = self.scale()
+        return _round(x.relu() / scale).clamp(0, self.top) * scale
+
+
+class _Last(_Weights):
+    """The last layer, its bias rounded to the scale of the accumulator."""
+
+    def __init__(self, layer: nn.Module, bits: int, before: _Relu | None) -> None:
+        super().__init__(layer, bits, per_channel=False)
+        self.before = before
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = self.scale()
+        unit = scale * (self.before.scale() if self.before else 1.0)
+        bias = _round(self.bias / unit).clamp(-_BIAS_LIMIT, _BIAS_LIMIT - 1) * unit
+        return functional.linear(x, self.quantised(scale), bias)
+
+
+class Surrogate(nn.Module):
+    """The twin of a `build_quantised` network; same input and output."""
+
+    def __init__(self, model: Model, config: Quantisation) -> None:
+        super().__init__()
+        self.steps = nn.ModuleList()
+        relu: _Relu | None = None
+        first = True
+        for name, module in model.body.named_children():
+            if name == "last":
+                self.steps.append(_Last(module, config.last_weight_bits, relu))
+            elif isinstance(module, qnn.QuantConv2d | qnn.QuantLinear):
+                bits = config.first_weight_bits if first else config.weight_bits
+                self.steps.append(_Weights(module, bits, per_channel=True))
+                first = False
+            elif isinstance(module, qnn.QuantReLU):
+                relu = _Relu(module, config.act_bits)
+                self.steps.append(relu)
+            elif isinstance(module, QuantDropout):
+                self.steps.append(nn.Dropout(module.share))
+            else:
+                self.steps.append(module)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Logits (N, classes) of pixels 0..255, float32 (N, C, H, W)."""
+        x = pixels * PIXEL_SCALE
+        for step in self.steps:
+            x = step(x)
+        return x
