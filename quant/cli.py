@@ -114,11 +114,14 @@ def data_(
     out: Annotated[Path, typer.Option(help="The .npz file to write.")],
     data: _DataOption = DEFAULT_DATA,
     cache: _CacheOption = DEFAULT_CACHE,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Only the hundred images that come with quant.")
+    ] = False,
 ) -> None:
     """Write the 10,000 test images and their labels as one .npz file."""
     if out.suffix != ".npz":
         raise ConfigError(f"--out {out}: use a name that ends in .npz")
-    test = load_cifar10(data, "test", cache=cache)
+    test = zoo_images() if sample else load_cifar10(data, "test", cache=cache)
     write_npz(out, {"images": test.images, "labels": test.labels})
     typer.echo(f"{out}: {len(test):,} test images")
 

@@ -25,6 +25,7 @@ class Conv:
     stride: int = 1
 
     def __post_init__(self) -> None:
+        """Check every value."""
         for name in ("filters", "kernel", "stride"):
             value = getattr(self, name)
             _need(value >= 1, f"conv: {name}={value} is too small; use 1 or more")
@@ -41,6 +42,7 @@ class Pool:
     size: int = 2
 
     def __post_init__(self) -> None:
+        """Check every value."""
         _need(self.size >= 2, f"pool: size={self.size} is too small; use 2 or more")
 
 
@@ -51,6 +53,7 @@ class Dense:
     neurons: int
 
     def __post_init__(self) -> None:
+        """Check every value."""
         _need(self.neurons >= 1, f"dense: neurons={self.neurons} is too small; use 1 or more")
 
 
@@ -66,6 +69,7 @@ class Dropout:
     last: float = 0.0
 
     def __post_init__(self) -> None:
+        """Check every value."""
         for name in ("pool", "last"):
             value = getattr(self, name)
             _need(0.0 <= value < 1.0, f"dropout: {name}={value}; use 0.0 up to, not with, 1.0")
@@ -83,6 +87,7 @@ class Network:
     dropout: Dropout = field(default_factory=Dropout)
 
     def __post_init__(self) -> None:
+        """Check every value."""
         _need(bool(self.name), "network: the name is empty; give it one")
         _need(bool(self.layers), f"network {self.name}: no layers; give it one or more")
         _need(
@@ -186,6 +191,7 @@ class Quantisation:
     dropout: Dropout = field(default_factory=Dropout)
 
     def __post_init__(self) -> None:
+        """Check every value."""
         for name in ("weight_bits", "first_weight_bits", "last_weight_bits"):
             value = getattr(self, name)
             _need(2 <= value <= 8, f"quantisation: {name}={value} is not supported; use 2 to 8")
@@ -218,6 +224,7 @@ class Training:
     seed: int = 1
 
     def __post_init__(self) -> None:
+        """Check every value."""
         least = {"epochs": 0, "batch": 2, "translate_px": 0, "cutout_px": 0, "validation": 0}
         for name, low in least.items():
             value = getattr(self, name)

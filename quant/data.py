@@ -12,6 +12,7 @@ import pickle
 import tarfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,6 +57,7 @@ class Labelled:
     labels: NDArray[np.int64]
 
     def __len__(self) -> int:
+        """Number of images."""
         return len(self.labels)
 
     def part(self, which: slice) -> Labelled:
@@ -154,7 +156,7 @@ def _find(folder: Path, split: Split) -> tuple[list[Path], Callable[[Path], Labe
     ):
         if (folder / name).is_file():
             members = [f"{batch}{suffix}" for batch in _BATCHES[split]]
-            return [folder / name], lambda path: _read_archive(path, members, parse)
+            return [folder / name], partial(_read_archive, members=members, parse=parse)
     raise DataError(f"{folder}: no CIFAR-10 {split} images found; {_WHAT_WORKS}")
 
 

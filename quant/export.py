@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -119,7 +119,7 @@ def to_qonnx(model: Model, input_shape: tuple[int, int, int]) -> onnx.ModelProto
         # The clean-up gives its own names.
         wrapped.rename_tensor(wrapped.graph.input[0].name, "pixels")
         wrapped.rename_tensor(wrapped.graph.output[0].name, "logits")
-    return wrapped.model
+    return cast(onnx.ModelProto, wrapped.model)
 
 
 def run_qonnx(proto: onnx.ModelProto, images: NDArray[np.uint8]) -> Arrays:
@@ -184,7 +184,7 @@ def compare(proto: onnx.ModelProto, vectors: Arrays) -> tuple[int, int]:
 
 
 def _any(where: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return where.reshape(len(where), -1).any(1)
+    return np.asarray(where.reshape(len(where), -1).any(1))
 
 
 def _is_activation(proto: onnx.ModelProto, node: onnx.NodeProto) -> bool:

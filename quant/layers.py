@@ -31,6 +31,7 @@ class MeanRange(nn.Module):  # type: ignore[misc, unused-ignore]
     def __init__(
         self, stats_reduce_dim: int | None, range_in_means: float, keepdim: bool = False
     ) -> None:
+        """Brevitas fills the arguments in by name."""
         super().__init__()
         self.dim = stats_reduce_dim
         self.factor = range_in_means
@@ -62,7 +63,7 @@ def quant_conv(
     channels: int, filters: int, *, kernel: int, pad: int, stride: int, bias: bool, bits: int
 ) -> nn.Module:
     """Convolution with narrow-range weights of `bits` bits, one scale per filter."""
-    return qnn.QuantConv2d(
+    layer: nn.Module = qnn.QuantConv2d(
         channels,
         filters,
         kernel,
@@ -71,16 +72,18 @@ def quant_conv(
         bias=bias,
         **_weight_options(bits),
     )
+    return layer
 
 
 def quant_dense(inputs: int, neurons: int, *, bias: bool, bits: int) -> nn.Module:
     """Hidden dense layer with narrow-range weights of `bits` bits, one scale per neuron."""
-    return qnn.QuantLinear(inputs, neurons, bias=bias, **_weight_options(bits))
+    layer: nn.Module = qnn.QuantLinear(inputs, neurons, bias=bias, **_weight_options(bits))
+    return layer
 
 
 def quant_last(inputs: int, classes: int, *, bits: int) -> nn.Module:
     """Last layer: one scale for all weights, bias an integer in units of the accumulator."""
-    return qnn.QuantLinear(
+    layer: nn.Module = qnn.QuantLinear(
         inputs,
         classes,
         bias=True,
@@ -88,25 +91,25 @@ def quant_last(inputs: int, classes: int, *, bits: int) -> nn.Module:
         weight_bit_width=bits,
         bias_quant=Int16Bias,
     )
+    return layer
 
 
 def quant_relu(bits: int) -> nn.Module:
     """ReLU to unsigned integers of `bits` bits with one learned scale."""
-    return qnn.QuantReLU(
+    layer: nn.Module = qnn.QuantReLU(
         act_quant=Uint8ActPerTensorFloat,
         bit_width=bits,
         scaling_impl_type=ScalingImplType.PARAMETER,
         scaling_init=_ACT_RANGE,
         return_quant_tensor=True,
     )
+    return layer
 
 
 def act_range(relu: nn.Module) -> nn.Parameter:
     """The learned range of a `quant_relu`: scale times the largest level."""
-    proxy = relu.act_quant.fused_activation_quant_proxy
-    value = proxy.tensor_quant.scaling_impl.value
-    assert isinstance(value, nn.Parameter)
-    return value
+    path = "act_quant.fused_activation_quant_proxy.tensor_quant.scaling_impl.value"
+    return relu.get_parameter(path)
 
 
 @torch.no_grad()
@@ -138,6 +141,7 @@ class QuantDropout(nn.Module):
     """Dropout of the values of a quantised tensor, which keeps its scale."""
 
     def __init__(self, share: float) -> None:
+        """Drop `share` of the values, 0 to 1."""
         super().__init__()
         self.share = share
 

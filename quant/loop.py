@@ -115,6 +115,19 @@ class Phase:
         compiled: bool = False,
         console: Console | None = None,
     ) -> None:
+        """Set up a phase; nothing is read or written yet.
+
+        Args:
+            name: for display and seeds.
+            model: what checkpoints hold.
+            config: how to train.
+            path: checkpoint, .safetensors.
+            identity: whatever else a checkpoint must agree with, plain JSON values.
+            teacher: float network to imitate, as far as `config.distill` says.
+            twin: module that shares the parameters of `model` and is trained in its place.
+            compiled: try `torch.compile`.
+            console: where progress goes.
+        """
         self.name = name
         self.model = model
         # What is trained: the model, or a module that shares its parameters and is faster.
@@ -224,7 +237,8 @@ class Phase:
         compiled: Forward = torch.compile(self.twin)
         self._train_mode()
         try:
-            compiled(train.pixels[: self.config.batch].float()).sum().backward()
+            loss = compiled(train.pixels[: self.config.batch].float()).sum()
+            loss.backward()  # type: ignore[no-untyped-call]
         except (RuntimeError, OSError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             self.console.print(f"torch.compile failed, training goes on without it: {reason}")
@@ -298,7 +312,7 @@ class Phase:
             raise ConfigError(
                 f"{self.name}: the loss is no longer finite at step {step}; use a smaller --lr"
             )
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         return float(loss.detach()), logits.detach()
 

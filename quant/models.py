@@ -32,6 +32,7 @@ class Model(nn.Module):
     """Multiplies the pixels by 1/255, then runs `body`."""
 
     def __init__(self, body: nn.Sequential) -> None:
+        """Wrap `body`, whose children are the layers by name."""
         super().__init__()
         self.body = body
 

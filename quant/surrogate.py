@@ -40,21 +40,22 @@ def _round(x: Tensor) -> Tensor:
 class _Weights(nn.Module):
     """A convolution or dense layer with quantised weights."""
 
+    weight: nn.Parameter
+    bias: nn.Parameter | None
+
     def __init__(self, layer: nn.Module, bits: int, per_channel: bool) -> None:
         super().__init__()
-        self.weight = layer.weight
-        self.bias = layer.bias
+        self.weight = layer.get_parameter("weight")
+        self.bias = layer.get_parameter("bias") if layer.bias is not None else None
         self.conv = (layer.stride, layer.padding) if isinstance(layer, nn.Conv2d) else None
-        self.top = 2 ** (bits - 1) - 1
+        self.top: int = 2 ** (bits - 1) - 1
         self.mean_factor = RANGE_IN_MEANS.get(bits) if per_channel else None
         self.per_channel = per_channel
 
     def scale(self) -> Tensor:
         size = self.weight.abs().flatten(1 if self.per_channel else 0)
-        if self.mean_factor is None:
-            limit = size.amax(-1)
-        else:
-            limit = size.mean(-1) * self.mean_factor
+        factor = self.mean_factor
+        limit = size.amax(-1) if factor is None else size.mean(-1) * factor
         scale = limit.clamp_min(_LEAST_RANGE) / self.top
         return scale.view(-1, *[1] * (self.weight.ndim - 1)) if self.per_channel else scale
 
@@ -65,16 +66,19 @@ class _Weights(nn.Module):
         weight = self.quantised(self.scale())
         if self.conv is None:
             return functional.linear(x, weight, self.bias)
-        return functional.conv2d(x, weight, self.bias, *self.conv)
+        stride, padding = self.conv
+        return functional.conv2d(x, weight, self.bias, stride, padding)
 
 
 class _Relu(nn.Module):
     """ReLU to unsigned integers times a learned scale."""
 
+    limit: nn.Parameter
+
     def __init__(self, relu: nn.Module, bits: int) -> None:
         super().__init__()
         self.limit = act_range(relu)
-        self.top = 2**bits - 1
+        self.top: int = 2**bits - 1
 
     def scale(self) -> Tensor:
         return self.limit.clamp_min(_LEAST_RANGE) / self.top
@@ -94,6 +98,7 @@ class _Last(_Weights):
     def forward(self, x: Tensor) -> Tensor:
         scale = self.scale()
         unit = scale * (self.before.scale() if self.before else 1.0)
+        assert self.bias is not None
         bias = _round(self.bias / unit).clamp(-_BIAS_LIMIT, _BIAS_LIMIT - 1) * unit
         return functional.linear(x, self.quantised(scale), bias)
 
@@ -102,6 +107,7 @@ class Surrogate(nn.Module):
     """The twin of a `build_quantised` network; same input and output."""
 
     def __init__(self, model: Model, config: Quantisation) -> None:
+        """Share the parameters of `model`, which was built with `config`."""
         super().__init__()
         self.steps = nn.ModuleList()
         relu: _Relu | None = None
