@@ -1,0 +1,107 @@
+"""Small quantised networks, exported to QONNX, on which the passes are tried."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import brevitas.nn as qnn
+import torch
+from brevitas.export import export_qonnx
+from brevitas.quant import Int8WeightPerChannelFloat, Int16Bias, Uint8ActPerTensorFloat
+from brevitas.quant import Int8WeightPerTensorFloat as PerTensor
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.util.cleanup import cleanup_model
+from torch import Tensor, nn
+
+
+class Ternary(Int8WeightPerChannelFloat):
+    """{-1, 0, 1} with a scale per channel."""
+
+    bit_width = 2
+    narrow_range = True
+
+
+class FourBits(PerTensor):
+    """-7 to 7 with one scale."""
+
+    bit_width = 4
+    narrow_range = True
+
+
+class Pixels(nn.Module):
+    """Bytes to 0..1."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * (1 / 255)
+
+
+def _activation(bits: int) -> nn.Module:
+    return qnn.QuantReLU(act_quant=Uint8ActPerTensorFloat, bit_width=bits, return_quant_tensor=True)
+
+
+def network(
+    *,
+    size: int = 8,
+    channels: int = 3,
+    convs: Sequence[int] = (4, 6),
+    dense: int = 8,
+    classes: int = 5,
+    act_bits: int = 2,
+    kernel: int = 3,
+    pad: int = 1,
+    stride: int = 1,
+    seed: int = 0,
+) -> nn.Sequential:
+    """Convolutions (the first one pooled), two dense layers; batch norms with negative scales."""
+    torch.manual_seed(seed)
+    layers: list[nn.Module] = [Pixels()]
+    before, side = channels, size
+    for i, filters in enumerate(convs):
+        layers += [
+            qnn.QuantConv2d(
+                before,
+                filters,
+                kernel,
+                padding=pad,
+                stride=stride if i else 1,
+                bias=False,
+                weight_quant=Ternary if i else FourBits,
+            ),
+            nn.BatchNorm2d(filters),
+            _activation(act_bits),
+        ]
+        side = (side + 2 * pad - kernel) // (stride if i else 1) + 1
+        if i == 0:
+            layers.append(nn.MaxPool2d(2))
+            side //= 2
+        before = filters
+    layers += [
+        nn.Flatten(1),
+        qnn.QuantLinear(before * side * side, dense, bias=False, weight_quant=Ternary),
+        nn.BatchNorm1d(dense),
+        _activation(act_bits),
+        qnn.QuantLinear(dense, classes, bias=True, weight_quant=FourBits, bias_quant=Int16Bias),
+    ]
+    model = nn.Sequential(*layers)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
+            nn.init.normal_(module.weight)
+            nn.init.normal_(module.bias)
+    model.train()
+    for _ in range(30):
+        model(torch.randint(0, 256, (16, channels, size, size)).float())
+    return model.eval()
+
+
+def export(model: nn.Module, path: Path, *, size: int = 8, channels: int = 3) -> Path:
+    """Write a model as one QONNX file."""
+    export_qonnx(
+        model,
+        torch.zeros(1, channels, size, size),
+        export_path=str(path),
+        input_names=["pixels"],
+        output_names=["logits"],
+    )
+    cleaned = cleanup_model(ModelWrapper(str(path)))
+    path.with_name(f"{path.name}.data").unlink(missing_ok=True)
+    cleaned.save(str(path))
+    return path

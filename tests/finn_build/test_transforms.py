@@ -1,0 +1,139 @@
+"""Every stage computes what the stage before it computed."""
+
+import models
+import numpy as np
+import pytest
+from finn_build import golden
+from finn_build.errors import ModelError
+from finn_build.layers import MaxPool, Mvtu, Window
+from finn_build.transforms import execute, stages
+from finn_build.transforms.extract import extract
+from finn_build.verify import compare
+from onnx import TensorProto, helper
+from qonnx.core.modelwrapper import ModelWrapper
+
+IMAGES = 12
+VARIANTS = {
+    "padded": {},
+    "unpadded, ragged": {"size": 9, "pad": 0, "convs": (5, 7), "dense": 9},
+    "strided": {"size": 12, "convs": (4, 6, 5), "stride": 2},
+    "5x5, 3-bit activations": {"size": 10, "kernel": 5, "pad": 2, "act_bits": 3},
+    "one channel": {"channels": 1, "size": 6, "pad": 1},
+    "pointwise": {"kernel": 1, "pad": 0, "size": 6},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
+def test_stages_agree(variant, tmp_path):
+    shape = {k: variant[k] for k in ("size", "channels") if k in variant}
+    path = models.export(models.network(**variant), tmp_path / "m.onnx", **shape)
+    size, channels = shape.get("size", 8), shape.get("channels", 3)
+    images = np.random.default_rng(4).integers(0, 256, (IMAGES, size, size, channels))
+    images = images.astype(np.uint8)
+
+    model = stages.load(str(path))
+    streamlined = stages.streamline(stages.convert(model))
+    lowered = stages.lower(streamlined)
+    network = extract(stages.to_hardware(lowered), "m")
+
+    results = {
+        "qonnx": execute.run(model, images),
+        "streamlined": execute.run(streamlined, images, batch=5),
+        "lowered": execute.run(lowered, images, batch=1),
+        "golden": golden.run(network, images),
+    }
+    names = list(results)
+    for pair in zip(names, names[1:], strict=False):
+        first, second = (results[p] for p in pair)
+        made = compare(network, images, names=pair, first=first, second=second)
+        assert made.mismatches == made.explained <= 2
+        assert len(first.activations) == len(second.activations) == len(network.mvtus) - 1
+    exact = results["golden"].logits * network.scale
+    assert np.allclose(exact, results["qonnx"].logits, rtol=1e-4, atol=1e-4)
+
+
+def test_brevitas_agrees_with_golden(tmp_path):
+    import torch
+
+    model = models.network(seed=3)
+    path = models.export(model, tmp_path / "m.onnx")
+    images = np.random.default_rng(5).integers(0, 256, (50, 8, 8, 3)).astype(np.uint8)
+    hardware = stages.to_hardware(
+        stages.lower(stages.streamline(stages.convert(stages.load(str(path)))))
+    )
+    network = extract(hardware, "m")
+    with torch.no_grad():
+        logits = model(torch.tensor(images.transpose(0, 3, 1, 2), dtype=torch.float32)).numpy()
+    exact = golden.run(network, images).logits * network.scale
+    close = np.isclose(exact, logits, rtol=1e-4, atol=1e-4).all(axis=1)
+    assert close.sum() >= 49  # one may lie on a threshold
+
+
+def test_the_layer_list_is_read_as_it_is(tiny_onnx):
+    model = stages.load(str(tiny_onnx))
+    network = extract(
+        stages.to_hardware(stages.lower(stages.streamline(stages.convert(model)))), "tiny"
+    )
+    kinds = [type(layer) for layer in network.layers[:-1]]
+    assert kinds == [Window, Mvtu, MaxPool, Window, Mvtu, Mvtu, Mvtu]
+    conv0, conv1, dense0, dense1 = network.mvtus
+    assert (conv0.rows, conv0.cols, conv0.positions, conv0.in_bits) == (4, 27, 64, 8)
+    assert (conv1.rows, conv1.cols, conv1.weight_bits) == (6, 36, 2)
+    assert set(np.unique(conv1.weights)) <= {-1, 0, 1}
+    assert (dense0.cols, dense0.windowed) == (96, False)
+    assert dense1.bias is not None and dense1.thresholds is None
+    assert network.macs == 64 * 4 * 27 + 16 * 6 * 36 + 96 * 8 + 8 * 5
+
+
+def edited(path, tmp_path, edit):
+    model = ModelWrapper(str(path))
+    edit(model)
+    out = tmp_path / "edited.onnx"
+    model.save(str(out))
+    return str(out)
+
+
+def test_an_unsupported_operator_is_named(tiny_onnx, tmp_path):
+    def relu_to_sigmoid(model):
+        node = model.get_nodes_by_op_type("Relu")[0]
+        node.op_type = "Sigmoid"
+
+    path = edited(tiny_onnx, tmp_path, relu_to_sigmoid)
+    with pytest.raises(ModelError, match=r"node 'Relu_0': operator Sigmoid.*supported: Add, .*Quant"):
+        stages.load(path)
+
+
+def test_a_branch_is_named(tiny_onnx, tmp_path):
+    def add_branch(model):
+        node = model.get_nodes_by_op_type("Relu")[0]
+        total = helper.make_tensor_value_info("total", TensorProto.FLOAT, None)
+        model.graph.value_info.append(total)
+        add = helper.make_node("Add", [node.input[0], node.output[0]], ["total"], name="skip")
+        index = list(model.graph.node).index(node)
+        model.graph.node.insert(index + 1, add)
+        model.find_consumers(node.output[0])[-1].input[0] = "total"
+
+    path = edited(tiny_onnx, tmp_path, add_branch)
+    with pytest.raises(ModelError, match="node 'skip': Add of two computed tensors is a branch"):
+        stages.load(path)
+
+
+def test_a_file_that_is_no_onnx_is_named(tmp_path):
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(b"\x00\x01 no protobuf")
+    with pytest.raises(ModelError, match=r"broken\.onnx: not a readable ONNX file"):
+        stages.load(str(path))
+
+
+def test_a_network_without_a_dense_end_is_refused(tiny_onnx, tmp_path):
+    def cut(model):
+        last = [n for n in model.graph.node if n.op_type == "Quant"][-1]
+        model.graph.output[0].name = last.output[0]
+
+    model = stages.load(edited(tiny_onnx, tmp_path, lambda m: None))
+    hardware = stages.to_hardware(stages.lower(stages.streamline(stages.convert(model))))
+    mvaus = hardware.get_nodes_by_op_type("MVAU")
+    for node in hardware.graph.node[list(hardware.graph.node).index(mvaus[-1]) :]:
+        hardware.graph.node.remove(node)
+    with pytest.raises(ModelError, match="must end in a dense layer"):
+        extract(hardware, "cut")

@@ -1,0 +1,71 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from finn_build import golden
+from finn_build.errors import MismatchError
+from finn_build.verify import compare
+
+NAMES = ("qonnx", "golden")
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(3).integers(0, 256, (6, 4, 4, 2)).astype(np.uint8)
+
+
+def with_threshold_at(network, images):
+    """Network whose conv0 has a float threshold just above a value that occurs."""
+    conv = network.mvtus[0]
+    acc = golden.accumulate(conv, golden.feed(network.layers[0], images))
+    value = int(acc[4, 2, 1, 3])
+    steps = conv.float_thresholds.copy()
+    steps[3] = [value + 1e-6, value + 5000, value + 6000]
+    near = replace(conv, float_thresholds=steps, thresholds=np.ceil(steps).astype(np.int64))
+    return replace(network, layers=(network.layers[0], near, *network.layers[2:]))
+
+
+def test_equal_stages_have_no_mismatch(network, images):
+    out = golden.run(network, images)
+    made = compare(network, images, names=NAMES, first=out, second=out)
+    assert (made.images, made.mismatches, made.explained) == (6, 0, 0)
+
+
+def test_a_value_within_a_rounding_of_a_threshold_is_explained(network, images):
+    network = with_threshold_at(network, images)
+    out = golden.run(network, images)
+    acts = {"conv0": out.activations["conv0"].copy()}
+    acts["conv0"][4, 2, 1, 3] += 1
+    made = compare(
+        network, images, names=NAMES, first=replace(out, activations=acts), second=out
+    )
+    assert (made.mismatches, made.explained) == (1, 1)
+    assert made.explanations[0].startswith("image 4: conv0[2, 1, 3]: qonnx 1, golden 0")
+
+
+def test_any_other_difference_stops_and_names_the_layer(network, images):
+    out = golden.run(network, images)
+    acts = {"conv0": out.activations["conv0"].copy()}
+    acts["conv0"][5, 0, 0, 0] ^= 1
+    with pytest.raises(MismatchError, match=r"image 5, first in conv0\[0, 0, 0\]"):
+        compare(network, images, names=NAMES, first=replace(out, activations=acts), second=out)
+
+
+def test_a_label_that_no_tie_explains_stops(network, images):
+    out = golden.run(network, images)
+    labels = out.labels.copy()
+    labels[2] = int(out.logits[2].argmin())
+    with pytest.raises(MismatchError, match="image 2: labels qonnx"):
+        compare(network, images, names=NAMES, first=replace(out, labels=labels), second=out)
+
+
+def test_a_tie_explains_a_label(network, images):
+    dense = replace(network.mvtus[1], weights=np.repeat(network.mvtus[1].weights[:1], 6, axis=0))
+    dense = replace(dense, bias=np.zeros(6, np.int64))
+    network = replace(network, layers=(*network.layers[:3], dense, network.layers[4]))
+    out = golden.run(network, images)
+    assert out.labels.tolist() == [0] * 6
+    labels = out.labels.copy()
+    labels[1] = 4
+    made = compare(network, images, names=NAMES, first=replace(out, labels=labels), second=out)
+    assert made.explained == 1 and "tie" in made.explanations[0]
