@@ -1,0 +1,60 @@
+"""Bench of nn_maxpool."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import cocotb
+import numpy as np
+from streams import PARAMETERS as P
+from streams import SEED, STALLS, check, exchange, pack, reset, start
+
+from finn_build import golden
+
+SIZE = (P["HEIGHT"], P["WIDTH"], P["CHANNELS"])
+PIXELS = P["HEIGHT"] * P["WIDTH"]
+
+
+def frames(count: int, rng: random.Random) -> tuple[list[int], list[int]]:
+    """Random frames as input beats, and the beats expected for them."""
+    x = np.random.default_rng(rng.getrandbits(32)).integers(0, 1 << P["ELEM_W"], (count, *SIZE))
+    y = golden.max_pool(x, kernel=P["KERNEL"])
+    beats = [pack(pixel, P["ELEM_W"]) for pixel in x.reshape(-1, P["CHANNELS"])]
+    return beats, [pack(pixel, P["ELEM_W"]) for pixel in y.reshape(-1, P["CHANNELS"])]
+
+
+@cocotb.test()
+async def values(dut: Any) -> None:
+    rng = random.Random(SEED)
+    await start(dut)
+    for stall in STALLS:
+        beats, expected = frames(8, rng)
+        trace = await exchange(dut, beats, len(expected), stall=stall, rng=rng)
+        check(trace, expected, f"stall {stall}")
+
+
+@cocotb.test()
+async def rate(dut: Any) -> None:
+    rng = random.Random(SEED + 1)
+    await start(dut)
+    beats, expected = frames(6, rng)
+    trace = await exchange(dut, beats, len(expected), rng=rng)
+    check(trace, expected, "rate")
+    taken = trace.in_cycles[-1] - trace.in_cycles[0] + 1
+    assert taken == len(beats), f"{taken} cycles for {len(beats)} pixels"
+    square = (P["KERNEL"] - 1) * (P["WIDTH"] + 1)
+    assert trace.out_cycles[0] - trace.in_cycles[square] == 2, "latency after the last pixel"
+
+
+@cocotb.test()
+async def reset_in_frame(dut: Any) -> None:
+    rng = random.Random(SEED + 2)
+    await start(dut)
+    for cut in range(1, PIXELS + 1, max(1, PIXELS // 6)):
+        beats, _ = frames(1, rng)
+        await exchange(dut, beats[:cut], None, stall="output", rng=rng, linger=1)
+        await reset(dut)
+        beats, expected = frames(2, rng)
+        trace = await exchange(dut, beats, len(expected), stall="both", rng=rng)
+        check(trace, expected, f"after a reset at pixel {cut}")

@@ -1,0 +1,31 @@
+"""The stream cells: what goes in comes out, in order, at the full rate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Parameter, Simulate
+
+SKIDS = (1, 23)
+FIFOS = ((1, 2, "auto"), (9, 5, "distributed"), (70, 64, "block"))
+WIDTHS = ((1, 1, 3), (4, 6, 2), (3, 5, 5), (2, 6, 4), (8, 2, 3))  # ELEM_W, IN_ELEMS, OUT_ELEMS
+
+
+@pytest.mark.parametrize("data_w", SKIDS)
+def test_skid(simulate: Simulate, data_w: int) -> None:
+    simulate("axis_skid", {"DATA_W": data_w}, "bench_axis", seed=data_w, capacity=2)
+
+
+@pytest.mark.parametrize(("data_w", "depth", "style"), FIFOS)
+def test_fifo(simulate: Simulate, data_w: int, depth: int, style: str) -> None:
+    parameters: dict[str, Parameter] = {"DATA_W": data_w, "DEPTH": depth, "RAM_STYLE": style}
+    simulate("axis_fifo", parameters, "bench_axis", seed=depth, capacity=depth + 1)
+
+
+@pytest.mark.parametrize(("elem_w", "in_elems", "out_elems"), WIDTHS)
+def test_width(simulate: Simulate, elem_w: int, in_elems: int, out_elems: int) -> None:
+    parameters = {"ELEM_W": elem_w, "IN_ELEMS": in_elems, "OUT_ELEMS": out_elems}
+    simulate("axis_width", parameters, "bench_axis", seed=10 * in_elems + out_elems)

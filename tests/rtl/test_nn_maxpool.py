@@ -1,0 +1,22 @@
+"""nn_maxpool against the NumPy pool."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Simulate
+
+CASES = {
+    "smallest": {"KERNEL": 1, "HEIGHT": 1, "WIDTH": 1, "CHANNELS": 1, "ELEM_W": 1},
+    "typical": {"KERNEL": 2, "HEIGHT": 6, "WIDTH": 8, "CHANNELS": 5, "ELEM_W": 2},
+    "ragged": {"KERNEL": 2, "HEIGHT": 5, "WIDTH": 7, "CHANNELS": 2, "ELEM_W": 4},
+    "three": {"KERNEL": 3, "HEIGHT": 7, "WIDTH": 5, "CHANNELS": 1, "ELEM_W": 8},
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_maxpool(simulate: Simulate, name: str) -> None:
+    simulate("nn_maxpool", CASES[name], "bench_nn_maxpool", seed=len(name))
