@@ -93,7 +93,7 @@ def run(
             and record.get("key") == key
             and record.get("output") == digest(build.path(step.name))
         ):
-            console.print(f"{head:<20} unchanged  {record['summary']}", markup=False)
+            console.print(f"{head:<20} unchanged  {record['summary']}", markup=False, soft_wrap=True)
         else:
             record = _do(step, build, head, console)
             record["key"] = key
@@ -116,7 +116,7 @@ def _do(step: Step, build: Build, head: str, console: Console) -> dict[str, Any]
     final = build.path(step.name)
     shutil.rmtree(final, ignore_errors=True)
     partial.rename(final)
-    console.print(f"{head:<20} {seconds:7.1f} s  {summary}", markup=False)
+    console.print(f"{head:<20} {seconds:7.1f} s  {summary}", markup=False, soft_wrap=True)
     return {"seconds": round(seconds, 1), "summary": summary, "output": digest(final)}
 
 
@@ -129,7 +129,8 @@ def _bar(head: str, build: Build, console: Console) -> Iterator[None]:
         BarColumn(bar_width=30),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
         task = progress.add_task(head, total=None)
         build.tick = lambda done, total: progress.update(task, completed=done, total=total)
         yield

@@ -6,7 +6,7 @@ import ctypes
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import torch
 import typer
@@ -88,7 +88,10 @@ def train(
         for name in ("float-state", "quantised-state", out.name):
             (out / f"{name}.safetensors").unlink(missing_ok=True)
     _keep_freed_memory()
-    record = train_model(plan, images, test, out)
+    try:
+        record = train_model(plan, images, test, out)
+    except KeyboardInterrupt:
+        _fail("interrupted; the same command resumes after the last finished epoch", 130)
     scores = record["accuracy"]
     typer.echo(
         f"{out / out.name}.safetensors  float {100 * scores['float']:.2f} %  "
@@ -167,16 +170,12 @@ def _keep_freed_memory() -> None:
 def main() -> None:
     """Run the command line; errors are one message on stderr and exit code 2."""
     try:
-        app(standalone_mode=False)
+        app()
     except QuantError as error:
         _fail(str(error), 2)
-    except typer.Abort:
-        _fail("interrupted; the same command resumes after the last finished epoch", 130)
-    except KeyboardInterrupt:
-        _fail("interrupted; the same command resumes after the last finished epoch", 130)
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(message: str, code: int) -> NoReturn:
     Console(stderr=True).print(
         f"quant: {message}", style="red", markup=False, highlight=False, soft_wrap=True
     )
