@@ -145,8 +145,7 @@ def _options(layer: Mvtu, budget: Resources) -> list[tuple[Fold, Cost]]:
         for simd in cost.divisors(layer.cols):
             for memory in MEMORIES:
                 made = cost.mvtu(layer, pe=pe, simd=simd, memory=memory)
-                if fits(Resources(lut=made.lut, ff=0, bram36=made.bram18 / 2, dsp=0), budget):
-                    found.append((Fold(pe=pe, simd=simd, memory=memory), made))
+                found.append((Fold(pe=pe, simd=simd, memory=memory), made))
     found.sort(key=lambda o: (_weight(o[1], budget), o[1].cycles, o[0].pe))
     kept: list[tuple[Fold, Cost]] = []
     for option in found:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import brevitas.nn as qnn
+import numpy as np
 import torch
 from brevitas.export import export_qonnx
 from brevitas.quant import Int8WeightPerChannelFloat, Int16Bias, Uint8ActPerTensorFloat
@@ -11,6 +12,8 @@ from brevitas.quant import Int8WeightPerTensorFloat as PerTensor
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 from torch import Tensor, nn
+
+from finn_build.layers import Argmax, MaxPool, Mvtu, Network, Window
 
 
 class Ternary(Int8WeightPerChannelFloat):
@@ -105,3 +108,54 @@ def export(model: nn.Module, path: Path, *, size: int = 8, channels: int = 3) ->
     path.with_name(f"{path.name}.data").unlink(missing_ok=True)
     cleaned.save(str(path))
     return path
+
+
+def hand_made() -> Network:
+    """A convolution on 4 x 4 pixels, a pool and a dense layer, with random integers."""
+    random = np.random.default_rng(7)
+    conv = random.integers(-1, 2, (4, 18))
+    steps = np.sort(random.integers(-400, 400, (4, 3)), axis=1)
+    last = Mvtu(
+        name="dense0",
+        positions=1,
+        windowed=False,
+        in_bits=2,
+        weight_bits=3,
+        weights=random.integers(-3, 4, (6, 16)),
+        thresholds=None,
+        float_thresholds=None,
+        bias=random.integers(-20, 20, 6),
+    )
+    return Network(
+        name="hand",
+        height=4,
+        width=4,
+        channels=2,
+        scale=0.5,
+        layers=(
+            Window(
+                name="conv0_window",
+                height=4,
+                width=4,
+                channels=2,
+                bits=8,
+                kernel=3,
+                stride=1,
+                pad=1,
+            ),
+            Mvtu(
+                name="conv0",
+                positions=16,
+                windowed=True,
+                in_bits=8,
+                weight_bits=2,
+                weights=conv,
+                thresholds=steps,
+                float_thresholds=steps - 0.25,
+                bias=None,
+            ),
+            MaxPool(name="pool0", height=4, width=4, channels=4, bits=2, kernel=2),
+            last,
+            Argmax(name="argmax", classes=6, bits=last.acc_bits),
+        ),
+    )

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import torch
-from finn_build import golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from finn_build import golden
 
 
 @settings(max_examples=40, deadline=None)

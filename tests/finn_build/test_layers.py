@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from finn_build import golden
 from finn_build.errors import ModelError
 from finn_build.layers import Network

@@ -3,14 +3,15 @@
 import models
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
+from qonnx.core.modelwrapper import ModelWrapper
+
 from finn_build import golden
 from finn_build.errors import ModelError
 from finn_build.layers import MaxPool, Mvtu, Window
 from finn_build.transforms import execute, stages
 from finn_build.transforms.extract import extract
 from finn_build.verify import compare
-from onnx import TensorProto, helper
-from qonnx.core.modelwrapper import ModelWrapper
 
 IMAGES = 12
 VARIANTS = {
@@ -99,7 +100,9 @@ def test_an_unsupported_operator_is_named(tiny_onnx, tmp_path):
         node.op_type = "Sigmoid"
 
     path = edited(tiny_onnx, tmp_path, relu_to_sigmoid)
-    with pytest.raises(ModelError, match=r"node 'Relu_0': operator Sigmoid.*supported: Add, .*Quant"):
+    with pytest.raises(
+        ModelError, match=r"node 'Relu_0': operator Sigmoid.*supported: Add, .*Quant"
+    ):
         stages.load(path)
 
 

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from finn_build import golden
 from finn_build.errors import MismatchError
 from finn_build.verify import compare
@@ -36,9 +37,7 @@ def test_a_value_within_a_rounding_of_a_threshold_is_explained(network, images):
     out = golden.run(network, images)
     acts = {"conv0": out.activations["conv0"].copy()}
     acts["conv0"][4, 2, 1, 3] += 1
-    made = compare(
-        network, images, names=NAMES, first=replace(out, activations=acts), second=out
-    )
+    made = compare(network, images, names=NAMES, first=replace(out, activations=acts), second=out)
     assert (made.mismatches, made.explained) == (1, 1)
     assert made.explanations[0].startswith("image 4: conv0[2, 1, 3]: qonnx 1, golden 0")
 

@@ -1,0 +1,132 @@
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finn_build import emit, golden
+from finn_build.backends import verilator
+from finn_build.folding import Fold, make
+
+FOLDS = {
+    "conv0": Fold(pe=2, simd=6, memory="logic"),
+    "dense0": Fold(pe=3, simd=8, memory="block"),
+}
+GOLDEN_TOP = """\
+  nn_mvtu #(
+    .ROWS(4),
+    .COLS(18),
+    .PE(2),
+    .SIMD(6),
+    .IN_ELEMS(18),
+    .W_BITS(2),
+    .A_BITS(8),
+    .ACC_W(13),
+    .THRESHOLDS(3),
+    .OUT_W(2),
+    .WEIGHT_FILE("conv0_weights.hex"),
+    .THRESHOLD_FILE("conv0_thresholds.hex"),
+    .BIAS_FILE(""),
+    .MEMORY("logic")
+  ) conv0_i (
+    .clk(clk),
+    .rst_n(rst_n),
+    .s_axis_tdata(t2_data),
+    .s_axis_tvalid(t2_valid),
+    .s_axis_tready(t2_ready),
+    .m_axis_tdata(t3_data),
+    .m_axis_tvalid(t3_valid),
+    .m_axis_tready(t3_ready)
+  );
+"""
+
+
+@given(st.lists(st.integers(-8, 7), min_size=1, max_size=40))
+def test_packing_inverts(values):
+    word = emit.pack(np.array(values), 4)
+    back = [((word >> (4 * i)) & 15 ^ 8) - 8 for i in range(len(values))]
+    assert back == values and word < 1 << (4 * len(values))
+
+
+@pytest.mark.parametrize(("layer", "name"), [(0, "conv0"), (1, "dense0")])
+def test_weight_words_come_in_the_order_of_use(network, layer, name):
+    unit, fold = network.mvtus[layer], FOLDS[name]
+    words = emit.weight_words(unit, fold)
+    beat = unit.cols if unit.windowed else fold.simd
+    groups, pieces = unit.rows // fold.pe, beat // fold.simd
+    for index, word in enumerate(words):
+        piece = index % pieces
+        group = index // pieces % groups
+        start = index // pieces // groups * beat + piece * fold.simd
+        for p in range(fold.pe):
+            row = unit.weights[group * fold.pe + p]
+            expected = row[start : start + fold.simd]
+            assert word[p * fold.simd : (p + 1) * fold.simd].tolist() == expected.tolist()
+    assert words.size == unit.weights.size
+
+
+def test_top_is_written_as_it_should_be(network, tmp_path):
+    files = emit.write(emit.design(network, make(network, FOLDS)), tmp_path)
+    top = (tmp_path / "top.sv").read_text()
+    assert GOLDEN_TOP in top
+    assert (tmp_path / "files.f").read_text().splitlines()[-1] == "top.sv"
+    assert {f.name for f in files} >= {"conv0_weights.hex", "dense0_bias.hex", "nn_mvtu.sv"}
+    weights = (tmp_path / "conv0_weights.hex").read_text().splitlines()
+    assert len(weights) == (4 // 2) * (18 // 6) and {len(w) for w in weights} == {6}
+
+
+def test_the_same_design_gives_the_same_bytes(network, tmp_path):
+    for name in ("a", "b"):
+        emit.write(emit.design(network, make(network, FOLDS)), tmp_path / name)
+    for file in (tmp_path / "a").iterdir():
+        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
+
+
+def test_a_frame_that_is_no_multiple_of_eight_bytes_gets_a_narrower_beat(network):
+    assert emit.input_bytes(network) == 8
+    assert emit.input_bytes(replace(network, height=5, width=5, channels=3)) == 1
+    assert emit.input_bytes(replace(network, height=6, width=6, channels=1)) == 4
+
+
+@pytest.mark.parametrize(
+    "folds",
+    [
+        FOLDS,
+        {
+            "conv0": Fold(pe=4, simd=18, memory="logic"),
+            "dense0": Fold(pe=6, simd=16, memory="logic"),
+        },
+        {
+            "conv0": Fold(pe=1, simd=1, memory="block"),
+            "dense0": Fold(pe=1, simd=1, memory="logic"),
+        },
+    ],
+    ids=["folded", "parallel", "serial"],
+)
+def test_the_accelerator_computes_what_the_golden_model_does(network, tmp_path, folds):
+    made = make(network, folds)
+    emit.write(emit.design(network, made), tmp_path)
+    lint = [verilator.binaries() / "verilator", "--lint-only", "-Wall", "-f", "files.f"]
+    subprocess.run([*lint, "--top-module", "top"], cwd=tmp_path, check=True, capture_output=True)
+    log = tmp_path / "log"
+    program = verilator.build(tmp_path, tmp_path / "sim", input_bytes=8, log=log)
+    images = np.random.default_rng(6).integers(0, 256, (24, 4, 4, 2)).astype(np.uint8)
+    expected = golden.run(network, images)
+    for stall in (0, 128):
+        ran = verilator.run(
+            program,
+            tmp_path,
+            images,
+            classes=6,
+            limit=20_000,
+            scratch=tmp_path / "scratch",
+            log=log,
+            stall=stall,
+            seed=11,
+        )
+        assert np.array_equal(ran.logits, expected.logits), f"stall {stall}, seed 11"
+        assert np.array_equal(ran.labels, expected.labels)
+        if not stall:
+            assert ran.cycles_per_frame <= 1.03 * made.cycles + 1

@@ -1,0 +1,106 @@
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from models import hand_made
+
+from finn_build import cost, folding
+from finn_build.boards import BOARDS, Resources
+from finn_build.errors import FoldingError
+
+ROOMY = Resources(lut=40_000, ff=80_000, bram36=100, dsp=0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(900, 20_000), st.integers(0, 20))
+def test_a_found_folding_is_legal_and_fits(lut, bram36):
+    network = hand_made()
+    budget = Resources(lut=lut, ff=0, bram36=bram36 or 0.5, dsp=0)
+    try:
+        made = folding.search(network, budget)
+    except FoldingError as error:
+        assert "does not fit" in str(error)
+        return
+    assert made.total.lut <= lut and made.total.bram36 <= budget.bram36
+    for layer in network.mvtus:
+        fold = made.folds[layer.name]
+        assert layer.rows % fold.pe == 0 and layer.cols % fold.simd == 0
+    assert made.cycles == max(c.cycles for c in made.costs.values())
+    assert made.costs[made.bottleneck].cycles == made.cycles
+
+
+def test_more_room_is_never_slower(network):
+    rooms = (1_500, 3_000, 6_000, 40_000)
+    cycles = [
+        folding.search(network, Resources(lut=lut, ff=0, bram36=10, dsp=0)).cycles for lut in rooms
+    ]
+    assert cycles == sorted(cycles, reverse=True)
+    assert cycles[-1] == 16, "with room enough the stream itself is the limit"
+
+
+def test_a_target_takes_the_cheapest(network):
+    fast, slow = (folding.search(network, ROOMY, max_cycles=n) for n in (16, 600))
+    assert slow.cycles <= 600 and slow.total.lut < fast.total.lut
+
+
+def test_an_unreachable_target_names_the_limit(network):
+    with pytest.raises(FoldingError, match="15 cycles per frame cannot be reached; .* takes 16"):
+        folding.search(network, ROOMY, max_cycles=15)
+
+
+def test_a_target_that_does_not_fit_names_the_nearest(network):
+    small = Resources(lut=1_800, ff=0, bram36=10, dsp=0)
+    with pytest.raises(FoldingError, match=r"LUTs of 1,800; the fastest that fits takes \d+"):
+        folding.search(network, small, max_cycles=16)
+
+
+def test_what_cannot_fit_says_by_how_much(network):
+    with pytest.raises(FoldingError, match=r"hand does not fit: .* LUTs of 100"):
+        folding.search(network, Resources(lut=100, ff=0, bram36=1, dsp=0))
+
+
+def test_a_saved_folding_comes_back(network, tmp_path):
+    made = folding.search(network, ROOMY)
+    made.save(tmp_path / "folding.json")
+    assert folding.Folding.load(tmp_path / "folding.json", network).folds == made.folds
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"pe": 3}, r"conv0: PE=3 does not divide 4 rows; use 1, 2, 4"),
+        ({"simd": 0}, r"conv0: SIMD=0 does not divide 18 inputs; use 1, 2, 3, 6, 9, 18"),
+        ({"memory": "tape"}, r"conv0: memory 'tape' is unknown; use logic or block"),
+        ({"speed": 1}, r"not a folding"),
+    ],
+)
+def test_an_illegal_edit_is_refused_with_the_legal_values(network, tmp_path, change, message):
+    path = tmp_path / "folding.json"
+    folding.search(network, ROOMY).save(path)
+    edited = json.loads(path.read_text())
+    edited["conv0"].update(change)
+    path.write_text(json.dumps(edited))
+    with pytest.raises(FoldingError, match=message):
+        folding.Folding.load(path, network)
+
+
+def test_a_folding_of_another_network_is_refused(network, tmp_path):
+    path = tmp_path / "folding.json"
+    path.write_text("{}")
+    with pytest.raises(FoldingError, match="the network has"):
+        folding.Folding.load(path, network)
+
+
+@pytest.mark.parametrize(
+    ("depth", "width", "blocks"),
+    [(512, 36, 1), (513, 36, 2), (4096, 256, 58), (16384, 1, 1), (1, 1, 1)],
+)
+def test_block_ram_is_counted_in_its_best_shape(depth, width, blocks):
+    assert cost.bram18_count(depth, width) == blocks
+
+
+def test_every_board_has_a_budget_within_its_chip():
+    for board in BOARDS.values():
+        assert {"openxc7", "vivado"} <= set(board.budget)
+        assert all(folding.fits(b, board.chip) for b in board.budget.values())
