@@ -1,0 +1,41 @@
+"""Small data for the tests of quant."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from quant.data import Labelled, load_cifar10
+from quant.zoo import Trained, load_trained
+
+
+@pytest.fixture
+def images() -> Labelled:
+    draw = np.random.default_rng(0)
+    return Labelled(
+        images=draw.integers(0, 256, (80, 32, 32, 3), np.uint8),
+        labels=draw.integers(0, 10, 80, np.int64),
+    )
+
+
+@pytest.fixture(scope="session")
+def arch1() -> Trained:
+    return load_trained("arch1")
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The real data set: HEADRACE_DATA, or data/cifar10 of the checkout."""
+    default = Path(__file__).parents[2] / "data" / "cifar10"
+    folder = Path(os.environ.get("HEADRACE_DATA", default))
+    if not folder.is_dir():
+        pytest.skip("no CIFAR-10: set HEADRACE_DATA to its folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def test_set(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Labelled:
+    return load_cifar10(data_folder, "test", cache=tmp_path_factory.mktemp("cache"))

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quant.augment import cutout, translate_and_flip
+
+
+def generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**31), reach=st.integers(0, 5))
+def test_each_image_is_a_shift_of_itself_or_of_its_mirror(seed: int, reach: int) -> None:
+    images = torch.randint(1, 256, (3, 2, 7, 9), generator=generator(seed), dtype=torch.uint8)
+    out = translate_and_flip(images, reach, generator(seed))
+    assert out.shape == images.shape
+    assert out.dtype == images.dtype
+    padded = torch.nn.functional.pad(images, (reach,) * 4)
+    for before, after in zip(padded, out, strict=True):
+        views = [
+            side[:, y : y + 7, x : x + 9]
+            for y in range(2 * reach + 1)
+            for x in range(2 * reach + 1)
+            for side in (before, before.flip(2))
+        ]
+        assert any(torch.equal(view, after) for view in views)
+
+
+def test_all_shifts_and_both_sides_occur_and_a_seed_repeats() -> None:
+    images = torch.zeros(2000, 1, 9, 9, dtype=torch.uint8)
+    images[:, 0, 4, 4] = 1
+    images[:, 0, 4, 5] = 2
+    out = translate_and_flip(images, 2, generator(3))
+    assert torch.equal(out, translate_and_flip(images, 2, generator(3)))
+    assert not torch.equal(out, translate_and_flip(images, 2, generator(4)))
+    _, _, rows, columns = torch.nonzero(out == 1, as_tuple=True)
+    assert sorted(set(rows.tolist())) == [2, 3, 4, 5, 6]
+    assert sorted(set(columns.tolist())) == [2, 3, 4, 5, 6]
+    two = torch.nonzero(out == 2)[:, 3]
+    flipped = float((two < columns).float().mean())
+    assert 0.4 < flipped < 0.6
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**31), size=st.integers(0, 6))
+def test_cutout_zeroes_one_rectangle_and_nothing_else(seed: int, size: int) -> None:
+    images = torch.ones(4, 3, 8, 8, dtype=torch.uint8)
+    out = cutout(images, size, generator(seed))
+    assert int(images.sum()) == images.numel()
+    for image in out:
+        assert torch.equal(image[0], image[1])
+        hole = torch.nonzero(image[0] == 0)
+        assert len(hole) <= size * size
+        if size:
+            height, width = (hole.amax(0) - hole.amin(0) + 1).tolist()
+            assert len(hole) == height * width
+            assert max(height, width) <= size

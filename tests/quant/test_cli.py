@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from quant import cli
+from quant.data import Labelled
+from quant.files import read_npz
+from quant.zoo import zoo_images
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["quant", *arguments])
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["export", "--model", "vgg", "--out", "o"], "model 'vgg' is not in the zoo; use arch1"),
+        (["export", "--model", "no.safetensors", "--out", "o"], "no.safetensors: not found"),
+        (["data", "--out", "t.npz", "--data", "none"], "none: no such folder, so no CIFAR-10"),
+        (["data", "--out", "t.txt"], "--out t.txt: use a name that ends in .npz"),
+        (["train", "--network", "vgg"], "network 'vgg' is not known; use arch1"),
+        (["train", "--act-bits", "1"], "act_bits=1 is not supported"),
+        (["train", "--device", "tpu"], "--device tpu: not known; use auto, cpu or cuda"),
+        (["train", "--data", "none"], "none: no such folder"),
+    ],
+)
+def test_errors_are_one_message_and_leave_nothing(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call(monkeypatch, *arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("quant: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_usage_errors_exit_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert call(monkeypatch, "export", "--wrong") == 2
+
+
+def test_sample_and_whole_test_set(
+    images: Labelled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call(monkeypatch, "data", "--sample", "--out", str(tmp_path / "s.npz")) == 0
+    np.testing.assert_array_equal(read_npz(tmp_path / "s.npz")["images"], zoo_images().images)
+    monkeypatch.setattr(cli, "load_cifar10", lambda *_, **__: images)
+    assert call(monkeypatch, "data", "--out", str(tmp_path / "t.npz")) == 0
+    np.testing.assert_array_equal(read_npz(tmp_path / "t.npz")["labels"], images.labels)
+
+
+def test_train_then_export(
+    images: Labelled,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    many = Labelled(images=np.tile(images.images, (14, 1, 1, 1)), labels=np.tile(images.labels, 14))
+    monkeypatch.setattr(cli, "load_cifar10", lambda *_, **__: many)
+    out = tmp_path / "small"
+    train = ["train", "--network", "tiny", "--float-epochs", "1", "--epochs", "1", "--batch", "64"]
+    train += ["--no-compile", "--device", "cpu", "--out", str(out)]
+    assert call(monkeypatch, *train) == 0
+    assert "small.safetensors  float" in capsys.readouterr().out
+    assert call(monkeypatch, *train) == 0  # nothing left to do, the same result
+    model = str(out / "small.safetensors")
+    assert call(monkeypatch, "export", "--model", model, "--out", str(tmp_path / "e")) == 0
+    assert "of 100 images" in capsys.readouterr().out
+    assert (tmp_path / "e" / "model.onnx").exists()
+    assert call(monkeypatch, *train, "--lr", "0.5") == 2
+    assert call(monkeypatch, *train, "--lr", "0.5", "--fresh") == 0
+
+
+def test_interrupted_training_says_how_to_go_on(
+    images: Labelled,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "load_cifar10", lambda *_, **__: images)
+    monkeypatch.setattr(cli, "train_model", interrupt)
+    assert call(monkeypatch, "train", "--out", str(tmp_path / "m")) == 130
+    assert "the same command resumes" in capsys.readouterr().err
+
+
+def test_module_runs_and_lists() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "quant", "list"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert "model    arch1" in done.stdout
+    assert "network  arch1        582,026 parameters, 8,488,192" in done.stdout
