@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from finn_build.backends import bitstream, tools, verilator
 from finn_build.backends.yosys import Counts, count
 from finn_build.config import Options

@@ -1,5 +1,7 @@
 """Every stage computes what the stage before it computed."""
 
+from itertools import pairwise
+
 import models
 import numpy as np
 import pytest
@@ -43,8 +45,8 @@ def test_stages_agree(variant, tmp_path):
         "lowered": execute.run(lowered, images, batch=1),
         "golden": golden.run(network, images),
     }
-    names = list(results)
-    for pair in zip(names, names[1:], strict=False):
+
+    for pair in pairwise(results):
         first, second = (results[p] for p in pair)
         made = compare(network, images, names=pair, first=first, second=second)
         assert made.mismatches == made.explained <= 2
