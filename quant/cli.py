@@ -17,6 +17,7 @@ from quant.data import DEFAULT_CACHE, DEFAULT_DATA, load_cifar10
 from quant.errors import ConfigError, QuantError
 from quant.export import export as export_model
 from quant.files import write_npz
+from quant.loop import Images, accuracy
 from quant.networks import NETWORKS, get_network
 from quant.train import Plan
 from quant.train import train as train_model
@@ -67,6 +68,8 @@ def train(
     """Train float, then quantised; the same command resumes an interrupted training."""
     chosen = replace(get_network(network), dropout=Dropout(pool=pool_dropout, last=last_dropout))
     out = out or Path("runs") / network
+    if not out.name:
+        raise ConfigError(f"--out {out}: has no name for the model; use for example runs/mine")
     shared = Training(epochs=float_epochs, batch=batch, seed=seed, cutout_px=cutout_px, lr=float_lr)
     plan = Plan(
         network=chosen,
@@ -85,8 +88,8 @@ def train(
     images = load_cifar10(data, "train", cache=cache)
     test = load_cifar10(data, "test", cache=cache)
     if fresh and out.exists():
-        for name in ("float-state", "quantised-state", out.name):
-            (out / f"{name}.safetensors").unlink(missing_ok=True)
+        for name in ("float-state.safetensors", "quantised-state.safetensors"):
+            (out / name).unlink(missing_ok=True)
     _keep_freed_memory()
     try:
         record = train_model(plan, images, test, out)
@@ -103,13 +106,24 @@ def train(
 def export(
     model: Annotated[str, typer.Option(help="Name in the zoo, or path of a .safetensors file.")],
     out: Annotated[Path, typer.Option(help="Folder for model.onnx, vectors.npz and model.json.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Also recompute the accuracy on this test set.")
+    ] = None,
+    cache: _CacheOption = DEFAULT_CACHE,
 ) -> None:
     """Write QONNX and golden vectors of the zoo's hundred images, compared with each other."""
-    done = export_model(load_trained(model), zoo_images(), out)
+    trained = load_trained(model)
+    done = export_model(trained, zoo_images(), out)
     typer.echo(
-        f"{done.folder}: QONNX equals Brevitas on {done.images - done.mismatches} of "
+        f"{done.folder}: QONNX equals Brevitas on {done.images - done.explained} of "
         f"{done.images} images, {done.explained} more up to rounding; {done.right} classified right"
     )
+    if data is not None:
+        test = Images.of(load_cifar10(data, "test", cache=cache), torch.device("cpu"))
+        typer.echo(
+            f"{100 * accuracy(trained.model, test):.2f} % of {len(test.labels):,} test images, "
+            f"{100 * trained.record['accuracy']['quantised']:.2f} % in the record"
+        )
 
 
 @app.command("data")

@@ -181,8 +181,15 @@ class Phase:
     def _load_optimiser(self, tensors: dict[str, Tensor]) -> None:
         state: dict[int, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
-            index, key = name.split(".", 1)
-            state.setdefault(int(index), {})[key] = tensor
+            number, key = name.split(".", 1)
+            state.setdefault(int(number), {})[key] = tensor
+        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        for index, parameter in enumerate(parameters):
+            entry = state.get(index, {})
+            if set(entry) != {"step", "exp_avg", "exp_avg_sq"}:
+                raise ValueError(f"the optimiser's state of parameter {index} is incomplete")
+            if entry["exp_avg"].shape != parameter.shape:
+                raise ValueError(f"the optimiser's state of parameter {index} has another shape")
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": state, "param_groups": groups})
 

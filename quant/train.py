@@ -60,6 +60,7 @@ def train(
     train_images = Images.of(data.part(slice(held, None)), device)
     held_out = Images.of(data.part(slice(0, held)), device)
     network_json = network_to_json(plan.network)
+    commit = _commit()
 
     torch.manual_seed(plan.float_training.seed)
     teacher = build_float(plan.network).to(device)
@@ -114,7 +115,7 @@ def train(
         "device": _device_name(device),
         "seed": plan.quant_training.seed,
         "command": plan.command,
-        "commit": _commit(),
+        "commit": commit,
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "layers": network_json,
         "quantisation": asdict(plan.quantisation),

@@ -71,7 +71,7 @@ def test_unknown_network_lists_those_there_are() -> None:
         (lambda: Network(name="n", layers=()), "network n: no layers; give it one or more"),
     ],
 )
-def test_bad_configurations(make, message: str) -> None:  # noqa: ANN001
+def test_bad_configurations(make, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         make()
     assert message in str(caught.value)

@@ -68,7 +68,7 @@ def test_weights_and_activations_are_integers_times_one_scale(
         outputs = weight.value.shape[0]
         assert weight.scale.numel() == (1 if layer is layers[-1] else outputs)
     for _, relu in relus(model):
-        out = relu(torch.linspace(-1, 9, 400))
+        out = relu(torch.linspace(-1, 2, 400) * act_range(relu).detach())
         assert set(out.int().tolist()) == set(range(2**config.act_bits))
 
 
@@ -129,7 +129,7 @@ def test_float_weights_arrive_in_the_quantised_network() -> None:
     model = build_quantised(TINY, Quantisation())
     start_from_float(model, plain.state_dict(), pixels(64), 2)
     assert torch.equal(model.body.conv1.weight, plain.body.conv1.weight)
-    assert all(float(act_range(relu)) > 0 for _, relu in relus(model))
+    assert all(float(act_range(relu).detach()) > 0 for _, relu in relus(model))
 
 
 def test_best_range_of_levels_is_found_and_outliers_are_cut() -> None:

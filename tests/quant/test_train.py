@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def run(out: Path, images: Labelled, plan: Plan = PLAN) -> dict[str, object]:
     return train(plan, images, images, out, quiet())
 
 
-class Stop(Exception):
+class StopError(Exception):
     """Stands for an interruption."""
 
 
@@ -54,11 +55,11 @@ def test_resumed_training_equals_uninterrupted(
         save(self, status)
         left -= 1
         if left == 0:
-            raise Stop
+            raise StopError
 
     with monkeypatch.context() as patch:
         patch.setattr(Phase, "save", save_and_stop)
-        with pytest.raises(Stop):
+        with pytest.raises(StopError):
             run(tmp_path / "cut" / "m", images)
     assert not (tmp_path / "cut" / "m" / "m.safetensors").exists()
     run(tmp_path / "cut" / "m", images)
@@ -131,7 +132,7 @@ def test_learning_rate_rises_then_falls_to_zero() -> None:
     config = Training(epochs=4, lr=1.0, warmup_epochs=1.0)
     rates = [learning_rate(config, step, 10) for step in range(41)]
     assert rates[0] < rates[5] < rates[10] == 1.0
-    assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a > b for a, b in pairwise(rates[10:]))
     assert rates[40] == pytest.approx(0.0)
 
 

@@ -70,18 +70,18 @@ def test_corrupt_or_foreign_files_are_named(copy: Path) -> None:
     with pytest.raises(CheckpointError, match=r"mine.json: its sha256 is not that of .*mine.safe"):
         load_trained(str(copy))
     record.write_text("{")
-    with pytest.raises(CheckpointError, match="mine.json: not readable as JSON"):
+    with pytest.raises(CheckpointError, match=r"mine.json: not readable as JSON"):
         load_trained(str(copy))
     record.write_text(json.dumps({**json.loads(text), "layers": {}}))
-    with pytest.raises(CheckpointError, match="mine.json: layers: layers is not a list"):
+    with pytest.raises(CheckpointError, match=r"mine.json: layers: layers is not a list"):
         load_trained(str(copy))
     record.unlink()
-    with pytest.raises(CheckpointError, match="mine.json: not found"):
+    with pytest.raises(CheckpointError, match=r"mine.json: not found"):
         load_trained(str(copy))
     record.write_text(text)
     copy.write_bytes(copy.read_bytes()[:1000])
-    with pytest.raises(CheckpointError, match="mine.safetensors: not a readable safetensors"):
+    with pytest.raises(CheckpointError, match=r"mine.safetensors: not a readable safetensors"):
         load_trained(str(copy))
     copy.unlink()
-    with pytest.raises(CheckpointError, match="mine.safetensors: not found"):
+    with pytest.raises(CheckpointError, match=r"mine.safetensors: not found"):
         load_trained(str(copy))
