@@ -18,6 +18,7 @@ usage: ./build.sh pynq-z2 [--model NAME|FILE.onnx] [--target-fps N] [--images N]
        ./build.sh train [...]       train a network (quant)
        ./build.sh test [...]        check, then all tests; arguments go to pytest
        ./build.sh check             ruff and mypy
+       ./build.sh results REPORT.json...   write the README's table from reports
        ./build.sh BOARD --help      all options of a build
 EOF
 }
@@ -75,6 +76,7 @@ case "$verb" in
   check) environment && check ;;
   test) environment && check && exec .venv/bin/python -m pytest "$@" ;;
   train) environment && run -m quant train "$@" ;;
+  results) environment && run -m finn_build results "$@" ;;
   doctor) environment && run -m finn_build doctor ;;
   *) environment && run -m finn_build build "$verb" "$@" ;;
 esac

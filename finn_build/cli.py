@@ -9,6 +9,7 @@ from rich.console import Console
 
 from finn_build import doctor as doctor_module
 from finn_build import pipeline
+from finn_build import results as results_module
 from finn_build.boards import BOARDS
 from finn_build.config import Options
 from finn_build.errors import ConfigError, HeadraceError
@@ -57,6 +58,18 @@ def doctor() -> None:
     """Say which tools were found and what is missing."""
     if not doctor_module.run(Console()):
         raise typer.Exit(1)
+
+
+@app.command()
+def results(
+    reports: Annotated[list[Path], typer.Argument(help="report.json files.")],
+    into: Annotated[Path, typer.Option(help="Markdown file with the marks.")] = Path("README.md"),
+) -> None:
+    """Write the table of results into the README from reports."""
+    for path in (*reports, into):
+        if not path.is_file():
+            raise ConfigError(f"{path}: no such file")
+    results_module.insert(into, reports)
 
 
 def main() -> None:

@@ -1,0 +1,56 @@
+"""The README's table of results, written from reports."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from finn_build.errors import ConfigError
+from finn_build.files import load_json
+
+BEGIN, END = "<!-- results -->", "<!-- /results -->"
+_HEAD = (
+    "| model, board | accuracy, images | frames/s, simulated | one image, simulated | LUT | FF "
+    "| BRAM36 | DSP |\n|---|---|---|---|---|---|---|---|\n"
+)
+
+
+def table(reports: Sequence[dict[str, Any]]) -> str:
+    """Markdown table with one row per report, and a line that says what the figures are."""
+    rows = [_row(r) for r in reports]
+    clocks = sorted({f"{r['clock']['fclk_mhz']:g}" for r in reports})
+    notes = (
+        f"Clock {', '.join(clocks)} MHz, not yet placed and routed; accuracy of the golden integer "
+        "model, which the RTL equals on every simulated image; resources by Yosys (LUTs include "
+        "LUTRAM)."
+    )
+    return _HEAD + "\n".join(rows) + f"\n\n{notes}\n"
+
+
+def _row(report: dict[str, Any]) -> str:
+    measured, used, chip = (
+        report["accuracy"]["hardware"],
+        report["resources"],
+        report["board"]["chip"],
+    )
+    accuracy = "" if measured["value"] is None else f"{100 * measured['value']:.2f} %"
+    latency = report["rtl_sim"]["latency_cycles"] / report["clock"]["fclk_mhz"]
+    counts = [f"{used[k]:,g} of {chip[k]:,g}" for k in ("lut", "ff", "bram36", "dsp")]
+    cells = [
+        f"{report['model']['name']}, {report['board']['title']}",
+        f"{accuracy}, {measured['images']:,}",
+        f"{report['fps']['simulated']:,.0f}",
+        f"{latency:,.1f} µs",
+        *counts,
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def insert(path: Path, reports: Sequence[Path]) -> None:
+    """Put the table of the reports between the two marks in a Markdown file."""
+    text = path.read_text()
+    if BEGIN not in text or END not in text:
+        raise ConfigError(f"{path}: the marks {BEGIN} and {END} are missing")
+    before, rest = text.split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    made = table([load_json(report) for report in reports])
+    path.write_text(f"{before}{BEGIN}\n{made}{END}{after}")

@@ -1,0 +1,64 @@
+"""The default model, on real images, up to the simulated accelerator."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from finn_build import golden
+from finn_build.layers import Network
+from finn_build.transforms import execute, stages
+
+DATA = Path(os.environ.get("HEADRACE_DATA", "data/cifar10"))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("arch1")
+    command = [sys.executable, "-m", "finn_build", "pynq-z2", "--to", "simulate"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "build" / "pynq-z2" / "arch1"
+
+
+def load(path):
+    return json.loads(path.read_text())
+
+
+def test_training_and_golden_model_agree_on_every_activation(built):
+    ladder = load(built / "golden" / "verification.json")
+    assert (ladder[0]["stage"], ladder[0]["against"]) == ("qat", "qonnx")
+    assert ladder[0]["images"] == 100
+    assert all(rung["mismatches"] == rung["explained"] for rung in ladder)
+
+
+def test_the_accelerator_is_exact_and_as_fast_as_its_slowest_layer(built):
+    sim = load(built / "simulate" / "result.json")
+    costs = load(built / "fold" / "costs.json")
+    assert sim["images"] == 10 and sim["mismatches"] == 0 and sim["images_with_stalls"] >= 4
+    assert costs["cycles"] <= sim["cycles_per_frame"] <= 1.03 * costs["cycles"]
+    assert 100e6 / sim["cycles_per_frame"] >= 3000
+    assert costs["estimate"]["lut"] <= costs["budget"]["lut"] <= 53_200
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DATA.is_dir(), reason="the data set is not present")
+def test_golden_labels_are_qonnx_labels_on_the_whole_test_set(built, tmp_path):
+    out = tmp_path / "test.npz"
+    command = [sys.executable, "-m", "quant", "data", "--data", str(DATA.resolve())]
+    subprocess.run([*command, "--out", str(out)], cwd=tmp_path, check=True)
+    with np.load(out, allow_pickle=False) as stored:
+        images, labels = stored["images"], stored["labels"]
+    assert images.shape == (10_000, 32, 32, 3)
+    network = Network.load(built / "golden" / "network.npz")
+    exact = golden.run(network, images)
+    model = stages.load(str(built / "export" / "model.onnx"))
+    floating = execute.run(model, images, activations=False)
+    different = np.flatnonzero(exact.labels != floating.labels)
+    ties = [i for i in different if exact.logits[i].max() == exact.logits[i][floating.labels[i]]]
+    assert len(different) <= 10 and len(ties) == len(different)
+    assert (exact.labels == labels).mean() >= 0.75
