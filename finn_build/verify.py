@@ -1,6 +1,7 @@
 """Compare two stages image by image, and explain what float rounding alone can explain."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from finn_build.golden import Outputs
 from finn_build.layers import Argmax, Mvtu, Network
 
 _EPS = float(np.finfo(np.float32).eps)
+_LOGIT_ROUNDING = 1e-2  # of one integer step
 _SLACK = 16  # roundings of float32, relative to the largest value that the accumulator can reach
 
 
@@ -31,6 +33,24 @@ class Comparison:
         return {**asdict(self), "explanations": list(self.explanations)}
 
 
+def settle(network: Network, outputs: Outputs) -> Outputs:
+    """Turn a float stage's logits into integers, and its labels into those of the integers.
+
+    Equal logits go to the lowest index everywhere, so float rounding must not break ties. Raises
+    MismatchError where a logit is no multiple of the network's scale.
+    """
+    scaled = outputs.logits / network.scale
+    logits = np.rint(scaled).astype(np.int64)
+    off = np.abs(scaled - logits)
+    if off.max(initial=0) > _LOGIT_ROUNDING:
+        i, c = np.unravel_index(int(off.argmax()), off.shape)
+        raise MismatchError(
+            f"image {i}, class {c}: logit {outputs.logits[i, c]!r} is no multiple of the scale "
+            f"{network.scale!r}"
+        )
+    return replace(outputs, logits=logits, labels=golden.argmax(logits))
+
+
 def compare(
     network: Network,
     images: NDArray[np.uint8],
@@ -38,42 +58,43 @@ def compare(
     names: tuple[str, str],
     first: Outputs,
     second: Outputs,
+    numbers: Sequence[int] | None = None,
 ) -> Comparison:
-    """Compare labels and activations of two floating-point stages, or of one with the golden model.
+    """Compare logits and activations of two settled stages.
 
-    Both must hold the activations of every thresholded layer, in the network's order, or none. An
-    image that differs is explained where, in the first layer that differs, every differing value's
-    accumulator lies within float32 rounding of a threshold, or where the activations agree and
-    the two labels' integer logits are equal. Raises MismatchError, naming layer and value, for any
-    other difference.
+    Both hold the activations of every thresholded layer, in the network's order. An image that
+    differs is explained where, in the first layer that differs, every differing value's
+    accumulator lies within float32 rounding of a threshold. Raises MismatchError, naming layer and
+    value, for any other difference. `numbers` are the images' numbers in messages.
     """
     notes = []
-    different = differing(first, second)
-    for i in different:
-        notes.append(f"image {i}: " + _explain(network, images[i : i + 1], names, first, second, i))
+    for i in differing(first, second):
+        number = numbers[i] if numbers is not None else i
+        text = _explain(network, images[i : i + 1], names, first, second, i, number)
+        notes.append(f"image {number}: {text}")
     return Comparison(
         stage=names[0],
         against=names[1],
         images=len(images),
-        mismatches=len(different),
+        mismatches=len(notes),
         explained=len(notes),
         explanations=tuple(notes),
     )
 
 
 def differing(first: Outputs, second: Outputs) -> list[int]:
-    """Images whose labels or activations are not the same."""
-    if len(first.labels) != len(second.labels):
-        raise AssertionError("the two sides ran different numbers of images")
-    different = first.labels != second.labels
+    """Images whose logits or activations are not the same."""
+    if first.logits.shape != second.logits.shape:
+        raise MismatchError(
+            f"logits of shapes {first.logits.shape} and {second.logits.shape} cannot agree"
+        )
+    different = (first.logits != second.logits).any(axis=1)
     for a, b in _pairs(first, second):
         different = different | (a != b).reshape(len(different), -1).any(axis=1)
     return [int(i) for i in np.flatnonzero(different)]
 
 
 def _pairs(first: Outputs, second: Outputs) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    if not first.activations or not second.activations:
-        return []
     a, b = list(first.activations.values()), list(second.activations.values())
     if len(a) != len(b):
         raise MismatchError(
@@ -92,28 +113,26 @@ def _explain(
     first: Outputs,
     second: Outputs,
     index: int,
+    number: int,
 ) -> str:
     """Say why one image differs, or raise MismatchError."""
     pairs = iter(_pairs(first, second))
     x: NDArray[Any] = image
-    known = bool(first.activations and second.activations)
     for layer in network.layers:
         if isinstance(layer, Argmax):
             break
         if not isinstance(layer, Mvtu):
             x = golden.feed(layer, x)
-            continue
-        acc = golden.accumulate(layer, x)
-        if layer.thresholds is None:
-            return _explain_tie(acc[0], names, first, second, index)
-        if known:
+        elif layer.thresholds is not None:
             a, b = (side[index] for side in next(pairs))
             if not np.array_equal(a, b):
-                return _explain_threshold(layer, acc[0], a, b, names, index)
+                acc = golden.accumulate(layer, x)
+                return _explain_threshold(layer, acc[0], a, b, names, number)
             x = a[None]
-        else:
-            x = golden.threshold(acc, layer.thresholds)
-    raise AssertionError("a network ends in a layer without thresholds")
+    raise MismatchError(
+        f"{names[0]} and {names[1]} differ on image {number} in the last layer alone: logits "
+        f"{first.logits[index].tolist()} and {second.logits[index].tolist()}"
+    )
 
 
 def _explain_threshold(
@@ -122,7 +141,7 @@ def _explain_threshold(
     a: NDArray[Any],
     b: NDArray[Any],
     names: tuple[str, str],
-    index: int,
+    number: int,
 ) -> str:
     if layer.float_thresholds is None:
         raise AssertionError(f"{layer.name} has no thresholds")
@@ -139,20 +158,8 @@ def _explain_threshold(
         )
         if abs(value - nearest) > tolerance:
             raise MismatchError(
-                f"{names[0]} and {names[1]} differ on image {index}, first in {text}: "
+                f"{names[0]} and {names[1]} differ on image {number}, first in {text}: "
                 "more than a rounding apart"
             )
         worst = worst or text
     return worst
-
-
-def _explain_tie(
-    logits: NDArray[np.int64], names: tuple[str, str], first: Outputs, second: Outputs, index: int
-) -> str:
-    one, two = int(first.labels[index]), int(second.labels[index])
-    text = (
-        f"labels {names[0]} {one}, {names[1]} {two}, integer logits {logits[one]} and {logits[two]}"
-    )
-    if logits[one] != logits[two]:
-        raise MismatchError(f"{names[0]} and {names[1]} differ on image {index}: {text}")
-    return text + ", a tie broken by rounding"

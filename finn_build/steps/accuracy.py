@@ -1,4 +1,4 @@
-"""Accuracy of the golden model, and its labels against QONNX, on all the images there are."""
+"""Accuracy of the golden model, and its logits against QONNX, on all the images there are."""
 
 import time
 from dataclasses import replace
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from finn_build import golden
 from finn_build.backends import tools
 from finn_build.files import save_json
+from finn_build.golden import Outputs
 from finn_build.layers import Network
 from finn_build.pipeline import Build
 from finn_build.transforms import execute, stages
-from finn_build.verify import compare
+from finn_build.verify import Comparison, compare, settle
 
 CHUNK = 500
 
@@ -26,22 +27,25 @@ def run(build: Build, out: Path) -> str:
     """
     network = Network.load(build.path("golden", "network.npz"))
     images, labels, source = _images(build, network, out)
-    predicted, seconds = _predict(network, images)
-    verification = _against_qonnx(build, network, images, predicted)
+    start = time.monotonic()
+    exact = golden.run(network, images)
+    seconds = time.monotonic() - start
+    verification = _against_qonnx(build, network, images, exact)
     result = {
         "images": len(images),
         "source": source,
         "images_per_second": round(len(images) / seconds, 1),
-        "verification": verification,
+        "verification": verification.record(),
         "accuracy": None,
     }
     summary = f"{len(images):,} images"
     if labels is not None:
+        accuracy = float((exact.labels == labels).mean())
         confusion = np.zeros((network.mvtus[-1].rows,) * 2, np.int64)
-        np.add.at(confusion, (labels, predicted), 1)
-        result["accuracy"] = float((predicted == labels).mean())
+        np.add.at(confusion, (labels, exact.labels), 1)
+        result["accuracy"] = accuracy
         result["confusion"] = confusion.tolist()
-        summary = f"{100 * (predicted == labels).mean():.2f} % of {len(images):,} images"
+        summary = f"{100 * accuracy:.2f} % of {len(images):,} images"
     save_json(out / "result.json", result)
     rate = len(images) / seconds
     return f"{summary} ({source}), golden model {rate:,.0f} images/s"
@@ -63,35 +67,23 @@ def _images(
     return images, labels, source
 
 
-def _predict(network: Network, images: NDArray[np.uint8]) -> tuple[NDArray[np.int64], float]:
-    start = time.monotonic()
-    labels = golden.run(network, images).labels
-    return labels, time.monotonic() - start
-
-
 def _against_qonnx(
-    build: Build, network: Network, images: NDArray[np.uint8], predicted: NDArray[np.int64]
-) -> dict[str, object]:
-    """Compare labels; images whose labels differ run once more, activations and all."""
+    build: Build, network: Network, images: NDArray[np.uint8], exact: Outputs
+) -> Comparison:
+    """Compare logits; images whose logits differ run once more, activations and all."""
     model = stages.load(str(build.path("export", "model.onnx")))
-    seen = []
+    different: list[int] = []
     for start in range(0, len(images), CHUNK):
         build.tick(start, len(images))
-        seen.append(execute.run(model, images[start : start + CHUNK], activations=False).labels)
-    labels = np.concatenate(seen)
-    different = np.flatnonzero(labels != predicted)
-    notes: tuple[str, ...] = ()
-    if len(different):  # these run once more, now with their activations
-        few = images[different]
-        again = replace(execute.run(model, few), labels=labels[different])
-        names, exact = ("qonnx", "golden"), golden.run(network, few)
-        notes = compare(network, few, names=names, first=again, second=exact).explanations
-    return {
-        "stage": "qonnx",
-        "against": "golden",
-        "images": len(images),
-        "compared": "labels",
-        "mismatches": len(different),
-        "explained": len(notes),
-        "explanations": list(notes),
-    }
+        block = execute.run(model, images[start : start + CHUNK], activations=False)
+        wrong = settle(network, block).logits != exact.logits[start : start + CHUNK]
+        different += [start + int(i) for i in np.flatnonzero(wrong.any(axis=1))]
+    names = ("qonnx", "golden")
+    if not different:
+        return Comparison(
+            stage=names[0], against=names[1], images=len(images), mismatches=0, explained=0
+        )
+    few = images[different]
+    first, second = settle(network, execute.run(model, few)), golden.run(network, few)
+    made = compare(network, few, names=names, first=first, second=second, numbers=different)
+    return replace(made, images=len(images))

@@ -13,7 +13,7 @@ from finn_build.golden import Outputs
 from finn_build.pipeline import Build
 from finn_build.transforms import execute, stages
 from finn_build.transforms.extract import extract
-from finn_build.verify import Comparison, compare
+from finn_build.verify import Comparison, compare, settle
 
 LOWERED_IMAGES = 10  # qonnx runs a lowered graph one image at a time
 
@@ -33,14 +33,17 @@ def run(build: Build, out: Path) -> str:
     images = vectors["images"]
     results: dict[str, Outputs] = {}
     if "logits" in vectors:
-        results["qat"] = _trained(vectors)
+        results["qat"] = settle(network, _trained(vectors))
     build.tick(0, 4)
-    results["qonnx"] = execute.run(stages.load(str(build.path("export", "model.onnx"))), images)
+    qonnx = stages.load(str(build.path("export", "model.onnx")))
+    results["qonnx"] = settle(network, execute.run(qonnx, images))
     build.tick(1, 4)
-    results["streamlined"] = execute.run(_graph(build, "streamlined"), images)
+    streamlined = execute.run(_graph(build, "streamlined"), images)
+    results["streamlined"] = settle(network, streamlined)
     build.tick(2, 4)
     few = images[:LOWERED_IMAGES]
-    results["lowered"] = execute.run(_graph(build, "lowered"), few, batch=1)
+    lowered = execute.run(_graph(build, "lowered"), few, batch=1)
+    results["lowered"] = settle(network, lowered)
     build.tick(3, 4)
     results["golden"] = golden.run(network, images)
     order = [("qat", "qonnx"), ("qonnx", "streamlined"), ("streamlined", "lowered")]

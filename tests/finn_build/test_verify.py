@@ -5,7 +5,7 @@ import pytest
 
 from finn_build import golden
 from finn_build.errors import MismatchError
-from finn_build.verify import compare
+from finn_build.verify import compare, settle
 
 NAMES = ("qonnx", "golden")
 
@@ -50,21 +50,27 @@ def test_any_other_difference_stops_and_names_the_layer(network, images):
         compare(network, images, names=NAMES, first=replace(out, activations=acts), second=out)
 
 
-def test_a_label_that_no_tie_explains_stops(network, images):
+def test_a_difference_in_the_logits_alone_stops(network, images):
     out = golden.run(network, images)
-    labels = out.labels.copy()
-    labels[2] = int(out.logits[2].argmin())
-    with pytest.raises(MismatchError, match="image 2: labels qonnx"):
-        compare(network, images, names=NAMES, first=replace(out, labels=labels), second=out)
+    logits = out.logits.copy()
+    logits[2, 1] += 1
+    with pytest.raises(MismatchError, match="image 2 in the last layer alone"):
+        compare(network, images, names=NAMES, first=replace(out, logits=logits), second=out)
 
 
-def test_a_tie_explains_a_label(network, images):
-    dense = replace(network.mvtus[1], weights=np.repeat(network.mvtus[1].weights[:1], 6, axis=0))
-    dense = replace(dense, bias=np.zeros(6, np.int64))
-    network = replace(network, layers=(*network.layers[:3], dense, network.layers[4]))
+def test_rounding_does_not_break_ties(network, images):
+    exact = golden.run(network, images)
+    tied = np.tile(np.array([[3, 7, 7, 1, 7, 0]]), (6, 1))
+    noise = np.where(np.arange(6) == 4, 1e-6, 0)
+    floating = replace(exact, logits=tied * network.scale + noise, labels=np.full(6, 4))
+    settled = settle(network, floating)
+    assert settled.labels.tolist() == [1] * 6
+    assert np.array_equal(settled.logits, tied)
+
+
+def test_a_logit_between_two_integers_stops(network, images):
     out = golden.run(network, images)
-    assert out.labels.tolist() == [0] * 6
-    labels = out.labels.copy()
-    labels[1] = 4
-    made = compare(network, images, names=NAMES, first=replace(out, labels=labels), second=out)
-    assert made.explained == 1 and "tie" in made.explanations[0]
+    logits = out.logits * network.scale
+    logits[3, 2] += 0.1 * network.scale
+    with pytest.raises(MismatchError, match="image 3, class 2: logit"):
+        settle(network, replace(out, logits=logits))
