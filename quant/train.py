@@ -16,7 +16,7 @@ from quant.data import Labelled
 from quant.errors import ConfigError
 from quant.files import write_json, write_tensors
 from quant.loop import Images, Phase, accuracy
-from quant.models import build_float, build_quantised, start_from_float
+from quant.models import Model, build_float, build_quantised, start_from_float
 from quant.surrogate import Surrogate
 
 
@@ -54,17 +54,16 @@ def train(
     """
     console = console or Console(stderr=True)
     device = torch.device(plan.device)
+    commit = _commit()
     held = plan.quant_training.validation
     if held >= len(data):
         raise ConfigError(f"training: validation={held} leaves none of {len(data)} images")
     train_images = Images.of(data.part(slice(held, None)), device)
     held_out = Images.of(data.part(slice(0, held)), device)
-    network_json = network_to_json(plan.network)
-    commit = _commit()
+    identity: dict[str, Any] = {"network": network_to_json(plan.network), "images": len(data)}
 
     torch.manual_seed(plan.float_training.seed)
     teacher = build_float(plan.network).to(device)
-    identity: dict[str, Any] = {"network": network_json, "images": len(data)}
     first = Phase(
         "float",
         teacher,
@@ -75,21 +74,17 @@ def train(
         console=console,
     )
     float_status = first.run(train_images, held_out)
-
-    model = build_quantised(plan.network, plan.quantisation).to(device)
-    pixels = train_images.pixels[:512].float()
-    start_from_float(model, teacher.state_dict(), pixels, plan.quantisation.act_bits)
-    identity = {
-        **identity,
-        "quantisation": asdict(plan.quantisation),
-        "float": asdict(plan.float_training),
-    }
+    model = _quantise(plan, teacher, train_images)
     second = Phase(
         "quantised",
         model,
         plan.quant_training,
         out / "quantised-state.safetensors",
-        identity,
+        {
+            **identity,
+            "quantisation": asdict(plan.quantisation),
+            "float": asdict(plan.float_training),
+        },
         teacher=teacher,
         twin=Surrogate(model, plan.quantisation),
         compiled=plan.compiled,
@@ -98,26 +93,42 @@ def train(
     quant_status = second.run(train_images, held_out)
 
     test_images = Images.of(test, device)
-    scores = {
-        "float": accuracy(teacher, test_images),
-        "quantised": accuracy(model, test_images),
+    results = {
+        "accuracy": {
+            "float": accuracy(teacher, test_images),
+            "quantised": accuracy(model, test_images),
+        },
+        "test_images": len(test),
+        "epochs": {"float": float_status.epoch, "quantised": quant_status.epoch},
+        "seconds": {"float": float_status.seconds, "quantised": quant_status.seconds},
+        "device": _device_name(device),
     }
-    weights = out / f"{out.name}.safetensors"
+    return _write(plan, model, results, commit, out / f"{out.name}.safetensors")
+
+
+def _quantise(plan: Plan, teacher: Model, images: Images) -> Model:
+    """The quantised network with the weights of the float one."""
+    model = build_quantised(plan.network, plan.quantisation).to(images.pixels.device)
+    pixels = images.pixels[:512].float()
+    start_from_float(model, teacher.state_dict(), pixels, plan.quantisation.act_bits)
+    return model
+
+
+def _write(
+    plan: Plan, model: Model, results: dict[str, Any], commit: str, weights: Path
+) -> dict[str, Any]:
+    """Write weights and record; returns the record."""
     state = model.state_dict()
     kept = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
     write_tensors(weights, kept, {"network": plan.network.name})
     record = {
         **describe(plan.network, plan.quantisation),
-        "accuracy": scores,
-        "test_images": len(test),
-        "epochs": {"float": float_status.epoch, "quantised": quant_status.epoch},
-        "seconds": {"float": float_status.seconds, "quantised": quant_status.seconds},
-        "device": _device_name(device),
+        **results,
         "seed": plan.quant_training.seed,
         "command": plan.command,
         "commit": commit,
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-        "layers": network_json,
+        "layers": network_to_json(plan.network),
         "quantisation": asdict(plan.quantisation),
         "training": {
             "float": asdict(plan.float_training),
