@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -90,7 +89,6 @@ def train(
     if fresh and out.exists():
         for name in ("float-state.safetensors", "quantised-state.safetensors"):
             (out / name).unlink(missing_ok=True)
-    _keep_freed_memory()
     try:
         record = train_model(plan, images, test, out)
     except KeyboardInterrupt:
@@ -168,17 +166,6 @@ def _device(name: str) -> str:
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("--device cuda: PyTorch sees no GPU here; use cpu")
     return name
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc keep large freed blocks: handing them back costs half of the training time."""
-    m_trim_threshold, m_mmap_max = -1, -4
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError):
-        return
-    mallopt(m_mmap_max, 0)
-    mallopt(m_trim_threshold, 2**31 - 1)
 
 
 def main() -> None:

@@ -178,3 +178,23 @@ def test_compiled_training_follows_the_eager_one(images: Labelled, tmp_path: Pat
     compiled, _ = read_tensors(tmp_path / "compiled" / "m" / "float-state.safetensors")
     for name, value in eager.items():
         torch.testing.assert_close(compiled[name], value, rtol=1e-2, atol=1e-3)
+
+
+def test_every_epoch_draws_anew(
+    images: Labelled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[torch.Tensor] = []
+
+    def keep(pixels: torch.Tensor, *_: object) -> torch.Tensor:
+        batches.append(pixels)
+        return pixels
+
+    monkeypatch.setattr(loop, "translate_and_flip", keep)
+    data = Images.of(images, torch.device("cpu"))
+    config = Training(epochs=2, batch=80)
+    state = tmp_path / "s.safetensors"
+    phase = Phase("float", build_float(NETWORKS["tiny"]), config, state, {}, console=quiet())
+    phase.run(data, data)
+    first, second = batches
+    assert not torch.equal(first, second)
+    assert torch.equal(first.sum(0), second.sum(0))  # every image once in each epoch
