@@ -3,7 +3,7 @@
 //       with W_BITS == 1 the weights are 0 and 1 and OFFSET is 0.
 // Stream: none; a pipeline that always runs, its result LATENCY cycles after its operands.
 // Rate:   SIMD multiply-accumulates per cycle.
-// Needs:  LATENCY > the levels of counters; for 2 x 2 bits $clog2(SIMD) + 2 is enough.
+// Needs:  LATENCY > the levels of counters; for 2 x 2 bits $clog2(SIMD) + 3 is enough.
 //
 // Every bit of a weight and every bit of an activation give one partial product. The top bit of a
 // weight counts negatively; -(w & x) == ~(w & x) - 1 makes it a positive bit and a constant, which
@@ -30,6 +30,27 @@ module nn_heap #(
     $error("nn_heap: SIMD, W_BITS, A_BITS and SUM_W must be at least 1");
   end
 
+`ifdef NN_HEAP_FORMULA
+  // The same numbers at the same time, much faster to simulate: for long runs of whole networks.
+  localparam logic [SUM_W-1:0] OFFSET = (W_BITS > 1)
+                                      ? SUM_W'(SIMD * (1 << (W_BITS - 1)) * ((1 << A_BITS) - 1))
+                                      : SUM_W'(0);
+  logic [SUM_W-1:0] sum_q [LATENCY];
+
+  always_ff @(posedge clk) begin
+    int total, act;
+    total = 0;
+    for (int s = 0; s < int'(SIMD); s++) begin
+      act = int'(x[s*A_BITS +: A_BITS]);
+      if (W_BITS > 1) total = total + int'(signed'(w[s*W_BITS +: W_BITS])) * act;
+      else if (w[s*W_BITS]) total = total + act;
+    end
+    sum_q[0] <= OFFSET + SUM_W'(total);
+    for (int k = 1; k < int'(LATENCY); k++) sum_q[k] <= sum_q[k-1];
+  end
+
+  assign sum = sum_q[LATENCY-1];
+`else
   // Columns of bits of equal weight, as far as the sum reaches.
   localparam int unsigned TOP    = SIMD * ((1 << W_BITS) - 1) * ((1 << A_BITS) - 1);
   localparam int unsigned TOP_W  = $clog2(TOP + 1);
@@ -244,6 +265,7 @@ module nn_heap #(
   end
 
   assign sum = sum_q[LATENCY-LEVELS-1];
+`endif
 
 endmodule
 

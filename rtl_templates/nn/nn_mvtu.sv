@@ -70,14 +70,17 @@ module nn_mvtu #(
   localparam int unsigned GRP_W  = (RF > 1) ? $clog2(RF) : 1;
   localparam int unsigned BEAT_W = (BEATS > 1) ? $clog2(BEATS) : 1;
 
-  // Few-bit operands are summed bit by bit; that sum comes with an offset, taken off once.
-  localparam int unsigned COUNTERS = (W_BITS * A_BITS <= 4) ? 1 : 0;
-  localparam int unsigned OFFSET   = (COUNTERS != 0 && W_BITS > 1)
-                                   ? COLS * (1 << (W_BITS - 1)) * ((1 << A_BITS) - 1) : 0;
+  // The dot products come with an offset for each step of a row; the bias takes it off.
+  localparam int unsigned OFFSET = (W_BITS > 1)
+                                 ? COLS * (1 << (W_BITS - 1)) * ((1 << A_BITS) - 1) : 0;
+
+  // Levels of counters in the dot product, or a few more than it has (it complains about less).
+  localparam int unsigned MIN_BITS = (W_BITS < A_BITS) ? W_BITS : A_BITS;
+  localparam int unsigned MAX_BITS = (W_BITS < A_BITS) ? A_BITS : W_BITS;
+  localparam int unsigned LEVELS   = $clog2(SIMD) + $clog2(MIN_BITS) + ((MAX_BITS > 2) ? 2 : 1);
 
   // Cycle of each stage after issue: operands at the dot product, its sum, the accumulator.
-  localparam int unsigned DOT_LATENCY = (COUNTERS == 0) ? 2 + $clog2(SIMD) / 2
-                                      : 2 + $clog2(SIMD) + ((W_BITS == 1) ? 1 : 0);
+  localparam int unsigned DOT_LATENCY = LEVELS + ((W_BITS == 1) ? 2 : 1);
   localparam int unsigned AT_SUM      = 2 + DOT_LATENCY;
   localparam int unsigned AT_ACC      = AT_SUM + 1;
   localparam int unsigned FIFO_DEPTH  = 32;
@@ -188,13 +191,12 @@ module nn_mvtu #(
   );
 
   nn_dot #(
-    .PE      (PE),
-    .SIMD    (SIMD),
-    .W_BITS  (W_BITS),
-    .A_BITS  (A_BITS),
-    .SUM_W   (ACC_W),
-    .COUNTERS(COUNTERS),
-    .LATENCY (DOT_LATENCY)
+    .PE     (PE),
+    .SIMD   (SIMD),
+    .W_BITS (W_BITS),
+    .A_BITS (A_BITS),
+    .SUM_W  (ACC_W),
+    .LATENCY(DOT_LATENCY)
   ) u_dot (
     .clk(clk),
     .x  (x2_q),

@@ -43,6 +43,19 @@ async def values(dut: Any) -> None:
 
 
 @cocotb.test()
+async def consumer_waits(dut: Any) -> None:
+    """More results than fit into the unit, and nobody takes them: it waits and loses nothing."""
+    rng = random.Random(SEED + 3)
+    await start(dut)
+    count = 60 // GROUPS + 2
+    beats, expected = vectors(count, rng)
+    hold = 2 * count * STEPS + 100
+    trace = await exchange(dut, beats, len(expected), rng=rng, hold=hold, timeout=2 * hold)
+    check(trace, expected, "consumer waits")
+    assert len([c for c in trace.in_cycles if c < hold]) < len(beats), "no limit was reached"
+
+
+@cocotb.test()
 async def rate(dut: Any) -> None:
     """One weight word per cycle, without a gap between vectors."""
     rng = random.Random(SEED + 1)

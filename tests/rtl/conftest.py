@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cocotb_tools.runner
@@ -33,8 +33,9 @@ BUILD_ARGS = ["--assert", "-Wall", "--x-initial", "unique", "--output-split", "0
 SOURCES = sorted(TEMPLATES.glob("*/*.sv"))
 
 
-def _digest(top: str, parameters: Mapping[str, Parameter]) -> str:
-    state = hashlib.sha256(json.dumps([top, dict(sorted(parameters.items()))]).encode())
+def _digest(top: str, parameters: Mapping[str, Parameter], defines: Sequence[str]) -> str:
+    what = [top, dict(sorted(parameters.items())), list(defines)]
+    state = hashlib.sha256(json.dumps(what).encode())
     for source in [*SOURCES, Path(__file__)]:
         state.update(source.read_bytes())
     return state.hexdigest()[:16]
@@ -47,6 +48,7 @@ def _simulate(
     *,
     files: Mapping[str, str] | None = None,
     seed: int = 1,
+    defines: Sequence[str] = (),
     **case: object,
 ) -> None:
     """Build `top` with `parameters` (once) and run every cocotb test of the module `bench`.
@@ -54,7 +56,7 @@ def _simulate(
     `files` are written to the simulation's working directory; the bench finds the parameters,
     the seed and `case` in `streams.CASE`. A failed bench fails the calling test with its message.
     """
-    key = _digest(top, parameters)
+    key = _digest(top, parameters, defines)
     build_dir = BUILDS / top / key
     build_dir.mkdir(parents=True, exist_ok=True)
     runner = cocotb_tools.runner.get_runner("verilator")
@@ -68,6 +70,7 @@ def _simulate(
                 for name, value in parameters.items()
             },
             build_args=BUILD_ARGS,
+            defines=dict.fromkeys(defines, 1),
             build_dir=build_dir,
             timescale=("1ns", "1ps"),
             log_file=build_dir / "build.log",

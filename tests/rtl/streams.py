@@ -80,6 +80,7 @@ async def exchange(
     rng: random.Random,
     pauses: Sequence[int] = (),
     pause_cycles: int = 0,
+    hold: int = 0,
     linger: int = 40,
     timeout: int = 0,
 ) -> Trace:
@@ -88,12 +89,13 @@ async def exchange(
     expected None: stop once everything is sent, whatever came out (before a reset).
 
     stall: which sides pause at random. pauses: indices of beats before which the sender waits
-    `pause_cycles`. timeout: cycles after which the run fails; 0 derives one from the counts.
+    `pause_cycles`. hold: cycles in which nothing is taken at first. timeout: cycles after which
+    the run fails; 0 derives one from the counts.
     """
     stall_in = stall in ("input", "both")
     stall_out = stall in ("output", "both")
     wanted = expected or 0
-    limit = timeout or 400 + 60 * (len(beats) + wanted) + pause_cycles * len(pauses)
+    limit = timeout or 400 + 60 * (len(beats) + wanted) + pause_cycles * len(pauses) + hold
     trace = Trace()
     sent, offered, waiting, cycle, extra = 0, False, 0, 0, 0
     pause_at = set(pauses)
@@ -112,7 +114,7 @@ async def exchange(
                 offered = True
                 dut.s_axis_tdata.value = beats[sent]
         dut.s_axis_tvalid.value = int(offered)
-        ready = not stall_out or rng.random() >= STALL_SHARE
+        ready = cycle >= hold and (not stall_out or rng.random() >= STALL_SHARE)
         dut.m_axis_tready.value = int(ready)
         await RisingEdge(dut.clk)
         cycle += 1

@@ -40,9 +40,9 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
     ],
     "nn_dot": [
         {"PE": 1, "SIMD": 1, "W_BITS": 1, "A_BITS": 1, "SUM_W": 2, "LATENCY": 3},
-        {"SIMD": 1, "W_BITS": 8, "A_BITS": 8, "SUM_W": 17, "COUNTERS": 0, "LATENCY": 2},
-        {"PE": 3, "SIMD": 27, "W_BITS": 4, "A_BITS": 8, "SUM_W": 17, "COUNTERS": 0, "LATENCY": 7},
-        {"PE": 2, "SIMD": 144, "SUM_W": 12, "LATENCY": 10},
+        {"SIMD": 1, "W_BITS": 8, "A_BITS": 8, "SUM_W": 17, "LATENCY": 12},
+        {"PE": 3, "SIMD": 27, "W_BITS": 4, "A_BITS": 8, "SUM_W": 17, "LATENCY": 12},
+        {"PE": 2, "SIMD": 144, "SUM_W": 12, "LATENCY": 11},
     ],
     "nn_heap": [
         {"SIMD": 1, "W_BITS": 1, "A_BITS": 1, "SUM_W": 1, "LATENCY": 2},
@@ -82,7 +82,7 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("mem_rom", {"OUT_REG": 2}, "OUT_REG"),
     ("nn_argmax", {"IN_ELEMS": 3}, "IN_ELEMS"),
     ("nn_argmax", {"LOGIT_W": 33}, "LOGIT_W"),
-    ("nn_dot", {"COUNTERS": 2}, "COUNTERS"),
+    ("nn_dot", {"PE": 0}, "PE"),
     ("nn_heap", {"LATENCY": 1}, "LATENCY"),
     ("nn_maxpool", {"HEIGHT": 1}, "HEIGHT"),
     ("nn_mvtu", {"PE": 3}, "PE"),

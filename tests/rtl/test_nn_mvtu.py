@@ -36,6 +36,16 @@ def memory_image(words: np.ndarray, width: int) -> str:
 
 @pytest.mark.parametrize("name", CASES)
 def test_mvtu(simulate: Simulate, name: str) -> None:
+    run(simulate, name)
+
+
+@pytest.mark.parametrize("name", ["typical", "groups", "pixels"])
+def test_mvtu_by_formula(simulate: Simulate, name: str) -> None:
+    """The short form of the dot product for long simulations does the same at the same time."""
+    run(simulate, name, defines=("NN_HEAP_FORMULA",))
+
+
+def run(simulate: Simulate, name: str, *, defines: tuple[str, ...] = ()) -> None:
     values, with_bias, memory = CASES[name]
     p = dict(zip(NAMES, values, strict=True))
     rng = np.random.default_rng(len(name))
@@ -67,6 +77,6 @@ def test_mvtu(simulate: Simulate, name: str) -> None:
         files["bias.hex"] = memory_image(bias.reshape(rows // pe, pe), acc_w)
         parameters["BIAS_FILE"] = "bias.hex"
     simulate(
-        "nn_mvtu", parameters, "bench_nn_mvtu", files=files, seed=len(name),
+        "nn_mvtu", parameters, "bench_nn_mvtu", files=files, seed=len(name), defines=defines,
         weights=weights.tolist(), thresholds=thresholds.tolist(), bias=bias.tolist(),
     )  # fmt: skip
