@@ -125,8 +125,8 @@ module nn_mvtu #(
   end
 
   // What a step needs to know further down; [k] is k cycles after issue.
-  logic             run_q   [1:AT_ACC+2];
-  logic             emit_q  [1:AT_ACC+2];
+  logic             run_q   [1:AT_ACC];
+  logic             emit_q  [1:AT_ACC];
   logic             start_q [1:AT_ACC];
   logic             fresh_q [1:AT_ACC];
   logic [GRP_W-1:0] tag_q   [1:AT_ACC];
@@ -144,12 +144,12 @@ module nn_mvtu #(
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      for (int k = 1; k <= int'(AT_ACC) + 2; k++) begin
+      for (int k = 1; k <= int'(AT_ACC); k++) begin
         run_q[k]  <= 1'b0;
         emit_q[k] <= 1'b0;
       end
     end else begin
-      for (int k = 2; k <= int'(AT_ACC) + 2; k++) begin
+      for (int k = 2; k <= int'(AT_ACC); k++) begin
         run_q[k]  <= run_q[k-1];
         emit_q[k] <= emit_q[k-1];
       end
@@ -263,38 +263,25 @@ module nn_mvtu #(
   logic                result_vld;
 
   if (THRESHOLDS != 0) begin : gen_thresholds
-    localparam int unsigned ALL = PE * THRESHOLDS;
-    logic [ALL*ACC_W-1:0] levels;
-    logic [ALL-1:0]       passed_q;
-    logic [PE*OUT_W-1:0]  count_q;
-
-    mem_rom #(
-      .WIDTH    (ALL * ACC_W),
-      .DEPTH    (RF),
-      .INIT_FILE(THRESHOLD_FILE),
-      .STYLE    ("logic"),
-      .OUT_REG  (1)
-    ) u_thresholds (
-      .clk (clk),
-      .addr(tag_q[AT_ACC-2]),
-      .dout(levels)
+    // A row group's last step comes SF cycles after that of the one before; a vector's only one
+    // comes a vector later.
+    nn_threshold #(
+      .PE        (PE),
+      .GROUPS    (RF),
+      .ACC_W     (ACC_W),
+      .THRESHOLDS(THRESHOLDS),
+      .OUT_W     (OUT_W),
+      .SPACING   ((RF == 1) ? DEPTH : SF),
+      .INIT_FILE (THRESHOLD_FILE)
+    ) u_threshold (
+      .clk      (clk),
+      .rst_n    (rst_n),
+      .acc      (acc_q),
+      .group    (tag_q[AT_ACC]),
+      .acc_valid(emit_q[AT_ACC]),
+      .out      (result),
+      .out_valid(result_vld)
     );
-
-    for (genvar i = 0; i < int'(ALL); i++) begin : gen_compare
-      logic signed [ACC_W-1:0] acc, level;
-      assign acc   = signed'(acc_q[(i/int'(THRESHOLDS))*ACC_W +: ACC_W]);
-      assign level = signed'(levels[i*ACC_W +: ACC_W]);
-      always_ff @(posedge clk) passed_q[i] <= acc >= level;
-    end
-
-    always_ff @(posedge clk) begin
-      for (int p = 0; p < int'(PE); p++) begin
-        count_q[p*OUT_W +: OUT_W] <= OUT_W'($countones(passed_q[p*THRESHOLDS +: THRESHOLDS]));
-      end
-    end
-
-    assign result     = count_q;
-    assign result_vld = emit_q[AT_ACC+2];
   end else begin : gen_raw
     for (genvar p = 0; p < int'(PE); p++) begin : gen_extend
       assign result[p*OUT_W +: OUT_W] = OUT_W'(signed'(acc_q[p*ACC_W +: ACC_W]));

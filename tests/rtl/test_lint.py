@@ -42,7 +42,7 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"PE": 1, "SIMD": 1, "W_BITS": 1, "A_BITS": 1, "SUM_W": 2, "LATENCY": 3},
         {"SIMD": 1, "W_BITS": 8, "A_BITS": 8, "SUM_W": 17, "LATENCY": 12},
         {"PE": 3, "SIMD": 27, "W_BITS": 4, "A_BITS": 8, "SUM_W": 17, "LATENCY": 12},
-        {"PE": 2, "SIMD": 144, "SUM_W": 12, "LATENCY": 11},
+        {"PE": 2, "SIMD": 72, "SUM_W": 12, "LATENCY": 11},
     ],
     "nn_heap": [
         {"SIMD": 1, "W_BITS": 1, "A_BITS": 1, "SUM_W": 1, "LATENCY": 2},
@@ -60,9 +60,14 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
          "ACC_W": 2, "THRESHOLDS": 1, "OUT_W": 1},
         {"ROWS": 10, "COLS": 512, "PE": 1, "SIMD": 16, "IN_ELEMS": 32, "ACC_W": 13,
          "THRESHOLDS": 0, "OUT_W": 32, "MEMORY": "block"},
-        {"ROWS": 64, "COLS": 576, "PE": 16, "SIMD": 72, "IN_ELEMS": 576, "ACC_W": 13},
-        {"ROWS": 32, "COLS": 27, "PE": 32, "SIMD": 27, "IN_ELEMS": 27, "W_BITS": 8, "A_BITS": 8,
+        {"ROWS": 64, "COLS": 576, "PE": 16, "SIMD": 48, "IN_ELEMS": 576, "ACC_W": 13},
+        {"ROWS": 32, "COLS": 27, "PE": 32, "SIMD": 3, "IN_ELEMS": 27, "W_BITS": 4, "A_BITS": 8,
          "ACC_W": 20, "THRESHOLDS": 15, "OUT_W": 4, "MEMORY": "logic"},
+    ],
+    "nn_threshold": [
+        {"PE": 1, "GROUPS": 1, "ACC_W": 2, "THRESHOLDS": 1, "OUT_W": 1, "SPACING": 1},
+        {"PE": 3, "GROUPS": 17, "ACC_W": 16, "THRESHOLDS": 15, "OUT_W": 4, "SPACING": 4},
+        {"PE": 2, "GROUPS": 2, "THRESHOLDS": 255, "OUT_W": 8, "SPACING": 1000},
     ],
     "nn_window": [
         {"ELEM_W": 1, "CHANNELS": 1, "HEIGHT": 1, "WIDTH": 2, "KERNEL": 1, "PAD": 0},
@@ -90,6 +95,7 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_mvtu", {"SIMD": 3}, "SIMD"),
     ("nn_mvtu", {"THRESHOLDS": 4}, "OUT_W"),
     ("nn_mvtu", {"THRESHOLDS": 0}, "OUT_W"),
+    ("nn_threshold", {"THRESHOLDS": 4}, "THRESHOLDS"),
     ("nn_window", {"PAD": 2}, "PAD"),
     ("nn_window", {"WIDTH": 1}, "WIDTH"),
     ("nn_window", {"HEIGHT": 2, "PAD": 0}, "KERNEL"),
