@@ -13,6 +13,10 @@ from finn_build.layers import Mvtu, Network
 
 MEMORIES = ("logic", "block")
 
+# A wider dot product saves hardly a LUT, but identical narrow ones go through Verilator and Yosys
+# once for all lanes; a user's folding may be wider.
+MAX_SIMD = 144
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fold:
@@ -142,7 +146,7 @@ def _options(layer: Mvtu, budget: Resources) -> list[tuple[Fold, Cost]]:
     """Folds that no other fold beats in cycles at the same or a lower weight, fastest first."""
     found = []
     for pe in cost.divisors(layer.rows):
-        for simd in cost.divisors(layer.cols):
+        for simd in (n for n in cost.divisors(layer.cols) if n <= MAX_SIMD):
             for memory in MEMORIES:
                 made = cost.mvtu(layer, pe=pe, simd=simd, memory=memory)
                 found.append((Fold(pe=pe, simd=simd, memory=memory), made))

@@ -51,9 +51,10 @@ def binaries() -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / "bin"
 
 
-def build(rtl: Path, folder: Path, *, input_bytes: int, log: Path) -> Path:
+def build(rtl: Path, folder: Path, *, input_bytes: int, log: Path, optimise: bool = False) -> Path:
     """Compile rtl/files.f and the testbench; returns the program.
 
+    optimise: spend longer on compiling for a program that runs several times faster.
     Raises ToolError without a C++ compiler or make, and with the log where the build fails.
     """
     hint = "install a C++ compiler and make (Debian: apt-get install g++ make)"
@@ -76,7 +77,7 @@ def build(rtl: Path, folder: Path, *, input_bytes: int, log: Path) -> Path:
             f"-DINPUT_BYTES={input_bytes}",
             # The wheel was configured without the compiler flag for precompiled headers.
             "-MAKEFLAGS",
-            "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O1",
+            f"CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O{int(optimise)} OPT_SLOW=-O0",
             "--Mdir",
             folder.resolve(),
             "-f",

@@ -13,8 +13,9 @@ from finn_build.backends import tools
 from finn_build.errors import ToolError
 
 PASSES = (
-    "read_slang --unroll-limit 1000000 -f files.f --top top",
-    "synth_xilinx -abc9 -nosrl -nodsp -arch xc7 -top top",
+    "read_slang --keep-hierarchy --max-generate-steps 100000000 --unroll-limit 1000000 "
+    "-f files.f --top top",
+    "synth_xilinx -family xc7 -nosrl -nodsp -noiopad -noclkbuf -top top",
     "check -assert",
 )
 

@@ -18,6 +18,7 @@ from finn_build.pipeline import Build
 FILES = (verilator.TESTBENCH,)
 STALL = 96  # of 256, in the run with stalls on both sides
 STALLED_IMAGES = 4
+MANY_IMAGES = 50  # from here on a faster program is worth its compilation
 
 
 def run(build: Build, out: Path) -> str:
@@ -29,7 +30,11 @@ def run(build: Build, out: Path) -> str:
     cycles = load_json(build.path("fold", "costs.json"))["cycles"]
     scratch = build.folder / "simulation"
     program = verilator.build(
-        rtl, scratch, input_bytes=input_bytes(network), log=build.log("verilator")
+        rtl,
+        scratch,
+        input_bytes=input_bytes(network),
+        log=build.log("verilator"),
+        optimise=len(images) > MANY_IMAGES,
     )
     expected = golden.run(network, images)
 
