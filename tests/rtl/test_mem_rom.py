@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Simulate
+    from conftest import Simulate, Synthesise
 
 CASES = ((1, 1, "auto", 0), (7, 13, "logic", 1), (72, 64, "block", 1), (40, 3, "auto", 0))
 
 
+def words_of(width: int, depth: int) -> list[int]:
+    rng = random.Random(width)
+    return [rng.getrandbits(width) | (depth == 1) for _ in range(depth)]
+
+
+@pytest.mark.slow
+def test_block_rom_keeps_its_contents(synthesise: Synthesise) -> None:
+    """As many ones in the block RAMs of the netlist as in the file."""
+    words = words_of(72, 400)
+    parameters = {"WIDTH": 72, "DEPTH": 400, "INIT_FILE": "rom.hex", "STYLE": "block"}
+    text = "".join(f"{word:018x}\n" for word in words)
+    netlist = synthesise("mem_rom", parameters, files={"rom.hex": text})
+    assert "RAMB36E1" in netlist and not re.search(r"\bRAM\d+M\b", netlist)
+    values = re.findall(r"\.INITP?_\w\w\(\d+'h([0-9a-fx]+)\)", netlist)
+    ones = sum(int(value.replace("x", "0"), 16).bit_count() for value in values)
+    assert ones == sum(word.bit_count() for word in words)
+
+
 @pytest.mark.parametrize(("width", "depth", "style", "out_reg"), CASES)
 def test_rom(simulate: Simulate, width: int, depth: int, style: str, out_reg: int) -> None:
-    rng = random.Random(width)
-    words = [rng.getrandbits(width) | (depth == 1) for _ in range(depth)]
+    words = words_of(width, depth)
     parameters = {
         "WIDTH": width, "DEPTH": depth, "INIT_FILE": "rom.hex", "STYLE": style, "OUT_REG": out_reg,
     }  # fmt: skip

@@ -19,3 +19,8 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_argmax(simulate: Simulate, name: str) -> None:
     simulate("nn_argmax", CASES[name], "bench_nn_argmax", seed=len(name))
+
+
+@pytest.mark.slow
+def test_argmax_netlist(simulate: Simulate) -> None:
+    simulate("nn_argmax", CASES["typical"], "bench_nn_argmax", netlist=True)

@@ -20,3 +20,8 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_maxpool(simulate: Simulate, name: str) -> None:
     simulate("nn_maxpool", CASES[name], "bench_nn_maxpool", seed=len(name))
+
+
+@pytest.mark.slow
+def test_maxpool_netlist(simulate: Simulate) -> None:
+    simulate("nn_maxpool", CASES["ragged"], "bench_nn_maxpool", netlist=True)

@@ -45,8 +45,22 @@ def test_mvtu_by_formula(simulate: Simulate, name: str) -> None:
     run(simulate, name, defines=("NN_HEAP_FORMULA",))
 
 
-def run(simulate: Simulate, name: str, *, defines: tuple[str, ...] = ()) -> None:
-    values, with_bias, memory = CASES[name]
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["smallest", "one_step", "beats", "groups"])
+def test_mvtu_netlist(simulate: Simulate, name: str) -> None:
+    """What Yosys makes of the unit, with its weights, thresholds and biases in LUT logic."""
+    run(simulate, name, memory="logic", netlist=True)
+
+
+def run(
+    simulate: Simulate,
+    name: str,
+    *,
+    defines: tuple[str, ...] = (),
+    memory: str = "",
+    netlist: bool = False,
+) -> None:
+    values, with_bias, style = CASES[name]
     p = dict(zip(NAMES, values, strict=True))
     rng = np.random.default_rng(len(name))
     rows, cols, pe, simd, in_elems = (p[key] for key in ("ROWS", "COLS", "PE", "SIMD", "IN_ELEMS"))
@@ -69,7 +83,11 @@ def run(simulate: Simulate, name: str, *, defines: tuple[str, ...] = ()) -> None
     words = words.reshape(rows // pe, pe, cols // in_elems, in_elems // simd, simd)
     words = words.transpose(2, 0, 3, 1, 4).reshape(-1, pe * simd)
     files = {"weights.hex": memory_image(words, w_bits)}
-    parameters: dict[str, Parameter] = {**p, "WEIGHT_FILE": "weights.hex", "MEMORY": memory}
+    parameters: dict[str, Parameter] = {
+        **p,
+        "WEIGHT_FILE": "weights.hex",
+        "MEMORY": memory or style,
+    }
     if steps:
         files["thresholds.hex"] = memory_image(thresholds.reshape(rows // pe, pe * steps), acc_w)
         parameters["THRESHOLD_FILE"] = "thresholds.hex"
@@ -77,6 +95,7 @@ def run(simulate: Simulate, name: str, *, defines: tuple[str, ...] = ()) -> None
         files["bias.hex"] = memory_image(bias.reshape(rows // pe, pe), acc_w)
         parameters["BIAS_FILE"] = "bias.hex"
     simulate(
-        "nn_mvtu", parameters, "bench_nn_mvtu", files=files, seed=len(name), defines=defines,
+        "nn_mvtu", parameters, "bench_nn_mvtu", files=files, seed=len(name),
+        defines=defines, netlist=netlist,
         weights=weights.tolist(), thresholds=thresholds.tolist(), bias=bias.tolist(),
     )  # fmt: skip

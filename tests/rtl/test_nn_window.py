@@ -24,3 +24,8 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_window(simulate: Simulate, name: str) -> None:
     simulate("nn_window", {"STRIDE": 1, **CASES[name]}, "bench_nn_window", seed=len(name))
+
+
+@pytest.mark.slow
+def test_window_netlist(simulate: Simulate) -> None:
+    simulate("nn_window", {"STRIDE": 1, **CASES["same"]}, "bench_nn_window", netlist=True)
