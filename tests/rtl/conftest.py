@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cocotb_tools.runner
 import pyosys
@@ -71,6 +72,18 @@ def _synthesise(top: str, parameters: Mapping[str, Parameter], build_dir: Path) 
     return [build_dir / "netlist.v", cells]
 
 
+def _logged(log: Path, step: Callable[..., Any]) -> Callable[..., Any]:
+    """The runner's step with its output in `log`, and the end of that in the failure's message."""
+
+    def run(**arguments: Any) -> Any:
+        try:
+            return step(**arguments, log_file=log)
+        except RuntimeError as error:
+            pytest.fail(f"{error}; {log} ends with\n{log.read_text(errors='replace')[-4000:]}")
+
+    return run
+
+
 def _simulate(
     top: str,
     parameters: Mapping[str, Parameter],
@@ -99,7 +112,7 @@ def _simulate(
         sources = [path for path in SOURCES if path.stem != top] + [TEMPLATES / _find(top)]
         if netlist:
             sources = _synthesise(top, parameters, build_dir)
-        runner.build(
+        _logged(build_dir / "build.log", runner.build)(
             sources=sources,
             hdl_toplevel=top,
             parameters={
@@ -111,12 +124,11 @@ def _simulate(
             defines=dict.fromkeys(defines, 1),
             build_dir=build_dir,
             timescale=("1ns", "1ps"),
-            log_file=build_dir / "build.log",
         )
         done.touch()
     case_file = build_dir / "case.json"
     case_file.write_text(json.dumps({"parameters": dict(parameters), "seed": seed, **case}))
-    results = runner.test(
+    results = _logged(build_dir / "run.log", runner.test)(
         hdl_toplevel=top,
         hdl_toplevel_lang="verilog",
         test_module=bench,
@@ -128,7 +140,6 @@ def _simulate(
             "RTL_CASE": str(case_file),
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(REPO)]),
         },
-        log_file=build_dir / "run.log",
     )
     ran, failed = cocotb_tools.runner.get_results(results)
     log = (build_dir / "run.log").read_text(errors="replace")

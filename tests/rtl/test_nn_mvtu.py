@@ -20,6 +20,7 @@ CASES: dict[str, tuple[tuple[int, ...], bool, str]] = {
     "beats": ((6, 40, 3, 4, 8, 2, 2, 10, 0, 16), True, "logic"),
     "groups": ((4, 24, 2, 4, 4, 1, 2, 8, 3, 2), True, "auto"),
     "one_group": ((3, 20, 3, 5, 10, 1, 1, 7, 1, 1), True, "logic"),
+    "passes": ((4, 24, 2, 3, 12, 3, 3, 11, 7, 3), False, "auto"),
     "pixels": ((4, 27, 2, 27, 27, 4, 8, 17, 15, 4), False, "logic"),
 }
 
