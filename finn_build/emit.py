@@ -3,8 +3,9 @@
 The modules of rtl_templates are copied as they are; only the top level is generated.
 """
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -220,8 +221,8 @@ def templates() -> Iterator[Path]:
 def write(made: Design, folder: Path) -> list[Path]:
     """Write the design into an empty folder; returns the files.
 
-    top.sv, the modules it needs, *.hex memory images (one word a line), and files.f, which lists
-    the sources in order.
+    top.sv, the modules it needs, *.hex memory images (one word a line), files.f, which lists the
+    sources in order (modules.f: without top), and instances.json, the chain with its parameters.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -243,8 +244,16 @@ def write(made: Design, folder: Path) -> list[Path]:
         autoescape=False,
     )
     put("top.sv", environment.get_template(TOP.name).render(design=made))
-    put("files.f", "\n".join([*sources, "top.sv"]) + "\n")
+    put("modules.f", "\n".join(sources) + "\n")
+    put("files.f", "-f modules.f\ntop.sv\n")
+    put("instances.json", json.dumps([asdict(i) for i in made.instances], indent=2) + "\n")
     for name, words in made.images.items():
         digits = made.digits[name]
         put(name, "\n".join(f"{word:0{digits}x}" for word in words) + "\n")
     return written
+
+
+def read_instances(folder: Path) -> list[Instance]:
+    """The chain of modules that `write` left in a folder."""
+    stored = json.loads((folder / "instances.json").read_text())
+    return [Instance(**{**each, "out": Stream(**each["out"])}) for each in stored]

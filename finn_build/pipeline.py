@@ -154,7 +154,9 @@ def _key(step: Step, build: Build) -> str:
     parts = {
         "options": step.options(build.options),
         "needs": {name: build.records[name]["output"] for name in step.needs},
-        "code": {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sources(step.module)},
+        "code": [
+            [p.name, hashlib.sha256(p.read_bytes()).hexdigest()] for p in sources(step.module)
+        ],
         "version": metadata.version("headrace"),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

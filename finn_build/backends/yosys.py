@@ -1,22 +1,31 @@
 """Synthesise with Yosys for 7 series and count resources.
 
-Run as a module it is the synthesis process itself: python -m finn_build.backends.yosys OUT.json,
-in the folder of the sources.
+The instances of top are synthesised one by one, side by side on all cores, which is faster than the
+flat whole and tells what each layer takes; top itself is nothing but wires. Run as a module it is
+the synthesis process: python -m finn_build.backends.yosys MODULE PARAMETERS OUT.json, in the
+folder of the sources, PARAMETERS as JSON.
 """
 
 import json
+import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from finn_build.backends import tools
+from finn_build.emit import Instance
 from finn_build.errors import ToolError
 
+READ = "read_slang --max-generate-steps 100000000 --unroll-limit 1000000 -f modules.f --top {top}"
+LANE = "nn_heap"
+LANE_PARAMETERS = ("SIMD", "W_BITS", "A_BITS", "SUM_W", "LATENCY")
 PASSES = (
-    "read_slang --keep-hierarchy --max-generate-steps 100000000 --unroll-limit 1000000 "
-    "-f files.f --top top",
-    "synth_xilinx -family xc7 -nosrl -nodsp -noiopad -noclkbuf -top top",
+    "synth_xilinx -family xc7 -nosrl -nodsp -noiopad -noclkbuf -flatten -top {top}",
     "check -assert",
+    "tee -q -o {out} stat -json -tech xilinx",
 )
 
 # Slice LUTs that one LUTRAM cell takes (7 Series CLB User Guide, UG474).
@@ -67,46 +76,108 @@ def count(cells: dict[str, int]) -> Counts:
     )
 
 
-def synthesise(rtl: Path, out: Path, *, log: Path) -> tuple[Counts, dict[str, Counts]]:
-    """Synthesise rtl/files.f; returns the whole design's counts and those of each instance of top.
+def synthesise(
+    rtl: Path,
+    instances: Sequence[Instance],
+    out: Path,
+    *,
+    log: Path,
+    tick: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Counts]:
+    """Synthesise instances with the sources of rtl/modules.f; returns their counts by name.
 
-    Leaves Yosys' statistics in out/stat.json.
+    Leaves Yosys' statistics in out/NAME.json and its log beside `log`, one for each instance.
     """
-    stat = (out / "stat.json").resolve()
-    tools.run_module("finn_build.backends.yosys", stat, cwd=rtl, log=log)
-    return read(json.loads(stat.read_text()))
+
+    def one(instance: Instance) -> Counts:
+        stat = (out / f"{instance.name}.json").resolve()
+        tools.run_module(
+            "finn_build.backends.yosys",
+            instance.module,
+            json.dumps(instance.parameters),
+            str(stat),
+            cwd=rtl,
+            log=log.with_name(f"{log.stem}-{instance.name}{log.suffix}"),
+        )
+        return count(json.loads(stat.read_text())["num_cells_by_type"])
+
+    largest_first = sorted(instances, key=_size, reverse=True)
+    found = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        waiting = {pool.submit(one, instance): instance.name for instance in largest_first}
+        try:
+            for done in as_completed(waiting):
+                found[waiting[done]] = done.result()
+                tick(len(found), len(waiting))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return {instance.name: found[instance.name] for instance in instances}
 
 
-def read(stat: dict[str, object]) -> tuple[Counts, dict[str, Counts]]:
-    """Counts of top and, by instance name, of its instances, from Yosys' hierarchical JSON."""
-    modules = stat["modules"]
-    assert isinstance(modules, dict)
-    flat: dict[str, dict[str, int]] = {}
-
-    def cells(name: str) -> dict[str, int]:
-        if name not in flat:
-            total: dict[str, int] = {}
-            for kind, number in modules[name]["num_cells_by_type"].items():
-                inner = cells(f"\\{kind}") if f"\\{kind}" in modules else None
-                if inner is None and kind in modules:
-                    inner = cells(kind)
-                for key, n in (inner or {kind: 1}).items():
-                    total[key] = total.get(key, 0) + n * number
-            flat[name] = total
-        return flat[name]
-
-    whole = count(cells("\\top"))
-    parts = {name: count(cells(name)) for name in modules if name != "\\top"}
-    return whole, parts
+def _size(instance: Instance) -> int:
+    """A guess at how long synthesis takes."""
+    p = {key: value for key, value in instance.parameters.items() if isinstance(value, int)}
+    return p.get("PE", 1) * p.get("SIMD", 1) * p.get("W_BITS", 1) * p.get("A_BITS", 1)
 
 
-def _main(stat: str) -> None:
+def total(parts: Mapping[str, Counts]) -> Counts:
+    """Sum of counts."""
+    names = list(asdict(next(iter(parts.values()))))
+    return Counts(**{name: sum(getattr(part, name) for part in parts.values()) for name in names})
+
+
+def _main(module: str, parameters: str, out: str) -> None:
+    cells = _cells(module, json.loads(parameters), Path(out))
+    Path(out).write_text(json.dumps({"num_cells_by_type": cells}, indent=2) + "\n")
+
+
+def _cells(module: str, parameters: Mapping[str, int | str], out: Path) -> dict[str, int]:
+    """Cells of a module by type; its lanes are synthesised once and counted as often as they are.
+
+    A lane is a module that stands many times in another; Yosys' slang front end would make each of
+    them a module of its own.
+    """
     from pyosys import libyosys  # loads a large native library: only in the synthesis process
 
+    settings = [f"-G {key}={_literal(value)}" for key, value in parameters.items()]
+    if module != LANE:
+        settings.append(f"--blackboxed-module {LANE}")
     design = libyosys.Design()
+    libyosys.run_pass(" ".join([READ.format(top=module), *settings]), design)
+    lanes, stored = _lanes(design, out) if module != LANE else ([], [])
+    for key in stored:  # a black box must have none
+        libyosys.run_pass(f"setparam -unset {key} t:{LANE}", design)
     for each in PASSES:
-        libyosys.run_pass(each, design)
-    libyosys.run_pass(f"tee -q -o {stat} stat -json -tech xilinx", design)
+        libyosys.run_pass(each.format(top=module, out=out), design)
+    total: dict[str, int] = json.loads(out.read_text())["design"]["num_cells_by_type"]
+    total = {name: n for name, n in total.items() if not name.lstrip("\\").startswith(LANE)}
+    for lane in {json.dumps(each, sort_keys=True): each for each in lanes}.values():
+        for name, n in _cells(LANE, lane, out).items():
+            total[name] = total.get(name, 0) + n * lanes.count(lane)
+    return total
+
+
+def _lanes(design: Any, scratch: Path) -> tuple[list[dict[str, int | str]], list[str]]:
+    """Parameters of every lane of a design that was just read, and all names stored with them."""
+    from pyosys import libyosys
+
+    libyosys.run_pass(f"write_json {scratch}", design)
+    modules = json.loads(scratch.read_text())["modules"].values()
+    cells = [
+        cell["parameters"]
+        for each in modules
+        for cell in each.get("cells", {}).values()
+        if cell["type"].lstrip("\\").startswith(LANE)
+    ]
+    lanes: list[dict[str, int | str]] = [
+        {key: int(cell[key], 2) for key in LANE_PARAMETERS} for cell in cells
+    ]
+    return lanes, sorted({key for cell in cells for key in cell})
+
+
+def _literal(value: int | str) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 if __name__ == "__main__":

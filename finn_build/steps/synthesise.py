@@ -5,6 +5,7 @@ from pathlib import Path
 
 from finn_build.backends import yosys
 from finn_build.boards import Resources
+from finn_build.emit import read_instances
 from finn_build.errors import FoldingError
 from finn_build.files import load_json, save_json
 from finn_build.folding import fits, shortfall
@@ -12,12 +13,14 @@ from finn_build.pipeline import Build
 
 
 def run(build: Build, out: Path) -> str:
-    """Leave result.json (counts of the whole and of each module) and stat.json in `out`.
+    """Leave result.json (counts of the whole and of each module of top) in `out`.
 
     Raises FoldingError if the design is larger than the chip.
     """
     board = build.options.target
-    whole, parts = yosys.synthesise(build.path("emit"), out, log=build.log("yosys"))
+    rtl = build.path("emit")
+    parts = yosys.synthesise(rtl, read_instances(rtl), out, log=build.log("yosys"), tick=build.tick)
+    whole = yosys.total(parts)
     used = Resources(lut=whole.lut, ff=whole.ff, bram36=whole.bram36, dsp=whole.dsp)
     if not fits(used, board.chip):
         raise FoldingError(

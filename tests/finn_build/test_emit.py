@@ -71,7 +71,8 @@ def test_top_is_written_as_it_should_be(network, tmp_path):
     files = emit.write(emit.design(network, make(network, FOLDS)), tmp_path)
     top = (tmp_path / "top.sv").read_text()
     assert GOLDEN_TOP in top
-    assert (tmp_path / "files.f").read_text().splitlines()[-1] == "top.sv"
+    assert (tmp_path / "files.f").read_text().splitlines() == ["-f modules.f", "top.sv"]
+    assert emit.read_instances(tmp_path) == emit.design(network, make(network, FOLDS)).instances
     assert {f.name for f in files} >= {"conv0_weights.hex", "dense0_bias.hex", "nn_mvtu.sv"}
     weights = (tmp_path / "conv0_weights.hex").read_text().splitlines()
     assert len(weights) == (4 // 2) * (18 // 6) and {len(w) for w in weights} == {6}

@@ -9,6 +9,10 @@ import sys
 import numpy as np
 import pytest
 
+from finn_build.backends import yosys
+from finn_build.emit import read_instances
+from finn_build.files import load_json
+
 
 def build(folder, model, *more):
     command = [sys.executable, "-m", "finn_build", "pynq-z2", "--model", model, *more]
@@ -85,11 +89,37 @@ def test_the_rates_follow_from_the_cycles(report):
 
 def test_the_resources_come_from_synthesis(report, built):
     used = report["resources"]
-    stat = json.loads((built[0] / "synthesise" / "stat.json").read_text())
-    cells = stat["design"]["num_cells_by_type"]
+    parts = [load_json(path) for path in (built[0] / "synthesise").glob("*.json")]
+    cells = [part["num_cells_by_type"] for part in parts if "num_cells_by_type" in part]
+    instances = load_json(built[0] / "emit" / "instances.json")
+    assert len(cells) == len(instances)
     assert used["source"] == "yosys" and used["dsp"] == 0
-    assert used["ff"] == sum(n for name, n in cells.items() if name.startswith("FD"))
-    assert used["lut"] >= sum(n for name, n in cells.items() if re.fullmatch(r"LUT\d", name)) > 0
+    assert used["ff"] == sum(n for c in cells for name, n in c.items() if name.startswith("FD"))
+    luts = sum(n for c in cells for name, n in c.items() if re.fullmatch(r"LUT\d", name))
+    assert used["lut"] >= luts > 0
+    assert not [name for c in cells for name in c if name.startswith(("nn_", "$"))]
+
+
+def test_lanes_are_counted_as_often_as_they_are(built, tmp_path):
+    emitted = read_instances(built[0] / "emit")
+    unit = next(i for i in emitted if i.module == "nn_mvtu" and int(i.parameters["PE"]) > 1)
+    flat = dict(unit.parameters)
+    script = (
+        "from pyosys import libyosys as y; from finn_build.backends import yosys as b; import sys;"
+        "d = y.Design(); s = ' '.join(f'-G {k}={b._literal(v)}' for k, v in "
+        f"{flat!r}.items()); y.run_pass(b.READ.format(top='nn_mvtu') + ' ' + s, d);"
+        "[y.run_pass(p.format(top='nn_mvtu', out=sys.argv[1]), d) for p in b.PASSES]"
+    )
+    out = tmp_path / "flat.json"
+    command = [sys.executable, "-c", script, str(out)]
+    subprocess.run(command, cwd=built[0] / "emit", check=True, capture_output=True)
+    whole = yosys.count(load_json(out)["design"]["num_cells_by_type"])
+    lanes = yosys.count(
+        load_json(built[0] / "synthesise" / f"{unit.name}.json")["num_cells_by_type"]
+    )
+    assert lanes.bram36 == whole.bram36 and lanes.dsp == whole.dsp
+    assert whole.lut <= lanes.lut <= 1.15 * whole.lut
+    assert whole.ff <= lanes.ff <= 1.15 * whole.ff
 
 
 def test_the_page_shows_the_reports_numbers(report, built):
