@@ -29,15 +29,15 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str) -> Cost:
     groups, chunks = layer.rows // pe, layer.cols // simd
     depth = groups * chunks
     bits = pe * simd * layer.weight_bits
-    lut = pe * simd * _lut_per_mac(layer.weight_bits, layer.in_bits)
+    lut = pe * simd * (1.5 * layer.weight_bits * layer.in_bits + 1)
     lut += pe * layer.acc_bits * (1.5 if chunks > 1 else 0.5)
     lut += pe * layer.steps * (layer.acc_bits * 0.6 + 1)
     if groups > 1:
         lut += pe * layer.steps * layer.acc_bits * _rom_lut(groups)
         if not layer.windowed:
-            lut += pe * layer.acc_bits * 0.8 * ceil(groups / 32)
+            lut += _lutram(groups, pe * layer.acc_bits)
     if layer.windowed and chunks > 1:
-        lut += simd * layer.in_bits * _mux_lut(chunks)
+        lut += simd * layer.in_bits * ceil((chunks - 1) / 3)
     bram18 = 0
     if memory == "block":
         bram18 = bram18_count(depth, bits)
@@ -47,24 +47,22 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str) -> Cost:
 
 
 def window(layer: Window) -> Cost:
-    """Cost of a window generator: one push per pixel, K-1 lines in LUTRAM."""
-    pixel = layer.channels * layer.bits
-    lines = (layer.kernel - 1) * pixel * ceil(layer.width / 32) * 0.75
-    masks = layer.kernel**2 * pixel * 0.7
+    """Cost of a window generator with its FIFO: one push per pixel, K-1 lines in LUTRAM."""
+    memory = layer.kernel * _lutram(layer.width, layer.channels * layer.bits)
     cycles = max(layer.height * layer.width, layer.out_height * layer.out_width)
-    return Cost(cycles=cycles, lut=ceil(lines + masks + 60))
+    return Cost(cycles=cycles, lut=memory + 50)
 
 
 def max_pool(layer: MaxPool) -> Cost:
     """Cost of a max-pool at one pixel per cycle."""
     pixel = layer.channels * layer.bits
-    row = pixel * ceil(layer.width / layer.kernel / 32) * 0.75
-    return Cost(cycles=layer.height * layer.width, lut=ceil(row + 4 * pixel + 40))
+    row = _lutram(layer.width // layer.kernel, pixel)
+    return Cost(cycles=layer.height * layer.width, lut=row + 2 * pixel + 20)
 
 
 def argmax(layer: Argmax) -> Cost:
     """Cost of the label search."""
-    return Cost(cycles=layer.classes + 1, lut=ceil(layer.classes * layer.bits * 1.5 + 80))
+    return Cost(cycles=layer.classes + 1, lut=4 * layer.bits + 20)
 
 
 def fixed(layer: Layer) -> Cost:
@@ -84,19 +82,11 @@ def bram18_count(depth: int, width: int) -> int:
     return min(ceil(depth / d) * ceil(width / w) for d, w in shapes)
 
 
-def _lut_per_mac(weight_bits: int, act_bits: int) -> float:
-    if weight_bits == 1:
-        return 2.25 * act_bits
-    if weight_bits == 2 and act_bits <= 2:
-        return 7.0
-    return 1.1 * weight_bits * act_bits + 6
-
-
 def _rom_lut(depth: int) -> float:
-    """LUTs per bit of a ROM in logic; two bits share a LUT up to a depth of 32."""
-    return 0.5 if depth <= 32 else ceil(depth / 64) * 1.1
+    """LUTs per bit of a ROM in logic."""
+    return 1 if depth <= 16 else 1.5 if depth <= 32 else 3 * ceil(depth / 64)
 
 
-def _mux_lut(ways: int) -> float:
-    """LUTs per bit of a multiplexer: four ways fit one LUT6."""
-    return ceil((ways - 1) / 3)
+def _lutram(depth: int, width: int) -> int:
+    """LUTs of a simple dual-port LUTRAM: RAM32M holds 32 words of 6 bits in four LUTs."""
+    return 4 * ceil(width / 6) * ceil(depth / 32)
