@@ -18,11 +18,18 @@ def find(name: str, hint: str) -> Path:
     return Path(found)
 
 
-def run(command: Sequence[str | Path], *, cwd: Path, log: Path, path: Path | None = None) -> str:
+def run(
+    command: Sequence[str | Path],
+    *,
+    cwd: Path,
+    log: Path,
+    path: Path | None = None,
+    name: str | None = None,
+) -> str:
     """Run a program, keep its output in `log` and return its stdout.
 
-    path: a folder put in front of PATH. Raises ToolError with the log's last 20 lines if the
-    program fails.
+    path: a folder put in front of PATH; name: what to call the program in messages. Raises
+    ToolError with the log's last 20 lines if the program fails.
     """
     environment = dict(os.environ)
     if path is not None:
@@ -41,10 +48,12 @@ def run(command: Sequence[str | Path], *, cwd: Path, log: Path, path: Path | Non
         errors.write(done.stdout)
     if done.returncode != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-        raise ToolError(f"{Path(command[0]).name} failed ({done.returncode}); {log}:\n{tail}")
+        name = name or Path(command[0]).name
+        raise ToolError(f"{name} failed ({done.returncode}); {log}:\n{tail}")
     return done.stdout
 
 
 def run_module(module: str, *arguments: str | Path, cwd: Path | None = None, log: Path) -> str:
     """Run a Python module in a process of its own, with the interpreter that runs this program."""
-    return run([sys.executable, "-m", module, *arguments], cwd=cwd or Path.cwd(), log=log)
+    command = [sys.executable, "-m", module, *arguments]
+    return run(command, cwd=cwd or Path.cwd(), log=log, name=module)
