@@ -20,8 +20,8 @@ def table(reports: Sequence[dict[str, Any]]) -> str:
     clocks = sorted({f"{r['clock']['fclk_mhz']:g}" for r in reports})
     notes = (
         f"Clock {', '.join(clocks)} MHz, not yet placed and routed; accuracy of the golden integer "
-        "model, which the RTL equals on every simulated image; resources by Yosys (LUTs include "
-        "LUTRAM)."
+        "model, which the RTL equals on every simulated image; resources by Yosys, "
+        "summed over top's modules (LUTs include LUTRAM). Written by `./build.sh results`."
     )
     return _HEAD + "\n".join(rows) + f"\n\n{notes}\n"
 
