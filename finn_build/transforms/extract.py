@@ -99,6 +99,13 @@ def _window(walk: _Walk, node: NodeProto) -> None:
         raise _refuse(node, "depthwise convolutions are not supported")
     if 2 * walk.pad >= kernel:
         raise _refuse(node, f"padding {walk.pad} is too wide for kernel {kernel}")
+    lag = (kernel - 1 - walk.pad) * (walk.width + 1)
+    if walk.width < 2 or lag >= walk.height * walk.width:
+        raise _refuse(
+            node,
+            f"an image of {walk.height} x {walk.width} is too small for a {kernel} x {kernel} "
+            f"window with padding {walk.pad}; pool or stride less before it",
+        )
     layer = Window(
         name=f"conv{walk.counts.get('conv', 0)}_window",
         height=walk.height,

@@ -139,3 +139,11 @@ def test_a_network_without_a_dense_end_is_refused(tiny_onnx, tmp_path):
         hardware.graph.node.remove(node)
     with pytest.raises(ModelError, match="must end in a dense layer"):
         extract(hardware, "cut")
+
+
+def test_an_image_too_small_for_its_window_is_refused(tmp_path):
+    model = models.network(size=4, convs=(4, 6, 5), stride=2)
+    loaded = stages.load(str(models.export(model, tmp_path / "m.onnx", size=4)))
+    hardware = stages.to_hardware(stages.lower(stages.streamline(stages.convert(loaded))))
+    with pytest.raises(ModelError, match="image of 1 x 1 is too small for a 3 x 3 window"):
+        extract(hardware, "small")
