@@ -6,6 +6,7 @@ from pathlib import Path
 from finn_build.boards import Board, find_board
 from finn_build.errors import ConfigError
 
+VECTORS = 100  # images that come with a model
 TOOLS = ("auto", "openxc7", "vivado", "finn", "none")
 
 
@@ -36,8 +37,8 @@ class Options:
             raise ConfigError(f"--clock-mhz {self.clock_mhz:g}: use 1 to 1000")
         if self.target_fps is not None and self.target_fps <= 0:
             raise ConfigError(f"--target-fps {self.target_fps:g}: use a rate above 0")
-        if not 2 <= self.images <= 10_000:
-            raise ConfigError(f"--images {self.images}: use 2 to 10000")
+        if not 2 <= self.images <= VECTORS:
+            raise ConfigError(f"--images {self.images}: use 2 to {VECTORS}")
 
     @property
     def target(self) -> Board:

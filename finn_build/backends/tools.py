@@ -55,5 +55,5 @@ def run(
 
 def run_module(module: str, *arguments: str | Path, cwd: Path | None = None, log: Path) -> str:
     """Run a Python module in a process of its own, with the interpreter that runs this program."""
-    command = [sys.executable, "-m", module, *arguments]
+    command = [sys.executable, "-W", "ignore", "-m", module, *arguments]
     return run(command, cwd=cwd or Path.cwd(), log=log, name=module)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from finn_build.backends import tools
+from finn_build.config import VECTORS
 from finn_build.errors import ConfigError
 from finn_build.files import load_json, save_json, save_npz
 from finn_build.pipeline import Build
@@ -40,6 +41,6 @@ def _take(source: Path, build: Build, out: Path) -> None:
     if (channels, height, width) == (3, 32, 32):
         tools.run_module("quant", "data", "--sample", "--out", vectors, log=build.log("export"))
     else:
-        random = np.random.default_rng(1).integers(0, 256, (100, height, width, channels))
+        random = np.random.default_rng(1).integers(0, 256, (VECTORS, height, width, channels))
         save_npz(vectors, images=random.astype(np.uint8))
     save_json(out / "model.json", {"network": source.stem})

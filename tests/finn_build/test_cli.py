@@ -29,7 +29,7 @@ def headrace(*arguments, cwd):
         (["pynq-z2", "--model", "lost.onnx"], "lost.onnx: no such file"),
         (["pynq-z2", "--tool", "quartus"], "unknown tool 'quartus'; known tools: auto, openxc7"),
         (["pynq-z2", "--from", "bake"], "unknown step 'bake'; steps: export, streamline"),
-        (["pynq-z2", "--images", "1"], "--images 1: use 2 to 10000"),
+        (["pynq-z2", "--images", "1"], "--images 1: use 2 to 100"),
         (["pynq-z2", "--folding", "mine.json"], "--folding mine.json: no such file"),
     ],
 )
