@@ -62,7 +62,8 @@ def test_golden_labels_are_qonnx_labels_on_the_whole_test_set(built, tmp_path):
     names = ("qonnx", "golden")
     different = np.flatnonzero((settle(network, floating).logits != exact.logits).any(axis=1))
     assert len(different) <= 10
-    few = images[different]
-    first, second = settle(network, execute.run(model, few)), golden.run(network, few)
-    compare(network, few, names=names, first=first, second=second)
+    if len(different):  # each must be explained
+        few = images[different]
+        first, second = settle(network, execute.run(model, few)), golden.run(network, few)
+        compare(network, few, names=names, first=first, second=second)
     assert (exact.labels == labels).mean() >= 0.75
