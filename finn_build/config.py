@@ -6,8 +6,14 @@ from pathlib import Path
 from finn_build.boards import Board, find_board
 from finn_build.errors import ConfigError
 
+CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 VECTORS = 100  # images that come with a model
 TOOLS = ("auto", "openxc7", "vivado", "finn", "none")
+
+
+def class_names(count: int) -> list[str]:
+    """CIFAR-10's names for ten classes, numbers otherwise."""
+    return CLASSES if count == len(CLASSES) else [str(i) for i in range(count)]
 
 
 @dataclass(frozen=True, kw_only=True)

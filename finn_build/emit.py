@@ -50,8 +50,7 @@ class Design:
     name: str
     source: Stream
     instances: list[Instance] = field(default_factory=list)
-    images: dict[str, list[int]] = field(default_factory=dict)
-    digits: dict[str, int] = field(default_factory=dict)
+    images: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def stream(self) -> Stream:
@@ -63,9 +62,9 @@ class Design:
         self.instances.append(Instance(module=module, name=name, parameters=parameters, out=out))
 
     def image(self, name: str, words: NDArray[np.int64], bits: int) -> str:
-        """Keep a memory image: words (DEPTH, ELEMENTS), element 0 in the low bits."""
-        self.images[name] = [pack(row, bits) for row in words]
-        self.digits[name] = -(-words.shape[1] * bits // 4)
+        """Keep a memory image as hex: words (DEPTH, ELEMENTS), element 0 in the low bits."""
+        digits = -(-words.shape[1] * bits // 4)
+        self.images[name] = [f"{pack(row, bits):0{digits}x}" for row in words]
         return name
 
 
@@ -248,8 +247,7 @@ def write(made: Design, folder: Path) -> list[Path]:
     put("files.f", "-f modules.f\ntop.sv\n")
     put("instances.json", json.dumps([asdict(i) for i in made.instances], indent=2) + "\n")
     for name, words in made.images.items():
-        digits = made.digits[name]
-        put(name, "\n".join(f"{word:0{digits}x}" for word in words) + "\n")
+        put(name, "\n".join(words) + "\n")
     return written
 
 

@@ -1,6 +1,5 @@
 """Choose the parallelism of every layer so that the slowest is as fast as the chip allows."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from finn_build import cost
 from finn_build.boards import Resources
 from finn_build.cost import Cost
 from finn_build.errors import FoldingError
+from finn_build.files import load_json, save_json
 from finn_build.layers import Mvtu, Network
 
 MEMORIES = ("logic", "block")
@@ -56,8 +56,7 @@ class Folding:
 
     def save(self, path: Path) -> None:
         """Write the folds as JSON."""
-        text = json.dumps({name: asdict(f) for name, f in self.folds.items()}, indent=2)
-        path.write_text(text + "\n")
+        save_json(path, {name: asdict(f) for name, f in self.folds.items()})
 
     @classmethod
     def load(cls, path: Path, network: Network) -> "Folding":
@@ -66,7 +65,7 @@ class Folding:
         Raises FoldingError for a fold that is not legal, with the legal values.
         """
         try:
-            stored: dict[str, Any] = json.loads(path.read_text())
+            stored: dict[str, Any] = load_json(path)
             folds = {name: Fold(**fold) for name, fold in stored.items()}
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise FoldingError(

@@ -5,8 +5,9 @@ from typing import Any
 
 import jinja2
 
+from finn_build.config import class_names
+
 TEMPLATE = Path(__file__).with_name("report.html.j2")
-CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
 
 def page(report: dict[str, Any]) -> str:
@@ -34,13 +35,13 @@ def _derived(report: dict[str, Any]) -> dict[str, Any]:
         for key, title in (("lut", "LUT"), ("ff", "FF"), ("bram36", "BRAM36"), ("dsp", "DSP48"))
     ]
     confusion = report["accuracy"]["hardware"].get("confusion")
-    names = CLASSES if confusion and len(confusion) == len(CLASSES) else None
+    names = class_names(len(confusion or []))
     by_class = []
     for i, row in enumerate(confusion or []):
         total = sum(row)
         by_class.append(
             {
-                "name": names[i] if names else str(i),
+                "name": names[i],
                 "total": total,
                 "share": row[i] / total if total else 0.0,
                 "row": [value / total if total else 0.0 for value in row],

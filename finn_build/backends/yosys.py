@@ -18,6 +18,7 @@ from typing import Any
 from finn_build.backends import tools
 from finn_build.emit import Instance
 from finn_build.errors import ToolError
+from finn_build.files import load_json, save_json
 
 READ = "read_slang --max-generate-steps 100000000 --unroll-limit 1000000 -f modules.f --top {top}"
 LANE = "nn_heap"
@@ -99,7 +100,7 @@ def synthesise(
             cwd=rtl,
             log=log.with_name(f"{log.stem}-{instance.name}{log.suffix}"),
         )
-        return count(json.loads(stat.read_text())["num_cells_by_type"])
+        return count(load_json(stat)["num_cells_by_type"])
 
     largest_first = sorted(instances, key=_size, reverse=True)
     found = {}
@@ -129,7 +130,7 @@ def total(parts: Mapping[str, Counts]) -> Counts:
 
 def _main(module: str, parameters: str, out: str) -> None:
     cells = _cells(module, json.loads(parameters), Path(out))
-    Path(out).write_text(json.dumps({"num_cells_by_type": cells}, indent=2) + "\n")
+    save_json(Path(out), {"num_cells_by_type": cells})
 
 
 def _cells(module: str, parameters: Mapping[str, int | str], out: Path) -> dict[str, int]:
@@ -150,7 +151,7 @@ def _cells(module: str, parameters: Mapping[str, int | str], out: Path) -> dict[
         libyosys.run_pass(f"setparam -unset {key} t:{LANE}", design)
     for each in PASSES:
         libyosys.run_pass(each.format(top=module, out=out), design)
-    total: dict[str, int] = json.loads(out.read_text())["design"]["num_cells_by_type"]
+    total: dict[str, int] = load_json(out)["design"]["num_cells_by_type"]
     total = {name: n for name, n in total.items() if not name.lstrip("\\").startswith(LANE)}
     for lane in {json.dumps(each, sort_keys=True): each for each in lanes}.values():
         for name, n in _cells(LANE, lane, out).items():
@@ -163,7 +164,7 @@ def _lanes(design: Any, scratch: Path) -> tuple[list[dict[str, int | str]], list
     from pyosys import libyosys
 
     libyosys.run_pass(f"write_json {scratch}", design)
-    modules = json.loads(scratch.read_text())["modules"].values()
+    modules = load_json(scratch)["modules"].values()
     cells = [
         cell["parameters"]
         for each in modules

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from finn_build import golden
+from finn_build.config import class_names
 from finn_build.emit import input_bytes
 from finn_build.files import load_json, save_json, save_npz
 from finn_build.layers import Network
 from finn_build.pipeline import Build
-
-CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
 
 def run(build: Build, out: Path) -> str:
@@ -36,7 +35,7 @@ def run(build: Build, out: Path) -> str:
         },
         "output": {"words": ["label", *(f"logit{i}" for i in range(classes))], "dtype": "int32"},
         "logit_scale": network.scale,
-        "classes": CLASSES if classes == len(CLASSES) else [str(i) for i in range(classes)],
+        "classes": class_names(classes),
     }
     save_json(out / "manifest.json", manifest)
     return f"{len(images)} golden vectors, model {manifest['model_hash'][:8]}"
