@@ -6,13 +6,16 @@ import torch
 from torch import Tensor
 
 
-def translate_and_flip(images: Tensor, reach_px: int, generator: torch.Generator) -> Tensor:
-    """Shift each image by up to `reach_px` in both directions and flip half of them.
+def translate_and_flip(
+    images: Tensor, reach_px: int, generator: torch.Generator, *, flip: bool = True
+) -> Tensor:
+    """Shift each image by up to `reach_px` in both directions and, if asked, flip half of them.
 
     Args:
         images: (N, C, H, W), any dtype and device; what is shifted in is zero.
         reach_px: largest shift.
         generator: on the CPU, so that a seed gives the same batch on every device.
+        flip: mirror each image left to right with probability one half.
 
     Returns:
         A new tensor of the same shape and dtype.
@@ -23,7 +26,7 @@ def translate_and_flip(images: Tensor, reach_px: int, generator: torch.Generator
     flips = torch.randint(0, 2, (count, 1), generator=generator).to(device).bool()
     rows = torch.arange(height, device=device) + shifts[0]
     columns = torch.arange(width, device=device)
-    columns = torch.where(flips, columns.flip(0), columns) + shifts[1]
+    columns = torch.where(flips & flip, columns.flip(0), columns) + shifts[1]
     padded = torch.nn.functional.pad(images, (reach_px,) * 4)
     index = torch.arange(count, device=device)[:, None, None]
     # Indices around the slice put the channels last; back to (N, C, H, W).

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from quant.errors import ConfigError
 
 T = TypeVar("T")
+
+Norm = Literal["all", "dense", "none"]
 
 
 def _need(condition: bool, message: str) -> None:
@@ -17,7 +20,7 @@ def _need(condition: bool, message: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Conv:
-    """A convolution, followed by batch norm (if the network has it) and a ReLU."""
+    """A convolution, followed by batch norm (if the network has it there) and a ReLU."""
 
     filters: int
     kernel: int = 3
@@ -77,13 +80,16 @@ class Dropout:
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """Convolutions and pools, then hidden dense layers, then the last dense layer to `classes`."""
+    """Convolutions and pools, then hidden dense layers, then the last dense layer to `classes`.
+
+    Batch norm follows all hidden layers, the dense ones among them, or none.
+    """
 
     name: str
     layers: tuple[Layer, ...]
     input_shape: tuple[int, int, int] = (32, 32, 3)
     classes: int = 10
-    batch_norm: bool = True
+    batch_norm: Norm = "all"
     dropout: Dropout = field(default_factory=Dropout)
 
     def __post_init__(self) -> None:
@@ -94,6 +100,10 @@ class Network:
             len(self.input_shape) == 3 and min(self.input_shape) >= 1,
             f"network {self.name}: input_shape={self.input_shape}; "
             "use (height, width, channels), each 1 or more",
+        )
+        _need(
+            self.batch_norm in get_args(Norm),
+            f"network {self.name}: batch_norm={self.batch_norm!r}; use {', '.join(get_args(Norm))}",
         )
         _need(self.classes >= 2, f"network {self.name}: classes={self.classes}; use 2 or more")
         self.shapes()
@@ -125,26 +135,39 @@ class Network:
         """Filters of each convolution, in order."""
         return [layer.filters for layer in self.layers if isinstance(layer, Conv)]
 
+    def normalised(self, layer: Layer) -> bool:
+        """Whether batch norm follows this layer; if it does, the layer itself has no bias."""
+        if self.batch_norm == "all":
+            return not isinstance(layer, Pool)
+        return self.batch_norm == "dense" and isinstance(layer, Dense)
+
     def costs(self) -> list[tuple[int, int]]:
         """(parameters, multiply-accumulates) of each layer with weights, the last one included.
 
-        Parameters are the weights and one bias per output, which is what batch norm folds into.
+        Counted as Dhouibi, Ben Salem and Ben Saoud do: the weights, one bias per output, and
+        scale and shift per output of a batch norm.
         """
         shape: tuple[int, ...] = self.input_shape
         costs: list[tuple[int, int]] = []
         for layer, out in zip(self.layers, self.shapes(), strict=True):
+            outputs = out[-1]
             if isinstance(layer, Conv):
-                weights = layer.kernel**2 * shape[2] * layer.filters
-                costs.append((weights + layer.filters, weights * out[0] * out[1]))
-            elif isinstance(layer, Dense):
-                costs.append(_dense_cost(shape, layer.neurons))
+                weights = layer.kernel**2 * shape[2] * outputs
+                pixels = out[0] * out[1]
+            else:
+                weights = math.prod(shape) * outputs
+                pixels = 1
+            if not isinstance(layer, Pool):
+                extra = outputs * (3 if self.normalised(layer) else 1)
+                costs.append((weights + extra, weights * pixels))
             shape = out
-        costs.append(_dense_cost(shape, self.classes))
+        inputs = math.prod(shape)
+        costs.append(((inputs + 1) * self.classes, inputs * self.classes))
         return costs
 
     @property
     def parameters(self) -> int:
-        """Weights and one bias per filter or neuron (batch norm folds into the biases)."""
+        """Weights, one bias per filter or neuron, and two per output of a batch norm."""
         return sum(parameters for parameters, _ in self.costs())
 
     @property
@@ -152,12 +175,12 @@ class Network:
         """Multiply-accumulates for one image, padding counted like pixels."""
         return sum(macs for _, macs in self.costs())
 
-
-def _dense_cost(shape: tuple[int, ...], neurons: int) -> tuple[int, int]:
-    inputs = 1
-    for size in shape:
-        inputs *= size
-    return (inputs + 1) * neurons, inputs * neurons
+    @property
+    def flops(self) -> int:
+        """Operations for one image as the paper counts: two per MAC, one per filter or neuron."""
+        outputs = [out[-1] for x, out in zip(self.layers, self.shapes(), strict=True)
+                   if not isinstance(x, Pool)]
+        return 2 * self.macs + sum(outputs) + self.classes
 
 
 def _spatial(
@@ -208,18 +231,24 @@ class Quantisation:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """One phase of training: AdamW, linear warm-up, cosine decay to zero."""
+    """One phase of training: AdamW, linear warm-up, cosine decay to zero.
+
+    `average` is the share that the moving average of the weights keeps at each step, 0 for no
+    average; what is validated and kept is the average.
+    """
 
     epochs: int
     batch: int = 128
-    lr: float = 2e-3
+    lr: float = 3e-3
     weight_decay: float = 1e-2
     warmup_epochs: float = 1.0
-    label_smoothing: float = 0.05
+    label_smoothing: float = 0.1
     distill: float = 0.0
-    distill_temperature: float = 2.0
-    translate_px: int = 4
+    distill_temperature: float = 3.0
+    flip: bool = True
+    translate_px: int = 3
     cutout_px: int = 0
+    average: float = 0.998
     validation: int = 1000
     seed: int = 1
 
@@ -237,6 +266,10 @@ class Training:
         for name in ("label_smoothing", "distill"):
             value = getattr(self, name)
             _need(0.0 <= value <= 1.0, f"training: {name}={value}; use 0.0 to 1.0")
+        _need(
+            0.0 <= self.average < 1.0,
+            f"training: average={self.average}; use 0.0 up to, not with, 1.0",
+        )
         _need(
             self.distill_temperature > 0.0,
             f"training: distill_temperature={self.distill_temperature} is not positive; use 2.0",

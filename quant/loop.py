@@ -99,6 +99,43 @@ def _loss(config: Training, logits: Tensor, labels: Tensor, teacher: Tensor | No
     return (1.0 - config.distill) * loss + config.distill * heat**2 * soft
 
 
+class Average:
+    """Moving average of a model's parameters and batch statistics, step by step.
+
+    Early steps count for more, so that the start is forgotten: step n keeps at most
+    (1 + n) / (10 + n) of the average.
+    """
+
+    def __init__(self, model: nn.Module, keep: float) -> None:
+        """Start at the present values of `model`; `keep` is the share kept at each step."""
+        self.keep = keep
+        self.model = {n: t for n, t in model.state_dict().items() if t.is_floating_point()}
+        self.tensors = {name: tensor.clone() for name, tensor in self.model.items()}
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the values after `step`."""
+        keep = min(self.keep, (1 + step) / (10 + step))
+        torch._foreach_lerp_(list(self.tensors.values()), list(self.model.values()), 1.0 - keep)
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Take over the tensors of a checkpoint, which must be the same."""
+        if {n: t.shape for n, t in tensors.items()} != {
+            n: t.shape for n, t in self.tensors.items()
+        }:
+            raise ValueError("the averaged weights are incomplete or of another shape")
+        for name, tensor in tensors.items():
+            self.tensors[name].copy_(tensor)
+
+    @torch.no_grad()
+    def swap(self) -> None:
+        """Exchange the model's values and the average."""
+        for name, tensor in self.tensors.items():
+            present = self.model[name].clone()
+            self.model[name].copy_(tensor)
+            tensor.copy_(present)
+
+
 class Phase:
     """Trains one model; `run` continues from the checkpoint in `path`, if there is one."""
 
@@ -142,6 +179,7 @@ class Phase:
         self.compiled = compiled
         self.console = console or Console(stderr=True)
         self.optimiser = _optimiser(model, config)
+        self.average = Average(model, config.average)
 
     def load(self) -> Status:
         """Restore model and optimiser from the checkpoint, if there is one.
@@ -157,6 +195,7 @@ class Phase:
             identity = json.loads(metadata["identity"])
             self._check_identity(identity)
             load_state(self.model, _under("model.", tensors))
+            self.average.load(_under("average.", tensors))
             self._load_optimiser(_under("optimiser.", tensors))
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise CheckpointError(
@@ -196,6 +235,7 @@ class Phase:
     def save(self, status: Status) -> None:
         """Write model, optimiser and `status`; the old checkpoint stays until the new is whole."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        tensors |= {f"average.{name}": value for name, value in self.average.tensors.items()}
         for index, entry in self.optimiser.state_dict()["state"].items():
             for key, value in entry.items():
                 tensors[f"optimiser.{index}.{key}"] = value
@@ -203,7 +243,7 @@ class Phase:
         write_tensors(self.path, tensors, metadata)
 
     def run(self, train: Images, held_out: Images) -> Status:
-        """Train what is left of the epochs.
+        """Train what is left of the epochs; the model then has the averaged weights.
 
         Raises:
             ConfigError: if there are fewer images than one batch has.
@@ -216,8 +256,12 @@ class Phase:
                 f"images to train on; use at most {len(train.labels)}"
             )
         status = self.load()
-        if status.epoch >= self.config.epochs:
-            return status
+        if status.epoch < self.config.epochs:
+            status = self._train(train, held_out, status, steps)
+        self.average.swap()
+        return status
+
+    def _train(self, train: Images, held_out: Images, status: Status, steps: int) -> Status:
         forward = self._compile(train) if self.compiled else self.twin
         with self._progress(steps) as progress:
             bar = progress.add_task(
@@ -280,7 +324,9 @@ class Phase:
         for step in range(steps):
             chosen = order[step * config.batch : (step + 1) * config.batch]
             labels = train.labels[chosen]
-            pixels = translate_and_flip(train.pixels[chosen], config.translate_px, draw)
+            pixels = translate_and_flip(
+                train.pixels[chosen], config.translate_px, draw, flip=config.flip
+            )
             pixels = cutout(pixels, config.cutout_px, draw).float().contiguous()
             loss, logits = self._step(forward, pixels, labels, status.epoch * steps + step, steps)
             loss_sum += loss
@@ -294,11 +340,11 @@ class Phase:
         seconds = status.seconds + time.monotonic() - start
         status = replace(status, epoch=status.epoch + 1, seconds=round(seconds, 1))
         self.save(status)
-        held = (
-            f"  held out {100 * accuracy(self.model, held_out):.2f} %"
-            if len(held_out.labels)
-            else ""
-        )
+        held = ""
+        if len(held_out.labels):
+            self.average.swap()
+            held = f"  held out {100 * accuracy(self.model, held_out):.2f} %"
+            self.average.swap()
         self.console.print(f"{self.name}  {note}{held}", highlight=False)
         return status
 
@@ -321,6 +367,7 @@ class Phase:
             )
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
+        self.average.update(step)
         return float(loss.detach()), logits.detach()
 
 

@@ -6,7 +6,7 @@ quantised network. Input: raw pixels 0..255 as float32 (N, C, H, W); output: log
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from typing import Any, cast
 
 import brevitas.nn as qnn
@@ -45,16 +45,11 @@ class Model(nn.Module):
 class _Parts:
     """Makes the layers of the float network."""
 
-    def __init__(self, bias: bool) -> None:
-        self.bias = bias
+    def conv(self, channels: int, layer: Conv, bias: bool, first: bool) -> nn.Module:
+        return nn.Conv2d(channels, layer.filters, layer.kernel, layer.stride, layer.pad, bias=bias)
 
-    def conv(self, channels: int, layer: Conv, first: bool) -> nn.Module:
-        return nn.Conv2d(
-            channels, layer.filters, layer.kernel, layer.stride, layer.pad, bias=self.bias
-        )
-
-    def dense(self, inputs: int, neurons: int, first: bool) -> nn.Module:
-        return nn.Linear(inputs, neurons, bias=self.bias)
+    def dense(self, inputs: int, neurons: int, bias: bool, first: bool) -> nn.Module:
+        return nn.Linear(inputs, neurons, bias=bias)
 
     def last(self, inputs: int, classes: int) -> nn.Module:
         return nn.Linear(inputs, classes)
@@ -72,26 +67,25 @@ class _Parts:
 class _QuantParts(_Parts):
     """Makes the layers of the quantised network."""
 
-    def __init__(self, bias: bool, config: Quantisation) -> None:
-        super().__init__(bias)
+    def __init__(self, config: Quantisation) -> None:
         self.config = config
 
     def _bits(self, first: bool) -> int:
         return self.config.first_weight_bits if first else self.config.weight_bits
 
-    def conv(self, channels: int, layer: Conv, first: bool) -> nn.Module:
+    def conv(self, channels: int, layer: Conv, bias: bool, first: bool) -> nn.Module:
         return quant_conv(
             channels,
             layer.filters,
             kernel=layer.kernel,
             pad=layer.pad,
             stride=layer.stride,
-            bias=self.bias,
+            bias=bias,
             bits=self._bits(first),
         )
 
-    def dense(self, inputs: int, neurons: int, first: bool) -> nn.Module:
-        return quant_dense(inputs, neurons, bias=self.bias, bits=self._bits(first))
+    def dense(self, inputs: int, neurons: int, bias: bool, first: bool) -> nn.Module:
+        return quant_dense(inputs, neurons, bias=bias, bits=self._bits(first))
 
     def last(self, inputs: int, classes: int) -> nn.Module:
         return quant_last(inputs, classes, bits=self.config.last_weight_bits)
@@ -106,49 +100,46 @@ class _QuantParts(_Parts):
 def _build(network: Network, parts: _Parts, dropout: Dropout) -> Model:
     body = nn.Sequential()
     shape: tuple[int, ...] = network.input_shape
-    flat = False
     counts = {"conv": 0, "dense": 0, "pool": 0}
-
-    def hidden(name: str, layer: nn.Module, norm: Callable[[int], nn.Module], width: int) -> None:
-        body.add_module(name, layer)
-        if network.batch_norm:
-            body.add_module(f"{name}_norm", norm(width))
-        body.add_module(f"{name}_act", parts.act())
-
     for index, (layer, out) in enumerate(zip(network.layers, network.shapes(), strict=True)):
         kind = type(layer).__name__.lower()
         name = f"{kind}{counts[kind]}"
         counts[kind] += 1
-        if isinstance(layer, Conv):
-            hidden(name, parts.conv(shape[2], layer, index == 0), nn.BatchNorm2d, layer.filters)
-        elif isinstance(layer, Pool):
+        if isinstance(layer, Pool):
             body.add_module(name, parts.pool(layer.size))
             if dropout.pool:
                 body.add_module(f"{name}_drop", parts.drop(dropout.pool))
-        elif isinstance(layer, Dense):
-            if not flat:
-                body.add_module("flatten", nn.Flatten())
-                flat = True
-            inputs = int(torch.Size(shape).numel())
-            dense = parts.dense(inputs, layer.neurons, index == 0)
-            hidden(name, dense, nn.BatchNorm1d, layer.neurons)
+        else:
+            norm = network.normalised(layer)
+            if isinstance(layer, Conv):
+                body.add_module(name, parts.conv(shape[2], layer, not norm, index == 0))
+                batch_norm: nn.Module = nn.BatchNorm2d(layer.filters)
+            else:
+                if name == "dense0":
+                    body.add_module("flatten", nn.Flatten())
+                inputs = math.prod(shape)
+                body.add_module(name, parts.dense(inputs, layer.neurons, not norm, index == 0))
+                batch_norm = nn.BatchNorm1d(layer.neurons)
+            if norm:
+                body.add_module(f"{name}_norm", batch_norm)
+            body.add_module(f"{name}_act", parts.act())
         shape = out
-    if not flat:
+    if len(shape) == 3:
         body.add_module("flatten", nn.Flatten())
     if dropout.last:
         body.add_module("last_drop", parts.drop(dropout.last))
-    body.add_module("last", parts.last(int(torch.Size(shape).numel()), network.classes))
+    body.add_module("last", parts.last(math.prod(shape), network.classes))
     return Model(body)
 
 
 def build_float(network: Network) -> Model:
     """The float network, with the network's dropout."""
-    return _build(network, _Parts(not network.batch_norm), network.dropout)
+    return _build(network, _Parts(), network.dropout)
 
 
 def build_quantised(network: Network, config: Quantisation) -> Model:
     """The Brevitas network, with the quantisation's dropout."""
-    return _build(network, _QuantParts(not network.batch_norm, config), config.dropout)
+    return _build(network, _QuantParts(config), config.dropout)
 
 
 def relus(model: Model) -> list[tuple[str, nn.Module]]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from quant.config import Conv, Dense, Layer, Network, Pool
+from quant.config import Conv, Dense, Layer, Network, Norm, Pool
 from quant.errors import ConfigError
 
 
-def _network(name: str, filters: tuple[int | None, ...], dense: tuple[int, ...]) -> Network:
-    layers: list[Layer] = [Pool() if n is None else Conv(filters=n) for n in filters]
+def _network(
+    name: str,
+    filters: tuple[int | None, ...],
+    dense: tuple[int, ...],
+    *,
+    pad: int = 1,
+    batch_norm: Norm = "none",
+) -> Network:
+    layers: list[Layer] = [Pool() if n is None else Conv(filters=n, pad=pad) for n in filters]
     layers += [Dense(neurons=n) for n in dense]
-    return Network(name=name, layers=tuple(layers))
+    return Network(name=name, layers=tuple(layers), batch_norm=batch_norm)
 
 
 _P = None
@@ -22,6 +29,19 @@ NETWORKS: dict[str, Network] = {
             "arch3",
             (32, 32, _P, 64, 64, _P, 128, 128, _P, 256, 256, _P),
             (1024, 512),
+        ),
+        _network(
+            "arch2_slim",
+            (32, 32, _P, 64, 64, _P, 128, 128, _P),
+            (512,),
+            batch_norm="dense",
+        ),
+        _network(
+            "cnv",
+            (64, 64, _P, 128, 128, _P, 256, 256),
+            (512, 512),
+            pad=0,
+            batch_norm="all",
         ),
         _network("tiny", (4, _P, 6, _P), (8,)),
     )

@@ -1,4 +1,4 @@
-"""Training from start to record: float, then quantised, then the test images, once."""
+"""Training from start to record: a float network, and a quantised one that starts from it."""
 
 from __future__ import annotations
 
@@ -15,136 +15,198 @@ from quant.config import Network, Quantisation, Training, network_to_json
 from quant.data import Labelled
 from quant.errors import ConfigError
 from quant.files import write_json, write_tensors
-from quant.loop import Images, Phase, accuracy
+from quant.loop import Images, Phase, Status, accuracy
 from quant.models import Model, build_float, build_quantised, start_from_float
 from quant.surrogate import Surrogate
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """Everything that decides what a training gives."""
+class Setting:
+    """What all trainings of one run share: images on the device, and how to train on them."""
+
+    train: Images
+    held_out: Images
+    test: Images
+    device: str
+    compiled: bool
+    command: str
+    commit: str
+    console: Console
+
+    @classmethod
+    def of(
+        cls,
+        train: Labelled,
+        test: Labelled,
+        *,
+        validation: int = 1000,
+        device: str = "cpu",
+        compiled: bool = True,
+        command: str = "",
+        console: Console | None = None,
+    ) -> Setting:
+        """Put the images on the device, the first `validation` of `train` held out.
+
+        Raises:
+            ConfigError: if no image is left to train on.
+        """
+        if not 0 <= validation < len(train):
+            raise ConfigError(f"training: validation={validation} leaves none of {len(train)}")
+        place = torch.device(device)
+        return cls(
+            train=Images.of(train.part(slice(validation, None)), place),
+            held_out=Images.of(train.part(slice(0, validation)), place),
+            test=Images.of(test, place),
+            device=device,
+            compiled=compiled,
+            command=command,
+            commit=_commit(),
+            console=console or Console(stderr=True),
+        )
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint must agree with, as JSON values."""
+        return {"images": len(self.train.labels), "validation": len(self.held_out.labels)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloatModel:
+    """A trained float network with its record."""
 
     network: Network
-    quantisation: Quantisation
-    float_training: Training
-    quant_training: Training
-    compiled: bool = True
-    device: str = "cpu"
-    command: str = ""
+    model: Model
+    record: dict[str, Any]
 
 
-def train(
-    plan: Plan, data: Labelled, test: Labelled, out: Path, console: Console | None = None
-) -> dict[str, Any]:
-    """Train a network and write `out`/NAME.safetensors and NAME.json, NAME being `out`'s name.
+def tune_float(
+    setting: Setting, model: Model, network: Network, training: Training, path: Path
+) -> Status:
+    """Train a float model in place; its checkpoint is `path`, named for the phase."""
+    return Phase(
+        path.stem,
+        model,
+        training,
+        path,
+        {**setting.identity, "network": network_to_json(network)},
+        compiled=setting.compiled,
+        console=setting.console,
+    ).run(setting.train, setting.held_out)
 
-    Args:
-        plan: what to train and how; the same plan and `out` resume an interrupted training.
-        data: training images; the first `validation` of them are held out, to watch.
-        test: test images, used once, at the end.
-        out: folder for checkpoints and result.
-        console: where progress goes.
 
-    Returns:
-        The record that NAME.json holds.
+def train_float(setting: Setting, network: Network, training: Training, out: Path) -> FloatModel:
+    """Train a float network; writes `out`/float.safetensors and float.json.
+
+    The same arguments resume an interrupted training after its last whole epoch.
 
     Raises:
         CheckpointError: if `out` holds a corrupt checkpoint or another training's.
-        ConfigError: if batch, validation and number of images do not go together.
+        ConfigError: if batch and number of images do not go together.
     """
-    console = console or Console(stderr=True)
-    device = torch.device(plan.device)
-    commit = _commit()
-    held = plan.quant_training.validation
-    if held >= len(data):
-        raise ConfigError(f"training: validation={held} leaves none of {len(data)} images")
-    train_images = Images.of(data.part(slice(held, None)), device)
-    held_out = Images.of(data.part(slice(0, held)), device)
-    identity: dict[str, Any] = {"network": network_to_json(plan.network), "images": len(data)}
+    torch.manual_seed(training.seed)
+    model = build_float(network).to(setting.device)
+    status = tune_float(setting, model, network, training, out / "float-state.safetensors")
+    return write_float(setting, model, network, out, status, {"float": asdict(training)})
 
-    torch.manual_seed(plan.float_training.seed)
-    teacher = build_float(plan.network).to(device)
-    first = Phase(
-        "float",
-        teacher,
-        plan.float_training,
-        out / "float-state.safetensors",
-        identity,
-        compiled=plan.compiled,
-        console=console,
-    )
-    float_status = first.run(train_images, held_out)
-    model = _quantise(plan, teacher, train_images)
-    second = Phase(
+
+def write_float(
+    setting: Setting,
+    model: Model,
+    network: Network,
+    out: Path,
+    status: Status,
+    training: dict[str, Any],
+) -> FloatModel:
+    """Score a float model on the test images and write it with its record to `out`."""
+    results = {
+        "accuracy": {"float": accuracy(model, setting.test), "quantised": None},
+        "epochs": {"float": status.epoch, "quantised": 0},
+        "seconds": {"float": status.seconds, "quantised": 0.0},
+        "training": training,
+    }
+    record = _write(setting, model, network, None, results, out / "float.safetensors")
+    return FloatModel(network=network, model=model, record=record)
+
+
+def train_quantised(
+    setting: Setting, start: FloatModel, quantisation: Quantisation, training: Training, out: Path
+) -> dict[str, Any]:
+    """Train a quantised network from a float one; writes `out`/NAME.safetensors and NAME.json.
+
+    NAME is the name of the folder `out`. The test images are used once, at the end.
+
+    Returns:
+        The record.
+
+    Raises:
+        CheckpointError: if `out` holds a corrupt checkpoint or another training's.
+        ConfigError: if batch and number of images do not go together.
+    """
+    torch.manual_seed(training.seed)
+    model = build_quantised(start.network, quantisation).to(setting.device)
+    pixels = setting.train.pixels[:512].float()
+    start_from_float(model, start.model.state_dict(), pixels, quantisation.act_bits)
+    status = Phase(
         "quantised",
         model,
-        plan.quant_training,
+        training,
         out / "quantised-state.safetensors",
         {
-            **identity,
-            "quantisation": asdict(plan.quantisation),
-            "float": asdict(plan.float_training),
+            **setting.identity,
+            "network": network_to_json(start.network),
+            "quantisation": asdict(quantisation),
+            "float": start.record["sha256"],
         },
-        teacher=teacher,
-        twin=Surrogate(model, plan.quantisation),
-        compiled=plan.compiled,
-        console=console,
-    )
-    quant_status = second.run(train_images, held_out)
-
-    test_images = Images.of(test, device)
+        teacher=start.model,
+        twin=Surrogate(model, quantisation),
+        compiled=setting.compiled,
+        console=setting.console,
+    ).run(setting.train, setting.held_out)
+    before = start.record
     results = {
-        "accuracy": {
-            "float": accuracy(teacher, test_images),
-            "quantised": accuracy(model, test_images),
-        },
-        "test_images": len(test),
-        "epochs": {"float": float_status.epoch, "quantised": quant_status.epoch},
-        "seconds": {"float": float_status.seconds, "quantised": quant_status.seconds},
-        "device": _device_name(device),
+        "accuracy": {**before["accuracy"], "quantised": accuracy(model, setting.test)},
+        "epochs": {**before["epochs"], "quantised": status.epoch},
+        "seconds": {**before["seconds"], "quantised": status.seconds},
+        "training": {**before["training"], "quantised": asdict(training)},
+        "float": {key: before[key] for key in ("command", "commit", "device", "sha256")},
     }
-    return _write(plan, model, results, commit, out / f"{out.name}.safetensors")
-
-
-def _quantise(plan: Plan, teacher: Model, images: Images) -> Model:
-    """The quantised network with the weights of the float one."""
-    model = build_quantised(plan.network, plan.quantisation).to(images.pixels.device)
-    pixels = images.pixels[:512].float()
-    start_from_float(model, teacher.state_dict(), pixels, plan.quantisation.act_bits)
-    return model
+    weights = out / f"{out.name}.safetensors"
+    return _write(setting, model, start.network, quantisation, results, weights)
 
 
 def _write(
-    plan: Plan, model: Model, results: dict[str, Any], commit: str, weights: Path
+    setting: Setting,
+    model: Model,
+    network: Network,
+    quantisation: Quantisation | None,
+    results: dict[str, Any],
+    weights: Path,
 ) -> dict[str, Any]:
     """Write weights and record; returns the record."""
     state = model.state_dict()
     kept = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
-    write_tensors(weights, kept, {"network": plan.network.name})
+    write_tensors(weights, kept, {"network": network.name})
     record = {
-        **describe(plan.network, plan.quantisation),
+        **describe(network, quantisation),
         **results,
-        "seed": plan.quant_training.seed,
-        "command": plan.command,
-        "commit": commit,
+        "test_images": len(setting.test.labels),
+        "device": _device_name(torch.device(setting.device)),
+        "command": setting.command,
+        "commit": setting.commit,
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-        "layers": network_to_json(plan.network),
-        "quantisation": asdict(plan.quantisation),
-        "training": {
-            "float": asdict(plan.float_training),
-            "quantised": asdict(plan.quant_training),
-        },
+        "layers": network_to_json(network),
+        "quantisation": asdict(quantisation) if quantisation else None,
     }
     write_json(weights.with_suffix(".json"), record)
     return record
 
 
-def describe(network: Network, quantisation: Quantisation) -> dict[str, Any]:
+def describe(network: Network, quantisation: Quantisation | None) -> dict[str, Any]:
     """The part of a record that follows from the configuration alone."""
     return {
         "network": network.name,
-        "weight_bits": quantisation.weight_bits,
-        "act_bits": quantisation.act_bits,
+        "weight_bits": quantisation.weight_bits if quantisation else None,
+        "act_bits": quantisation.act_bits if quantisation else None,
         "filters": network.filters,
         "parameters": network.parameters,
         "macs": network.macs,
