@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from quant.config import Network, Quantisation, Training, network_to_json
+from quant.config import Network, Quantisation, Training, network_from_json, network_to_json
 from quant.data import Labelled
-from quant.errors import ConfigError
-from quant.files import write_json, write_tensors
+from quant.errors import CheckpointError, ConfigError
+from quant.files import read_json, read_tensors, write_json, write_tensors
 from quant.loop import Images, Phase, Status, accuracy
-from quant.models import Model, build_float, build_quantised, start_from_float
+from quant.models import Model, build_float, build_quantised, load_state, start_from_float
 from quant.surrogate import Surrogate
 
 
@@ -77,6 +77,24 @@ class FloatModel:
     network: Network
     model: Model
     record: dict[str, Any]
+
+
+def load_float(weights: Path, device: str) -> FloatModel:
+    """A float model that `train_float` wrote, on `device`.
+
+    Raises:
+        CheckpointError: if weights or record are missing, corrupt or not of a float network.
+    """
+    tensors, _ = read_tensors(weights)
+    record = read_json(weights.with_suffix(".json"))
+    if record.get("quantisation", {}) is not None:
+        raise CheckpointError(f"{weights}: not a float model; use the float.safetensors of a run")
+    if record.get("sha256") != hashlib.sha256(weights.read_bytes()).hexdigest():
+        raise CheckpointError(f"{weights}: its sha256 is not its record's; train it again")
+    network = network_from_json(record.get("layers"), f"{weights.with_suffix('.json')}: layers")
+    model = build_float(network)
+    load_state(model, tensors)
+    return FloatModel(network=network, model=model.to(device), record=record)
 
 
 def tune_float(

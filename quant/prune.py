@@ -1,0 +1,310 @@
+"""Iterative filter pruning: rank, remove, fine-tune, again; filters really go.
+
+The schedule is that of Table 5 of "Optimization of CNN model for image classification" (Dhouibi,
+Ben Salem, Ben Saoud): a share of the remaining filters of all convolutions together. With a table
+of hardware costs whole blocks of filters go, those first that cost the least accuracy for the
+logic that they save.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from quant.config import Conv, Network, Training
+from quant.costs import Costs
+from quant.errors import ConfigError
+from quant.files import write_json
+from quant.loop import Images, accuracy
+from quant.models import Model, build_float, load_state
+from quant.train import FloatModel, Setting, tune_float, write_float
+
+Ranking = Literal["l1", "bn", "taylor"]
+Scores = dict[str, Tensor]
+
+# Images and batches over which the Taylor ranking takes its gradients.
+_TAYLOR_IMAGES, _TAYLOR_BATCH = 2560, 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pruning:
+    """How filters are chosen and how the network recovers after each iteration.
+
+    `share` of the remaining filters go in an iteration, to the nearest whole filter. With `costs`,
+    at least `share` of the filters and `cost_share` of the cost go, in whole blocks.
+    """
+
+    iterations: int = 6
+    share: float = 0.05
+    ranking: Ranking = "taylor"
+    tune: Training = Training(epochs=1, lr=1e-3, warmup_epochs=0.2)
+    costs: Costs | None = None
+    cost_share: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        if self.iterations < 1:
+            raise ConfigError(f"pruning: iterations={self.iterations} is too small; use 1 or more")
+        for name in ("share", "cost_share"):
+            value = getattr(self, name)
+            if not 0.0 < value < 1.0:
+                raise ConfigError(f"pruning: {name}={value}; use more than 0.0 and less than 1.0")
+        if self.ranking not in get_args(Ranking):
+            raise ConfigError(
+                f"pruning: ranking={self.ranking!r} is not known; use "
+                f"{', '.join(get_args(Ranking))}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values for a record."""
+        return {**asdict(self), "costs": self.costs.to_json() if self.costs else None}
+
+
+def prune(
+    setting: Setting, start: FloatModel, plan: Pruning, final: Training, out: Path
+) -> FloatModel:
+    """Prune a float model step by step, then train what is left.
+
+    Writes `out`/pruning.json, a row for each iteration as it ends, and `out`/float.safetensors
+    with its record. The same arguments resume: finished iterations are read from checkpoints.
+
+    Args:
+        setting: images; the held-out ones give the accuracies of the rows.
+        start: the trained network.
+        plan: what goes and how the network recovers between.
+        final: training of the pruned network.
+        out: result folder.
+
+    Raises:
+        ConfigError: if the ranking needs what the network does not have, or too little is left.
+        CheckpointError: if `out` holds another training's checkpoints.
+    """
+    model, network = start.model, start.network
+    rows = [_row(0, network, plan, None, accuracy(model, setting.held_out))]
+    epochs = start.record["epochs"]["float"]
+    seconds = start.record["seconds"]["float"]
+    for iteration in range(1, plan.iterations + 1):
+        scores = rank(model, network, plan.ranking, setting.train)
+        keep = choose(network, scores, plan, rows[0])
+        model, network = keep_filters(model, network, keep)
+        before = accuracy(model, setting.held_out)
+        path = out / f"prune{iteration}-state.safetensors"
+        status = tune_float(setting, model, network, plan.tune, path)
+        epochs, seconds = epochs + status.epoch, seconds + status.seconds
+        rows.append(_row(iteration, network, plan, before, accuracy(model, setting.held_out)))
+        write_json(out / "pruning.json", {"ranking": plan.ranking, "rows": rows})
+        setting.console.print(_line(rows[-1]), highlight=False, soft_wrap=True)
+    status = tune_float(setting, model, network, final, out / "float-state.safetensors")
+    total = replace(
+        status, epoch=epochs + status.epoch, seconds=round(seconds + status.seconds, 1)
+    )
+    training = {
+        **start.record["training"],
+        "pruning": plan.to_json(),
+        "final": asdict(final),
+        "from": {key: start.record[key] for key in ("command", "commit", "sha256")},
+    }
+    return write_float(setting, model, network, out, total, training)
+
+
+def _row(
+    iteration: int, network: Network, plan: Pruning, before: float | None, after: float
+) -> dict[str, Any]:
+    return {
+        "iteration": iteration,
+        "filters": network.filters,
+        "total": sum(network.filters),
+        "parameters": network.parameters,
+        "macs": network.macs,
+        "cost": round(plan.costs.of(network)) if plan.costs else None,
+        "pruned": before,
+        "validation": after,
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    return (
+        f"iteration {row['iteration']}  {row['total']} filters {row['filters']}  "
+        f"{row['parameters']:,} parameters  {row['macs'] / 1e6:.1f} M MACs  "
+        f"held out {100 * row['pruned']:.2f} -> {100 * row['validation']:.2f} %"
+    )
+
+
+def rank(model: Model, network: Network, ranking: Ranking, images: Images) -> Scores:
+    """Importance of each filter, (filters,) by name of its convolution; the least goes first.
+
+    l1: mean magnitude of the weights, relative to that of the layer (Li et al., 2017).
+    bn: magnitude of the batch norm's scale (Liu et al., 2017).
+    taylor: squared change of the loss, to first order, without the filter (Molchanov et al., 2019).
+
+    Raises:
+        ConfigError: for `bn` in a network without batch norm after its convolutions.
+    """
+    if ranking == "taylor":
+        return _taylor(model, network, images)
+    scores: Scores = {}
+    for name, normalised in _convolutions(network):
+        if ranking == "l1":
+            size = model.body.get_submodule(name).get_parameter("weight").detach().abs()
+            scores[name] = size.mean((1, 2, 3)) / size.mean()
+        elif normalised:
+            norm = model.body.get_submodule(f"{name}_norm")
+            scores[name] = norm.get_parameter("weight").detach().abs()
+        else:
+            raise ConfigError(
+                f"pruning: {name} has no batch norm to rank by; use the ranking l1 or taylor"
+            )
+    return scores
+
+
+def _convolutions(network: Network) -> list[tuple[str, bool]]:
+    """Name and whether batch norm follows, for each convolution."""
+    layers = [layer for layer in network.layers if isinstance(layer, Conv)]
+    return [(f"conv{index}", network.normalised(x)) for index, x in enumerate(layers)]
+
+
+def _taylor(model: Model, network: Network, images: Images) -> Scores:
+    """A filter's gate is what scales its output: batch norm's scale and shift, or weight and bias.
+
+    The sum of parameter times gradient over the gate is the first-order change of the loss.
+    """
+    model.eval()
+    names = _convolutions(network)
+    scores = {name: torch.zeros(n) for (name, _), n in zip(names, network.filters, strict=True)}
+    for start in range(0, min(_TAYLOR_IMAGES, len(images.labels)), _TAYLOR_BATCH):
+        part = slice(start, start + _TAYLOR_BATCH)
+        model.zero_grad()
+        logits = model(images.pixels[part].float())
+        nn.functional.cross_entropy(logits, images.labels[part]).backward()
+        for name, normalised in names:
+            gate = model.body.get_submodule(f"{name}_norm" if normalised else name)
+            change = sum(
+                (p.detach() * p.grad).flatten(1).sum(1) if p.ndim > 1 else p.detach() * p.grad
+                for p in gate.parameters()
+                if p.grad is not None
+            )
+            assert isinstance(change, Tensor)
+            scores[name] += change.square().cpu()
+    model.zero_grad()
+    return scores
+
+
+def choose(
+    network: Network, scores: Scores, plan: Pruning, first: dict[str, Any]
+) -> dict[str, Tensor]:
+    """Indices of the filters to keep, ascending, by name of the convolution.
+
+    Args:
+        network: as it is now.
+        scores: of `rank`.
+        plan: how many go, and in which order.
+        first: row 0, the unpruned network's.
+    """
+    left = sum(network.filters)
+    target = round(left * (1.0 - plan.share))
+    if plan.costs is None:
+        counts = _smallest(scores, left - target)
+    else:
+        counts = _blocks(network, scores, plan.costs, target, 1.0 - plan.cost_share)
+    return {
+        name: score.argsort(stable=True)[len(score) - counts[name] :].sort().values
+        for name, score in scores.items()
+    }
+
+
+def _smallest(scores: Scores, excess: int) -> dict[str, int]:
+    """Filters left in each layer when the `excess` least of all go; one stays in every layer."""
+    counts = {name: len(score) for name, score in scores.items()}
+    order = sorted((float(s), name) for name, score in scores.items() for s in score)
+    for _, name in order:
+        if excess and counts[name] > 1:
+            counts[name] -= 1
+            excess -= 1
+    return counts
+
+
+def _blocks(
+    network: Network, scores: Scores, costs: Costs, target: int, cost_share: float
+) -> dict[str, int]:
+    """Filters left in each layer when blocks go, the least loss for its saving first."""
+    sums = {name: score.sort().values.cumsum(0) for name, score in scores.items()}
+    names = list(scores)
+    counts = dict(zip(names, network.filters, strict=True))
+    budget = costs.of(network) * cost_share
+
+    def with_counts(changed: dict[str, int]) -> Network:
+        return resized(network, list({**counts, **changed}.values()))
+
+    def loss(name: str, left: int) -> float:
+        gone = len(scores[name]) - left
+        return float(sums[name][gone - 1]) if gone else 0.0
+
+    while sum(counts.values()) > target or costs.of(with_counts({})) > budget:
+        now = costs.of(with_counts({}))
+        best: tuple[float, str, int] | None = None
+        for name, count in counts.items():
+            less = (count - 1) // costs.block * costs.block
+            if less < costs.block:
+                continue
+            saved = now - costs.of(with_counts({name: less}))
+            price = (loss(name, less) - loss(name, count)) / saved
+            if best is None or price < best[0]:
+                best = (price, name, less)
+        if best is None:
+            raise ConfigError(
+                f"pruning: every convolution of {network.name} is down to {costs.block} filters; "
+                "use fewer iterations or a smaller share"
+            )
+        counts[best[1]] = best[2]
+    return counts
+
+
+def resized(network: Network, filters: list[int]) -> Network:
+    """The network with other numbers of filters."""
+    left = iter(filters)
+    layers = [
+        replace(layer, filters=next(left)) if isinstance(layer, Conv) else layer
+        for layer in network.layers
+    ]
+    return replace(network, layers=tuple(layers))
+
+
+def keep_filters(
+    model: Model, network: Network, keep: dict[str, Tensor]
+) -> tuple[Model, Network]:
+    """The float model with only these filters, and with only the weights that read them.
+
+    Args:
+        model: of `build_float`; not changed.
+        network: of `model`.
+        keep: ascending indices of the filters to keep, by name of the convolution.
+    """
+    state = model.state_dict()
+    small: dict[str, Tensor] = {}
+    alive: Tensor | None = None
+    count = network.input_shape[2]
+    for name, module in model.body.named_children():
+        part = {k: v for k, v in state.items() if k.startswith(f"body.{name}.")}
+        if isinstance(module, nn.Conv2d | nn.Linear) and alive is not None:
+            # A dense layer reads count channels of (inputs / count) pixels each, channel by channel.
+            weight = part[f"body.{name}.weight"]
+            split = weight.reshape(len(weight), count, -1, *weight.shape[2:])
+            part[f"body.{name}.weight"] = split[:, alive].flatten(1, 2)
+            if isinstance(module, nn.Linear):
+                alive = None
+        if name in keep:
+            alive, count = keep[name].to(next(iter(part.values())).device), len(
+                part[f"body.{name}.weight"]
+            )
+        if isinstance(module, nn.Conv2d | nn.BatchNorm2d) and alive is not None:
+            part = {k: v[alive] if v.ndim else v for k, v in part.items()}
+        small |= part
+    smaller = resized(network, [len(keep[name]) for name, _ in _convolutions(network)])
+    built = build_float(smaller).to(next(iter(state.values())).device)
+    load_state(built, small)
+    return built, smaller
