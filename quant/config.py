@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Literal, TypeVar, get_args
 
 from quant.errors import ConfigError
@@ -178,8 +178,11 @@ class Network:
     @property
     def flops(self) -> int:
         """Operations for one image as the paper counts: two per MAC, one per filter or neuron."""
-        outputs = [out[-1] for x, out in zip(self.layers, self.shapes(), strict=True)
-                   if not isinstance(x, Pool)]
+        outputs = [
+            out[-1]
+            for x, out in zip(self.layers, self.shapes(), strict=True)
+            if not isinstance(x, Pool)
+        ]
         return 2 * self.macs + sum(outputs) + self.classes
 
 
@@ -187,6 +190,11 @@ def _spatial(
     layer: Conv | Pool, height: int, width: int, channels: int, where: str
 ) -> tuple[int, int, int]:
     if isinstance(layer, Pool):
+        _need(
+            min(height, width) >= layer.size,
+            f"{where}: size={layer.size} leaves no pixel of {height}x{width}; "
+            "leave this pool out, or pool less before it",
+        )
         _need(
             height % layer.size == 0 and width % layer.size == 0,
             f"{where}: size={layer.size} does not divide {height}x{width}; "
@@ -293,12 +301,12 @@ def network_from_json(value: object, where: str) -> Network:
     raw = dict(_table(value, where))
     layers = raw.get("layers")
     if not isinstance(layers, list):
-        raise ConfigError(f"{where}: layers is not a list; use a record that `train` wrote")
+        raise ConfigError(f"{where}: layers is not a list; give one table for each layer")
     built: list[Layer] = []
     for index, item in enumerate(layers):
         entry = dict(_table(item, f"{where}: layer {index}"))
         kind = entry.pop("kind", None)
-        if kind not in _KINDS:
+        if not isinstance(kind, str) or kind not in _KINDS:
             raise ConfigError(f"{where}: layer {index} has kind {kind!r}; use {', '.join(_KINDS)}")
         built.append(_construct(_KINDS[kind], entry, f"{where}: layer {index}"))
     raw["layers"] = tuple(built)
@@ -320,17 +328,40 @@ def quantisation_from_json(value: object, where: str) -> Quantisation:
 
 def _table(value: object, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ConfigError(f"{where}: not a table of names; use a record that `train` wrote")
+        raise ConfigError(f"{where}: not a table; give names with their values")
     return value
 
 
 def _construct(cls: type[T], value: object, where: str) -> T:
     raw = _table(value, where)
-    known = sorted(item.name for item in fields(cls))  # type: ignore[arg-type]
+    known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(set(raw) - set(known))
     if unknown:
-        raise ConfigError(f"{where}: unknown {', '.join(unknown)}; known: {', '.join(known)}")
+        raise ConfigError(
+            f"{where}: unknown {', '.join(unknown)}; known: {', '.join(sorted(known))}"
+        )
+    for name, item in known.items():
+        if name in raw:
+            _check_type(raw[name], str(item.type), f"{where}: {name}={raw[name]!r}")
+        elif item.default is MISSING and item.default_factory is MISSING:
+            raise ConfigError(f"{where}: {name} is missing; known: {', '.join(sorted(known))}")
     try:
         return cls(**raw)
-    except TypeError as error:
-        raise ConfigError(f"{where}: {error}; use a record that `train` wrote") from error
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _check_type(value: object, hint: str, where: str) -> None:
+    """Refuse a number, text or shape that is not of its annotated type."""
+    checks = {
+        "int": ("an integer", type(value) is int),
+        "float": ("a number", type(value) in (int, float)),
+        "bool": ("true or false", type(value) is bool),
+        "str": ("a text", isinstance(value, str)),
+        "tuple[int, int, int]": (
+            "a list of three integers",
+            isinstance(value, tuple) and all(type(item) is int for item in value),
+        ),
+    }
+    wanted, fits = checks.get(hint, ("", True))
+    _need(fits, f"{where} is of the wrong type; use {wanted}")

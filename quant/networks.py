@@ -1,8 +1,11 @@
-"""The networks that can be trained by name."""
+"""The networks that can be trained: some by name, any from a TOML file."""
 
 from __future__ import annotations
 
-from quant.config import Conv, Dense, Layer, Network, Norm, Pool
+import tomllib
+from pathlib import Path
+
+from quant.config import Conv, Dense, Layer, Network, Norm, Pool, network_from_json
 from quant.errors import ConfigError
 
 
@@ -49,11 +52,35 @@ NETWORKS: dict[str, Network] = {
 
 
 def get_network(name: str) -> Network:
-    """The network of that name.
+    """The built-in network of that name, or the one that a .toml file describes.
 
     Raises:
-        ConfigError: if there is none; the message lists those there are.
+        ConfigError: if there is none, or the file is wrong; the message says what would work.
     """
+    if name.endswith(".toml"):
+        return read_network(Path(name))
     if name not in NETWORKS:
-        raise ConfigError(f"network {name!r} is not known; use {', '.join(NETWORKS)}")
+        raise ConfigError(
+            f"network {name!r} is not known; use {', '.join(NETWORKS)}, or the path of a .toml file"
+        )
     return NETWORKS[name]
+
+
+def read_network(path: Path) -> Network:
+    """The network of a TOML file with the fields of `Network`.
+
+    Each of [[layers]] has kind = "conv", "pool" or "dense" and the fields of that layer;
+    [dropout] has those of `Dropout`.
+
+    Raises:
+        ConfigError: naming the file, and the layer by its index, if it is not such a file.
+    """
+    try:
+        value = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{path}: not found; use an existing .toml file or one of {', '.join(NETWORKS)}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: not readable as TOML ({error}); correct it") from error
+    return network_from_json(value, str(path))

@@ -21,31 +21,7 @@ from quant.config import (
 )
 from quant.errors import ConfigError
 from quant.models import build_float
-from quant.networks import NETWORKS, get_network
-
-
-@pytest.mark.parametrize(
-    ("name", "parameters", "flops"),
-    [
-        ("arch1", 582_026, 16_976_682),
-        ("arch2", 2_915_114, 82_522_058),
-        ("arch3", 2_751_786, 108_736_970),
-    ],
-)
-def test_published_parameters_and_flops(name: str, parameters: int, flops: int) -> None:
-    """Dhouibi et al. count 2 per multiply-accumulate and 1 per bias."""
-    network = NETWORKS[name]
-    assert network.parameters == parameters
-    plain = build_float(replace(network, batch_norm=False))
-    assert sum(p.numel() for p in plain.parameters()) == parameters
-    neurons = sum(network.filters) + network.classes
-    neurons += sum(x.neurons for x in network.layers if isinstance(x, Dense))
-    assert 2 * network.macs + neurons == pytest.approx(flops, abs=1)
-
-
-def test_unknown_network_lists_those_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"'arch9' is not known; use arch1, arch2, arch3"):
-        get_network("arch9")
+from quant.networks import NETWORKS
 
 
 @pytest.mark.parametrize(
@@ -91,7 +67,7 @@ def networks(draw: st.DrawFn) -> Network:
         layers=tuple(layers),
         input_shape=(8, 10, draw(st.integers(1, 3))),
         classes=draw(st.integers(2, 10)),
-        batch_norm=draw(st.booleans()),
+        batch_norm=draw(st.sampled_from(["all", "dense", "none"])),
         dropout=Dropout(pool=draw(st.floats(0.0, 0.9))),
     )
 
@@ -101,8 +77,8 @@ def networks(draw: st.DrawFn) -> Network:
 def test_json_inverts_and_parameters_are_the_built_ones(network: Network) -> None:
     text = json.dumps(network_to_json(network))
     assert network_from_json(json.loads(text), "here") == network
-    plain = build_float(replace(network, batch_norm=False))
-    assert sum(p.numel() for p in plain.parameters()) == network.parameters
+    plain = replace(network, batch_norm="none")
+    assert sum(p.numel() for p in build_float(plain).parameters()) == plain.parameters
 
 
 def test_json_errors_name_the_place() -> None:

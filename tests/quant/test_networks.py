@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from quant.config import Conv, Dense, Dropout, Network, Norm, Pool, Quantisation
+from quant.errors import ConfigError
+from quant.models import build_float, build_quantised
+from quant.networks import NETWORKS, get_network
+
+FEATURES = [896, 9_248, 18_496, 36_928, 73_856, 147_584]
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("arch1", [896, 18_496, 36_928, 524_416, 1_290]),
+        ("arch2", [*FEATURES, 2_098_176, 524_800, 5_130]),
+        ("arch3", [*FEATURES, 295_168, 590_080, 1_049_600, 524_800, 5_130]),
+        # Two more for each of 512 neurons, their batch norm's.
+        ("arch2_slim", [*FEATURES, 1_049_088 + 1_024, 5_130]),
+    ],
+)
+def test_published_parameters_of_each_layer(name: str, layers: list[int]) -> None:
+    assert [parameters for parameters, _ in NETWORKS[name].costs()] == layers
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("arch1", 582_026),
+        ("arch2", 2_915_114),
+        ("arch3", 2_751_786),
+        ("arch2_slim", 1_342_250),
+    ],
+)
+def test_published_parameters(name: str, parameters: int) -> None:
+    network = NETWORKS[name]
+    assert network.parameters == parameters
+    built = sum(p.numel() for p in build_float(network).parameters())
+    # The paper counts a bias beside the batch norm, which stands in for it here.
+    under_norm = [x for x in network.layers if network.normalised(x)]
+    assert built + sum(x.neurons for x in under_norm if isinstance(x, Dense)) == parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "flops"),
+    [("arch1", 16_976_682), ("arch2", 82_522_058), ("arch3", 108_736_970)],
+)
+def test_published_flops(name: str, flops: int) -> None:
+    assert NETWORKS[name].flops == flops
+
+
+def test_shapes_of_cnv() -> None:
+    assert NETWORKS["cnv"].shapes() == [
+        *[(30, 30, 64), (28, 28, 64), (14, 14, 64)],
+        *[(12, 12, 128), (10, 10, 128), (5, 5, 128)],
+        *[(3, 3, 256), (1, 1, 256), (512,), (512,)],
+    ]
+
+
+@pytest.mark.parametrize("batch_norm", ["all", "none"])
+@pytest.mark.parametrize("dropout", [Dropout(), Dropout(pool=0.2, last=0.5)])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_builds_and_runs(name: str, dropout: Dropout, batch_norm: Norm) -> None:
+    network = replace(NETWORKS[name], batch_norm=batch_norm, dropout=dropout)
+    pixels = torch.full((2, 3, 32, 32), 128.0)
+    for model in (build_float(network), build_quantised(network, Quantisation(dropout=dropout))):
+        with torch.no_grad():
+            logits = model.train()(pixels)
+        assert logits.shape == (2, 10)
+        assert torch.isfinite(logits).all()
+
+
+def test_unknown_network_lists_those_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"'arch9' is not known; use arch1, .*or the path of a"):
+        get_network("arch9")
+
+
+MINE = """\
+name = "mine"
+input_shape = [16, 20, 1]
+classes = 4
+batch_norm = "dense"
+
+[[layers]]
+kind = "conv"
+filters = 8
+kernel = 5
+pad = 2
+stride = 2
+
+[[layers]]
+kind = "pool"
+
+[[layers]]
+kind = "dense"
+neurons = 12
+
+[dropout]
+last = 0.5
+"""
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "mine.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_toml_file_is_a_network(tmp_path: Path) -> None:
+    assert get_network(write(tmp_path, MINE)) == Network(
+        name="mine",
+        layers=(Conv(filters=8, kernel=5, pad=2, stride=2), Pool(), Dense(neurons=12)),
+        input_shape=(16, 20, 1),
+        classes=4,
+        batch_norm="dense",
+        dropout=Dropout(last=0.5),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("classes = 4", "colour = 4", "mine.toml: unknown colour; known: batch_norm, classes, "),
+        ("neurons", "units", "mine.toml: layer 2: unknown units; known: neurons"),
+        ("neurons = 12", "", "mine.toml: layer 2: neurons is missing; known: neurons"),
+        ('name = "mine"', "", "mine.toml: name is missing; known: batch_norm, "),
+        ('name = "mine"', "name = 3", "mine.toml: name=3 is of the wrong type; use a text"),
+        ("filters = 8", "filters = 8.0", "layer 0: filters=8.0 is of the wrong type; use an int"),
+        ("filters = 8", "filters = true", "layer 0: filters=True is of the wrong type"),
+        ("filters = 8", "filters = 0", "layer 0: conv: filters=0 is too small; use 1 or more"),
+        ("last = 0.5", 'last = "0.5"', "mine.toml: dropout: last='0.5' is of the wrong type; use"),
+        ("last = 0.5", "first = 0.5", "mine.toml: dropout: unknown first; known: last, pool"),
+        ("[dropout]\nlast", "dropout", "layer 2: unknown dropout; known: neurons"),
+        ("[16, 20, 1]", "[16, 20]", "input_shape=(16, 20); use (height, width, channels)"),
+        ("[16, 20, 1]", '["a", 20, 1]', "is of the wrong type; use a list of three integers"),
+        ("[16, 20, 1]", "16", "input_shape=16 is of the wrong type; use a list of three integers"),
+        ('"dense"\n\n', '"some"\n\n', "batch_norm='some'; use all, dense, none"),
+        ('"dense"\n\n', "true\n\n", "batch_norm=True; use all, dense, none"),
+        ('"pool"', '"lstm"', "mine.toml: layer 1 has kind 'lstm'; use conv, pool, dense"),
+        ('"pool"', "[]", "mine.toml: layer 1 has kind []; use conv, pool, dense"),
+        ('"pool"', '"pool"\nsize = 9', "layer 1 (pool): size=9 leaves no pixel of 8x10; leave"),
+        ('"pool"', '"pool"\nsize = 4', "layer 1 (pool): size=4 does not divide 8x10"),
+        ('"pool"', "pool", "mine.toml: not readable as TOML (Invalid value"),
+        ("[[layers]]", "[[other]]", "mine.toml: layers is not a list; give one table for each"),
+    ],
+)
+def test_a_wrong_toml_file_is_named(old: str, new: str, message: str, tmp_path: Path) -> None:
+    assert old in MINE
+    with pytest.raises(ConfigError) as caught:
+        get_network(write(tmp_path, MINE.replace(old, new)))
+    assert "mine.toml" in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_no_layers_and_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"mine.toml: layers is not a list; give one table"):
+        get_network(write(tmp_path, 'name = "mine"\n'))
+    with pytest.raises(ConfigError, match=r"none.toml: not found; use an existing .toml file or "):
+        get_network(str(tmp_path / "none.toml"))
+    with pytest.raises(ConfigError, match=r"not readable as TOML"):
+        (tmp_path / "dir.toml").mkdir()
+        get_network(str(tmp_path / "dir.toml"))
