@@ -285,6 +285,8 @@ class Phase:
     def _compile(self, train: Images) -> Forward:
         """The compiled model, or the model itself where compiling fails."""
         state = {name: value.clone() for name, value in self.model.state_dict().items()}
+        # What was compiled for other models counts against the limit of recompilations.
+        torch.compiler.reset()
         compiled: Forward = torch.compile(self.twin)
         self._train_mode()
         try:
