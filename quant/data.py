@@ -44,8 +44,9 @@ _COUNT = {"train": 50_000, "test": 10_000}
 _BATCHES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
 _ROW = 1 + 3 * 32 * 32
 _WHAT_WORKS = (
-    "put train-*.parquet and test-*.parquet, cifar-10-binary.tar.gz or cifar-10-python.tar.gz "
-    "there, or name another folder with --data"
+    "put train-*.parquet and test-*.parquet, cifar-10-binary.tar.gz, cifar-10-python.tar.gz or "
+    "train/CLASS/*.png and test/CLASS/*.png there, fetch it with `python -m quant download`, or "
+    "name another folder with --data"
 )
 
 
@@ -94,7 +95,7 @@ def load_cifar10(
 
     Args:
         folder: Parquet shards (columns img or image, label), the binary or the Python version
-            of the original, as archive or extracted.
+            of the original, as archive or extracted, or PNG files as SPLIT/CLASS/*.png.
         split: "train" or "test".
         cache: where decoded arrays are kept; None for nowhere.
         whole: require the 50,000 or 10,000 images of CIFAR-10.
@@ -134,7 +135,10 @@ def test100(path: Path) -> Labelled:
 
 
 def _key(files: Iterable[Path]) -> str:
-    facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    facts = [
+        (path.parent.name, path.name, path.stat().st_size, path.stat().st_mtime_ns)
+        for path in files
+    ]
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
 
 
@@ -157,7 +161,24 @@ def _find(folder: Path, split: Split) -> tuple[list[Path], Callable[[Path], Labe
         if (folder / name).is_file():
             members = [f"{batch}{suffix}" for batch in _BATCHES[split]]
             return [folder / name], partial(_read_archive, members=members, parse=parse)
+    pictures = _pictures(folder / split)
+    if pictures:
+        return pictures, _read_picture
     raise DataError(f"{folder}: no CIFAR-10 {split} images found; {_WHAT_WORKS}")
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """The PNG files of the class folders in `folder`, sorted."""
+    classes = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    for path in classes:
+        if path.name not in CLASSES:
+            raise DataError(f"{path}: not a class of CIFAR-10; use {', '.join(CLASSES)}")
+    return [picture for path in classes for picture in sorted(path.glob("*.png"))]
+
+
+def _read_picture(path: Path) -> Labelled:
+    image = _decode(path.read_bytes(), str(path))
+    return checked(image[None], np.array([CLASSES.index(path.parent.name)]), str(path))
 
 
 def _read_parquet(path: Path) -> Labelled:

@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
-from quant.data import Labelled, load_cifar10
+from quant.data import CLASSES, Labelled, load_cifar10
 from quant.errors import DataError
 from quant.files import read_npz, write_npz
 from quant.zoo import zoo_images
@@ -157,6 +157,54 @@ def test_parquet_with_a_broken_picture_or_label(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table({"x": [1]}), path)
     with pytest.raises(DataError, match="columns x; use a file with img and label"):
         load_cifar10(tmp_path, "test", cache=None, whole=False)
+
+
+def write_pictures(folder: Path, data: Labelled) -> None:
+    for index, (image, label) in enumerate(zip(data.images, data.labels, strict=True)):
+        path = folder / CLASSES[label] / f"{index:04}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(image))
+
+
+def test_folders_of_pictures(tmp_path: Path) -> None:
+    data = random_images(40)
+    write_pictures(tmp_path / "train", data)
+    write_pictures(tmp_path / "test", data.part(slice(0, 5)))
+    order = np.lexsort((np.arange(40), data.labels))  # the classes are in the order of their names
+    for _ in range(2):  # decoded, then from the cache
+        found = load_cifar10(tmp_path, "train", cache=tmp_path / "cache", whole=False)
+        np.testing.assert_array_equal(found.images, data.images[order])
+        np.testing.assert_array_equal(found.labels, data.labels[order])
+    assert len(load_cifar10(tmp_path, "test", cache=tmp_path / "cache", whole=False)) == 5
+    picture = next((tmp_path / "train").rglob("*.png"))
+    other = next(name for name in CLASSES if name != picture.parent.name)
+    (tmp_path / "train" / other).mkdir(exist_ok=True)
+    picture.rename(tmp_path / "train" / other / picture.name)
+    found = load_cifar10(tmp_path, "train", cache=tmp_path / "cache", whole=False)
+    assert sorted(found.labels) != sorted(data.labels)
+
+
+BLANK = png(np.zeros((32, 32, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("plane/0.png", BLANK, "plane: not a class of CIFAR-10; use airplane, "),
+        ("cat/0.png", b"rubbish", "cat/0.png: not a readable PNG"),
+        ("cat/0.png", BLANK[:60], "cat/0.png: not a readable PNG"),
+        ("cat/0.png", png(np.zeros((16, 32, 3), np.uint8)), "0.png: the image is (32, 16); use"),
+        ("cat/0.jpg", BLANK, "no CIFAR-10 test images found; put train-*.parquet"),
+    ],
+    ids=["class", "rubbish", "cut", "size", "none"],
+)
+def test_wrong_pictures_are_named(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "test" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        load_cifar10(tmp_path, "test", cache=None, whole=False)
+    assert message in str(caught.value)
 
 
 class Evil:
