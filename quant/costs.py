@@ -66,7 +66,10 @@ class Costs:
             (q.weight_bits, q.act_bits),
             (q.last_weight_bits, q.act_bits),
         )
-        return {"block": self.block, "lut_per_mac": {f"w{w}a{a}": self._lut(w, a) for w, a in widths}}
+        return {
+            "block": self.block,
+            "lut_per_mac": {f"w{w}a{a}": self._lut(w, a) for w, a in widths},
+        }
 
     def _lut(self, weight_bits: int, act_bits: int) -> float:
         width = f"w{weight_bits}a{act_bits}"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
 matplotlib.use("Agg")  # no display needed
 
-from matplotlib import pyplot  # noqa: E402  the backend is chosen first
+from matplotlib import pyplot
+from matplotlib.figure import Figure
 
-from quant.files import read_json, whole_file  # noqa: E402
+from quant.files import read_json, whole_file
 
 
 def plot_pruning(table: Path, picture: Path) -> None:
@@ -37,6 +39,47 @@ def plot_pruning(table: Path, picture: Path) -> None:
     below.legend()
     for axes in (above, below):
         axes.grid(alpha=0.3)
+    _save(figure, picture)
+
+
+def plot_growing(table: Path, picture: Path) -> None:
+    """Accuracy against operations of every candidate in a growing.json, the way taken as a line.
+
+    Raises:
+        CheckpointError: if `table` is not readable.
+    """
+    rows = read_json(table)["rows"]
+    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
+    for change in sorted({row["change"] for row in rows}):
+        some = [row for row in rows if row["change"] == change]
+        axes.plot(_mflops(some), _percent(some), "o", label=change)
+    taken = [row for row in rows if row["taken"]]
+    axes.plot(_mflops(taken), _percent(taken), "-", color="black", zorder=0, label="taken")
+    for row in taken:
+        axes.annotate(
+            row["topology"],
+            (row["flops"] / 1e6, 100 * row["validation"]),
+            xytext=(4, -12),
+            textcoords="offset points",
+            fontsize=7,
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel("MFLOPs per image")
+    axes.set_ylabel("held-out accuracy, %")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    _save(figure, picture)
+
+
+def _mflops(rows: list[dict[str, Any]]) -> list[float]:
+    return [row["flops"] / 1e6 for row in rows]
+
+
+def _percent(rows: list[dict[str, Any]]) -> list[float]:
+    return [100 * row["validation"] for row in rows]
+
+
+def _save(figure: Figure, picture: Path) -> None:
     with whole_file(picture) as temporary:
         figure.savefig(temporary, dpi=120, metadata={"Software": None})
     pyplot.close(figure)

@@ -8,8 +8,7 @@ logic that they save.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -42,7 +41,7 @@ class Pruning:
     iterations: int = 6
     share: float = 0.05
     ranking: Ranking = "taylor"
-    tune: Training = Training(epochs=1, lr=1e-3, warmup_epochs=0.2)
+    tune: Training = field(default=Training(epochs=1, lr=1e-3, warmup_epochs=0.2))
     costs: Costs | None = None
     cost_share: float = 0.1
 
@@ -100,9 +99,7 @@ def prune(
         write_json(out / "pruning.json", {"ranking": plan.ranking, "rows": rows})
         setting.console.print(_line(rows[-1]), highlight=False, soft_wrap=True)
     status = tune_float(setting, model, network, final, out / "float-state.safetensors")
-    total = replace(
-        status, epoch=epochs + status.epoch, seconds=round(seconds + status.seconds, 1)
-    )
+    total = replace(status, epoch=epochs + status.epoch, seconds=round(seconds + status.seconds, 1))
     training = {
         **start.record["training"],
         "pruning": plan.to_json(),
@@ -274,9 +271,7 @@ def resized(network: Network, filters: list[int]) -> Network:
     return replace(network, layers=tuple(layers))
 
 
-def keep_filters(
-    model: Model, network: Network, keep: dict[str, Tensor]
-) -> tuple[Model, Network]:
+def keep_filters(model: Model, network: Network, keep: dict[str, Tensor]) -> tuple[Model, Network]:
     """The float model with only these filters, and with only the weights that read them.
 
     Args:
@@ -291,15 +286,16 @@ def keep_filters(
     for name, module in model.body.named_children():
         part = {k: v for k, v in state.items() if k.startswith(f"body.{name}.")}
         if isinstance(module, nn.Conv2d | nn.Linear) and alive is not None:
-            # A dense layer reads count channels of (inputs / count) pixels each, channel by channel.
+            # A dense layer reads `count` channels one after the other, all pixels of each.
             weight = part[f"body.{name}.weight"]
             split = weight.reshape(len(weight), count, -1, *weight.shape[2:])
             part[f"body.{name}.weight"] = split[:, alive].flatten(1, 2)
             if isinstance(module, nn.Linear):
                 alive = None
         if name in keep:
-            alive, count = keep[name].to(next(iter(part.values())).device), len(
-                part[f"body.{name}.weight"]
+            alive, count = (
+                keep[name].to(next(iter(part.values())).device),
+                len(part[f"body.{name}.weight"]),
             )
         if isinstance(module, nn.Conv2d | nn.BatchNorm2d) and alive is not None:
             part = {k: v[alive] if v.ndim else v for k, v in part.items()}
