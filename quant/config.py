@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Literal, TypeVar, get_args
 
@@ -11,11 +12,17 @@ from quant.errors import ConfigError
 T = TypeVar("T")
 
 Norm = Literal["all", "dense", "none"]
+WeightScale = Literal["statistics", "learned"]
 
 
 def _need(condition: bool, message: str) -> None:
     if not condition:
         raise ConfigError(message)
+
+
+def _need_width(where: str, name: str, value: object) -> None:
+    legal = isinstance(value, int) and 1 <= value <= 8
+    _need(legal, f"{where}: {name}={value} is not supported; use 1 to 8")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,30 +218,111 @@ def _spatial(
     return rest_h // layer.stride + 1, rest_w // layer.stride + 1, layer.filters
 
 
+def layer_names(network: Network) -> list[str]:
+    """Name of each layer in the built network: conv0, conv1, pool0, dense0, ..."""
+    counts: dict[str, int] = {}
+    names = []
+    for layer in network.layers:
+        kind = type(layer).__name__.lower()
+        names.append(f"{kind}{counts.get(kind, 0)}")
+        counts[kind] = counts.get(kind, 0) + 1
+    return names
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerBits:
+    """Bit widths of one layer by its name; None where the quantisation's own hold."""
+
+    name: str
+    weight_bits: int | None = None
+    act_bits: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        where = f"quantisation, layer {self.name}"
+        widths = {"weight_bits": self.weight_bits, "act_bits": self.act_bits}
+        given = {name: value for name, value in widths.items() if value is not None}
+        _need(bool(given), f"{where}: nothing is given; give weight_bits or act_bits")
+        for name, value in given.items():
+            _need_width(where, name, value)
+        _need(
+            self.name != "last" or self.act_bits is None,
+            f"{where}: act_bits={self.act_bits}, but no activation follows; give weight_bits only",
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Quantisation:
-    """Bit widths: signed narrow-range weights, unsigned activations after each ReLU."""
+    """Bit widths: weights symmetrical about zero, unsigned activations after each ReLU.
+
+    One-bit weights are -1 and +1, one-bit activations 0 and 1, times a scale. The scale of the
+    weights, one per filter or neuron and one for the whole last layer, follows their statistics
+    or is learned from there on. `first_weight_bits` and `last_weight_bits` hold for the first and
+    the last layer, `layers` overrides everything else.
+    """
 
     weight_bits: int = 2
     act_bits: int = 2
     first_weight_bits: int = 4
     last_weight_bits: int = 4
+    weight_scale: WeightScale = "statistics"
+    layers: tuple[LayerBits, ...] = ()
     dropout: Dropout = field(default_factory=Dropout)
 
     def __post_init__(self) -> None:
         """Check every value."""
-        for name in ("weight_bits", "first_weight_bits", "last_weight_bits"):
-            value = getattr(self, name)
-            _need(2 <= value <= 8, f"quantisation: {name}={value} is not supported; use 2 to 8")
+        for name in ("weight_bits", "act_bits", "first_weight_bits", "last_weight_bits"):
+            _need_width("quantisation", name, getattr(self, name))
         _need(
-            self.act_bits != 1,
-            "quantisation: act_bits=1 is not supported, because one-bit unsigned activations "
-            "do not survive the export to QONNX; use 2 to 8",
+            self.weight_scale in get_args(WeightScale),
+            f"quantisation: weight_scale={self.weight_scale!r}; "
+            f"use {', '.join(get_args(WeightScale))}",
         )
+        names = [layer.name for layer in self.layers]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        _need(not twice, f"quantisation: layer {', '.join(twice)} is given twice; give it once")
+
+    def bits(self, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """(weight bits, activation bits) of each layer with weights.
+
+        Args:
+            names: of these layers in order, the last one's included.
+
+        Raises:
+            ConfigError: if `layers` names a layer that is not among them.
+        """
+        unknown = [layer.name for layer in self.layers if layer.name not in names]
         _need(
-            2 <= self.act_bits <= 8,
-            f"quantisation: act_bits={self.act_bits} is not supported; use 2 to 8",
+            not unknown,
+            f"quantisation: the network has no layer {', '.join(unknown)} with weights; "
+            f"use {', '.join(names)}",
         )
+        ends = {names[0]: self.first_weight_bits, names[-1]: self.last_weight_bits}
+        found = {name: (ends.get(name, self.weight_bits), self.act_bits) for name in names}
+        for layer in self.layers:
+            weight, act = found[layer.name]
+            found[layer.name] = (layer.weight_bits or weight, layer.act_bits or act)
+        return found
+
+
+PRESETS: dict[str, Quantisation] = {
+    **{
+        f"w{weight}a{act}": Quantisation(weight_bits=weight, act_bits=act)
+        for weight, act in ((1, 1), (1, 2), (2, 2), (3, 3), (4, 4))
+    },
+    "w8a8": Quantisation(weight_bits=8, act_bits=8, first_weight_bits=8, last_weight_bits=8),
+}
+
+
+def preset(name: str) -> Quantisation:
+    """The quantisation of that name.
+
+    Raises:
+        ConfigError: if there is none; the message lists those there are.
+    """
+    if name not in PRESETS:
+        raise ConfigError(f"quantisation {name!r} is not known; use {', '.join(PRESETS)}")
+    return PRESETS[name]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -323,6 +411,12 @@ def quantisation_from_json(value: object, where: str) -> Quantisation:
     raw = dict(_table(value, where))
     if "dropout" in raw:
         raw["dropout"] = _construct(Dropout, raw["dropout"], f"{where}: dropout")
+    layers = raw.get("layers", ())
+    if not isinstance(layers, list | tuple):
+        raise ConfigError(f"{where}: layers is not a list; use a list of tables")
+    raw["layers"] = tuple(
+        _construct(LayerBits, item, f"{where}: layer {index}") for index, item in enumerate(layers)
+    )
     return _construct(Quantisation, raw, where)
 
 

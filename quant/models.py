@@ -13,12 +13,14 @@ import brevitas.nn as qnn
 import torch
 from torch import Tensor, nn
 
-from quant.config import Conv, Dense, Dropout, Network, Pool, Quantisation
+from quant.config import Conv, Dropout, Network, Pool, Quantisation, layer_names
 from quant.errors import CheckpointError
 from quant.layers import (
     QuantDropout,
+    act_bits,
     act_range,
     best_range,
+    fit_learned_range,
     quant_conv,
     quant_dense,
     quant_last,
@@ -45,16 +47,16 @@ class Model(nn.Module):
 class _Parts:
     """Makes the layers of the float network."""
 
-    def conv(self, channels: int, layer: Conv, bias: bool, first: bool) -> nn.Module:
+    def conv(self, name: str, channels: int, layer: Conv, bias: bool) -> nn.Module:
         return nn.Conv2d(channels, layer.filters, layer.kernel, layer.stride, layer.pad, bias=bias)
 
-    def dense(self, inputs: int, neurons: int, bias: bool, first: bool) -> nn.Module:
+    def dense(self, name: str, inputs: int, neurons: int, bias: bool) -> nn.Module:
         return nn.Linear(inputs, neurons, bias=bias)
 
     def last(self, inputs: int, classes: int) -> nn.Module:
         return nn.Linear(inputs, classes)
 
-    def act(self) -> nn.Module:
+    def act(self, name: str) -> nn.Module:
         return nn.ReLU()
 
     def pool(self, size: int) -> nn.Module:
@@ -67,13 +69,13 @@ class _Parts:
 class _QuantParts(_Parts):
     """Makes the layers of the quantised network."""
 
-    def __init__(self, config: Quantisation) -> None:
-        self.config = config
+    def __init__(self, network: Network, config: Quantisation) -> None:
+        layers = zip(network.layers, layer_names(network), strict=True)
+        names = [name for layer, name in layers if not isinstance(layer, Pool)]
+        self.bits = config.bits([*names, "last"])
+        self.scale = config.weight_scale
 
-    def _bits(self, first: bool) -> int:
-        return self.config.first_weight_bits if first else self.config.weight_bits
-
-    def conv(self, channels: int, layer: Conv, bias: bool, first: bool) -> nn.Module:
+    def conv(self, name: str, channels: int, layer: Conv, bias: bool) -> nn.Module:
         return quant_conv(
             channels,
             layer.filters,
@@ -81,17 +83,18 @@ class _QuantParts(_Parts):
             pad=layer.pad,
             stride=layer.stride,
             bias=bias,
-            bits=self._bits(first),
+            bits=self.bits[name][0],
+            scale=self.scale,
         )
 
-    def dense(self, inputs: int, neurons: int, bias: bool, first: bool) -> nn.Module:
-        return quant_dense(inputs, neurons, bias=bias, bits=self._bits(first))
+    def dense(self, name: str, inputs: int, neurons: int, bias: bool) -> nn.Module:
+        return quant_dense(inputs, neurons, bias=bias, bits=self.bits[name][0], scale=self.scale)
 
     def last(self, inputs: int, classes: int) -> nn.Module:
-        return quant_last(inputs, classes, bits=self.config.last_weight_bits)
+        return quant_last(inputs, classes, bits=self.bits["last"][0], scale=self.scale)
 
-    def act(self) -> nn.Module:
-        return quant_relu(self.config.act_bits)
+    def act(self, name: str) -> nn.Module:
+        return quant_relu(self.bits[name][1])
 
     def drop(self, share: float) -> nn.Module:
         return QuantDropout(share)
@@ -100,11 +103,8 @@ class _QuantParts(_Parts):
 def _build(network: Network, parts: _Parts, dropout: Dropout) -> Model:
     body = nn.Sequential()
     shape: tuple[int, ...] = network.input_shape
-    counts = {"conv": 0, "dense": 0, "pool": 0}
-    for index, (layer, out) in enumerate(zip(network.layers, network.shapes(), strict=True)):
-        kind = type(layer).__name__.lower()
-        name = f"{kind}{counts[kind]}"
-        counts[kind] += 1
+    layers = zip(network.layers, layer_names(network), network.shapes(), strict=True)
+    for layer, name, out in layers:
         if isinstance(layer, Pool):
             body.add_module(name, parts.pool(layer.size))
             if dropout.pool:
@@ -112,17 +112,16 @@ def _build(network: Network, parts: _Parts, dropout: Dropout) -> Model:
         else:
             norm = network.normalised(layer)
             if isinstance(layer, Conv):
-                body.add_module(name, parts.conv(shape[2], layer, not norm, index == 0))
+                body.add_module(name, parts.conv(name, shape[2], layer, not norm))
                 batch_norm: nn.Module = nn.BatchNorm2d(layer.filters)
             else:
                 if name == "dense0":
                     body.add_module("flatten", nn.Flatten())
-                inputs = math.prod(shape)
-                body.add_module(name, parts.dense(inputs, layer.neurons, not norm, index == 0))
+                body.add_module(name, parts.dense(name, math.prod(shape), layer.neurons, not norm))
                 batch_norm = nn.BatchNorm1d(layer.neurons)
             if norm:
                 body.add_module(f"{name}_norm", batch_norm)
-            body.add_module(f"{name}_act", parts.act())
+            body.add_module(f"{name}_act", parts.act(name))
         shape = out
     if len(shape) == 3:
         body.add_module("flatten", nn.Flatten())
@@ -138,8 +137,12 @@ def build_float(network: Network) -> Model:
 
 
 def build_quantised(network: Network, config: Quantisation) -> Model:
-    """The Brevitas network, with the quantisation's dropout."""
-    return _build(network, _QuantParts(config), config.dropout)
+    """The Brevitas network, with the quantisation's dropout.
+
+    Raises:
+        ConfigError: if the quantisation names a layer that the network does not have.
+    """
+    return _build(network, _QuantParts(network, config), config.dropout)
 
 
 def relus(model: Model) -> list[tuple[str, nn.Module]]:
@@ -170,17 +173,19 @@ def load_state(model: nn.Module, state: dict[str, Tensor]) -> None:
             own[name].copy_(value)
 
 
-def start_from_float(model: Model, state: dict[str, Tensor], pixels: Tensor, bits: int) -> None:
-    """Give a quantised network the float network's state and fitting activation ranges.
+def start_from_float(model: Model, state: dict[str, Tensor], pixels: Tensor) -> None:
+    """Give a quantised network the float network's state and fitting ranges.
 
     Args:
         model: of `build_quantised`; changed in place.
         state: state dict of the float network.
         pixels: some hundreds of training images, float32 0..255 (N, C, H, W).
-        bits: bits of the activations.
     """
     own = model.state_dict()
     load_state(model, {**own, **{name: value for name, value in state.items() if name in own}})
+    for layer in model.body.children():
+        if isinstance(layer, qnn.QuantConv2d | qnn.QuantLinear):
+            fit_learned_range(layer)
     # Batch statistics, because the running ones belong to the float weights.
     model.train()
     for _, relu in relus(model):
@@ -193,4 +198,4 @@ def start_from_float(model: Model, state: dict[str, Tensor], pixels: Tensor, bit
         with torch.no_grad():
             model(pixels)
         handle.remove()
-        act_range(relu).data.fill_(best_range(seen[0], bits))
+        act_range(relu).data.fill_(best_range(seen[0], act_bits(relu)))

@@ -13,12 +13,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from quant.config import Quantisation
-from quant.layers import RANGE_IN_MEANS, QuantDropout, act_range
+from quant.layers import (
+    LEAST_RANGE,
+    QuantDropout,
+    act_bits,
+    act_range,
+    learned_range,
+    weight_bits,
+    weight_range,
+)
 from quant.models import PIXEL_SCALE, Model
 
 _BIAS_LIMIT = 2**15
-_LEAST_RANGE = 1e-10
 
 
 class _Round(torch.autograd.Function):
@@ -33,8 +39,24 @@ class _Round(torch.autograd.Function):
         return grads[0]
 
 
+class _Sign(torch.autograd.Function):
+    """-1 or +1, the latter for zero, whose gradient is that of the identity."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return grads[0]
+
+
 def _round(x: Tensor) -> Tensor:
     return cast(Tensor, _Round.apply(x))  # type: ignore[no-untyped-call]
+
+
+def _sign(x: Tensor) -> Tensor:
+    return cast(Tensor, _Sign.apply(x))  # type: ignore[no-untyped-call]
 
 
 class _Weights(nn.Module):
@@ -42,25 +64,32 @@ class _Weights(nn.Module):
 
     weight: nn.Parameter
     bias: nn.Parameter | None
+    log2_range: nn.Parameter | None
 
-    def __init__(self, layer: nn.Module, bits: int, per_channel: bool) -> None:
+    def __init__(self, layer: nn.Module, *, per_channel: bool = True) -> None:
         super().__init__()
         self.weight = layer.get_parameter("weight")
         self.bias = layer.get_parameter("bias") if layer.bias is not None else None
         self.conv = (layer.stride, layer.padding) if isinstance(layer, nn.Conv2d) else None
-        self.top: int = 2 ** (bits - 1) - 1
-        self.mean_factor = RANGE_IN_MEANS.get(bits) if per_channel else None
+        self.bits = weight_bits(layer)
+        self.top: int = max(1, 2 ** (self.bits - 1) - 1)
+        learned = learned_range(layer)
+        self.log2_range = None if learned is None else learned.log2_range
         self.per_channel = per_channel
 
     def scale(self) -> Tensor:
-        size = self.weight.abs().flatten(1 if self.per_channel else 0)
-        factor = self.mean_factor
-        limit = size.amax(-1) if factor is None else size.mean(-1) * factor
-        scale = limit.clamp_min(_LEAST_RANGE) / self.top
+        if self.log2_range is None:
+            limit = weight_range(self.weight, self.bits, per_channel=self.per_channel)
+        else:
+            limit = torch.exp2(self.log2_range)
+        scale = limit / self.top
         return scale.view(-1, *[1] * (self.weight.ndim - 1)) if self.per_channel else scale
 
     def quantised(self, scale: Tensor) -> Tensor:
-        return _round(self.weight / scale).clamp(-self.top, self.top) * scale
+        steps = self.weight / scale
+        if self.bits == 1:
+            return _sign(steps) * scale
+        return _round(steps).clamp(-self.top, self.top) * scale
 
     def forward(self, x: Tensor) -> Tensor:
         weight = self.quantised(self.scale())
@@ -75,13 +104,13 @@ class _Relu(nn.Module):
 
     limit: nn.Parameter
 
-    def __init__(self, relu: nn.Module, bits: int) -> None:
+    def __init__(self, relu: nn.Module) -> None:
         super().__init__()
         self.limit = act_range(relu)
-        self.top: int = 2**bits - 1
+        self.top: int = 2 ** act_bits(relu) - 1
 
     def scale(self) -> Tensor:
-        return self.limit.clamp_min(_LEAST_RANGE) / self.top
+        return self.limit.abs().clamp_min(LEAST_RANGE) / self.top
 
     def forward(self, x: Tensor) -> Tensor:
         scale = self.scale()
@@ -91,8 +120,8 @@ class _Relu(nn.Module):
 class _Last(_Weights):
     """The last layer, its bias rounded to the scale of the accumulator."""
 
-    def __init__(self, layer: nn.Module, bits: int, before: _Relu | None) -> None:
-        super().__init__(layer, bits, per_channel=False)
+    def __init__(self, layer: nn.Module, before: _Relu | None) -> None:
+        super().__init__(layer, per_channel=False)
         self.before = before
 
     def forward(self, x: Tensor) -> Tensor:
@@ -106,21 +135,18 @@ class _Last(_Weights):
 class Surrogate(nn.Module):
     """The twin of a `build_quantised` network; same input and output."""
 
-    def __init__(self, model: Model, config: Quantisation) -> None:
-        """Share the parameters of `model`, which was built with `config`."""
+    def __init__(self, model: Model) -> None:
+        """Share the parameters of `model`."""
         super().__init__()
         self.steps = nn.ModuleList()
         relu: _Relu | None = None
-        first = True
         for name, module in model.body.named_children():
             if name == "last":
-                self.steps.append(_Last(module, config.last_weight_bits, relu))
+                self.steps.append(_Last(module, relu))
             elif isinstance(module, qnn.QuantConv2d | qnn.QuantLinear):
-                bits = config.first_weight_bits if first else config.weight_bits
-                self.steps.append(_Weights(module, bits, per_channel=True))
-                first = False
+                self.steps.append(_Weights(module))
             elif isinstance(module, qnn.QuantReLU):
-                relu = _Relu(module, config.act_bits)
+                relu = _Relu(module)
                 self.steps.append(relu)
             elif isinstance(module, QuantDropout):
                 self.steps.append(nn.Dropout(module.share))

@@ -163,7 +163,7 @@ def train_quantised(
     torch.manual_seed(training.seed)
     model = build_quantised(start.network, quantisation).to(setting.device)
     pixels = setting.train.pixels[:512].float()
-    start_from_float(model, start.model.state_dict(), pixels, quantisation.act_bits)
+    start_from_float(model, start.model.state_dict(), pixels)
     status = Phase(
         "quantised",
         model,
@@ -176,7 +176,7 @@ def train_quantised(
             "float": start.record["sha256"],
         },
         teacher=start.model,
-        twin=Surrogate(model, quantisation),
+        twin=Surrogate(model),
         compiled=setting.compiled,
         console=setting.console,
     ).run(setting.train, setting.held_out)

@@ -1,23 +1,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quant.config import (
+    PRESETS,
     Conv,
     Dense,
     Dropout,
     Layer,
+    LayerBits,
     Network,
     Pool,
     Quantisation,
     Training,
     network_from_json,
     network_to_json,
+    preset,
+    quantisation_from_json,
 )
 from quant.errors import ConfigError
 from quant.models import build_float
@@ -31,9 +35,23 @@ from quant.networks import NETWORKS
         (lambda: Conv(filters=4, pad=3), "conv: pad=3 does not suit kernel=3; use 0 to 2"),
         (lambda: Pool(size=1), "pool: size=1 is too small; use 2 or more"),
         (lambda: Dropout(pool=1.0), "dropout: pool=1.0; use 0.0 up to, not with, 1.0"),
-        (lambda: Quantisation(act_bits=1), "act_bits=1 is not supported, because one-bit"),
-        (lambda: Quantisation(act_bits=9), "act_bits=9 is not supported; use 2 to 8"),
-        (lambda: Quantisation(weight_bits=1), "weight_bits=1 is not supported; use 2 to 8"),
+        (lambda: Quantisation(act_bits=9), "act_bits=9 is not supported; use 1 to 8"),
+        (lambda: Quantisation(weight_bits=0), "weight_bits=0 is not supported; use 1 to 8"),
+        (
+            lambda: LayerBits(name="conv3", act_bits=9),
+            "quantisation, layer conv3: act_bits=9 is not supported; use 1 to 8",
+        ),
+        (lambda: LayerBits(name="conv3"), "conv3: nothing is given; give weight_bits or act_bits"),
+        (lambda: LayerBits(name="last", act_bits=2), "but no activation follows; give weight_bits"),
+        (
+            lambda: Quantisation(layers=(LayerBits(name="conv1", act_bits=1),) * 2),
+            "quantisation: layer conv1 is given twice; give it once",
+        ),
+        (
+            lambda: Quantisation(weight_scale="fixed"),
+            "quantisation: weight_scale='fixed'; use statistics, learned",
+        ),
+        (lambda: preset("w2a9"), "quantisation 'w2a9' is not known; use w1a1, w1a2, w2a2, w3a3"),
         (lambda: Training(epochs=-1), "training: epochs=-1 is too small; use 0 or more"),
         (lambda: Training(epochs=1, lr=0.0), "lr=0.0 is not positive; use for example 0.002"),
         (
@@ -89,3 +107,50 @@ def test_json_errors_name_the_place() -> None:
         network_from_json({**good, "layers": [{"kind": "lstm"}]}, "here")
     with pytest.raises(ConfigError, match="layers is not a list"):
         network_from_json({}, "here")
+
+
+def test_presets_are_named_after_their_widths() -> None:
+    assert list(PRESETS) == ["w1a1", "w1a2", "w2a2", "w3a3", "w4a4", "w8a8"]
+    for name, config in PRESETS.items():
+        assert preset(name) is config
+        assert name == f"w{config.weight_bits}a{config.act_bits}"
+        ends = 8 if name == "w8a8" else 4
+        assert config.first_weight_bits == config.last_weight_bits == ends
+
+
+def test_overrides_hold_before_the_ends_and_the_rest() -> None:
+    config = Quantisation(
+        layers=(
+            LayerBits(name="conv0", act_bits=1),
+            LayerBits(name="conv2", weight_bits=1),
+            LayerBits(name="last", weight_bits=8),
+        )
+    )
+    found = config.bits(["conv0", "conv1", "conv2", "last"])
+    assert found == {"conv0": (4, 1), "conv1": (2, 2), "conv2": (1, 2), "last": (8, 2)}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        *PRESETS.values(),
+        Quantisation(
+            weight_scale="learned",
+            layers=(LayerBits(name="conv0", act_bits=1), LayerBits(name="last", weight_bits=8)),
+            dropout=Dropout(last=0.25),
+        ),
+    ],
+)
+def test_json_inverts_a_quantisation(config: Quantisation) -> None:
+    stored = json.loads(json.dumps(asdict(config)))
+    assert quantisation_from_json(stored, "here") == config
+
+
+def test_json_of_a_quantisation_may_lack_later_fields_and_names_wrong_ones() -> None:
+    early = {"weight_bits": 2, "act_bits": 2, "first_weight_bits": 4, "last_weight_bits": 4}
+    assert quantisation_from_json(early, "here") == preset("w2a2")
+    with pytest.raises(ConfigError, match=r"^here: layer 1: unknown bits; known: act_bits, name"):
+        layers = [{"name": "conv0", "act_bits": 1}, {"name": "conv1", "bits": 1}]
+        quantisation_from_json({"layers": layers}, "here")
+    with pytest.raises(ConfigError, match="^here: layers is not a list; use a list of tables"):
+        quantisation_from_json({"layers": {"conv0": 1}}, "here")

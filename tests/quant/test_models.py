@@ -6,9 +6,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from quant.config import Conv, Dense, Dropout, Network, Pool, Quantisation
-from quant.errors import CheckpointError
-from quant.layers import act_range, best_range
+from quant.config import (
+    PRESETS,
+    Conv,
+    Dense,
+    Dropout,
+    LayerBits,
+    Network,
+    Pool,
+    Quantisation,
+    layer_names,
+)
+from quant.errors import CheckpointError, ConfigError
+from quant.layers import act_range, best_range, learned_range, weight_bits, weight_range
 from quant.models import (
     Model,
     build_float,
@@ -29,13 +39,29 @@ ODD = Network(
         Dense(neurons=6),
         Dense(neurons=5),
     ),
-    batch_norm=False,
+    batch_norm="none",
 )
-CONFIGS = [
-    (TINY, Quantisation()),
-    (TINY, Quantisation(weight_bits=3, act_bits=4, first_weight_bits=8, last_weight_bits=2)),
-    (ODD, Quantisation(weight_bits=4, act_bits=3)),
-]
+NORMED = replace(TINY, batch_norm="all")
+LEARNED = replace(PRESETS["w2a2"], weight_scale="learned")
+CONFIGS = {
+    **{name: (NORMED, config) for name, config in PRESETS.items()},
+    "w2a2, learned": (NORMED, LEARNED),
+    "w1a1, learned": (TINY, replace(PRESETS["w1a1"], weight_scale="learned", last_weight_bits=1)),
+    "w2a2, plain": (TINY, PRESETS["w2a2"]),
+    "mixed": (
+        ODD,
+        Quantisation(
+            weight_bits=4,
+            act_bits=3,
+            first_weight_bits=1,
+            layers=(
+                LayerBits(name="dense0", weight_bits=1, act_bits=1),
+                LayerBits(name="last", weight_bits=2),
+            ),
+        ),
+    ),
+}
+every_config = pytest.mark.parametrize(("network", "config"), CONFIGS.values(), ids=CONFIGS.keys())
 
 
 def pixels(count: int = 16, seed: int = 0) -> Tensor:
@@ -43,33 +69,107 @@ def pixels(count: int = 16, seed: int = 0) -> Tensor:
     return torch.randint(0, 256, (count, 3, 32, 32), generator=draw).float()
 
 
-def quantised(network: Network = TINY, config: Quantisation | None = None) -> Model:
-    config = config or Quantisation()
+def bell_shaped(network: Network) -> Model:
+    """A float network with weights that reach beyond the range of few bits."""
     torch.manual_seed(0)
-    model = build_quantised(network, config)
-    start_from_float(model, build_float(network).state_dict(), pixels(64), config.act_bits)
+    plain = build_float(network)
+    with torch.no_grad():
+        for parameter in plain.parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(0.0, 2.0 * float(parameter.std()))
+    return plain
+
+
+def quantised(network: Network = TINY, config: Quantisation | None = None) -> Model:
+    model = build_quantised(network, config or Quantisation())
+    start_from_float(model, bell_shaped(network).state_dict(), pixels(64))
     return model
 
 
-@pytest.mark.parametrize(("network", "config"), CONFIGS)
+def weighted(network: Network) -> list[str]:
+    return [name for name in layer_names(network) if not name.startswith("pool")] + ["last"]
+
+
+@every_config
 def test_weights_and_activations_are_integers_times_one_scale(
     network: Network, config: Quantisation
 ) -> None:
     model = quantised(network, config).eval()
     model(pixels())
-    layers = [m for m in model.body.children() if hasattr(m, "quant_weight")]
-    hidden = [config.weight_bits] * (len(layers) - 2)
-    every = [config.first_weight_bits, *hidden, config.last_weight_bits]
-    for layer, bits in zip(layers, every, strict=True):
+    bits = config.bits(weighted(network))
+    for name, (wide, _) in bits.items():
+        layer = model.body.get_submodule(name)
         weight = layer.quant_weight()
-        steps = weight.value / weight.scale
-        assert torch.equal(steps.round(), weight.int().float())
-        assert int(weight.int().abs().max()) == 2 ** (bits - 1) - 1
-        outputs = weight.value.shape[0]
-        assert weight.scale.numel() == (1 if layer is layers[-1] else outputs)
-    for _, relu in relus(model):
-        out = relu(torch.linspace(-1, 2, 400) * act_range(relu).detach())
-        assert set(out.int().tolist()) == set(range(2**config.act_bits))
+        steps = (weight.value / weight.scale).round()
+        assert torch.allclose(steps * weight.scale, weight.value, rtol=1e-6)
+        top = max(1, 2 ** (wide - 1) - 1)
+        values = set(steps.flatten().int().tolist())
+        assert {-top, top} & values and values <= set(range(-top, top + 1))
+        assert wide > 1 or values == {-1, 1}
+        assert weight.scale.numel() == (1 if name == "last" else weight.value.shape[0])
+    assert [name for name, _ in relus(model)] == [f"{name}_act" for name in bits][:-1]
+    for (_, relu), (_, wide) in zip(relus(model), bits.values(), strict=False):
+        out = relu(torch.linspace(-1, 2, 1000) * act_range(relu).detach())
+        assert set((out.value / out.scale).round().int().tolist()) == set(range(2**wide))
+
+
+def test_one_bit_weights_are_scaled_by_the_mean_magnitude_of_their_filter() -> None:
+    model = quantised(TINY, PRESETS["w1a1"])
+    weight = model.body.conv1.quant_weight()
+    mean = model.body.conv1.weight.abs().mean((1, 2, 3))
+    assert torch.equal(weight.value, mean.view(-1, 1, 1, 1) * weight.value.sign())
+
+
+def test_one_bit_activations_step_at_half_and_learn_up_to_one_and_a_half() -> None:
+    _, relu = relus(quantised(TINY, PRESETS["w1a1"]))[0]
+    x = torch.tensor([-0.1, 0.0, 0.4, 0.6, 1.4, 1.6], requires_grad=True)
+    scale = act_range(relu).detach()
+    out = relu(x * scale).value
+    assert torch.equal(out, scale * torch.tensor([0.0, 0.0, 0.0, 1.0, 1.0, 1.0]))
+    out.sum().backward()
+    assert torch.equal(x.grad / scale, torch.tensor([0.0, 0.0, 1.0, 1.0, 1.0, 0.0]))
+
+
+def test_one_bit_learns() -> None:
+    """A gradient that pointed nowhere would leave the loss where it was."""
+    model = quantised(NORMED, PRESETS["w1a1"])
+    twin, x = Surrogate(model), pixels(40)
+    labels = torch.arange(40) % 10
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    losses = []
+    for _ in range(60):
+        loss = nn.functional.cross_entropy(twin(x), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert sum(losses[-5:]) < 0.5 * sum(losses[:5]), losses
+
+
+def test_a_learned_range_starts_at_the_statistics_and_is_kept() -> None:
+    plain = bell_shaped(TINY)
+    model = quantised(TINY, LEARNED)
+    for name, (bits, _) in LEARNED.bits(weighted(TINY)).items():
+        layer = model.body.get_submodule(name)
+        weight = plain.body.get_submodule(name).weight
+        expected = weight_range(weight, bits, per_channel=name != "last")
+        learned = learned_range(layer)
+        assert learned.log2_range.shape == expected.shape and weight_bits(layer) == bits
+        torch.testing.assert_close(torch.exp2(learned.log2_range), expected)
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    state["body.conv1.weight_quant.tensor_quant.scaling_impl.log2_range"] += 1.0
+    before = model.body.conv1.quant_weight().scale
+    load_state(model, state)
+    torch.testing.assert_close(model.body.conv1.quant_weight().scale, 2 * before)
+
+
+def test_a_layer_that_the_network_lacks_is_named() -> None:
+    config = Quantisation(layers=(LayerBits(name="conv3", weight_bits=1),))
+    with pytest.raises(ConfigError) as caught:
+        build_quantised(TINY, config)
+    assert str(caught.value) == (
+        "quantisation: the network has no layer conv3 with weights; use conv0, conv1, dense0, last"
+    )
 
 
 def test_last_bias_is_an_integer_in_units_of_the_accumulator() -> None:
@@ -86,12 +186,12 @@ def test_last_bias_is_an_integer_in_units_of_the_accumulator() -> None:
     assert torch.allclose(bias.round()[0], (last.bias / unit).round().double())
 
 
-@pytest.mark.parametrize(("network", "config"), CONFIGS)
+@every_config
 def test_twin_computes_the_same_values_and_gradients(
     network: Network, config: Quantisation
 ) -> None:
     model = quantised(network, config)
-    twin = Surrogate(model, config)
+    twin = Surrogate(model)
     state = {name: value.clone() for name, value in model.state_dict().items()}
 
     def run(forward: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
@@ -114,8 +214,8 @@ def test_twin_computes_the_same_values_and_gradients(
 def test_dropout_acts_in_training_only() -> None:
     dropout = Dropout(pool=0.5, last=0.5)
     for model in (
-        build_float(replace(TINY, dropout=dropout, batch_norm=False)),
-        build_quantised(replace(TINY, batch_norm=False), Quantisation(dropout=dropout)),
+        build_float(replace(TINY, dropout=dropout, batch_norm="none")),
+        build_quantised(replace(TINY, batch_norm="none"), Quantisation(dropout=dropout)),
     ):
         model.train()
         assert not torch.equal(model(pixels()), model(pixels()))
@@ -127,7 +227,7 @@ def test_float_weights_arrive_in_the_quantised_network() -> None:
     torch.manual_seed(1)
     plain = build_float(TINY)
     model = build_quantised(TINY, Quantisation())
-    start_from_float(model, plain.state_dict(), pixels(64), 2)
+    start_from_float(model, plain.state_dict(), pixels(64))
     assert torch.equal(model.body.conv1.weight, plain.body.conv1.weight)
     assert all(float(act_range(relu).detach()) > 0 for _, relu in relus(model))
 
