@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quant.config import Network, Quantisation
+from quant.config import Network, Pool, Quantisation, layer_names
 from quant.errors import ConfigError
 from quant.files import read_json
 
@@ -50,29 +50,27 @@ class Costs:
         Raises:
             ConfigError: if the table lacks a width.
         """
-        first, *hidden, last = [macs for _, macs in network.costs()]
-        q = self.quantisation
-        return (
-            first * self._lut(q.first_weight_bits, _PIXEL_BITS)
-            + sum(hidden) * self._lut(q.weight_bits, q.act_bits)
-            + last * self._lut(q.last_weight_bits, q.act_bits)
-        )
+        widths = self._widths(network)
+        macs = [macs for _, macs in network.costs()]
+        return sum(n * self._lut(width) for n, width in zip(macs, widths, strict=True))
 
-    def to_json(self) -> dict[str, Any]:
-        """The part of the table that counts for these bit widths, as JSON values."""
-        q = self.quantisation
-        widths = (
-            (q.first_weight_bits, _PIXEL_BITS),
-            (q.weight_bits, q.act_bits),
-            (q.last_weight_bits, q.act_bits),
-        )
-        return {
-            "block": self.block,
-            "lut_per_mac": {f"w{w}a{a}": self._lut(w, a) for w, a in widths},
-        }
+    def to_json(self, network: Network) -> dict[str, Any]:
+        """The part of the table that counts for this network, as JSON values."""
+        used = {width: self._lut(width) for width in self._widths(network)}
+        return {"block": self.block, "lut_per_mac": used}
 
-    def _lut(self, weight_bits: int, act_bits: int) -> float:
-        width = f"w{weight_bits}a{act_bits}"
+    def _widths(self, network: Network) -> list[str]:
+        """Weight and input bits of each layer with weights, such as w2a2."""
+        kinds = zip(network.layers, layer_names(network), strict=True)
+        names = [*(name for layer, name in kinds if not isinstance(layer, Pool)), "last"]
+        widths = []
+        inputs = _PIXEL_BITS
+        for weights, outputs in self.quantisation.bits(names).values():
+            widths.append(f"w{weights}a{inputs}")
+            inputs = outputs
+        return widths
+
+    def _lut(self, width: str) -> float:
         if width not in self.lut_per_mac:
             known = ", ".join(sorted(self.lut_per_mac))
             raise ConfigError(f"table of costs: no cost of {width}; known: {known}")

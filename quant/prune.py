@@ -59,9 +59,9 @@ class Pruning:
                 f"{', '.join(get_args(Ranking))}"
             )
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values for a record."""
-        return {**asdict(self), "costs": self.costs.to_json() if self.costs else None}
+    def to_json(self, network: Network) -> dict[str, Any]:
+        """Plain JSON values for the record of `network`."""
+        return {**asdict(self), "costs": self.costs.to_json(network) if self.costs else None}
 
 
 def prune(
@@ -102,7 +102,7 @@ def prune(
     total = replace(status, epoch=epochs + status.epoch, seconds=round(seconds + status.seconds, 1))
     training = {
         **start.record["training"],
-        "pruning": plan.to_json(),
+        "pruning": plan.to_json(network),
         "final": asdict(final),
         "from": {key: start.record[key] for key in ("command", "commit", "sha256")},
     }

@@ -61,7 +61,8 @@ def test_pruning_equals_masking(data: st.DataObject, norm: Norm, dense: bool) ->
         keep[f"conv{index}"] = torch.tensor(sorted(some))
     small, smaller = keep_filters(model, net, keep)
     assert smaller.filters == [len(k) for k in keep.values()]
-    assert sum(p.numel() for p in small.parameters()) < sum(p.numel() for p in model.parameters())
+    if norm == "none":
+        assert sum(p.numel() for p in small.parameters()) == smaller.parameters
     masked = model.double()
     for name, kept in keep.items():
         gate = masked.body.get_submodule(f"{name}_norm" if norm == "all" else name)
@@ -137,9 +138,8 @@ def test_rankings_put_a_dead_filter_last(norm: Norm, images: Labelled) -> None:
     for ranking in ("l1", "taylor") if norm == "none" else ("l1", "bn", "taylor"):
         scores = rank(model, net, ranking, images_of(images))
         assert [len(s) for s in scores.values()] == net.filters
-        assert int(scores["conv1"].argmin()) == 2
-        assert float(scores["conv1"][2]) == 0.0
-        assert (scores["conv0"] >= 0).all()
+        assert float(scores["conv1"][2]) == float(scores["conv1"].min()) == 0.0
+        assert float(scores["conv1"].max()) > 0.0
 
 
 def test_taylor_is_the_squared_first_order_change(images: Labelled) -> None:
@@ -249,6 +249,6 @@ def test_costs_table(tmp_path: Path) -> None:
     net = get_network("arch1")
     macs = [macs for _, macs in net.costs()]
     assert costs.of(net) == 49 * macs[0] + 7 * sum(macs[1:4]) + 13 * macs[4]
-    assert costs.to_json() == {"block": 8, "lut_per_mac": COSTS.lut_per_mac}
+    assert costs.to_json(net) == {"block": 8, "lut_per_mac": COSTS.lut_per_mac}
     with pytest.raises(ConfigError, match="no cost of w3a2; known: w2a2, w4a2, w4a8, w8a8"):
         Costs.load(path, Quantisation(weight_bits=3)).of(net)
