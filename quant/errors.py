@@ -17,5 +17,13 @@ class CheckpointError(QuantError):
     """A checkpoint or record that is missing, corrupt or of another network."""
 
 
+class TrainingError(QuantError):
+    """A training that cannot go on, because its numbers are no longer finite."""
+
+
+class WriteError(QuantError):
+    """A file that cannot be written; what was there before is intact."""
+
+
 class ExportError(QuantError):
     """A model whose exported graph does not compute what the model computes."""

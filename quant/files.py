@@ -17,22 +17,45 @@ import safetensors.torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from quant.errors import CheckpointError, DataError
+from quant.errors import CheckpointError, DataError, WriteError
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say of an OSError in the block that `path` is what could not be written.
+
+    Raises:
+        WriteError: with the system's reason, such as a full disk.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(
+            f"{path}: not written ({error.strerror or error}); make room or give access there, "
+            "then use the same command again"
+        ) from error
 
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` if the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Yield a temporary path beside `path`; rename it to `path` if the block succeeds.
+
+    Raises:
+        WriteError: as `writing` does; the file that was there before is intact.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent
+        )
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

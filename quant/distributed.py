@@ -1,0 +1,103 @@
+"""One training in several processes, as `torchrun` starts them: gloo on CPU, NCCL on CUDA.
+
+In a single process every function here is the identity or does nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from quant.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def join(device: str) -> str:
+    """Join the other processes if `torchrun` started this one; call it once, at the start.
+
+    Args:
+        device: cpu or cuda.
+
+    Returns:
+        The device of this process: of several on CUDA, each has its own.
+
+    Raises:
+        ConfigError: if there are more processes than GPUs.
+    """
+    if not dist.is_torchelastic_launched():
+        return device
+    if device == "cuda":
+        local, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if local >= gpus:
+            raise ConfigError(
+                f"torchrun: process {local + 1} of this machine has no GPU of its own; "
+                f"use --nproc-per-node {gpus}"
+            )
+        device = f"cuda:{local}"
+        torch.cuda.set_device(local)
+    dist.init_process_group("gloo" if device == "cpu" else "nccl")
+    atexit.register(dist.destroy_process_group)
+    return device
+
+
+def count() -> int:
+    """Number of processes."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Number of this process, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def part(batch: Tensor) -> Tensor:
+    """The rows of `batch` that this process trains on; `count` divides their number."""
+    return batch.chunk(count())[rank()]
+
+
+def wait() -> None:
+    """Wait until every process is here."""
+    if dist.is_initialized():
+        dist.barrier()
+
+
+def mean(values: Tensor) -> Tensor:
+    """Mean of the values over the processes; all of them get it, and NaN if one has NaN."""
+    if not dist.is_initialized():
+        return values
+    total = values.clone()
+    dist.all_reduce(total)
+    return total / count()
+
+
+def wrap(module: nn.Module) -> nn.Module:
+    """`module`, its gradients those of the mean loss over the processes."""
+    return DistributedDataParallel(module) if dist.is_initialized() else module
+
+
+@torch.no_grad()
+def same(model: nn.Module) -> None:
+    """Give the model of every process the state of the first's.
+
+    Batch statistics differ: each process has seen its part of the batches.
+    """
+    if dist.is_initialized():
+        for tensor in model.state_dict().values():
+            dist.broadcast(tensor, src=0)
+
+
+def once(make: Callable[[], T]) -> T:
+    """What `make` returns in the first process, which alone calls it; all others get a copy."""
+    if not dist.is_initialized():
+        return make()
+    box = [make() if rank() == 0 else None]
+    dist.broadcast_object_list(box, src=0)
+    return cast(T, box[0])

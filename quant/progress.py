@@ -1,0 +1,180 @@
+"""How a phase of training tells how it goes: a live line, a line per epoch, TensorBoard."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import torch
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from quant import distributed
+from quant.config import Training
+from quant.files import writing
+from quant.step import learning_rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Means over some steps of an epoch, and images per second."""
+
+    loss: float
+    accuracy: float
+    speed: float
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.speed:,.0f} images/s  loss {self.loss:.3f}  {100 * self.accuracy:.1f} %"
+
+
+class Meter:
+    """Loss, accuracy and speed over the steps of an epoch and over all processes.
+
+    What the steps return stays on the device until it is read, so that no step waits for it.
+    """
+
+    def __init__(self, batch: int) -> None:
+        """Start an epoch whose steps have `batch` images each."""
+        self.batch = batch
+        self.unread: list[Tensor] = []
+        self.losses: list[float] = []
+        self.rights: list[float] = []
+        self.times = [time.monotonic()]
+
+    def add(self, loss: Tensor, right: Tensor) -> None:
+        """Take the loss and the share of right answers of a step, 0-d tensors."""
+        self.unread.append(torch.stack((loss, right)))
+
+    def read(self) -> Reading:
+        """Means over the steps since the last reading, which are waited for."""
+        values = distributed.mean(torch.stack(self.unread)).tolist()
+        self.unread = []
+        self.losses += [loss for loss, _ in values]
+        self.rights += [right for _, right in values]
+        self.times.append(time.monotonic())
+        return self._mean(len(values), self.times[-2])
+
+    def epoch(self) -> Reading:
+        """Means over all steps that were read."""
+        return self._mean(len(self.losses), self.times[0])
+
+    @property
+    def seconds(self) -> float:
+        """Time from the start of the epoch to the last reading."""
+        return self.times[-1] - self.times[0]
+
+    def _mean(self, steps: int, since: float) -> Reading:
+        return Reading(
+            loss=sum(self.losses[-steps:]) / steps,
+            accuracy=sum(self.rights[-steps:]) / steps,
+            speed=steps * self.batch / (self.times[-1] - since),
+        )
+
+
+class Report:
+    """Shows and records a phase; of several processes only the first records."""
+
+    def __init__(
+        self, name: str, config: Training, steps: int, done: int, folder: Path, console: Console
+    ) -> None:
+        """Set up a report; nothing is shown or written yet.
+
+        Args:
+            name: of the phase.
+            config: of the phase.
+            steps: in an epoch.
+            done: epochs that are done already.
+            folder: for TensorBoard's event files; what it has of later epochs becomes invalid.
+            console: a terminal gets a live line, anything else one line per epoch.
+        """
+        self.name, self.config, self.steps, self.done = name, config, steps, done
+        self.folder = folder
+        self.console = console
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+        )
+        self.bar = self.progress.add_task(
+            name, total=config.epochs * steps, completed=done * steps, note=""
+        )
+        self.writer: SummaryWriter | None = None
+
+    def __enter__(self) -> Self:
+        """Open the event file, start the live line."""
+        if distributed.rank() == 0:
+            with writing(self.folder):
+                self.writer = SummaryWriter(str(self.folder), purge_step=self.done * self.steps)
+        if self.console.is_terminal:
+            self.progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close both."""
+        if self.console.is_terminal:
+            self.progress.stop()
+        if self.writer is not None:
+            with writing(self.folder):
+                self.writer.close()
+
+    def advance(self) -> None:
+        """One step more is under way."""
+        self.progress.advance(self.bar)
+
+    def steps_done(self, step: int, reading: Reading) -> None:
+        """Show and record some steps, the last of them number `step`."""
+        note = f"epoch {step // self.steps + 1}/{self.config.epochs}  {reading}"
+        self.progress.update(self.bar, note=note)
+        self._record("step", step, reading)
+
+    def epoch_done(self, epoch: int, meter: Meter, held_out: float | None) -> None:
+        """Show and record epoch number `epoch`, from 0; the event file is then whole so far."""
+        reading, epochs = meter.epoch(), self.config.epochs
+        line = f"{self.name}  epoch {epoch + 1}/{epochs}  {reading}"
+        if held_out is not None:
+            line += f"  held out {100 * held_out:.2f} %"
+        left = timedelta(seconds=round((epochs - epoch - 1) * meter.seconds))
+        self.console.print(f"{line}  {left} left", highlight=False, soft_wrap=True)
+        # As of the last step, which a training that resumes after this epoch keeps.
+        self._record("epoch", (epoch + 1) * self.steps - 1, reading, held_out)
+        if self.writer is not None:
+            with writing(self.folder):
+                self.writer.flush()
+
+    def _record(
+        self, group: str, step: int, reading: Reading, held_out: float | None = None
+    ) -> None:
+        if self.writer is None:
+            return
+        scalars = {
+            "loss": reading.loss,
+            "accuracy": reading.accuracy,
+            "images_per_second": reading.speed,
+            "learning_rate": learning_rate(self.config, step, self.steps),
+        }
+        if held_out is not None:
+            scalars["held_out_accuracy"] = held_out
+        with writing(self.folder):
+            for name, value in scalars.items():
+                self.writer.add_scalar(f"{group}/{name}", value, step)

@@ -1,0 +1,75 @@
+"""Ways to train a network, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from quant.config import Dropout, Network, Norm, Training
+from quant.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a network is trained, float and then quantised.
+
+    `batch_norm` takes the place of the network's own, if it is given.
+    """
+
+    float_training: Training
+    quant_training: Training
+    dropout: Dropout
+    batch_norm: Norm | None
+
+    def apply(self, network: Network) -> Network:
+        """The network with this recipe's dropout and batch norm."""
+        norm = network.batch_norm if self.batch_norm is None else self.batch_norm
+        return replace(network, dropout=self.dropout, batch_norm=norm)
+
+
+_QUANTISED = Training(
+    epochs=20,
+    lr=2e-3,
+    weight_decay=0.0,
+    label_smoothing=0.0,
+    distill=0.9,
+    distill_temperature=3.0,
+)
+
+RECIPES = {
+    # Dhouibi, Ben Salem and Ben Saoud: 34 epochs, dropout of 20 % and 50 %, nothing else to hold
+    # the network back. They name neither optimiser nor batch; Adam is AdamW without decay. They
+    # stop at the float network, so from there on it goes our way.
+    "paper": Recipe(
+        float_training=Training(
+            epochs=34,
+            batch=64,
+            lr=1e-3,
+            weight_decay=0.0,
+            warmup_epochs=0.0,
+            label_smoothing=0.0,
+            flip=False,
+            translate_px=0,
+            average=0.0,
+        ),
+        quant_training=_QUANTISED,
+        dropout=Dropout(pool=0.2, last=0.5),
+        batch_norm=None,
+    ),
+    "ours": Recipe(
+        float_training=Training(epochs=20),
+        quant_training=_QUANTISED,
+        dropout=Dropout(),
+        batch_norm="all",
+    ),
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        ConfigError: if there is none; the message lists those there are.
+    """
+    if name not in RECIPES:
+        raise ConfigError(f"recipe {name!r} is not known; use {', '.join(RECIPES)}")
+    return RECIPES[name]

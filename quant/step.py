@@ -1,0 +1,134 @@
+"""One step of training: the loss, its gradients, AdamW, and the average of the weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from rich.console import Console
+from torch import Tensor, nn
+
+from quant import distributed
+from quant.average import Average
+from quant.config import Training
+from quant.models import load_state
+
+Forward = Callable[[Tensor], Tensor]
+
+
+def learning_rate(config: Training, step: int, steps_per_epoch: int) -> float:
+    """Linear warm-up, then a cosine that reaches zero after the last step."""
+    total = config.epochs * steps_per_epoch
+    warm = min(config.warmup_epochs * steps_per_epoch, total / 2)
+    if step < warm:
+        return config.lr * (step + 1) / (warm + 1)
+    return config.lr * 0.5 * (1.0 + math.cos(math.pi * (step - warm) / max(1.0, total - warm)))
+
+
+def _optimiser(model: nn.Module, config: Training) -> torch.optim.AdamW:
+    # Biases, batch norm and the ranges of activations are not decayed.
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    free = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.lr)
+
+
+def _loss(config: Training, logits: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor:
+    loss = nn.functional.cross_entropy(logits, labels, label_smoothing=config.label_smoothing)
+    if teacher is None:
+        return loss
+    heat = config.distill_temperature
+    soft = nn.functional.kl_div(
+        nn.functional.log_softmax(logits / heat, 1),
+        nn.functional.log_softmax(teacher / heat, 1),
+        reduction="batchmean",
+        log_target=True,
+    )
+    return (1.0 - config.distill) * loss + config.distill * heat**2 * soft
+
+
+class Trainer:
+    """A model with its optimiser and the average of its weights."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: Training,
+        *,
+        teacher: nn.Module | None = None,
+        twin: nn.Module | None = None,
+    ) -> None:
+        """Set up the training of `model`; the arguments are those of `quant.loop.Phase`."""
+        self.model = model
+        # What is trained: the model, or a module that shares its parameters and is faster.
+        self.twin = twin if twin is not None else model
+        self.config = config
+        self.teacher = teacher if config.distill > 0.0 else None
+        self.optimiser = _optimiser(model, config)
+        self.average = Average(model, config.average)
+
+    def train_mode(self) -> None:
+        """Switch to batch statistics and dropout; the teacher has neither."""
+        self.model.train()
+        self.twin.train()
+        if self.teacher is not None:
+            self.teacher.eval()
+
+    def forward(self, pixels: Tensor, compiled: bool, console: Console) -> Forward:
+        """What `step` calls: the twin, shared between the processes, and compiled if asked.
+
+        Args:
+            pixels: one batch, to try the compiled twin on; nothing is learned from it.
+            compiled: try `torch.compile`, and do without where it fails.
+            console: where a failure is told.
+        """
+        twin = distributed.wrap(self.twin)
+        return self._compile(twin, pixels, console) if compiled else twin
+
+    def _compile(self, twin: nn.Module, pixels: Tensor, console: Console) -> Forward:
+        state = {name: value.clone() for name, value in self.model.state_dict().items()}
+        compiled: Forward = torch.compile(twin)
+        self.train_mode()
+        try:
+            loss = compiled(distributed.part(pixels).float()).sum()
+            loss.backward()  # type: ignore[no-untyped-call]
+        except (RuntimeError, OSError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            console.print(f"torch.compile failed, training goes on without it: {reason}")
+            compiled = twin
+        self.optimiser.zero_grad()
+        load_state(self.model, state)
+        return compiled
+
+    def step(
+        self, forward: Forward, pixels: Tensor, labels: Tensor, step: int, steps_per_epoch: int
+    ) -> tuple[Tensor, Tensor]:
+        """Train on this process's part of a batch.
+
+        Args:
+            forward: of the method of that name.
+            pixels: float32 0..255 (N, C, H, W).
+            labels: int64 (N,).
+            step: number of the step, from 0 at the start of the training.
+            steps_per_epoch: for the learning rate.
+
+        Returns:
+            Loss and share of right answers before the step, on the device; not waited for.
+        """
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(self.config, step, steps_per_epoch)
+        self.optimiser.zero_grad(set_to_none=True)
+        teacher = None
+        if self.teacher is not None:
+            with torch.no_grad():
+                teacher = self.teacher(pixels)
+        logits = forward(pixels)
+        loss = _loss(self.config, logits, labels, teacher)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        self.average.update(step)
+        return loss.detach(), (logits.detach().argmax(1) == labels).float().mean()
