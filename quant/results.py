@@ -1,0 +1,267 @@
+"""The README's tables of networks and models beside the paper's, written from records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from quant.config import (
+    Network,
+    Pool,
+    Quantisation,
+    layer_names,
+    network_from_json,
+    quantisation_from_json,
+)
+from quant.errors import CheckpointError, ConfigError
+from quant.files import read_json, whole_file
+from quant.networks import NETWORKS
+from quant.paper import PRUNING, TOPOLOGIES, Topology
+from quant.zoo import ZOO, zoo_names
+
+BEGIN, END = "<!-- models -->", "<!-- /models -->"
+PRUNING_RECORD = ZOO / "pruning.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What a record says; accuracies are shares of the test images."""
+
+    name: str
+    network: Network
+    quantisation: Quantisation | None
+    accuracy: float
+    quantised: float | None
+    epochs: tuple[int, int]
+    device: str
+    test_images: int
+
+    @classmethod
+    def load(cls, path: Path) -> Entry:
+        """Read NAME.json; the float.json of a training takes the name of its folder.
+
+        Raises:
+            CheckpointError: if it is not a record of a training.
+        """
+        record = read_json(path)
+        try:
+            quantisation = record["quantisation"]
+            return cls(
+                name=path.parent.name if path.stem == "float" else path.stem,
+                network=network_from_json(record["layers"], f"{path}: layers"),
+                quantisation=quantisation
+                and quantisation_from_json(quantisation, f"{path}: quantisation"),
+                accuracy=record["accuracy"]["float"],
+                quantised=record["accuracy"]["quantised"],
+                epochs=(record["epochs"]["float"], record["epochs"]["quantised"]),
+                device=record["device"],
+                test_images=record["test_images"],
+            )
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(
+                f"{path}: {error} is wrong or missing; use a record that `train` wrote"
+            ) from error
+        except ConfigError as error:
+            raise CheckpointError(str(error)) from error
+
+    @property
+    def bits(self) -> str:
+        """Bits of weights and activations, one after the other where the layers differ.
+
+        Weights are shortened to first-hidden-last where the hidden layers agree.
+        """
+        if self.quantisation is None:
+            return "float"
+        layers = zip(self.network.layers, layer_names(self.network), strict=True)
+        names = [name for layer, name in layers if not isinstance(layer, Pool)]
+        weights, acts = zip(*self.quantisation.bits([*names, "last"]).values(), strict=True)
+        hidden = weights[1:-1]
+        short = (weights[0], hidden[0], weights[-1]) if len(set(hidden)) == 1 else weights
+        return f"W{_run(short)} A{_run(acts[:-1])}"
+
+
+def markdown(entries: Sequence[Entry], pruning: Sequence[dict[str, Any]]) -> str:
+    """All tables, each under a line that says what it is.
+
+    Args:
+        entries: of the records, in the order in which they shall appear.
+        pruning: rows of a pruning.json; none for no such table.
+    """
+    images = ", ".join(f"{n:,}" for n in sorted({entry.test_images for entry in entries}))
+    parts = [
+        "The paper's networks, trained float. The paper's parameters are those without batch norm; "
+        "MFLOPs count two for a multiply-accumulate.",
+        topologies(entries),
+        f"The models. Accuracy on {images or 'no'} test images, one training each; the record "
+        "beside each model holds its command, commit and settings.",
+        models(entries),
+    ]
+    if pruning:
+        parts += [
+            "Filter pruning; the paper's accuracy is on the test images, ours after fine-tuning "
+            "on training images held out.",
+            iterations(pruning),
+        ]
+    return "\n\n".join([*parts, "Written by `./build.sh results`."]) + "\n"
+
+
+def topologies(entries: Iterable[Entry]) -> str:
+    """The paper's networks, a row for each float network trained, with what it was quantised to."""
+    rows = []
+    for paper in TOPOLOGIES:
+        layers = NETWORKS[paper.network].layers
+        groups: dict[tuple[Network, float], list[Entry]] = {}
+        for entry in entries:
+            if entry.network.layers == layers:
+                groups.setdefault((entry.network, entry.accuracy), []).append(entry)
+        for (network, accuracy), same in groups.items():
+            rows.append(_topology(paper, network, accuracy, same))
+        if not groups:
+            rows.append(_topology(paper, None, None, []))
+    return _table(
+        [
+            *["network", "batch norm", "parameters, paper", "ours", "MFLOPs, paper", "ours"],
+            *["no dropout, paper", "ours", "dropout, paper", "ours", "quantised, ours"],
+        ],
+        rows,
+    )
+
+
+def _topology(
+    paper: Topology, network: Network | None, accuracy: float | None, entries: list[Entry]
+) -> list[str]:
+    quantised = [f"{_share(e.quantised)} ({e.bits})" for e in entries if e.quantised is not None]
+    dropped = network is not None and (network.dropout.pool or network.dropout.last)
+    return [
+        paper.network,
+        network.batch_norm if network else "",
+        f"{paper.parameters:,}",
+        f"{network.parameters:,}" if network else "",
+        f"{paper.mflops:.6f}",
+        f"{network.flops / 1e6:.6f}" if network else "",
+        _percent(paper.plain),
+        _share(None if dropped else accuracy),
+        _percent(paper.dropout),
+        _share(accuracy if dropped else None),
+        ", ".join(quantised),
+    ]
+
+
+def models(entries: Iterable[Entry]) -> str:
+    """A row for each record."""
+    return _table(
+        [
+            *["model", "bits", "filters", "parameters", "MACs", "float", "quantised"],
+            *["epochs, float + quantised", "trained on"],
+        ],
+        [
+            [
+                entry.name,
+                entry.bits,
+                ", ".join(map(str, entry.network.filters)),
+                f"{entry.network.parameters:,}",
+                f"{entry.network.macs:,}",
+                _share(entry.accuracy),
+                _share(entry.quantised),
+                f"{entry.epochs[0]} + {entry.epochs[1]}",
+                entry.device,
+            ]
+            for entry in entries
+        ],
+    )
+
+
+def iterations(pruning: Sequence[dict[str, Any]]) -> str:
+    """Table 5 of the paper beside the rows of a pruning.json."""
+    rows = []
+    for index, (paper, ours) in enumerate(zip_longest(PRUNING, pruning)):
+        rows.append(
+            [
+                str(index),
+                f"{paper.filters:,}" if paper else "",
+                f"{ours['total']:,} ({', '.join(map(str, ours['filters']))})" if ours else "",
+                f"{paper.parameters:,}" if paper else "",
+                f"{ours['parameters']:,}" if ours else "",
+                f"{ours['macs']:,}" if ours else "",
+                _percent(paper.accuracy if paper else None),
+                _share(ours["validation"] if ours else None),
+            ]
+        )
+    return _table(
+        [
+            *["iteration", "filters, paper", "ours", "parameters, paper", "ours", "MACs, ours"],
+            *["accuracy, paper", "ours, held out"],
+        ],
+        rows,
+    )
+
+
+def read_pruning(path: Path) -> list[dict[str, Any]]:
+    """The rows of a pruning.json; none if there is no such file.
+
+    Raises:
+        CheckpointError: if it is another file.
+    """
+    if not path.exists():
+        return []
+    rows = read_json(path).get("rows")
+    needed = {"total", "filters", "parameters", "macs", "validation"}
+    if not isinstance(rows, list) or not all(
+        isinstance(r, dict) and needed <= set(r) for r in rows
+    ):
+        raise CheckpointError(f"{path}: not a record of a pruning; use one that `prune` wrote")
+    return rows
+
+
+def insert(path: Path, text: str) -> None:
+    """Put `text` between the two marks of a Markdown file.
+
+    Raises:
+        ConfigError: if the file or a mark is missing.
+    """
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; name a Markdown file with --into")
+    old = path.read_text(encoding="utf-8")
+    before, begin, rest = old.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ConfigError(f"{path}: the marks {BEGIN} and {END} are missing; put them in")
+    new = f"{before}{BEGIN}\n{text}{END}{after}"
+    if new != old:
+        with whole_file(path) as temporary:
+            temporary.write_text(new, encoding="utf-8")
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _run(bits: Sequence[int]) -> str:
+    return str(bits[0]) if len(set(bits)) == 1 else "-".join(map(str, bits))
+
+
+def _share(value: float | None) -> str:
+    return _percent(None if value is None else 100 * value)
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f} %"
+
+
+def results_command(
+    records: Annotated[
+        list[Path] | None, typer.Argument(help="Records of models that are not in the zoo.")
+    ] = None,
+    into: Annotated[Path, typer.Option(help="Markdown file with the marks.")] = Path("README.md"),
+) -> None:
+    """Write the tables of the paper and of the zoo into the README, from records."""
+    paths = [*(ZOO / f"{name}.json" for name in zoo_names()), *(records or [])]
+    entries = [Entry.load(path) for path in paths]
+    insert(into, markdown(entries, read_pruning(PRUNING_RECORD)))
+    typer.echo(f"{into}: {len(entries)} models")
