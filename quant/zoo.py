@@ -1,17 +1,25 @@
-"""Trained models: NAME.safetensors with its record NAME.json, from the zoo or from a path."""
+"""Trained models: NAME.safetensors with its record NAME.json, from the zoo or from a path.
+
+The zoo's are packed (see `quant.packing`); those that `train` writes are not, and both load.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import torch
+import typer
 
 from quant.config import Network, Quantisation, network_from_json, quantisation_from_json
 from quant.data import Labelled, test100
 from quant.errors import CheckpointError, ConfigError
-from quant.files import read_json, read_tensors
+from quant.files import read_json, read_tensors, write_json, write_tensors
 from quant.models import Model, build_quantised, load_state
+from quant.packing import MARK, load_packed, pack
 
 ZOO = Path(__file__).parent / "zoo"
 
@@ -54,7 +62,7 @@ def find_weights(model: str) -> Path:
 
 
 def load_trained(model: str) -> Trained:
-    """Load a model by zoo name or path.
+    """Load a model by zoo name or path, packed or not.
 
     Raises:
         ConfigError: if the name is unknown.
@@ -62,22 +70,29 @@ def load_trained(model: str) -> Trained:
     """
     weights = find_weights(model)
     record_path = weights.with_suffix(".json")
-    tensors, _ = read_tensors(weights)
+    tensors, metadata = read_tensors(weights)
     record = read_json(record_path)
     if record.get("sha256") != hashlib.sha256(weights.read_bytes()).hexdigest():
         raise CheckpointError(
             f"{record_path}: its sha256 is not that of {weights}; restore both or train again"
+        )
+    if record.get("quantisation", {}) is None:
+        raise CheckpointError(
+            f"{record_path}: of a float model; quantise it with `train --from {weights}`"
         )
     try:
         network = network_from_json(record.get("layers"), f"{record_path}: layers")
         quantisation = quantisation_from_json(
             record.get("quantisation"), f"{record_path}: quantisation"
         )
+        built = build_quantised(network, quantisation)
     except ConfigError as error:
         raise CheckpointError(str(error)) from error
-    built = build_quantised(network, quantisation)
     try:
-        load_state(built, tensors)
+        if metadata == MARK:
+            load_packed(built, tensors)
+        else:
+            load_state(built, tensors)
     except CheckpointError as error:
         raise CheckpointError(f"{weights}: {error}") from error
     built.eval()
@@ -88,3 +103,48 @@ def load_trained(model: str) -> Trained:
         quantisation=quantisation,
         record=record,
     )
+
+
+def pack_trained(model: str, name: str, folder: Path = ZOO) -> Path:
+    """Write a model packed as `folder`/NAME.safetensors, with its record.
+
+    Args:
+        model: zoo name or path.
+        name: of the packed model.
+        folder: made if missing.
+
+    Returns:
+        The path of the weights.
+
+    Raises:
+        ConfigError: if `name` is not a plain name, or no model is called `model`.
+        CheckpointError: as `load_trained` does, or if the packed model computes something else.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise ConfigError(f"name {name!r}: use letters, digits, - and _ only")
+    trained = load_trained(model)
+    images = torch.from_numpy(zoo_images().images).permute(0, 3, 1, 2).float()
+    with torch.no_grad():
+        expected = trained.model(images)
+        packed = pack(trained.model)
+        again = build_quantised(trained.network, trained.quantisation)
+        load_packed(again, packed)
+        if not torch.equal(again.eval()(images), expected):
+            raise CheckpointError(
+                f"{model}: computes something else when packed; are its weights finite?"
+            )
+    weights = folder / f"{name}.safetensors"
+    write_tensors(weights, packed, MARK)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    write_json(weights.with_suffix(".json"), {**trained.record, "sha256": digest})
+    return weights
+
+
+def pack_command(
+    model: Annotated[str, typer.Argument(help="Path of a .safetensors file, or name in the zoo.")],
+    name: Annotated[str, typer.Argument(help="Name of the packed model.")],
+    out: Annotated[Path, typer.Option(help="Folder for NAME.safetensors and NAME.json.")] = ZOO,
+) -> None:
+    """Put a trained model into the zoo, its weights packed as integers."""
+    weights = pack_trained(model, name, out)
+    typer.echo(f"{weights}: {weights.stat().st_size:,} bytes")
