@@ -115,10 +115,28 @@ def to_qonnx(model: Model, input_shape: tuple[int, int, int]) -> onnx.ModelProto
             dynamo=False,
         )
         wrapped = cleanup_model(ModelWrapper(str(path)))
+        _unsigned_bits(wrapped)
         # The clean-up gives its own names.
         wrapped.rename_tensor(wrapped.graph.input[0].name, "pixels")
         wrapped.rename_tensor(wrapped.graph.output[0].name, "logits")
     return cast(onnx.ModelProto, wrapped.model)
+
+
+def _unsigned_bits(wrapped: ModelWrapper) -> None:
+    """Make Quant nodes of one bit, 0 and 1, of the activations that Brevitas exports as -1 and 1.
+
+    Brevitas writes every one-bit quantiser as BipolarQuant; that is right for weights alone.
+    """
+    for node in wrapped.get_nodes_by_op_type("BipolarQuant"):
+        if not _is_activation(wrapped.model, node):
+            continue
+        for name, value in (("zero_point", 0.0), ("bits", 1.0)):
+            node.input.append(f"{node.output[0]}_{name}")
+            wrapped.set_initializer(node.input[-1], np.array(value, np.float32))
+        node.op_type = "Quant"
+        for attribute in ("signed", "narrow"):
+            node.attribute.append(onnx.helper.make_attribute(attribute, 0))
+        node.attribute.append(onnx.helper.make_attribute("rounding_mode", "ROUND"))
 
 
 def run_qonnx(proto: onnx.ModelProto, images: NDArray[np.uint8]) -> Arrays:
