@@ -101,3 +101,12 @@ def once(make: Callable[[], T]) -> T:
     box = [make() if rank() == 0 else None]
     dist.broadcast_object_list(box, src=0)
     return cast(T, box[0])
+
+
+def device_name(device: torch.device) -> str:
+    """What trains, for records: the GPU or the threads, and the processes if there are several."""
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    else:
+        name = f"{device.type}, {torch.get_num_threads()} threads"
+    return name if count() == 1 else f"{name}, {count()} processes"

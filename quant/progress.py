@@ -19,11 +19,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
 
 from quant import distributed
 from quant.config import Training
-from quant.files import writing
+from quant.events import Events
 from quant.step import learning_rate
 
 
@@ -114,13 +113,12 @@ class Report:
         self.bar = self.progress.add_task(
             name, total=config.epochs * steps, completed=done * steps, note=""
         )
-        self.writer: SummaryWriter | None = None
+        self.events: Events | None = None
 
     def __enter__(self) -> Self:
         """Open the event file, start the live line."""
         if distributed.rank() == 0:
-            with writing(self.folder):
-                self.writer = SummaryWriter(str(self.folder), purge_step=self.done * self.steps)
+            self.events = Events(self.folder, self.done * self.steps)
         if self.console.is_terminal:
             self.progress.start()
         return self
@@ -134,9 +132,8 @@ class Report:
         """Close both."""
         if self.console.is_terminal:
             self.progress.stop()
-        if self.writer is not None:
-            with writing(self.folder):
-                self.writer.close()
+        if self.events is not None:
+            self.events.close()
 
     def advance(self) -> None:
         """One step more is under way."""
@@ -149,7 +146,7 @@ class Report:
         self._record("step", step, reading)
 
     def epoch_done(self, epoch: int, meter: Meter, held_out: float | None) -> None:
-        """Show and record epoch number `epoch`, from 0; the event file is then whole so far."""
+        """Show and record epoch number `epoch`, from 0."""
         reading, epochs = meter.epoch(), self.config.epochs
         line = f"{self.name}  epoch {epoch + 1}/{epochs}  {reading}"
         if held_out is not None:
@@ -158,14 +155,11 @@ class Report:
         self.console.print(f"{line}  {left} left", highlight=False, soft_wrap=True)
         # As of the last step, which a training that resumes after this epoch keeps.
         self._record("epoch", (epoch + 1) * self.steps - 1, reading, held_out)
-        if self.writer is not None:
-            with writing(self.folder):
-                self.writer.flush()
 
     def _record(
         self, group: str, step: int, reading: Reading, held_out: float | None = None
     ) -> None:
-        if self.writer is None:
+        if self.events is None:
             return
         scalars = {
             "loss": reading.loss,
@@ -175,6 +169,4 @@ class Report:
         }
         if held_out is not None:
             scalars["held_out_accuracy"] = held_out
-        with writing(self.folder):
-            for name, value in scalars.items():
-                self.writer.add_scalar(f"{group}/{name}", value, step)
+        self.events.add(step, {f"{group}/{name}": value for name, value in scalars.items()})

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from quant.config import Dropout, Training
+from quant.errors import ConfigError
+from quant.networks import get_network
+from quant.recipes import find_recipe
+
+
+def test_the_paper_has_dropout_and_nothing_else() -> None:
+    recipe = find_recipe("paper")
+    training = recipe.float_training
+    assert (training.epochs, training.lr, training.weight_decay) == (34, 1e-3, 0.0)
+    assert not training.flip
+    assert (training.translate_px, training.cutout_px, training.label_smoothing) == (0, 0, 0.0)
+    assert training.average == 0.0
+    network = get_network("arch2_slim")
+    applied = recipe.apply(network)
+    assert applied == replace(network, dropout=Dropout(pool=0.2, last=0.5))
+    assert applied.batch_norm == "dense"
+
+
+def test_ours_is_the_default_training() -> None:
+    recipe = find_recipe("ours")
+    assert recipe.float_training == Training(epochs=recipe.float_training.epochs)
+    quantised = recipe.quant_training
+    assert (quantised.lr, quantised.distill, quantised.weight_decay) == (2e-3, 0.9, 0.0)
+    applied = recipe.apply(get_network("arch2_slim"))
+    assert (applied.batch_norm, applied.dropout) == ("all", Dropout())
+
+
+def test_unknown() -> None:
+    with pytest.raises(ConfigError, match="recipe 'theirs' is not known; use paper, ours"):
+        find_recipe("theirs")
