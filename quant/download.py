@@ -23,6 +23,7 @@ from rich.progress import (
 
 from quant.data import DEFAULT_DATA
 from quant.errors import DataError
+from quant.files import writing
 
 _CHUNK = 2**16
 
@@ -64,12 +65,12 @@ def download(
         The archive's path. If it is there already, nothing is fetched.
 
     Raises:
-        DataError: if the server cannot be reached, the connection is cut, the checksum is wrong
-            or `folder` cannot be written to.
+        DataError: if the server cannot be reached, the connection is cut or the checksum is wrong.
+        WriteError: if `folder` cannot be written to.
     """
     final = folder / source.name
     partial = folder / f"{source.name}.part"
-    try:
+    with writing(final):
         if final.is_file() and _md5(final) == source.md5:
             return final
         folder.mkdir(parents=True, exist_ok=True)
@@ -81,10 +82,6 @@ def download(
                 f"try again, or {_by_hand(source, folder)}"
             )
         partial.replace(final)
-    except OSError as error:
-        raise DataError(
-            f"{folder}: cannot be written to ({error}); name another folder with --out"
-        ) from error
     return final
 
 
