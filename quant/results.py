@@ -95,10 +95,11 @@ def markdown(entries: Sequence[Entry], pruning: Sequence[dict[str, Any]]) -> str
     images = ", ".join(f"{n:,}" for n in sorted({entry.test_images for entry in entries}))
     parts = [
         "The paper's networks, trained float. The paper's parameters are those without batch norm; "
-        "MFLOPs count two for a multiply-accumulate.",
+        "MFLOPs count two for a multiply-accumulate and one for a filter or neuron.",
         topologies(entries),
         f"The models. Accuracy on {images or 'no'} test images, one training each; the record "
-        "beside each model holds its command, commit and settings.",
+        "beside each model holds its command, commit and settings. Bits: W of the first, hidden "
+        "and last weights, A of the activations.",
         models(entries),
     ]
     if pruning:
