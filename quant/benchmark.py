@@ -87,7 +87,7 @@ def benchmark(
         model = build_quantised(network, quantisation).to(device)
         trainer = Trainer(model, training, twin=Surrogate(model) if fast else None)
         forward = trainer.forward(
-            data.pixels[:batch], fast and compiled, console or Console(stderr=True)
+            data.pixels[:batch], fast and compiled, distributed.console(console)
         )
         ways[fast], speeds[fast] = (trainer, forward), []
     for block in range(1 + blocks):

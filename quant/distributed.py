@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 import torch
+from rich.console import Console
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
@@ -56,6 +57,11 @@ def count() -> int:
 def rank() -> int:
     """Number of this process, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
+
+
+def console(given: Console | None) -> Console:
+    """Where the first process prints, on stderr if nothing is given; the others are quiet."""
+    return (given or Console(stderr=True)) if rank() == 0 else Console(quiet=True)
 
 
 def part(batch: Tensor) -> Tensor:

@@ -114,8 +114,7 @@ class Phase:
         self.name = name
         self.config = config
         self.compiled = compiled
-        first = distributed.rank() == 0
-        self.console = (console or Console(stderr=True)) if first else Console(quiet=True)
+        self.console = distributed.console(console)
         self.trainer = Trainer(model, config, teacher=teacher, twin=twin)
         self.checkpoint = Checkpoint(path, {**identity, "training": asdict(config)}, self.trainer)
 

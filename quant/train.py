@@ -11,11 +11,13 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from quant import distributed
+from quant.checkpoint import Status
 from quant.config import Network, Quantisation, Training, network_from_json, network_to_json
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, read_tensors, write_json, write_tensors
-from quant.loop import Images, Phase, Status, accuracy
+from quant.loop import Images, Phase, accuracy
 from quant.models import Model, build_float, build_quantised, load_state, start_from_float
 from quant.surrogate import Surrogate
 
@@ -61,7 +63,7 @@ class Setting:
             compiled=compiled,
             command=command,
             commit=_commit(),
-            console=console or Console(stderr=True),
+            console=distributed.console(console),
         )
 
     @property
@@ -201,22 +203,26 @@ def _write(
     weights: Path,
 ) -> dict[str, Any]:
     """Write weights and record; returns the record."""
-    state = model.state_dict()
-    kept = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
-    write_tensors(weights, kept, {"network": network.name})
-    record = {
-        **describe(network, quantisation),
-        **results,
-        "test_images": len(setting.test.labels),
-        "device": _device_name(torch.device(setting.device)),
-        "command": setting.command,
-        "commit": setting.commit,
-        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-        "layers": network_to_json(network),
-        "quantisation": asdict(quantisation) if quantisation else None,
-    }
-    write_json(weights.with_suffix(".json"), record)
-    return record
+
+    def write() -> dict[str, Any]:
+        state = model.state_dict()
+        kept = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+        write_tensors(weights, kept, {"network": network.name})
+        record = {
+            **describe(network, quantisation),
+            **results,
+            "test_images": len(setting.test.labels),
+            "device": distributed.device_name(torch.device(setting.device)),
+            "command": setting.command,
+            "commit": setting.commit,
+            "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+            "layers": network_to_json(network),
+            "quantisation": asdict(quantisation) if quantisation else None,
+        }
+        write_json(weights.with_suffix(".json"), record)
+        return record
+
+    return distributed.once(write)
 
 
 def describe(network: Network, quantisation: Quantisation | None) -> dict[str, Any]:
@@ -229,12 +235,6 @@ def describe(network: Network, quantisation: Quantisation | None) -> dict[str, A
         "parameters": network.parameters,
         "macs": network.macs,
     }
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{device.type}, {torch.get_num_threads()} threads"
 
 
 def _commit() -> str:
