@@ -3,8 +3,10 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import struct
 import tarfile
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pyarrow
@@ -48,6 +50,32 @@ def binary(data: Labelled) -> bytes:
 
 def pickled(data: Labelled) -> bytes:
     return pickle.dumps({b"data": rows(data), b"labels": data.labels.tolist()}, protocol=4)
+
+
+class Python2Pickler(pickle._Pickler):
+    """Writes text as Python 2 did, which made the official batches: bytes without an encoding."""
+
+    def save_bytes(self, value: bytes | str) -> None:
+        raw = value.encode("latin1") if isinstance(value, str) else value
+        self.write(pickle.BINSTRING + struct.pack("<i", len(raw)) + raw)
+        self.memoize(value)
+
+    dispatch: ClassVar = {**pickle._Pickler.dispatch, bytes: save_bytes, str: save_bytes}
+
+
+def python2(data: Labelled) -> bytes:
+    out = io.BytesIO()
+    batch = {"data": rows(data), "labels": data.labels.tolist(), "batch_label": "testing batch"}
+    Python2Pickler(out, 2).dump(batch)
+    return out.getvalue().replace(b"numpy._core.", b"numpy.core.")
+
+
+def test_official_batches_are_read(tmp_path: Path) -> None:
+    data = random_images(10)
+    archive(tmp_path / "cifar-10-python.tar.gz", {"test_batch": python2(data)})
+    found = load_cifar10(tmp_path, "test", cache=None, whole=False)
+    np.testing.assert_array_equal(found.images, data.images)
+    np.testing.assert_array_equal(found.labels, data.labels)
 
 
 def archive(path: Path, members: dict[str, bytes]) -> None:
