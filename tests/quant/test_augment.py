@@ -44,6 +44,16 @@ def test_all_shifts_and_both_sides_occur_and_a_seed_repeats() -> None:
     assert 0.4 < flipped < 0.6
 
 
+def test_without_flips_the_shifts_are_the_same() -> None:
+    images = torch.randint(1, 256, (50, 3, 8, 8), generator=generator(1), dtype=torch.uint8)
+    mirrored = translate_and_flip(images, 3, generator(2))
+    plain = translate_and_flip(images, 3, generator(2), flip=False)
+    assert not torch.equal(mirrored, plain)
+    assert torch.equal(translate_and_flip(images, 0, generator(2), flip=False), images)
+    # Rows move alike; mirroring only changes the order within them.
+    assert torch.equal((mirrored != 0).any(3), (plain != 0).any(3))
+
+
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**31), size=st.integers(0, 6))
 def test_cutout_zeroes_one_rectangle_and_nothing_else(seed: int, size: int) -> None:
