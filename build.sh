@@ -15,10 +15,14 @@ usage() {
   cat <<'EOF'
 usage: ./build.sh pynq-z2 [--model NAME|FILE.onnx] [--target-fps N] [--images N] [...]
        ./build.sh doctor            what was found on this machine, what is missing
-       ./build.sh train [...]       train a network (quant)
+       ./build.sh train [...]       train a network, float and quantised
+       ./build.sh prune [...]       remove filters of a trained network
+       ./build.sh grow [...]        search for a network, from one convolution up
        ./build.sh test [...]        check, then all tests; arguments go to pytest
        ./build.sh check             ruff and mypy
-       ./build.sh results REPORT.json...   write the README's table from reports
+       ./build.sh costs --out FILE.json    what a multiply-accumulate costs at every bit width
+       ./build.sh download          fetch CIFAR-10
+       ./build.sh results [REPORT.json...]  write the README's tables, from records and reports
        ./build.sh BOARD --help      all options of a build
 EOF
 }
@@ -75,8 +79,12 @@ case "$verb" in
   help | -h | --help) usage ;;
   check) environment && check ;;
   test) environment && check && exec .venv/bin/python -m pytest "$@" ;;
-  train) environment && run -m quant train "$@" ;;
-  results) environment && run -m finn_build results "$@" ;;
+  train | prune | grow | benchmark | download | pack) environment && run -m quant "$verb" "$@" ;;
+  costs) environment && run -m finn_build costs "$@" ;;
+  results)
+    environment && (run -m quant results) &&
+      { [ $# -eq 0 ] || run -m finn_build results "$@"; }
+    ;;
   doctor) environment && run -m finn_build doctor ;;
   *) environment && run -m finn_build build "$verb" "$@" ;;
 esac

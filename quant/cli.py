@@ -1,26 +1,36 @@
-"""The command line: train, export, data, list."""
+"""The command line: train, prune, grow, pack, export, download, data, list, results."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar, cast, get_args
 
 import torch
 import typer
 from rich.console import Console
 
-from quant.config import Dropout, Quantisation, Training
+from quant.config import Dropout, Norm, Training, WeightScale, preset
+from quant.costs import Costs
 from quant.data import DEFAULT_CACHE, DEFAULT_DATA, load_cifar10
+from quant.download import download_command
 from quant.errors import ConfigError, QuantError
 from quant.export import export as export_model
 from quant.files import write_npz
+from quant.grow import Growing, growing_table, minimal, topology
+from quant.grow import grow as grow_network
 from quant.loop import Images, accuracy
 from quant.networks import NETWORKS, get_network
-from quant.train import Plan
-from quant.train import train as train_model
-from quant.zoo import load_trained, zoo_images, zoo_names
+from quant.plots import plot_growing, plot_pruning
+from quant.prune import Pruning, Ranking
+from quant.prune import prune as prune_model
+from quant.recipes import RECIPES, find_recipe
+from quant.results import results_command
+from quant.train import Setting, load_float, train_float, train_quantised
+from quant.zoo import load_trained, pack_command, zoo_images, zoo_names
 
 app = typer.Typer(
     help="Train small quantised CNNs for CIFAR-10 and export them to QONNX.",
@@ -29,75 +39,222 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _DataOption = Annotated[
-    Path, typer.Option("--data", help="Folder with CIFAR-10: parquet, binary or Python version.")
+    Path, typer.Option("--data", help="Folder with CIFAR-10, in any of its layouts.")
 ]
 _CacheOption = Annotated[Path, typer.Option(help="Folder where decoded images are kept.")]
+_OutOption = Annotated[
+    Path | None, typer.Option(help="Result folder; the model takes its name. [runs/NETWORK]")
+]
+_CompileOption = Annotated[
+    bool, typer.Option("--compile/--no-compile", help="Compile with torch.compile.")
+]
+_DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+_FreshOption = Annotated[
+    bool, typer.Option("--fresh", help="Drop the checkpoints in OUT, do not resume.")
+]
+_Config = TypeVar("_Config", Dropout, Training)
 
 
 @app.command()
 def train(
-    network: Annotated[str, typer.Option(help=f"One of {', '.join(NETWORKS)}.")] = "arch1",
-    float_epochs: Annotated[int, typer.Option(help="Epochs before quantisation.")] = 20,
-    epochs: Annotated[int, typer.Option(help="Epochs of the quantised network.")] = 20,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
-    out: Annotated[
-        Path | None, typer.Option(help="Result folder; the model takes its name. [runs/NETWORK]")
+    network: Annotated[
+        str, typer.Option(help=f"One of {', '.join(NETWORKS)}, or a .toml file.")
+    ] = "arch2_slim",
+    bits: Annotated[str, typer.Option(help="float, or weights and activations as in w2a2.")] = (
+        "w2a2"
+    ),
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Float model to quantise, a float.safetensors.")
     ] = None,
+    recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = "ours",
+    float_epochs: Annotated[int | None, typer.Option(help="Epochs before quantisation.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of the quantised network.")] = None,
+    float_lr: Annotated[float | None, typer.Option(help="Highest learning rate, float.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Highest learning rate, quantised.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Images in a step.")] = None,
+    batch_norm: Annotated[
+        str | None, typer.Option(help="all, dense or none, instead of the recipe's.")
+    ] = None,
+    pool_dropout: Annotated[float | None, typer.Option(help="Dropout after pools, float.")] = None,
+    last_dropout: Annotated[
+        float | None, typer.Option(help="Dropout before the last layer, float.")
+    ] = None,
+    weight_scale: Annotated[str, typer.Option(help="statistics or learned.")] = "statistics",
+    distill: Annotated[
+        float | None, typer.Option(help="Share of the quantised loss that imitates float.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
+    out: _OutOption = None,
     data: _DataOption = DEFAULT_DATA,
     cache: _CacheOption = DEFAULT_CACHE,
-    weight_bits: Annotated[int, typer.Option(help="Bits of hidden weights.")] = 2,
-    act_bits: Annotated[int, typer.Option(help="Bits of activations.")] = 2,
-    first_weight_bits: Annotated[int, typer.Option(help="Bits of the first weights.")] = 4,
-    last_weight_bits: Annotated[int, typer.Option(help="Bits of the last weights.")] = 4,
-    batch: Annotated[int, typer.Option(help="Images in a step.")] = 128,
-    float_lr: Annotated[float, typer.Option(help="Highest learning rate, float.")] = 3e-3,
-    lr: Annotated[float, typer.Option(help="Highest learning rate, quantised.")] = 2e-3,
-    pool_dropout: Annotated[float, typer.Option(help="Float dropout after pools.")] = 0.0,
-    last_dropout: Annotated[float, typer.Option(help="Float dropout before the last layer.")] = 0.0,
-    distill: Annotated[float, typer.Option(help="Share of the loss that imitates float.")] = 0.0,
-    cutout_px: Annotated[int, typer.Option(help="Side of the square cut out; 0 for none.")] = 0,
-    compiled: Annotated[
-        bool, typer.Option("--compile/--no-compile", help="Compile with torch.compile.")
-    ] = True,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Drop what OUT holds, do not resume.")
-    ] = False,
+    compiled: _CompileOption = True,
+    device: _DeviceOption = "auto",
+    fresh: _FreshOption = False,
 ) -> None:
     """Train float, then quantised; the same command resumes an interrupted training."""
-    chosen = replace(get_network(network), dropout=Dropout(pool=pool_dropout, last=last_dropout))
-    out = out or Path("runs") / network
-    if not out.name:
-        raise ConfigError(f"--out {out}: has no name for the model; use for example runs/mine")
-    shared = Training(epochs=float_epochs, batch=batch, seed=seed, cutout_px=cutout_px, lr=float_lr)
-    plan = Plan(
-        network=chosen,
-        quantisation=Quantisation(
-            weight_bits=weight_bits,
-            act_bits=act_bits,
-            first_weight_bits=first_weight_bits,
-            last_weight_bits=last_weight_bits,
-        ),
-        float_training=shared,
-        quant_training=replace(shared, epochs=epochs, lr=lr, label_smoothing=0.0, distill=distill),
+    chosen = find_recipe(recipe)
+    shape = chosen.apply(get_network(network))
+    if batch_norm is not None:
+        shape = replace(shape, batch_norm=cast(Norm, batch_norm))
+    shape = replace(shape, dropout=_given(shape.dropout, pool=pool_dropout, last=last_dropout))
+    first = _given(chosen.float_training, epochs=float_epochs, lr=float_lr, batch=batch, seed=seed)
+    second = _given(
+        chosen.quant_training, epochs=epochs, lr=lr, batch=batch, distill=distill, seed=seed
+    )
+    quantisation = None
+    if bits != "float":
+        quantisation = replace(preset(bits), weight_scale=cast(WeightScale, weight_scale))
+    folder = _out(out, network)
+    setting = _setting(data, cache, device, compiled)
+    if fresh:
+        _forget(folder)
+    with _resumable():
+        if start is None:
+            model = train_float(setting, shape, first, folder)
+        else:
+            model = load_float(start, setting.device)
+        if quantisation is None:
+            record = model.record
+        else:
+            record = train_quantised(setting, model, quantisation, second, folder)
+    _print_record(folder, record)
+
+
+@app.command()
+def prune(
+    start: Annotated[Path, typer.Option("--from", help="Float model, a float.safetensors.")],
+    iterations: Annotated[int, typer.Option(help="How often filters are removed.")] = 6,
+    share: Annotated[float, typer.Option(help="Share of the filters that go each time.")] = 0.05,
+    ranking: Annotated[str, typer.Option(help=f"{', '.join(get_args(Ranking))}.")] = "taylor",
+    recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = "ours",
+    tune_epochs: Annotated[int, typer.Option(help="Epochs after each iteration.")] = 1,
+    epochs: Annotated[int, typer.Option(help="Epochs after the last iteration.")] = 16,
+    hardware: Annotated[
+        Path | None, typer.Option(help="Table of costs: remove what saves the most logic.")
+    ] = None,
+    cost_share: Annotated[
+        float, typer.Option(help="With --hardware, share of the cost that goes each time.")
+    ] = 0.05,
+    bits: Annotated[str, typer.Option(help="With --hardware, bits that it will have.")] = "w2a2",
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
+    out: _OutOption = None,
+    data: _DataOption = DEFAULT_DATA,
+    cache: _CacheOption = DEFAULT_CACHE,
+    compiled: _CompileOption = True,
+    device: _DeviceOption = "auto",
+    fresh: _FreshOption = False,
+) -> None:
+    """Remove filters of a float model step by step; the same command resumes."""
+    training = replace(find_recipe(recipe).float_training, seed=seed)
+    plan = Pruning(
+        iterations=iterations,
+        share=share,
+        ranking=cast(Ranking, ranking),
+        tune=replace(training, epochs=tune_epochs, lr=1e-3, warmup_epochs=0.2),
+        costs=Costs.load(hardware, preset(bits)) if hardware else None,
+        cost_share=cost_share,
+    )
+    final = replace(training, epochs=epochs)
+    folder = _out(out, f"{start.parent.name}_pruned")
+    setting = _setting(data, cache, device, compiled)
+    if fresh:
+        _forget(folder)
+    with _resumable():
+        model = prune_model(setting, load_float(start, setting.device), plan, final, folder)
+    plot_pruning(folder / "pruning.json", folder / "pruning.png")
+    _print_record(folder, model.record)
+
+
+@app.command()
+def grow(
+    filters: Annotated[int, typer.Option(help="Filters of the one convolution at the start.")] = 32,
+    epochs: Annotated[int, typer.Option(help="Epochs of each proxy training.")] = 2,
+    gain: Annotated[
+        float, typer.Option(help="Accuracy that a doubling of the operations must bring.")
+    ] = 0.01,
+    least_gain: Annotated[float, typer.Option(help="Accuracy that any step must bring.")] = 0.002,
+    steps: Annotated[int, typer.Option(help="Steps at most.")] = 10,
+    macs: Annotated[int, typer.Option(help="Multiply-accumulates at most.")] = 60_000_000,
+    validation: Annotated[int, typer.Option(help="Training images held out to decide.")] = 5000,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
+    out: _OutOption = None,
+    data: _DataOption = DEFAULT_DATA,
+    cache: _CacheOption = DEFAULT_CACHE,
+    compiled: _CompileOption = True,
+    device: _DeviceOption = "auto",
+    fresh: _FreshOption = False,
+) -> None:
+    """Grow a network from one convolution on short trainings; the same command resumes."""
+    plan = Growing(
+        start=minimal(filters),
+        training=Training(epochs=epochs, warmup_epochs=0.3, seed=seed, average=0.99),
+        gain_per_doubling=gain,
+        least_gain=least_gain,
+        most_steps=steps,
+        most_macs=macs,
+    )
+    folder = _out(out, "grown")
+    setting = _setting(data, cache, device, compiled, validation=validation)
+    if fresh:
+        _forget(folder)
+        (folder / "growing.json").unlink(missing_ok=True)
+    with _resumable():
+        network, rows = grow_network(setting, plan, folder)
+    plot_growing(folder / "growing.json", folder / "growing.png")
+    Console().print(growing_table(rows))
+    typer.echo(f"{folder}: {topology(network)}, {network.flops / 1e6:.1f} MFLOPs")
+
+
+app.command("download")(download_command)
+app.command("pack")(pack_command)
+app.command("results")(results_command)
+
+
+def _given(config: _Config, **options: Any) -> _Config:
+    """The configuration with those options that the user gave."""
+    return replace(config, **{k: v for k, v in options.items() if v is not None})
+
+
+def _out(out: Path | None, name: str) -> Path:
+    folder = out or Path("runs") / Path(name).stem
+    if not folder.name:
+        raise ConfigError(f"--out {folder}: has no name for the model; use for example runs/mine")
+    return folder
+
+
+def _setting(
+    data: Path, cache: Path, device: str, compiled: bool, *, validation: int = 1000
+) -> Setting:
+    place = _device(device)
+    return Setting.of(
+        load_cifar10(data, "train", cache=cache),
+        load_cifar10(data, "test", cache=cache),
+        validation=validation,
+        device=place,
         compiled=compiled,
-        device=_device(device),
         command=" ".join(["python -m quant", *sys.argv[1:]]),
     )
-    images = load_cifar10(data, "train", cache=cache)
-    test = load_cifar10(data, "test", cache=cache)
-    if fresh and out.exists():
-        for name in ("float-state.safetensors", "quantised-state.safetensors"):
-            (out / name).unlink(missing_ok=True)
+
+
+def _forget(folder: Path) -> None:
+    """Drop the checkpoints of an earlier training; results stay until new ones replace them."""
+    for path in folder.glob("*-state.safetensors"):
+        path.unlink()
+
+
+@contextlib.contextmanager
+def _resumable() -> Iterator[None]:
     try:
-        record = train_model(plan, images, test, out)
+        yield
     except KeyboardInterrupt:
         _fail("interrupted; the same command resumes after the last finished epoch", 130)
-    scores = record["accuracy"]
-    typer.echo(
-        f"{out / out.name}.safetensors  float {100 * scores['float']:.2f} %  "
-        f"quantised {100 * scores['quantised']:.2f} %  of {record['test_images']:,} test images"
+
+
+def _print_record(folder: Path, record: dict[str, Any]) -> None:
+    scores = ", ".join(
+        f"{name} {100 * value:.2f} %" for name, value in record["accuracy"].items() if value
     )
+    typer.echo(f"{folder}: {scores} of {record['test_images']:,} test images")
 
 
 @app.command()

@@ -43,7 +43,7 @@ class Pruning:
     ranking: Ranking = "taylor"
     tune: Training = field(default=Training(epochs=1, lr=1e-3, warmup_epochs=0.2))
     costs: Costs | None = None
-    cost_share: float = 0.1
+    cost_share: float = 0.05
 
     def __post_init__(self) -> None:
         """Check every value."""

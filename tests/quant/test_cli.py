@@ -9,7 +9,7 @@ import pytest
 
 from quant import cli
 from quant.data import Labelled
-from quant.files import read_npz
+from quant.files import read_json, read_npz, write_json
 from quant.zoo import zoo_images
 
 
@@ -30,7 +30,15 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (["data", "--out", "t.npz", "--data", "none"], "none: no such folder, so no CIFAR-10"),
         (["data", "--out", "t.txt"], "--out t.txt: use a name that ends in .npz"),
         (["train", "--network", "vgg"], "network 'vgg' is not known; use arch1"),
-        (["train", "--act-bits", "1"], "act_bits=1 is not supported"),
+        (["train", "--bits", "w9a2"], "quantisation 'w9a2' is not known; use w1a1"),
+        (["train", "--recipe", "theirs"], "recipe 'theirs' is not known; use paper, ours"),
+        (["train", "--batch-norm", "some"], "batch_norm='some'; use all, dense, none"),
+        (["train", "--weight-scale", "fixed"], "weight_scale='fixed'; use statistics, learned"),
+        (["train", "--out", "."], "--out .: has no name for the model"),
+        (["prune", "--from", "x.safetensors", "--share", "2"], "share=2.0; use more than 0.0"),
+        (["prune", "--from", "x.safetensors", "--hardware", "c.json"], "c.json: no such file"),
+        (["prune", "--from", "x.safetensors", "--data", "none"], "none: no such folder"),
+        (["grow", "--steps", "0"], "most_steps=0; use 1 or more"),
         (["train", "--device", "tpu"], "--device tpu: not known; use auto, cpu or cuda"),
         (["train", "--data", "none"], "none: no such folder"),
     ],
@@ -78,7 +86,7 @@ def test_train_then_export(
     train = ["train", "--network", "tiny", "--float-epochs", "1", "--epochs", "1", "--batch", "64"]
     train += ["--no-compile", "--device", "cpu", "--out", str(out)]
     assert call(monkeypatch, *train) == 0
-    assert "small.safetensors  float" in capsys.readouterr().out
+    assert "small: float" in capsys.readouterr().out
     assert call(monkeypatch, *train) == 0  # nothing left to do, the same result
     model = str(out / "small.safetensors")
     assert call(monkeypatch, "export", "--model", model, "--out", str(tmp_path / "e")) == 0
@@ -86,6 +94,44 @@ def test_train_then_export(
     assert (tmp_path / "e" / "model.onnx").exists()
     assert call(monkeypatch, *train, "--lr", "0.5") == 2
     assert call(monkeypatch, *train, "--lr", "0.5", "--fresh") == 0
+
+    start = ["--from", str(out / "float.safetensors"), "--no-compile", "--device", "cpu"]
+    again = ["train", *start, "--bits", "w1a2", "--epochs", "1", "--batch", "64"]
+    assert call(monkeypatch, *again, "--out", str(tmp_path / "w1a2")) == 0
+    record = read_json(tmp_path / "w1a2" / "w1a2.json")
+    assert (record["network"], record["weight_bits"], record["act_bits"]) == ("tiny", 1, 2)
+    assert record["epochs"] == {"float": 1, "quantised": 1}
+    costs = tmp_path / "costs.json"
+    lut = {"w4a8": 49.0, "w2a2": 7.0, "w4a2": 13.0}
+    write_json(costs, {"format": 1, "channels_multiple": 2, "lut_per_mac": lut})
+    prune = ["prune", *start, "--hardware", str(costs), "--iterations", "1", "--epochs", "1"]
+    assert call(monkeypatch, *prune, "--out", str(tmp_path / "p")) == 0
+    assert "iteration 1" in capsys.readouterr().err
+    assert (tmp_path / "p" / "pruning.png").exists()
+    quantise = ["train", "--from", str(tmp_path / "p" / "float.safetensors"), "--epochs", "0"]
+    quantise += ["--no-compile", "--device", "cpu", "--out", str(tmp_path / "q")]
+    assert call(monkeypatch, *quantise) == 0
+    assert sum(read_json(tmp_path / "q" / "q.json")["filters"]) < 10
+    assert call(monkeypatch, "train", "--from", str(out / "small.safetensors")) == 2
+    assert "not a float model" in capsys.readouterr().err
+
+
+def test_grow(
+    images: Labelled,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    many = Labelled(images=np.tile(images.images, (3, 1, 1, 1)), labels=np.tile(images.labels, 3))
+    monkeypatch.setattr(cli, "load_cifar10", lambda *_, **__: many)
+    grow = ["grow", "--filters", "2", "--epochs", "1", "--steps", "1", "--validation", "40"]
+    grow += ["--no-compile", "--device", "cpu", "--out", str(tmp_path / "g")]
+    assert call(monkeypatch, *grow) == 0
+    assert "2, P" in capsys.readouterr().out
+    assert (tmp_path / "g" / "growing.png").exists()
+    assert call(monkeypatch, *grow, "--gain", "0.5") == 2
+    assert "from a search with other settings" in capsys.readouterr().err
+    assert call(monkeypatch, *grow, "--gain", "0.5", "--fresh") == 0
 
 
 def test_interrupted_training_says_how_to_go_on(
@@ -97,8 +143,9 @@ def test_interrupted_training_says_how_to_go_on(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "load_cifar10", lambda *_, **__: images)
-    monkeypatch.setattr(cli, "train_model", interrupt)
+    many = Labelled(images=np.tile(images.images, (13, 1, 1, 1)), labels=np.tile(images.labels, 13))
+    monkeypatch.setattr(cli, "load_cifar10", lambda *_, **__: many)
+    monkeypatch.setattr(cli, "train_float", interrupt)
     assert call(monkeypatch, "train", "--out", str(tmp_path / "m")) == 130
     assert "the same command resumes" in capsys.readouterr().err
 
