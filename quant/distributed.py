@@ -22,17 +22,25 @@ T = TypeVar("T")
 
 
 def join(device: str) -> str:
-    """Join the other processes if `torchrun` started this one; call it once, at the start.
+    """Choose the device, and join the other processes if `torchrun` started this one.
+
+    Call it once, at the start.
 
     Args:
-        device: cpu or cuda.
+        device: auto, cpu or cuda; auto is CUDA where there is a GPU.
 
     Returns:
-        The device of this process: of several on CUDA, each has its own.
+        The device of this process as PyTorch names it: each of several on CUDA has its own.
 
     Raises:
-        ConfigError: if there are more processes than GPUs.
+        ConfigError: if there is no such device, or there are more processes than GPUs.
     """
+    if device not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"--device {device}: not known; use auto, cpu or cuda")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: PyTorch sees no GPU here; use cpu")
     if not dist.is_torchelastic_launched():
         return device
     if device == "cuda":

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from quant.benchmark import BAR, Benchmark, benchmark
+from quant import benchmark as benchmark_module
+from quant.benchmark import BAR, Benchmark, benchmark, benchmark_command
 from quant.config import preset
 from quant.networks import get_network
 
@@ -18,6 +20,17 @@ def test_runs_both_ways_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert min(found.plain + found.twin) > 0
     assert "tiny w2a2, batch 4, cpu, 1 threads, 2 blocks of 3 steps each" in str(found)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = benchmark_module.benchmark
+
+    def uncompiled(*arguments: Any, **options: Any) -> Benchmark:
+        return plain(*arguments, **options, compiled=False)
+
+    monkeypatch.setattr(benchmark_module, "benchmark", uncompiled)
+    benchmark_command("tiny", "w4a4", steps=1, blocks=1, batch=2, device="cpu")
+    assert capsys.readouterr().out.startswith("tiny w4a4, batch 2, cpu, 1 threads, 1 blocks of 1")
 
 
 def test_medians_and_spread() -> None:

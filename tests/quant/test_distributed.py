@@ -106,7 +106,7 @@ def test_the_processes_divide_the_batch(folder: Path, two: list[dict[str, Any]])
 
 
 def test_without_torchrun_nothing_is_joined() -> None:
-    assert distributed.join("cuda") == "cuda"
+    assert distributed.join("cpu") == "cpu"
     assert (distributed.rank(), distributed.count()) == (0, 1)
     batch = torch.arange(6)
     assert torch.equal(distributed.part(batch), batch)
@@ -116,7 +116,19 @@ def test_without_torchrun_nothing_is_joined() -> None:
     assert distributed.wrap(model) is model
 
 
+def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="--device tpu: not known; use auto, cpu or cuda"):
+        distributed.join("tpu")
+    for there, chosen in ((False, "cpu"), (True, "cuda")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert distributed.join("auto") == chosen
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="--device cuda: PyTorch sees no GPU here; use cpu"):
+        distributed.join("cuda")
+
+
 def test_more_processes_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")
     monkeypatch.setenv("LOCAL_RANK", "2")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
