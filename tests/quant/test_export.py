@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,12 @@ import pytest
 import torch
 from qonnx.util.basic import get_by_name
 
+from quant.config import Quantisation, preset
 from quant.errors import ExportError
 from quant.export import compare, export, golden_vectors, run_qonnx, to_qonnx
 from quant.files import read_npz
+from quant.models import build_float, build_quantised, start_from_float
+from quant.networks import NETWORKS
 from quant.zoo import Trained, zoo_images
 
 
@@ -62,6 +66,38 @@ def test_weights_are_two_and_four_bits_narrow(folder: Path) -> None:
     for node in graph.node:
         if node.op_type == "Quant" and node.input[0] not in constants:
             assert get_by_name(node.attribute, "signed").i == 0
+
+
+@pytest.mark.parametrize(
+    "config",
+    [preset("w1a1"), preset("w1a2"), replace(preset("w1a1"), weight_scale="learned")],
+    ids=["w1a1", "w1a2", "w1a1, learned"],
+)
+def test_one_bit_weights_are_signs_and_one_bit_activations_are_not(config: Quantisation) -> None:
+    data = zoo_images().part(slice(0, 20))
+    torch.manual_seed(0)
+    network = replace(NETWORKS["tiny"], batch_norm="all")
+    model = build_quantised(network, config)
+    pixels = torch.from_numpy(data.images).permute(0, 3, 1, 2).float()
+    start_from_float(model, build_float(network).state_dict(), pixels)
+    with torch.no_grad():
+        for _ in range(30):
+            model(pixels)  # settles the batch norms
+    proto = to_qonnx(model, network.input_shape)
+    vectors = golden_vectors(model, data)
+    for name in ("act0", "act1", "act2"):
+        assert set(np.unique(vectors[name])) == set(range(2**config.act_bits))
+    assert compare(proto, vectors) <= 1
+    constants = {t.name: onnx.numpy_helper.to_array(t) for t in proto.graph.initializer}
+    signs = [node for node in proto.graph.node if node.op_type == "BipolarQuant"]
+    assert [constants[node.input[0]].ndim for node in signs] == [4, 2]
+    acts = [
+        node
+        for node in proto.graph.node
+        if node.op_type == "Quant" and node.input[0] not in constants
+    ]
+    assert [float(constants[node.input[3]]) for node in acts] == [config.act_bits] * 3
+    assert all(get_by_name(node.attribute, "signed").i == 0 for node in acts)
 
 
 def test_vectors_are_the_model_s(folder: Path, arch1: Trained) -> None:
