@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from quant.cli import app
 from quant.data import load_cifar10
 from quant.download import CIFAR10, Source, download
 from quant.errors import DataError, WriteError
@@ -145,6 +147,15 @@ def test_a_folder_that_cannot_be_is_named(server: Server, tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     with pytest.raises(WriteError, match=r"file/data/c.tar.gz: not written \(.*give access there"):
         fetch(server.source, tmp_path / "file" / "data")
+
+
+def test_the_command_fetches_where_it_is_told(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quant.download.download", lambda folder: fetch(server.source, folder))
+    done = CliRunner().invoke(app, ["download", "--out", str(tmp_path)])
+    assert done.exit_code == 0
+    assert done.stdout == f"{tmp_path / 'c.tar.gz'}: CIFAR-10, checksum right\n"
 
 
 def test_missing_data_names_the_command(tmp_path: Path) -> None:

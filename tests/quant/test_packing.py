@@ -10,7 +10,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from quant.cli import app
 from quant.config import LayerBits, Network, Quantisation, network_to_json
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError
@@ -158,6 +160,13 @@ def test_a_packed_file_loads_like_the_one_it_came_from(plain: Path, tmp_path: Pa
         assert torch.equal(one.model(pixels), other.model(pixels))
     again = pack_trained(str(packed), "again", tmp_path)
     assert again.read_bytes() == packed.read_bytes()
+
+
+def test_the_command_says_what_it_wrote(plain: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["pack", str(plain), "small", "--out", str(tmp_path / "zoo")])
+    assert done.exit_code == 0
+    path = tmp_path / "zoo" / "small.safetensors"
+    assert done.stdout == f"{path}: {path.stat().st_size:,} bytes\n"
 
 
 def test_names_and_float_models_are_checked(plain: Path, tmp_path: Path) -> None:

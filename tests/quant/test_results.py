@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from quant.cli import app
 from quant.config import Dropout, LayerBits, Network, Quantisation, network_to_json
 from quant.errors import CheckpointError, ConfigError
 from quant.networks import NETWORKS
 from quant.paper import PRUNING, TOPOLOGIES
 from quant.results import BEGIN, END, Entry, insert, markdown, models, read_pruning, topologies
+from quant.zoo import zoo_names
 
 
 def record(
@@ -136,6 +139,19 @@ def test_tables_go_between_the_marks(tmp_path: Path, entries: list[Entry]) -> No
         insert(readme, "")
     with pytest.raises(ConfigError, match=r"none.md: no such file; name a Markdown file with --in"):
         insert(tmp_path / "none.md", "")
+
+
+def test_the_command_takes_the_zoo_and_what_it_is_given(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{BEGIN}\n{END}\n")
+    mine = write(tmp_path / "mine.json", record(NETWORKS["tiny"], Quantisation(), 0.5, 0.4))
+    done = CliRunner().invoke(app, ["results", str(mine), "--into", str(readme)])
+    assert done.exit_code == 0
+    names = [*zoo_names(), "mine"]
+    assert done.stdout == f"{readme}: {len(names)} models\n"
+    table = readme.read_text().split("The models.")[1]
+    rows = [line.split(" | ")[0] for line in table.splitlines() if line.startswith("| ")]
+    assert rows[2 : 2 + len(names)] == [f"| {name}" for name in names]
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
