@@ -136,6 +136,7 @@ def prune(
         float, typer.Option(help="With --hardware, share of the cost that goes each time.")
     ] = 0.05,
     bits: Annotated[str, typer.Option(help="With --hardware, bits that it will have.")] = "w2a2",
+    batch: Annotated[int | None, typer.Option(help="Images in a step.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
     out: _OutOption = None,
     data: _DataOption = DEFAULT_DATA,
@@ -145,7 +146,7 @@ def prune(
     fresh: _FreshOption = False,
 ) -> None:
     """Remove filters of a float model step by step; the same command resumes."""
-    training = replace(find_recipe(recipe).float_training, seed=seed)
+    training = _given(find_recipe(recipe).float_training, batch=batch, seed=seed)
     plan = Pruning(
         iterations=iterations,
         share=share,

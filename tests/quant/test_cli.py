@@ -105,11 +105,12 @@ def test_train_then_export(
     lut = {"w4a8": 49.0, "w2a2": 7.0, "w4a2": 13.0}
     write_json(costs, {"format": 1, "channels_multiple": 2, "lut_per_mac": lut})
     prune = ["prune", *start, "--hardware", str(costs), "--iterations", "1", "--epochs", "1"]
+    prune += ["--batch", "64"]
     assert call(monkeypatch, *prune, "--out", str(tmp_path / "p")) == 0
     assert "iteration 1" in capsys.readouterr().err
     assert (tmp_path / "p" / "pruning.png").exists()
     quantise = ["train", "--from", str(tmp_path / "p" / "float.safetensors"), "--epochs", "0"]
-    quantise += ["--no-compile", "--device", "cpu", "--out", str(tmp_path / "q")]
+    quantise += ["--batch", "64", "--no-compile", "--device", "cpu", "--out", str(tmp_path / "q")]
     assert call(monkeypatch, *quantise) == 0
     assert sum(read_json(tmp_path / "q" / "q.json")["filters"]) < 10
     assert call(monkeypatch, "train", "--from", str(out / "small.safetensors")) == 2
