@@ -91,6 +91,8 @@ class Trainer:
 
     def _compile(self, twin: nn.Module, pixels: Tensor, console: Console) -> Forward:
         state = {name: value.clone() for name, value in self.model.state_dict().items()}
+        # What was compiled for other models counts against PyTorch's limit of recompilations.
+        torch.compiler.reset()
         compiled: Forward = torch.compile(twin)
         self.train_mode()
         try:
