@@ -29,13 +29,11 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str) -> Cost:
     groups, chunks = layer.rows // pe, layer.cols // simd
     depth = groups * chunks
     bits = pe * simd * layer.weight_bits
-    lut = pe * simd * (1.5 * layer.weight_bits * layer.in_bits + 1)
+    lut = pe * simd * _mac_lut(layer.weight_bits, layer.in_bits)
     lut += pe * layer.acc_bits * (1.5 if chunks > 1 else 0.5)
-    lut += pe * layer.steps * (layer.acc_bits * 0.6 + 1)
-    if groups > 1:
-        lut += pe * layer.steps * layer.acc_bits * _rom_lut(groups)
-        if not layer.windowed:
-            lut += _lutram(groups, pe * layer.acc_bits)
+    lut += pe * _threshold_lut(layer, groups, chunks)
+    if groups > 1 and not layer.windowed:
+        lut += _lutram(groups, pe * layer.acc_bits)
     if layer.windowed and chunks > 1:
         lut += simd * layer.in_bits * ceil((chunks - 1) / 3)
     bram18 = 0
@@ -44,6 +42,26 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str) -> Cost:
     elif depth > 1:
         lut += bits * _rom_lut(depth)
     return Cost(cycles=layer.positions * depth, lut=ceil(lut + 80), bram18=bram18)
+
+
+def _mac_lut(weight_bits: int, in_bits: int) -> float:
+    """LUTs of one multiply-accumulate in a dot product; the product of two bits takes none."""
+    products = weight_bits * in_bits
+    return 1.75 if products == 1 else 1.5 * products + 1
+
+
+def _threshold_lut(layer: Mvtu, groups: int, chunks: int) -> float:
+    """LUTs of one output's comparators and their levels.
+
+    The comparisons are spread over the cycles between two results (rtl_templates: nn_threshold).
+    """
+    if not layer.steps:
+        return 0.0
+    spacing = chunks if groups == 1 or layer.windowed else 1
+    ways = ceil(layer.steps / spacing)
+    levels = groups * ceil(layer.steps / ways)
+    lut = ways * (layer.acc_bits * 0.6 + 1)
+    return lut + (ways * layer.acc_bits * _rom_lut(levels) if levels > 1 else 0.0)
 
 
 def window(layer: Window) -> Cost:
