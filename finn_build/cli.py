@@ -1,4 +1,4 @@
-"""The command line: a board's name builds, `doctor` looks around."""
+"""The command line: a board's name builds, `doctor` looks around, `costs` exports the costs."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from finn_build import costs as costs_module
 from finn_build import doctor as doctor_module
 from finn_build import pipeline
 from finn_build import results as results_module
@@ -70,6 +71,14 @@ def results(
         if not path.is_file():
             raise ConfigError(f"{path}: no such file")
     results_module.insert(into, reports)
+
+
+@app.command()
+def costs(
+    out: Annotated[Path, typer.Option(help="JSON file to write.")],
+) -> None:
+    """Write what a multiply-accumulate costs at every bit width, for `quant prune`."""
+    costs_module.write(out)
 
 
 def main() -> None:

@@ -1,0 +1,88 @@
+"""The exported table of costs."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from finn_build import cost, costs
+from finn_build.errors import ConfigError
+from finn_build.layers import Mvtu
+
+
+def test_every_width_has_its_cost_and_more_bits_cost_more(tmp_path):
+    path = tmp_path / "costs.json"
+    command = [sys.executable, "-m", "finn_build", "costs", "--out", str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    table = json.loads(path.read_text())
+    assert table["format"] == 1 and table["channels_multiple"] == 8
+    lut = table["lut_per_mac"]
+    widths = range(1, 9)
+    assert list(lut) == [f"w{w}a{a}" for w in widths for a in widths]
+    grid = np.array(list(lut.values())).reshape(8, 8)
+    assert (np.diff(grid, axis=0) > 0).all() and (np.diff(grid, axis=1) > 0).all()
+    assert [p.name for p in tmp_path.iterdir()] == ["costs.json"]
+
+
+def test_the_numbers_are_those_of_the_cost_function():
+    weights = np.where(np.arange(64 * 576) % 2, 1, -1).reshape(64, 576)
+    layer = Mvtu(
+        name="typical",
+        positions=1,
+        windowed=True,
+        in_bits=2,
+        weight_bits=2,
+        weights=weights,
+        thresholds=None,
+        float_thresholds=None,
+        bias=None,
+    )
+    made = cost.mvtu(layer, pe=8, simd=72, memory="block")
+    table = costs.table()
+    assert table["source"]["fold"] == {"pe": 8, "simd": 72, "memory": "block"}
+    assert table["lut_per_mac"]["w2a2"] == round(made.lut / 576, 3)
+
+
+@pytest.mark.parametrize(
+    ("bits", "counted"),
+    [((1, 1, 1), 474), ((1, 2, 2), 882), ((2, 2, 2), 1217), ((3, 3, 3), 2579), ((4, 4, 4), 4494)],
+)
+def test_the_estimates_are_near_what_yosys_counts(bits, counted):
+    """A windowed unit of 16 x 144 random weights in block RAM, four outputs, 36 inputs a cycle."""
+    weight_bits, in_bits, out_bits = bits
+    top = max(1, 2 ** (weight_bits - 1) - 1)
+    draw = np.random.default_rng(0)
+    layer = Mvtu(
+        name="unit",
+        positions=64,
+        windowed=True,
+        in_bits=in_bits,
+        weight_bits=weight_bits,
+        weights=draw.choice([w for w in range(-top, top + 1) if w or weight_bits > 1], (16, 144)),
+        thresholds=np.zeros((16, 2**out_bits - 1), np.int64),
+        float_thresholds=None,
+        bias=None,
+    )
+    assert cost.mvtu(layer, pe=4, simd=36, memory="block").lut == pytest.approx(counted, rel=0.1)
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        costs.write(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_what_cannot_be_written_is_named_and_leaves_nothing(tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match=r"--out .*lost/c.json: .*lost is not a folder"):
+        costs.write(tmp_path / "lost" / "c.json")
+
+    def fail(path, value):
+        path.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(costs, "save_json", fail)
+    with pytest.raises(ConfigError, match=r"c.json: cannot be written \(No space left on device"):
+        costs.write(tmp_path / "c.json")
+    assert not list(tmp_path.iterdir())
