@@ -13,8 +13,9 @@ from finn_build.golden import Outputs
 from finn_build.layers import Argmax, Mvtu, Network
 
 _EPS = float(np.finfo(np.float32).eps)
-_LOGIT_ROUNDING = 1e-2  # of one integer step
 _SLACK = 16  # roundings of float32, relative to the largest value that the accumulator can reach
+# Of one integer step: what a logit may be off where its sums are small, and at most.
+_LOGIT_ROUNDING = (1e-2, 0.25)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +38,14 @@ def settle(network: Network, outputs: Outputs) -> Outputs:
     """Turn a float stage's logits into integers, and its labels into those of the integers.
 
     Equal logits go to the lowest index everywhere, so float rounding must not break ties. Raises
-    MismatchError where a logit is no multiple of the network's scale.
+    MismatchError where a logit is no multiple of the network's scale, but for float32 rounding.
     """
     scaled = outputs.logits / network.scale
     logits = np.rint(scaled).astype(np.int64)
     off = np.abs(scaled - logits)
-    if off.max(initial=0) > _LOGIT_ROUNDING:
+    least, most = _LOGIT_ROUNDING
+    reach = max(abs(v) for v in network.mvtus[-1].reach)
+    if off.max(initial=0) > min(most, max(least, _SLACK * _EPS * reach)):
         i, c = np.unravel_index(int(off.argmax()), off.shape)
         raise MismatchError(
             f"image {i}, class {c}: logit {outputs.logits[i, c]!r} is no multiple of the scale "

@@ -74,3 +74,16 @@ def test_a_logit_between_two_integers_stops(network, images):
     logits[3, 2] += 0.1 * network.scale
     with pytest.raises(MismatchError, match="image 3, class 2: logit"):
         settle(network, replace(out, logits=logits))
+
+
+def test_wide_sums_may_be_rounded_more_but_never_to_another_integer(network, images):
+    last = network.mvtus[-1]
+    wide = replace(last, weights=last.weights * 400, in_bits=8, weight_bits=12)
+    network = replace(network, layers=(*network.layers[:-2], wide, network.layers[-1]))
+    out = golden.run(network, images)
+    logits = out.logits * network.scale
+    logits[3, 2] += 0.2 * network.scale
+    assert np.array_equal(settle(network, replace(out, logits=logits)).logits, out.logits)
+    logits[3, 2] += 0.1 * network.scale
+    with pytest.raises(MismatchError, match="image 3, class 2: logit"):
+        settle(network, replace(out, logits=logits))
