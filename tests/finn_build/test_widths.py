@@ -1,0 +1,178 @@
+"""Every bit width that can be trained is exact from the trained network to the hardware."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from finn_build import emit, golden
+from finn_build.backends import verilator
+from finn_build.folding import Fold, make
+from finn_build.layers import Mvtu, Network
+from finn_build.transforms import execute, stages
+from finn_build.transforms.extract import extract
+from finn_build.verify import compare, settle
+from quant import config as quant_config
+from quant import export, models
+from quant.config import Conv, Dense, LayerBits, Pool, Quantisation, preset
+from quant.networks import NETWORKS
+from quant.zoo import zoo_images
+
+TINY = replace(NETWORKS["tiny"], input_shape=(16, 16, 3))
+NORMED = replace(TINY, batch_norm="all")
+UNPADDED = quant_config.Network(
+    name="unpadded",
+    layers=(
+        *(Conv(filters=4, pad=0), Conv(filters=5, pad=0), Pool()),
+        *(Conv(filters=7, pad=0), Dense(neurons=9)),
+    ),
+    input_shape=(12, 12, 3),
+    batch_norm="all",
+)
+MIXED = Quantisation(
+    weight_bits=1,
+    weight_scale="learned",
+    first_weight_bits=1,
+    last_weight_bits=1,
+    layers=(
+        LayerBits(name="conv0", act_bits=1),
+        LayerBits(name="conv1", weight_bits=3, act_bits=4),
+        LayerBits(name="dense0", act_bits=8),
+    ),
+)
+NETS = {"plain": TINY, "normed": NORMED, "unpadded": UNPADDED}
+CASES = {
+    f"{width}, {name}": (network, preset(width))
+    for width in ("w1a1", "w1a2", "w3a3", "w4a4", "w8a8")
+    for name, network in NETS.items()
+    if name != "unpadded" or width in ("w1a1", "w4a4")
+} | {"mixed": (NORMED, MIXED)}
+# One-bit weights on one-bit and on two-bit activations, and 4 bits on both.
+ONE_BIT = Quantisation(
+    weight_bits=1,
+    act_bits=1,
+    layers=(LayerBits(name="conv1", act_bits=2),),
+)
+
+
+def cut(count: int, network: quant_config.Network) -> np.ndarray:
+    """Middles of real images."""
+    height, width, _ = network.input_shape
+    top, left = (32 - height) // 2, (32 - width) // 2
+    images = zoo_images().images[:count]
+    return np.ascontiguousarray(images[:, top : top + height, left : left + width])
+
+
+def trained(network: quant_config.Network, quantisation: Quantisation) -> models.Model:
+    """A network with ranges and batch statistics of real images, and scales of either sign."""
+    torch.manual_seed(3)
+    plain = models.build_float(network)
+    with torch.no_grad():
+        for name, parameter in plain.named_parameters():
+            if parameter.ndim > 1:
+                nn.init.kaiming_normal_(parameter, nonlinearity="relu")
+            elif name.endswith("norm.weight"):
+                parameter.uniform_(0.5, 1.5).mul_(torch.randint(0, 2, parameter.shape) * 2.0 - 1.0)
+            else:
+                parameter.normal_(0.0, 0.1)
+    made = models.build_quantised(network, quantisation)
+    pixels = torch.tensor(cut(50, network).transpose(0, 3, 1, 2), dtype=torch.float32)
+    models.start_from_float(made, plain.state_dict(), pixels)
+    with torch.no_grad():
+        for _ in range(20):
+            made(pixels)
+    return made.eval()
+
+
+def weighted(network: quant_config.Network) -> list[str]:
+    names = quant_config.layer_names(network)
+    return [*(name for name in names if not name.startswith("pool")), "last"]
+
+
+@pytest.mark.parametrize(("network", "quantisation"), CASES.values(), ids=CASES.keys())
+def test_stages_agree(network, quantisation, tmp_path):
+    images = cut(3, network)
+    model = trained(network, quantisation)
+    data = replace(zoo_images().part(slice(0, 3)), images=images)
+    vectors = export.golden_vectors(model, data)
+    proto = export.to_qonnx(model, network.input_shape)
+    explained = export.compare(proto, vectors)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(proto.SerializeToString())
+
+    loaded = stages.load(str(path))
+    streamlined = stages.streamline(stages.convert(loaded))
+    lowered = stages.lower(streamlined)
+    made = extract(stages.to_hardware(lowered), "widths")
+
+    results = {
+        "qonnx": settle(made, execute.run(loaded, images)),
+        "streamlined": settle(made, execute.run(streamlined, images)),
+        "lowered": settle(made, execute.run(lowered, images, batch=1)),
+        "golden": golden.run(made, images),
+    }
+    for pair in pairwise(results):
+        first, second = (results[name] for name in pair)
+        outcome = compare(made, images, names=pair, first=first, second=second)
+        assert outcome.mismatches <= 1
+    for index, (name, found) in enumerate(results["golden"].activations.items()):
+        kept = vectors[f"act{index}"]
+        expected = kept.transpose(0, 2, 3, 1) if kept.ndim == 4 else kept
+        wrong = (found != expected).reshape(3, -1).any(1)
+        assert wrong.sum() <= explained, f"{name}: {wrong}"
+
+    bits = list(quantisation.bits(weighted(network)).values())
+    inputs = [8, *(act for _, act in bits)]
+    for layer, (weight_bits, act_bits), in_bits in zip(made.mvtus, bits, inputs, strict=False):
+        assert layer.weight_bits <= weight_bits and layer.in_bits == in_bits, layer.name
+        assert layer.thresholds is None or layer.out_bits == act_bits, layer.name
+        if weight_bits == 1:
+            assert set(np.unique(layer.weights)) == {-1, 1}, layer.name
+
+
+def lowest_fold(layer: Mvtu) -> Fold:
+    """Two outputs and three inputs at a time where they divide the layer."""
+    simd = next(n for n in (3, 2, 1) if layer.cols % n == 0)
+    return Fold(pe=2 if layer.rows % 2 == 0 else 1, simd=simd, memory="logic")
+
+
+@pytest.mark.parametrize(
+    "quantisation",
+    [
+        pytest.param(ONE_BIT, id="one and two bits"),
+        pytest.param(preset("w1a1"), id="w1a1", marks=pytest.mark.slow),
+        pytest.param(preset("w1a2"), id="w1a2", marks=pytest.mark.slow),
+        pytest.param(preset("w8a8"), id="w8a8", marks=pytest.mark.slow),
+    ],
+)
+def test_the_accelerator_computes_every_logit(quantisation, tmp_path):
+    images = cut(20, NORMED)
+    path = tmp_path / "model.onnx"
+    proto = export.to_qonnx(trained(NORMED, quantisation), NORMED.input_shape)
+    path.write_bytes(proto.SerializeToString())
+    lowered = stages.lower(stages.streamline(stages.convert(stages.load(str(path)))))
+    network: Network = extract(stages.to_hardware(lowered), "widths")
+    folding = make(network, {layer.name: lowest_fold(layer) for layer in network.mvtus})
+    folder, log = tmp_path / "rtl", tmp_path / "log"
+    emit.write(emit.design(network, folding), folder)
+    program = verilator.build(
+        folder, tmp_path / "sim", input_bytes=emit.input_bytes(network), log=log
+    )
+    ran = verilator.run(
+        program,
+        folder,
+        images,
+        classes=network.mvtus[-1].rows,
+        limit=100_000,
+        scratch=tmp_path / "scratch",
+        log=log,
+        stall=64,
+        seed=5,
+    )
+    expected = golden.run(network, images)
+    assert len(np.unique(expected.logits, axis=0)) > 10
+    assert np.array_equal(ran.logits, expected.logits)
+    assert np.array_equal(ran.labels, expected.labels)
