@@ -355,26 +355,43 @@ def test_falls_back_where_compiling_fails(
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
+def run_compiled(folder: Path) -> None:
+    """What the next test does in a process of its own."""
+    torch.set_num_threads(1)
+    images = Labelled(**np.load(folder / "images.npz"))
+    setting = settings(images, compiled=True)
+    train_float(setting, replace(NETWORK, dropout=Dropout()), FLOAT, folder / "compiled")
+    run(folder / "whole" / "m", images, compiled=True)
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, Trainer, "step", 3 * STEPS + 2)
+        with pytest.raises(StopError):
+            run(folder / "cut" / "m", images, compiled=True)
+    run(folder / "cut" / "m", images, compiled=True)
+
+
 @pytest.mark.slow
-def test_compiled_training_follows_the_eager_one(images: Labelled, tmp_path: Path) -> None:
-    run(tmp_path / "eager" / "m", images)
+def test_compiled_training_follows_the_eager_one_and_resumes(
+    images: Labelled, tmp_path: Path
+) -> None:
+    run_float(tmp_path / "eager", images, network=replace(NETWORK, dropout=Dropout()))
     np.savez(tmp_path / "images.npz", images=images.images, labels=images.labels)
     # In a process of its own, as on the command line: compiled code aborts next to the many
     # native libraries that other tests have loaded.
     script = (
         "import importlib.util, sys; from pathlib import Path\n"
-        "import numpy as np, torch; from quant.data import Labelled\n"
-        "torch.set_num_threads(1)\n"
         "spec = importlib.util.spec_from_file_location('tests', sys.argv[1])\n"
         "tests = importlib.util.module_from_spec(spec); spec.loader.exec_module(tests)\n"
-        "folder = Path(sys.argv[2]); images = Labelled(**np.load(folder / 'images.npz'))\n"
-        "tests.run(folder / 'compiled' / 'm', images, compiled=True)\n"
+        "tests.run_compiled(Path(sys.argv[2]))\n"
     )
     subprocess.run([sys.executable, "-c", script, __file__, str(tmp_path)], check=True)
-    eager, _ = read_tensors(tmp_path / "eager" / "m" / "float-state.safetensors")
-    compiled, _ = read_tensors(tmp_path / "compiled" / "m" / "float-state.safetensors")
+    eager, compiled = (
+        read_tensors(tmp_path / name / "float-state.safetensors")[0]
+        for name in ("eager", "compiled")
+    )
     for name, value in eager.items():
         torch.testing.assert_close(compiled[name], value, rtol=1e-2, atol=1e-3)
+    whole, cut = (tmp_path / name / "m" / "m.safetensors" for name in ("whole", "cut"))
+    assert whole.read_bytes() == cut.read_bytes()
 
 
 def test_every_epoch_draws_anew(images: Labelled, monkeypatch: pytest.MonkeyPatch) -> None:
