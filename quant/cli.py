@@ -1,4 +1,4 @@
-"""The command line: train, prune, grow, pack, export, download, data, list, results."""
+"""The command line: train, prune, grow, benchmark, pack, export, download, data, list, results."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import torch
 import typer
 from rich.console import Console
 
+from quant import distributed
+from quant.benchmark import benchmark_command
 from quant.config import Dropout, Norm, Training, WeightScale, preset
 from quant.costs import Costs
 from quant.data import DEFAULT_CACHE, DEFAULT_DATA, load_cifar10
@@ -203,9 +205,10 @@ def grow(
         network, rows = grow_network(setting, plan, folder)
     plot_growing(folder / "growing.json", folder / "growing.png")
     Console().print(growing_table(rows))
-    typer.echo(f"{folder}: {topology(network)}, {network.flops / 1e6:.1f} MFLOPs")
+    _say(f"{folder}: {topology(network)}, {network.flops / 1e6:.1f} MFLOPs")
 
 
+app.command("benchmark")(benchmark_command)
 app.command("download")(download_command)
 app.command("pack")(pack_command)
 app.command("results")(results_command)
@@ -226,7 +229,7 @@ def _out(out: Path | None, name: str) -> Path:
 def _setting(
     data: Path, cache: Path, device: str, compiled: bool, *, validation: int = 1000
 ) -> Setting:
-    place = _device(device)
+    place = distributed.join(device)
     return Setting.of(
         load_cifar10(data, "train", cache=cache),
         load_cifar10(data, "test", cache=cache),
@@ -240,7 +243,7 @@ def _setting(
 def _forget(folder: Path) -> None:
     """Drop the checkpoints of an earlier training; results stay until new ones replace them."""
     for path in folder.glob("*-state.safetensors"):
-        path.unlink()
+        path.unlink(missing_ok=True)  # several processes do this at once
 
 
 @contextlib.contextmanager
@@ -255,7 +258,13 @@ def _print_record(folder: Path, record: dict[str, Any]) -> None:
     scores = ", ".join(
         f"{name} {100 * value:.2f} %" for name, value in record["accuracy"].items() if value
     )
-    typer.echo(f"{folder}: {scores} of {record['test_images']:,} test images")
+    _say(f"{folder}: {scores} of {record['test_images']:,} test images")
+
+
+def _say(text: str) -> None:
+    """Print a result; of several processes only the first does."""
+    if distributed.rank() == 0:
+        typer.echo(text)
 
 
 @app.command()
@@ -314,16 +323,6 @@ def list_() -> None:
             f"network  {network.name:<12} {network.parameters:,} parameters, "
             f"{network.macs:,} multiply-accumulates"
         )
-
-
-def _device(name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name not in ("cpu", "cuda"):
-        raise ConfigError(f"--device {name}: not known; use auto, cpu or cuda")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda: PyTorch sees no GPU here; use cpu")
-    return name
 
 
 def main() -> None:
