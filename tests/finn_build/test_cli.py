@@ -98,7 +98,7 @@ def test_luts_are_counted_as_the_contract_says():
 
 @pytest.mark.parametrize(("asked", "set_"), [(100.0, 100.0), (120.0, 1000 / 9), (66.0, 62.5)])
 def test_the_clock_is_one_that_the_board_can_set(tmp_path, asked, set_):
-    options = Options(board="pynq-z2", model="arch1", data=tmp_path, clock_mhz=asked)
+    options = Options(board="pynq-z2", model="arch1_w2a2", data=tmp_path, clock_mhz=asked)
     assert options.fclk_mhz == pytest.approx(set_)
     with pytest.raises(ConfigError, match="--clock-mhz 0"):
-        Options(board="pynq-z2", model="arch1", data=tmp_path, clock_mhz=0)
+        Options(board="pynq-z2", model="arch1_w2a2", data=tmp_path, clock_mhz=0)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from finn_build import golden
+from finn_build.cli import DEFAULT_MODEL
 from finn_build.layers import Network
 from finn_build.transforms import execute, stages
 from finn_build.verify import compare, settle
@@ -19,11 +20,11 @@ DATA = Path(os.environ.get("HEADRACE_DATA", "data/cifar10"))
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("arch1")
+    folder = tmp_path_factory.mktemp("default")
     command = [sys.executable, "-m", "finn_build", "pynq-z2", "--to", "simulate"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return folder / "build" / "pynq-z2" / "arch1"
+    return folder / "build" / "pynq-z2" / DEFAULT_MODEL
 
 
 def load(path):
@@ -66,4 +67,6 @@ def test_golden_labels_are_qonnx_labels_on_the_whole_test_set(built, tmp_path):
         few = images[different]
         first, second = settle(network, execute.run(model, few)), golden.run(network, few)
         compare(network, few, names=names, first=first, second=second)
-    assert (exact.labels == labels).mean() >= 0.75
+    # Ties go to the lowest index here, where float rounding breaks them as it happens.
+    trained = load(built / "export" / "model.json")["accuracy"]["quantised"]
+    assert abs((exact.labels == labels).mean() - trained) <= 0.003

@@ -34,7 +34,7 @@ def images() -> Labelled:
 
 @pytest.fixture(scope="session")
 def arch1() -> Trained:
-    return load_trained("arch1")
+    return load_trained("arch1_w2a2")
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["export", "--model", "vgg", "--out", "o"], "model 'vgg' is not in the zoo; use arch1"),
+        (["export", "--model", "vgg", "--out", "o"], "model 'vgg' is not in the zoo; use arch1_w2a2"),
         (["export", "--model", "no.safetensors", "--out", "o"], "no.safetensors: not found"),
         (["data", "--out", "t.npz", "--data", "none"], "none: no such folder, so no CIFAR-10"),
         (["data", "--out", "t.txt"], "--out t.txt: use a name that ends in .npz"),
@@ -159,5 +159,5 @@ def test_module_runs_and_lists() -> None:
         check=True,
         cwd=Path(__file__).parents[2],
     )
-    assert "model    arch1" in done.stdout
+    assert "model    arch1_w2a2" in done.stdout
     assert "network  arch1        582,026 parameters, 8,488,192" in done.stdout

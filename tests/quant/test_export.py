@@ -168,7 +168,7 @@ def test_export_is_deterministic_and_leaves_nothing_on_failure(
 
 
 def test_record_travels_along(folder: Path, arch1: Trained) -> None:
-    assert json.loads((folder / "model.json").read_text()) == {"name": "arch1", **arch1.record}
+    assert json.loads((folder / "model.json").read_text()) == {"name": "arch1_w2a2", **arch1.record}
 
 
 def test_images_travel_along(folder: Path) -> None:

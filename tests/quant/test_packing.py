@@ -130,9 +130,9 @@ def test_qonnx_has_the_same_integers_and_scales(images: Labelled) -> None:
 
 
 def write_model(path: Path, state: dict, metadata: dict, **changes: object) -> None:
-    """A model of the tiny network with a record made from that of arch1."""
+    """A model of the tiny network with a record made from that of arch1_w2a2."""
     write_tensors(path, state, metadata)
-    record = json.loads((ZOO / "arch1.json").read_text())
+    record = json.loads((ZOO / "arch1_w2a2.json").read_text())
     record |= {"layers": network_to_json(NETWORKS["tiny"]), "quantisation": {}, **changes}
     record["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     path.with_suffix(".json").write_text(json.dumps(record))

@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 
 def test_unknown_model_lists_the_zoo() -> None:
-    with pytest.raises(ConfigError, match=r"model 'vgg' is not in the zoo; use arch1"):
+    with pytest.raises(ConfigError, match=r"model 'vgg' is not in the zoo; use arch1_w2a2"):
         load_trained("vgg")
 
 
@@ -53,7 +53,7 @@ def test_accuracy_on_the_test_set_is_the_record(name: str, test_set: Labelled) -
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     for suffix in (".safetensors", ".json"):
-        shutil.copy(ZOO / f"arch1{suffix}", tmp_path / f"mine{suffix}")
+        shutil.copy(ZOO / f"arch1_w2a2{suffix}", tmp_path / f"mine{suffix}")
     return tmp_path / "mine.safetensors"
 
 
