@@ -345,12 +345,11 @@ class Training:
     translate_px: int = 3
     cutout_px: int = 0
     average: float = 0.998
-    validation: int = 1000
     seed: int = 1
 
     def __post_init__(self) -> None:
         """Check every value."""
-        least = {"epochs": 0, "batch": 2, "translate_px": 0, "cutout_px": 0, "validation": 0}
+        least = {"epochs": 0, "batch": 2, "translate_px": 0, "cutout_px": 0}
         for name, low in least.items():
             value = getattr(self, name)
             _need(value >= low, f"training: {name}={value} is too small; use {low} or more")

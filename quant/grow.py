@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from rich.table import Table
 
+from quant import distributed
 from quant.config import Conv, Dense, Layer, Network, Pool, Training, network_to_json
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, write_json
@@ -88,7 +89,7 @@ def candidates(network: Network, most_macs: int) -> Iterator[tuple[str, Network]
     if depth < _DEEPEST:
         moves.append(("convolution", [*spatial[:-1], last, spatial[-1], *dense]))
     if network.shapes()[len(spatial) - 1][0] % 2 == 0:
-        stage = [replace(last, filters=2 * last.filters), Pool()]
+        stage: list[Layer] = [replace(last, filters=2 * last.filters), Pool()]
         moves.append(("stage", [*spatial, *stage, *dense]))
     if not dense:
         moves.append(("dense", [*spatial, Dense(neurons=128)]))
@@ -216,6 +217,8 @@ class _Rows:
 
     def write(self) -> None:
         """Write all rows, those of an earlier run that were not reached again included."""
+        if distributed.rank():
+            return
         done = {row["topology"] for row in self.rows}
         rest = [row for name, row in self.known.items() if name not in done]
         write_json(self.path, {"plan": _plain(self.plan), "rows": [*self.rows, *rest]})

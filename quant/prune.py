@@ -9,12 +9,14 @@ logic that they save.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from quant import distributed
 from quant.config import Conv, Network, Training
 from quant.costs import Costs
 from quant.errors import ConfigError
@@ -89,14 +91,15 @@ def prune(
     seconds = start.record["seconds"]["float"]
     for iteration in range(1, plan.iterations + 1):
         scores = rank(model, network, plan.ranking, setting.train)
-        keep = choose(network, scores, plan, rows[0])
+        keep = distributed.once(partial(choose, network, scores, plan))
         model, network = keep_filters(model, network, keep)
         before = accuracy(model, setting.held_out)
         path = out / f"prune{iteration}-state.safetensors"
         status = tune_float(setting, model, network, plan.tune, path)
         epochs, seconds = epochs + status.epoch, seconds + status.seconds
         rows.append(_row(iteration, network, plan, before, accuracy(model, setting.held_out)))
-        write_json(out / "pruning.json", {"ranking": plan.ranking, "rows": rows})
+        if distributed.rank() == 0:
+            write_json(out / "pruning.json", {"ranking": plan.ranking, "rows": rows})
         setting.console.print(_line(rows[-1]), highlight=False, soft_wrap=True)
     status = tune_float(setting, model, network, final, out / "float-state.safetensors")
     total = replace(status, epoch=epochs + status.epoch, seconds=round(seconds + status.seconds, 1))
@@ -106,7 +109,7 @@ def prune(
         "final": asdict(final),
         "from": {key: start.record[key] for key in ("command", "commit", "sha256")},
     }
-    return write_float(setting, model, network, out, total, training)
+    return write_float(setting, model, network, out, total, training, final.seed)
 
 
 def _row(
@@ -177,7 +180,8 @@ def _taylor(model: Model, network: Network, images: Images) -> Scores:
         part = slice(start, start + _TAYLOR_BATCH)
         model.zero_grad()
         logits = model(images.pixels[part].float())
-        nn.functional.cross_entropy(logits, images.labels[part]).backward()
+        loss = nn.functional.cross_entropy(logits, images.labels[part])
+        loss.backward()  # type: ignore[no-untyped-call]
         for name, normalised in names:
             gate = model.body.get_submodule(f"{name}_norm" if normalised else name)
             change = sum(
@@ -191,16 +195,13 @@ def _taylor(model: Model, network: Network, images: Images) -> Scores:
     return scores
 
 
-def choose(
-    network: Network, scores: Scores, plan: Pruning, first: dict[str, Any]
-) -> dict[str, Tensor]:
+def choose(network: Network, scores: Scores, plan: Pruning) -> dict[str, Tensor]:
     """Indices of the filters to keep, ascending, by name of the convolution.
 
     Args:
         network: as it is now.
         scores: of `rank`.
         plan: how many go, and in which order.
-        first: row 0, the unpruned network's.
     """
     left = sum(network.filters)
     target = round(left * (1.0 - plan.share))

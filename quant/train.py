@@ -126,7 +126,8 @@ def train_float(setting: Setting, network: Network, training: Training, out: Pat
     torch.manual_seed(training.seed)
     model = build_float(network).to(setting.device)
     status = tune_float(setting, model, network, training, out / "float-state.safetensors")
-    return write_float(setting, model, network, out, status, {"float": asdict(training)})
+    settings = {"float": asdict(training)}
+    return write_float(setting, model, network, out, status, settings, training.seed)
 
 
 def write_float(
@@ -136,12 +137,14 @@ def write_float(
     out: Path,
     status: Status,
     training: dict[str, Any],
+    seed: int,
 ) -> FloatModel:
     """Score a float model on the test images and write it with its record to `out`."""
     results = {
         "accuracy": {"float": accuracy(model, setting.test), "quantised": None},
         "epochs": {"float": status.epoch, "quantised": 0},
         "seconds": {"float": status.seconds, "quantised": 0.0},
+        "seed": seed,
         "training": training,
     }
     record = _write(setting, model, network, None, results, out / "float.safetensors")
@@ -187,6 +190,7 @@ def train_quantised(
         "accuracy": {**before["accuracy"], "quantised": accuracy(model, setting.test)},
         "epochs": {**before["epochs"], "quantised": status.epoch},
         "seconds": {**before["seconds"], "quantised": status.seconds},
+        "seed": training.seed,
         "training": {**before["training"], "quantised": asdict(training)},
         "float": {key: before[key] for key in ("command", "commit", "device", "sha256")},
     }

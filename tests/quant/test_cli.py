@@ -25,7 +25,10 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["export", "--model", "vgg", "--out", "o"], "model 'vgg' is not in the zoo; use arch1_w2a2"),
+        (
+            ["export", "--model", "vgg", "--out", "o"],
+            "model 'vgg' is not in the zoo; use arch1_w2a2",
+        ),
         (["export", "--model", "no.safetensors", "--out", "o"], "no.safetensors: not found"),
         (["data", "--out", "t.npz", "--data", "none"], "none: no such folder, so no CIFAR-10"),
         (["data", "--out", "t.txt"], "--out t.txt: use a name that ends in .npz"),

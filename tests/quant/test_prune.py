@@ -23,7 +23,7 @@ from quant.train import FloatModel, Setting, load_float, train_float
 COSTS = Costs(
     lut_per_mac={"w4a8": 49.0, "w2a2": 7.0, "w4a2": 13.0}, block=8, quantisation=Quantisation()
 )
-TRAINING = Training(epochs=1, batch=16, average=0.5, validation=0)
+TRAINING = Training(epochs=1, batch=16, average=0.5)
 
 
 def network(norm: Norm = "all", *, dense: bool = True, filters: tuple[int, ...] = (5, 6, 7)):
@@ -80,13 +80,12 @@ def test_pruning_equals_masking(data: st.DataObject, norm: Norm, dense: bool) ->
 def test_schedule_is_that_of_table_5() -> None:
     net = get_network("arch2_slim")
     totals = [sum(net.filters)]
-    first = {"total": totals[0]}
     for _ in range(10):
         scores = {
             f"conv{i}": torch.rand(n, generator=torch.Generator().manual_seed(i))
             for i, n in enumerate(net.filters)
         }
-        keep = choose(net, scores, Pruning(), first)
+        keep = choose(net, scores, Pruning())
         net = resized(net, [len(k) for k in keep.values()])
         totals.append(sum(net.filters))
     assert totals == [448, 426, 405, 385, 366, 348, 331, 314, 298, 283, 269]
@@ -99,7 +98,7 @@ def test_least_of_all_layers_go_and_one_stays() -> None:
         "conv1": torch.tensor([0.9, 0.3, 0.8]),
         "conv2": torch.tensor([0.7, 0.6, 0.95]),
     }
-    keep = choose(net, scores, Pruning(share=0.4), {})
+    keep = choose(net, scores, Pruning(share=0.4))
     assert {name: kept.tolist() for name, kept in keep.items()} == {
         "conv0": [1],
         "conv1": [0, 2],
@@ -111,7 +110,7 @@ def test_blocks_keep_multiples_and_save_the_most() -> None:
     net = network(filters=(32, 36, 64))
     scores = {f"conv{i}": torch.ones(n) for i, n in enumerate(net.filters)}
     plan = Pruning(costs=COSTS, share=0.05, cost_share=0.3)
-    keep = choose(net, scores, plan, {})
+    keep = choose(net, scores, plan)
     after = resized(net, [len(k) for k in keep.values()])
     assert all(n % 8 == 0 for n, m in zip(after.filters, net.filters, strict=True) if n != m)
     assert COSTS.of(after) <= 0.7 * COSTS.of(net)
@@ -124,7 +123,7 @@ def test_blocks_run_out() -> None:
     net = network(filters=(8, 8, 8))
     scores = {f"conv{i}": torch.ones(8) for i in range(3)}
     with pytest.raises(ConfigError, match="every convolution of small is down to 8 filters"):
-        choose(net, scores, Pruning(costs=COSTS), {})
+        choose(net, scores, Pruning(costs=COSTS))
 
 
 @pytest.mark.parametrize("norm", ["all", "none"])
