@@ -22,7 +22,7 @@ from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, whole_file
 from quant.networks import NETWORKS
 from quant.paper import PRUNING, TOPOLOGIES, Topology
-from quant.zoo import ZOO, zoo_names
+from quant.zoo import ZOO
 
 BEGIN, END = "<!-- models -->", "<!-- /models -->"
 PRUNING_RECORD = ZOO / "pruning.json"
@@ -257,12 +257,13 @@ def _percent(value: float | None) -> str:
 
 def results_command(
     records: Annotated[
-        list[Path] | None, typer.Argument(help="Records of models that are not in the zoo.")
+        list[Path] | None, typer.Argument(help="Records besides those in the zoo's folder.")
     ] = None,
     into: Annotated[Path, typer.Option(help="Markdown file with the marks.")] = Path("README.md"),
 ) -> None:
     """Write the tables of the paper and of the zoo into the README, from records."""
-    paths = [*(ZOO / f"{name}.json" for name in zoo_names()), *(records or [])]
+    zoo = (path for path in sorted(ZOO.glob("*.json")) if path != PRUNING_RECORD)
+    paths = [*zoo, *(records or [])]
     entries = [Entry.load(path) for path in paths]
     insert(into, markdown(entries, read_pruning(PRUNING_RECORD)))
     typer.echo(f"{into}: {len(entries)} models")
