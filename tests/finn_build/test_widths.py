@@ -145,7 +145,6 @@ def lowest_fold(layer: Mvtu) -> Fold:
         pytest.param(ONE_BIT, id="one and two bits"),
         pytest.param(preset("w1a1"), id="w1a1", marks=pytest.mark.slow),
         pytest.param(preset("w1a2"), id="w1a2", marks=pytest.mark.slow),
-        pytest.param(preset("w8a8"), id="w8a8", marks=pytest.mark.slow),
     ],
 )
 def test_the_accelerator_computes_every_logit(quantisation, tmp_path):
