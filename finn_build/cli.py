@@ -15,7 +15,7 @@ from finn_build.boards import BOARDS
 from finn_build.config import Options
 from finn_build.errors import ConfigError, HeadraceError
 
-DEFAULT_MODEL = "arch1_w2a2"
+DEFAULT_MODEL = "arch2_slim_w2a2"
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 

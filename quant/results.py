@@ -103,9 +103,11 @@ def markdown(entries: Sequence[Entry], pruning: Sequence[dict[str, Any]]) -> str
         models(entries),
     ]
     if pruning:
+        blocks = pruning[0].get("cost") is not None
         parts += [
             "Filter pruning; the paper's accuracy is on the test images, ours after fine-tuning "
-            "on training images held out.",
+            "on training images held out."
+            + (" Ours removes blocks of filters that save the most logic." if blocks else ""),
             iterations(pruning),
         ]
     return "\n\n".join([*parts, "Written by `./build.sh results`."]) + "\n"
