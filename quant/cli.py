@@ -15,7 +15,7 @@ from rich.console import Console
 
 from quant import distributed
 from quant.benchmark import benchmark_command
-from quant.config import Dropout, Norm, Training, WeightScale, preset
+from quant.config import Dropout, Norm, Training, WeightScale, layer_bits, preset
 from quant.costs import Costs
 from quant.data import DEFAULT_CACHE, DEFAULT_DATA, load_cifar10
 from quant.download import download_command
@@ -31,7 +31,7 @@ from quant.prune import Pruning, Ranking
 from quant.prune import prune as prune_model
 from quant.recipes import RECIPES, find_recipe
 from quant.results import results_command
-from quant.train import Setting, load_float, train_float, train_quantised
+from quant.train import Setting, load_float, train_float, train_quantised, tune_longer
 from quant.zoo import load_trained, pack_command, zoo_images, zoo_names
 
 app = typer.Typer(
@@ -65,8 +65,11 @@ def train(
     bits: Annotated[str, typer.Option(help="float, or weights and activations as in w2a2.")] = (
         "w2a2"
     ),
+    layer: Annotated[
+        list[str] | None, typer.Option(help="Other bits for one layer: conv3=w4a2, last=w8.")
+    ] = None,
     start: Annotated[
-        Path | None, typer.Option("--from", help="Float model to quantise, a float.safetensors.")
+        Path | None, typer.Option("--from", help="Float model to start from, a float.safetensors.")
     ] = None,
     recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = "ours",
     float_epochs: Annotated[int | None, typer.Option(help="Epochs before quantisation.")] = None,
@@ -105,7 +108,11 @@ def train(
     )
     quantisation = None
     if bits != "float":
-        quantisation = replace(preset(bits), weight_scale=cast(WeightScale, weight_scale))
+        quantisation = replace(
+            preset(bits),
+            weight_scale=cast(WeightScale, weight_scale),
+            layers=tuple(layer_bits(text) for text in layer or ()),
+        )
     folder = _out(out, network)
     setting = _setting(data, cache, device, compiled)
     if fresh:
@@ -115,9 +122,10 @@ def train(
             model = train_float(setting, shape, first, folder)
         else:
             model = load_float(start, setting.device)
-        if quantisation is None:
-            record = model.record
-        else:
+            if quantisation is None:
+                model = tune_longer(setting, model, first, folder)
+        record = model.record
+        if quantisation is not None:
             record = train_quantised(setting, model, quantisation, second, folder)
     _print_record(folder, record)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Literal, TypeVar, get_args
@@ -315,14 +316,37 @@ PRESETS: dict[str, Quantisation] = {
 
 
 def preset(name: str) -> Quantisation:
-    """The quantisation of that name.
+    """The quantisation of that name: a preset, or any other `wWaA` with 4 bits at both ends.
 
     Raises:
-        ConfigError: if there is none; the message lists those there are.
+        ConfigError: if it is neither, or a width is not 1 to 8.
     """
-    if name not in PRESETS:
-        raise ConfigError(f"quantisation {name!r} is not known; use {', '.join(PRESETS)}")
-    return PRESETS[name]
+    if name in PRESETS:
+        return PRESETS[name]
+    match = re.fullmatch(r"w(\d+)a(\d+)", name)
+    if match is None:
+        raise ConfigError(
+            f"quantisation {name!r} is not known; use {', '.join(PRESETS)}, "
+            "or other widths of weights and activations in this form"
+        )
+    return Quantisation(weight_bits=int(match[1]), act_bits=int(match[2]))
+
+
+def layer_bits(text: str) -> LayerBits:
+    """Bit widths of one layer from text such as `conv3=w4a2`, `conv3=w4` or `conv3=a4`.
+
+    Raises:
+        ConfigError: if it is no such text, or a width is not 1 to 8.
+    """
+    match = re.fullmatch(r"(\w+)=(?:w(\d+))?(?:a(\d+))?", text)
+    if match is None:
+        raise ConfigError(f"layer bits {text!r}: not understood; use for example conv3=w4a2")
+    name, weight, act = match.groups()
+    return LayerBits(
+        name=name,
+        weight_bits=int(weight) if weight else None,
+        act_bits=int(act) if act else None,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

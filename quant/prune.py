@@ -23,7 +23,7 @@ from quant.errors import ConfigError
 from quant.files import write_json
 from quant.loop import Images, accuracy
 from quant.models import Model, build_float, load_state
-from quant.train import FloatModel, Setting, tune_float, write_float
+from quant.train import FloatModel, Setting, origin, tune_float, write_float
 
 Ranking = Literal["l1", "bn", "taylor"]
 Scores = dict[str, Tensor]
@@ -107,7 +107,7 @@ def prune(
         **start.record["training"],
         "pruning": plan.to_json(network),
         "final": asdict(final),
-        "from": {key: start.record[key] for key in ("command", "commit", "sha256")},
+        "from": origin(start.record),
     }
     return write_float(setting, model, network, out, total, training, final.seed)
 

@@ -130,6 +130,27 @@ def train_float(setting: Setting, network: Network, training: Training, out: Pat
     return write_float(setting, model, network, out, status, settings, training.seed)
 
 
+def tune_longer(setting: Setting, start: FloatModel, training: Training, out: Path) -> FloatModel:
+    """Train a float network further; writes `out`/float.safetensors and float.json.
+
+    Resumes and raises as `train_float` does; epochs and seconds add up.
+    """
+    path = out / "float-state.safetensors"
+    status = tune_float(setting, start.model, start.network, training, path)
+    before = start.record
+    total = Status(
+        epoch=before["epochs"]["float"] + status.epoch,
+        seconds=round(before["seconds"]["float"] + status.seconds, 1),
+    )
+    settings = {**before["training"], "longer": asdict(training), "from": origin(before)}
+    return write_float(setting, start.model, start.network, out, total, settings, training.seed)
+
+
+def origin(record: dict[str, Any]) -> dict[str, Any]:
+    """What a record says about where the weights come from that another training starts with."""
+    return {key: record[key] for key in ("command", "commit", "device", "sha256")}
+
+
 def write_float(
     setting: Setting,
     model: Model,
@@ -192,7 +213,7 @@ def train_quantised(
         "seconds": {**before["seconds"], "quantised": status.seconds},
         "seed": training.seed,
         "training": {**before["training"], "quantised": asdict(training)},
-        "float": {key: before[key] for key in ("command", "commit", "device", "sha256")},
+        "float": origin(before),
     }
     weights = out / f"{out.name}.safetensors"
     return _write(setting, model, start.network, quantisation, results, weights)

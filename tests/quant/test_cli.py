@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from quant import cli
+from quant.config import LayerBits
 from quant.data import Labelled
 from quant.files import read_json, read_npz, write_json
-from quant.zoo import zoo_images
+from quant.zoo import load_trained, zoo_images
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -33,7 +34,9 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (["data", "--out", "t.npz", "--data", "none"], "none: no such folder, so no CIFAR-10"),
         (["data", "--out", "t.txt"], "--out t.txt: use a name that ends in .npz"),
         (["train", "--network", "vgg"], "network 'vgg' is not known; use arch1"),
-        (["train", "--bits", "w9a2"], "quantisation 'w9a2' is not known; use w1a1"),
+        (["train", "--bits", "int8"], "quantisation 'int8' is not known; use w1a1"),
+        (["train", "--bits", "w9a2"], "weight_bits=9"),
+        (["train", "--layer", "conv1:w4"], "layer bits 'conv1:w4': not understood; use for"),
         (["train", "--recipe", "theirs"], "recipe 'theirs' is not known; use paper, ours"),
         (["train", "--batch-norm", "some"], "batch_norm='some'; use all, dense, none"),
         (["train", "--weight-scale", "fixed"], "weight_scale='fixed'; use statistics, learned"),
@@ -99,11 +102,21 @@ def test_train_then_export(
     assert call(monkeypatch, *train, "--lr", "0.5", "--fresh") == 0
 
     start = ["--from", str(out / "float.safetensors"), "--no-compile", "--device", "cpu"]
-    again = ["train", *start, "--bits", "w1a2", "--epochs", "1", "--batch", "64"]
+    again = ["train", *start, "--bits", "w1a2", "--layer", "dense0=w3a5", "--layer", "last=w8"]
+    again += ["--epochs", "1", "--batch", "64"]
     assert call(monkeypatch, *again, "--out", str(tmp_path / "w1a2")) == 0
     record = read_json(tmp_path / "w1a2" / "w1a2.json")
     assert (record["network"], record["weight_bits"], record["act_bits"]) == ("tiny", 1, 2)
     assert record["epochs"] == {"float": 1, "quantised": 1}
+    assert load_trained(str(tmp_path / "w1a2" / "w1a2.safetensors")).quantisation.layers == (
+        LayerBits(name="dense0", weight_bits=3, act_bits=5),
+        LayerBits(name="last", weight_bits=8),
+    )
+    longer = ["train", *start, "--bits", "float", "--float-epochs", "2", "--batch", "64"]
+    assert call(monkeypatch, *longer, "--out", str(tmp_path / "longer")) == 0
+    record = read_json(tmp_path / "longer" / "float.json")
+    assert record["epochs"] == {"float": 3, "quantised": 0}
+    assert record["training"]["from"]["sha256"] == read_json(out / "float.json")["sha256"]
     costs = tmp_path / "costs.json"
     lut = {"w4a8": 49.0, "w2a2": 7.0, "w4a2": 13.0}
     write_json(costs, {"format": 1, "channels_multiple": 2, "lut_per_mac": lut})

@@ -51,7 +51,7 @@ from quant.networks import NETWORKS
             lambda: Quantisation(weight_scale="fixed"),
             "quantisation: weight_scale='fixed'; use statistics, learned",
         ),
-        (lambda: preset("w2a9"), "quantisation 'w2a9' is not known; use w1a1, w1a2, w2a2, w3a3"),
+        (lambda: preset("w2b2"), "quantisation 'w2b2' is not known; use w1a1, w1a2, w2a2, w3a3"),
         (lambda: Training(epochs=-1), "training: epochs=-1 is too small; use 0 or more"),
         (lambda: Training(epochs=1, lr=0.0), "lr=0.0 is not positive; use for example 0.002"),
         (
