@@ -1,12 +1,16 @@
 """Cycles and resources of a layer as pure functions of its shape and folding.
 
-The LUT counts are fitted to Yosys' counts of the modules (synth_xilinx, 7 series).
+The LUT counts are fitted to Yosys' counts of the modules (finn_build.backends.yosys).
 """
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, log2
 
+import numpy as np
+
+from finn_build import heap
 from finn_build.layers import Argmax, Layer, MaxPool, Mvtu, Window
+from finn_build.unit import Unit, unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,31 +30,36 @@ def divisors(n: int) -> list[int]:
 
 def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str) -> Cost:
     """Cost of a matrix-vector-threshold unit."""
+    numbers = unit(layer)
     groups, chunks = layer.rows // pe, layer.cols // simd
     depth = groups * chunks
     bits = pe * simd * layer.weight_bits
-    lut = pe * simd * _mac_lut(layer.weight_bits, layer.in_bits)
-    lut += pe * layer.acc_bits * (1.5 if chunks > 1 else 0.5)
-    lut += pe * _threshold_lut(layer, groups, chunks)
-    if groups > 1 and not layer.windowed:
-        lut += _lutram(groups, pe * layer.acc_bits)
+    dot = heap.lut(
+        simd=simd,
+        weight_bits=layer.weight_bits,
+        in_bits=layer.in_bits,
+        ternary=numbers.ternary,
+        sum_bits=numbers.acc_bits,
+    )
+    varied = bool(np.ptp(numbers.start))
+    # An accumulator that starts from a constant in every cycle is none.
+    adders = (chunks > 1 or bool(numbers.start.any())) + (varied and chunks > 1)
+    lut = pe * (dot + numbers.acc_bits * adders + _threshold_lut(layer, numbers, groups, chunks))
+    if varied and groups > 1:
+        lut += pe * numbers.acc_bits * rom_lut(groups)
+    if groups > 1 and chunks > 1 and not layer.windowed:
+        lut += _lutram(groups, pe * numbers.acc_bits) + pe * numbers.acc_bits
     if layer.windowed and chunks > 1:
         lut += simd * layer.in_bits * ceil((chunks - 1) / 3)
     bram18 = 0
     if memory == "block":
         bram18 = bram18_count(depth, bits)
     elif depth > 1:
-        lut += bits * _rom_lut(depth)
-    return Cost(cycles=layer.positions * depth, lut=ceil(lut + 80), bram18=bram18)
+        lut += bits * rom_lut(depth)
+    return Cost(cycles=layer.positions * depth, lut=ceil(lut + 60), bram18=bram18)
 
 
-def _mac_lut(weight_bits: int, in_bits: int) -> float:
-    """LUTs of one multiply-accumulate in a dot product; the product of two bits takes none."""
-    products = weight_bits * in_bits
-    return 1.75 if products == 1 else 1.5 * products + 1
-
-
-def _threshold_lut(layer: Mvtu, groups: int, chunks: int) -> float:
+def _threshold_lut(layer: Mvtu, numbers: Unit, groups: int, chunks: int) -> float:
     """LUTs of one output's comparators and their levels.
 
     The comparisons are spread over the cycles between two results (rtl_templates: nn_threshold).
@@ -59,9 +68,11 @@ def _threshold_lut(layer: Mvtu, groups: int, chunks: int) -> float:
         return 0.0
     spacing = chunks if groups == 1 or layer.windowed else 1
     ways = ceil(layer.steps / spacing)
-    levels = groups * ceil(layer.steps / ways)
-    lut = ways * (layer.acc_bits * 0.6 + 1)
-    return lut + (ways * layer.acc_bits * _rom_lut(levels) if levels > 1 else 0.0)
+    passes = ceil(layer.steps / ways)
+    lut = ways * (numbers.acc_bits * 0.6 + 1) + layer.out_bits
+    # Group and pass together address the levels.
+    levels = 1 << (ceil(log2(groups)) + ceil(log2(passes)))
+    return lut + (ways * numbers.acc_bits * rom_lut(levels) if levels > 1 else 0.0)
 
 
 def window(layer: Window) -> Cost:
@@ -100,9 +111,9 @@ def bram18_count(depth: int, width: int) -> int:
     return min(ceil(depth / d) * ceil(width / w) for d, w in shapes)
 
 
-def _rom_lut(depth: int) -> float:
+def rom_lut(depth: int) -> int:
     """LUTs per bit of a ROM in logic."""
-    return 1 if depth <= 16 else 1.5 if depth <= 32 else 3 * ceil(depth / 64)
+    return ceil(depth / 64)
 
 
 def _lutram(depth: int, width: int) -> int:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from finn_build.folding import Fold, Folding
 from finn_build.layers import Argmax, Layer, MaxPool, Mvtu, Network, Window
+from finn_build.unit import unit
 
 TOP = Path(__file__).with_name("top.sv.j2")
 OUTPUT_BITS = 32
@@ -163,18 +164,22 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
     weights = weight_words(layer, fold)
     if layer.weight_bits == 1:
         weights = (weights + 1) // 2
-    files: dict[str, int | str] = {
+    numbers = unit(layer)
+    groups = layer.rows // fold.pe
+    memories: dict[str, int | str] = {
         "WEIGHT_FILE": made.image(f"{layer.name}_weights.hex", weights, layer.weight_bits),
         "THRESHOLD_FILE": "",
-        "BIAS_FILE": "",
+        "START": int(numbers.start[0]),
+        "START_FILE": "",
     }
-    groups = layer.rows // fold.pe
-    if layer.thresholds is not None:
-        words = layer.thresholds.reshape(groups, fold.pe * layer.steps)
-        files["THRESHOLD_FILE"] = made.image(f"{layer.name}_thresholds.hex", words, layer.acc_bits)
-    if layer.bias is not None:
-        words = layer.bias.reshape(groups, fold.pe)
-        files["BIAS_FILE"] = made.image(f"{layer.name}_bias.hex", words, layer.acc_bits)
+    if numbers.thresholds is not None:
+        words = numbers.thresholds.reshape(groups, fold.pe * layer.steps)
+        memories["THRESHOLD_FILE"] = made.image(
+            f"{layer.name}_thresholds.hex", words, numbers.acc_bits
+        )
+    if np.ptp(numbers.start):
+        words = numbers.start.reshape(groups, fold.pe)
+        memories["START_FILE"] = made.image(f"{layer.name}_start.hex", words, numbers.acc_bits)
     made.add(
         "nn_mvtu",
         layer.name,
@@ -187,10 +192,11 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
             "IN_ELEMS": elems,
             "W_BITS": layer.weight_bits,
             "A_BITS": layer.in_bits,
-            "ACC_W": layer.acc_bits,
+            "TERNARY": int(numbers.ternary),
+            "ACC_W": numbers.acc_bits,
             "THRESHOLDS": layer.steps,
             "OUT_W": layer.out_bits,
-            **files,
+            **memories,
             "MEMORY": fold.memory,
         },
     )

@@ -4,6 +4,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+
 from finn_build import cost
 from finn_build.boards import Resources
 from finn_build.cost import Cost
@@ -102,59 +105,61 @@ def _check(layer: str, what: str, value: int, count: int, of: str) -> None:
 
 
 def search(network: Network, budget: Resources, *, max_cycles: int | None = None) -> Folding:
-    """Find a balanced folding within the budget.
+    """Find the fastest folding within the budget, or the cheapest that is fast enough.
 
-    Every layer takes its cheapest fold that meets a common cycle target; the smallest target whose
-    sum of costs fits wins. With `max_cycles` the cheapest folding that is fast enough is returned.
-    Raises FoldingError if nothing fits, by how much.
+    Exact for the cost model: for a number of cycles per frame, an integer program picks one fold
+    per layer, the cheapest in all within the budget; bisection finds the smallest number for which
+    there is one. Raises FoldingError if nothing fits, by how much.
     """
-    options = {m.name: _options(m, budget) for m in network.mvtus}
+    options = {m.name: _options(m) for m in network.mvtus}
     floor = max(
         [cost.fixed(layer).cycles for layer in network.layers if not isinstance(layer, Mvtu)]
     )
-    targets = sorted({c.cycles for o in options.values() for _, c in o if c.cycles >= floor})
     if max_cycles is not None:
-        folding = _at(network, options, max_cycles) if max_cycles >= floor else None
-        if folding is None:
+        if max_cycles < max([floor, *(min(c.cycles for _, c in o) for o in options.values())]):
             raise FoldingError(
                 f"{network.name}: {max_cycles} cycles per frame cannot be reached; the stream "
                 f"itself takes {floor}"
             )
-        if not fits(folding.total, budget):
+        folding = _cheapest(network, options, max_cycles, budget)
+        if folding is None:
             best = search(network, budget)
             raise FoldingError(
                 f"{network.name}: {max_cycles:,} cycles per frame take "
-                f"{shortfall(folding.total, budget)}; the fastest that fits takes "
+                f"{_need(network, options, max_cycles, budget)}; the fastest that fits takes "
                 f"{best.cycles:,} cycles"
             )
         return folding
-    for target in [floor, *targets]:
-        folding = _at(network, options, target)
-        if folding is not None and fits(folding.total, budget):
-            return folding
-    smallest = _at(network, options, targets[-1])
-    if smallest is None:
-        raise AssertionError("every layer has a serial fold")
-    raise FoldingError(
-        f"{network.name} does not fit: its smallest folding takes "
-        f"{shortfall(smallest.total, budget)}; use fewer filters or fewer bits"
-    )
+    targets = sorted({max(floor, c.cycles) for o in options.values() for _, c in o})
+    found = None
+    low, high = 0, len(targets)
+    while low < high:
+        middle = (low + high) // 2
+        folding = _cheapest(network, options, targets[middle], budget)
+        if folding is None:
+            low = middle + 1
+        else:
+            found, high = folding, middle
+    if found is None:
+        raise FoldingError(
+            f"{network.name} does not fit: its smallest folding takes "
+            f"{_need(network, options, targets[-1], budget)}; use fewer filters or fewer bits"
+        )
+    return found
 
 
-def _options(layer: Mvtu, budget: Resources) -> list[tuple[Fold, Cost]]:
-    """Folds that no other fold beats in cycles at the same or a lower weight, fastest first."""
-    found = []
-    for pe in cost.divisors(layer.rows):
-        for simd in (n for n in cost.divisors(layer.cols) if n <= MAX_SIMD):
-            for memory in MEMORIES:
-                made = cost.mvtu(layer, pe=pe, simd=simd, memory=memory)
-                found.append((Fold(pe=pe, simd=simd, memory=memory), made))
-    found.sort(key=lambda o: (_weight(o[1], budget), o[1].cycles, o[0].pe))
-    kept: list[tuple[Fold, Cost]] = []
-    for option in found:
-        if not kept or option[1].cycles < kept[-1][1].cycles:
-            kept.append(option)
-    return kept[::-1]
+_Options = dict[str, list[tuple[Fold, Cost]]]
+
+
+def _options(layer: Mvtu) -> list[tuple[Fold, Cost]]:
+    """All folds of a layer."""
+    return [
+        (Fold(pe=pe, simd=simd, memory=memory), cost.mvtu(layer, pe=pe, simd=simd, memory=memory))
+        for pe in cost.divisors(layer.rows)
+        for simd in cost.divisors(layer.cols)
+        if simd <= MAX_SIMD
+        for memory in MEMORIES
+    ]
 
 
 def _weight(made: Cost, budget: Resources) -> float:
@@ -162,17 +167,54 @@ def _weight(made: Cost, budget: Resources) -> float:
     return made.lut / budget.lut + made.bram18 / 2 / budget.bram36
 
 
-def _at(
-    network: Network, options: dict[str, list[tuple[Fold, Cost]]], target: int
-) -> Folding | None:
-    """Cheapest folding with every layer within `target` cycles, or None."""
-    folds = {}
+def _candidates(
+    options: _Options, target: int, budget: Resources
+) -> dict[str, list[tuple[Fold, Cost]]]:
+    """Folds within `target` cycles that no other beats in LUTs and BRAM, cheapest first."""
+    found = {}
     for name, choices in options.items():
-        fast = [fold for fold, made in choices if made.cycles <= target]
-        if not fast:
-            return None
-        folds[name] = fast[-1]
-    return make(network, folds)
+        fast = [choice for choice in choices if choice[1].cycles <= target]
+        fast.sort(key=lambda o: (o[1].bram18, o[1].lut, o[0].pe))
+        kept: list[tuple[Fold, Cost]] = []
+        for choice in fast:
+            if not kept or choice[1].lut < kept[-1][1].lut:
+                kept.append(choice)
+        found[name] = sorted(kept, key=lambda o: _weight(o[1], budget))
+    return found
+
+
+def _cheapest(
+    network: Network, options: _Options, target: int, budget: Resources
+) -> Folding | None:
+    """Cheapest folding with every layer within `target` cycles and all in the budget, or None."""
+    candidates = _candidates(options, target, budget)
+    if not all(candidates.values()):
+        return None
+    folds = [(name, *each) for name, choices in candidates.items() for each in choices]
+    spent = [cost.fixed(layer) for layer in network.layers if not isinstance(layer, Mvtu)]
+    used = np.array([(made.lut, made.bram18) for _, _, made in folds])
+    room = np.array([budget.lut, 2 * budget.bram36])
+    room = room - [sum(c.lut for c in spent), sum(c.bram18 for c in spent)]
+    one_each = np.array([[name == each for name, _, _ in folds] for each in candidates])
+    solved = milp(
+        [_weight(made, budget) for _, _, made in folds],
+        integrality=np.ones(len(folds)),
+        bounds=Bounds(0, 1),
+        constraints=[
+            LinearConstraint(one_each.astype(float), 1, 1),
+            LinearConstraint(used.T.astype(float), -np.inf, room),
+        ],
+    )
+    if solved.x is None:
+        return None
+    return make(network, {n: f for (n, f, _), x in zip(folds, solved.x, strict=True) if x > 0.5})
+
+
+def _need(network: Network, options: _Options, target: int, budget: Resources) -> str:
+    """What the cheapest folding within `target` cycles takes beyond the budget, in words."""
+    candidates = _candidates(options, target, budget)
+    made = make(network, {name: choices[0][0] for name, choices in candidates.items()})
+    return shortfall(made.total, budget)
 
 
 def fits(used: Resources, budget: Resources) -> bool:

@@ -22,12 +22,16 @@ from finn_build.files import load_json, save_json
 
 READ = "read_slang --max-generate-steps 100000000 --unroll-limit 1000000 -f modules.f --top {top}"
 LANE = "nn_heap"
-LANE_PARAMETERS = ("SIMD", "W_BITS", "A_BITS", "SUM_W", "LATENCY")
-PASSES = (
-    "synth_xilinx -family xc7 -nosrl -nodsp -noiopad -noclkbuf -flatten -top {top}",
-    "check -assert",
-    "tee -q -o {out} stat -json -tech xilinx",
+LANE_PARAMETERS = ("SIMD", "W_BITS", "A_BITS", "TERNARY", "SUM_W", "LATENCY")
+_SYNTH = "synth_xilinx -family xc7 -nosrl -nodsp -noiopad -noclkbuf -flatten -top {top}"
+# To the chip's cells.
+SYNTHESIS = (
+    f"{_SYNTH} -run :map_luts",
+    # A LUT is a LUT: by itself Yosys takes three with five inputs for two with six.
+    "setattr -mod -set abc9_lut 1 =LUT1 =LUT2 =LUT3 =LUT4 =LUT5 =LUT6",
+    f"{_SYNTH} -run map_luts:",
 )
+PASSES = (*SYNTHESIS, "check -assert", "tee -q -o {out} stat -json -tech xilinx")
 
 # Slice LUTs that one LUTRAM cell takes (7 Series CLB User Guide, UG474).
 _LUTRAM = {

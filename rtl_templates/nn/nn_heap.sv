@@ -1,22 +1,30 @@
 // nn_heap - dot product of few-bit operands, its bits summed by counters written as tables.
-// sum = OFFSET + sum_s w[s] * x[s]  (mod 2^SUM_W), OFFSET = SIMD * 2^(W_BITS-1) * (2^A_BITS-1);
-//       with W_BITS == 1 the weights are 0 and 1 and OFFSET is 0.
+// sum = sum_s (w[s] * x[s] + lift(w[s]))  (mod 2^SUM_W), where lift(w) makes a product positive:
+//       W_BITS == 1 or TERNARY:  2^A_BITS - 1 for w < 0, else 0
+//       else:                    2^(W_BITS-1) * (2^A_BITS - 1)
 // Stream: none; a pipeline that always runs, its result LATENCY cycles after its operands.
 // Rate:   SIMD multiply-accumulates per cycle.
-// Needs:  LATENCY > the levels of counters; for 2 x 2 bits $clog2(SIMD) + 3 is enough.
+// Needs:  LATENCY > the levels of counters; for 2 x 2 bits $clog2(SIMD) + 3 is enough. Activations
+//         are unsigned, weights two's complement; at one bit a one is +1 and a zero is -1.
+//         TERNARY: W_BITS == 2, and no weight is -2.
 //
-// Every bit of a weight and every bit of an activation give one partial product. The top bit of a
-// weight counts negatively; -(w & x) == ~(w & x) - 1 makes it a positive bit and a constant, which
-// is OFFSET. Three partial products have six inputs, so that level 0 makes each bit of their sum in
-// one LUT6. The next levels reduce six bits of equal weight to a three-bit number (three LUT6)
-// until no weight has more than two bits left, and one carry chain adds those. A register after
-// each level keeps a synthesis tool from merging levels into something larger.
+// -x is ~x - (2^A_BITS - 1): a weight that is only a sign inverts the bits of its activation, and
+// what is taken off is known before any activation is, so that whoever holds the weights puts it
+// right. A product thus has A_BITS bits, each of the weight and one bit of the activation. Wider
+// weights are multiplied bit by bit; their top bit counts negatively, and -(w & x) is ~(w & x) - 1.
+//
+// Three products of two bits have six inputs, so that level 0 makes each bit of their sum in one
+// LUT6; a ternary product has three inputs, and level 0 only makes it. The next levels reduce six
+// bits of equal weight to a three-bit number (three LUT6) until no weight has more than two bits
+// left, and one carry chain adds those. A register after each level keeps a synthesis tool from
+// merging levels into something larger.
 `default_nettype none
 
 module nn_heap #(
   parameter int unsigned SIMD    = 9,
   parameter int unsigned W_BITS  = 2,
   parameter int unsigned A_BITS  = 2,
+  parameter bit          TERNARY = 0,
   parameter int unsigned SUM_W   = 8,
   parameter int unsigned LATENCY = 6
 ) (
@@ -29,31 +37,41 @@ module nn_heap #(
   if (SIMD < 1 || W_BITS < 1 || A_BITS < 1 || SUM_W < 1) begin : gen_bad_size
     $error("nn_heap: SIMD, W_BITS, A_BITS and SUM_W must be at least 1");
   end
+  if (TERNARY && W_BITS != 2) begin : gen_bad_ternary
+    $error("nn_heap: TERNARY needs W_BITS == 2");
+  end
+
+  // Weights that are no more than a sign or nothing.
+  localparam bit          SIGNS    = TERNARY || (W_BITS == 1);
+  localparam int unsigned TOP_ACT  = (1 << A_BITS) - 1;
 
 `ifdef NN_HEAP_FORMULA
   // The same numbers at the same time, much faster to simulate: for long runs of whole networks.
-  localparam logic [SUM_W-1:0] OFFSET = (W_BITS > 1)
-                                      ? SUM_W'(SIMD * (1 << (W_BITS - 1)) * ((1 << A_BITS) - 1))
-                                      : SUM_W'(0);
+  localparam int unsigned LIFT = TOP_ACT << (W_BITS - 1);
   logic [SUM_W-1:0] sum_q [LATENCY];
 
   always_ff @(posedge clk) begin
-    int total, act;
+    int total, act, weight;
     total = 0;
     for (int s = 0; s < int'(SIMD); s++) begin
-      act = int'(x[s*A_BITS +: A_BITS]);
-      if (W_BITS > 1) total = total + int'(signed'(w[s*W_BITS +: W_BITS])) * act;
-      else if (w[s*W_BITS]) total = total + act;
+      act    = int'(x[s*A_BITS +: A_BITS]);
+      weight = int'(signed'(w[s*W_BITS +: W_BITS]));
+      if (W_BITS == 1) weight = 2 * int'(w[s*W_BITS]) - 1;
+      total = total + weight * act;
+      if (!SIGNS) total = total + int'(LIFT);
+      else if (weight < 0) total = total + int'(TOP_ACT);
     end
-    sum_q[0] <= OFFSET + SUM_W'(total);
+    sum_q[0] <= SUM_W'(total);
     for (int k = 1; k < int'(LATENCY); k++) sum_q[k] <= sum_q[k-1];
   end
 
   assign sum = sum_q[LATENCY-1];
 `else
   // Columns of bits of equal weight, as far as the sum reaches.
-  localparam int unsigned TOP    = SIMD * ((1 << W_BITS) - 1) * ((1 << A_BITS) - 1);
+  localparam int unsigned TOP    = SIMD * TOP_ACT * (SIGNS ? 1 : (1 << W_BITS) - 1);
   localparam int unsigned TOP_W  = $clog2(TOP + 1);
+  // Bits of a weight that an activation is multiplied with one by one.
+  localparam int unsigned PLANES = SIGNS ? 1 : W_BITS;
   localparam int unsigned COLS   = (TOP_W < SUM_W) ? TOP_W : SUM_W;
 
   // A number per column, 16 bits each.
@@ -78,7 +96,7 @@ module nn_heap #(
   // Partial products per column.
   function automatic per_col_t terms();
     terms = '0;
-    for (int i = 0; i < int'(W_BITS); i++) begin
+    for (int i = 0; i < int'(PLANES); i++) begin
       for (int j = 0; j < int'(A_BITS); j++) begin
         if (i + j < int'(COLS)) begin
           terms[(i+j)*16 +: 16] = terms[(i+j)*16 +: 16] + 16'(SIMD);
@@ -101,7 +119,9 @@ module nn_heap #(
       sixes   = 0;
       triples = 0;
       pairs   = 0;
-      if (level == 0) begin
+      if (level == 0 && TERNARY) begin
+        // Products with a register each.
+      end else if (level == 0) begin
         // Products, three to a counter; two left over count as three.
         triples = (rest + 1) / 3;
         rest    = (rest % 3 == 1) ? 1 : 0;
@@ -201,8 +221,15 @@ module nn_heap #(
         for (genvar t = 0; t < int'(BITS); t++) begin : gen_term
           localparam int unsigned I = t / SIMD + FIRST_PLANE;
           localparam int unsigned S = t % SIMD;
-          localparam logic NEGATIVE = (W_BITS > 1) && (I == W_BITS - 1);
-          assign bits[t] = NEGATIVE ^ (w[S*W_BITS + I] & x[S*A_BITS + c - I]);
+          logic act;
+          assign act = x[S*A_BITS + c - I];
+          if (TERNARY) begin : gen_ternary
+            assign bits[t] = w[2*S] & (act ^ w[2*S+1]);
+          end else if (W_BITS == 1) begin : gen_sign
+            assign bits[t] = act ~^ w[S];
+          end else begin : gen_and
+            assign bits[t] = (w[S*W_BITS + I] & act) ^ (I == W_BITS - 1);
+          end
         end
       end else begin : gen_gather
         localparam int unsigned P1 = (c > 0) ? c - 1 : 0;

@@ -1,16 +1,17 @@
 // nn_mvtu - matrix-vector product, then threshold count.
-// y[r] = sum_t( T[r][t] <= bias[r] + sum_c W[r][c]*x[c] )
+// y[r] = sum_t( T[r][t] <= acc[r] ), acc[r] = start[r] + sum_c( W[r][c]*x[c] + lift(W[r][c]) )
+//        with nn_heap's lift, which start and thresholds make up for
 // Stream: COLS/IN_ELEMS beats of unsigned activations in per vector; ROWS/PE beats of PE elements
 //         out, in row order. THRESHOLDS == 0: the accumulators themselves, sign-extended to OUT_W.
 // Rate:   one vector per (COLS/IN_ELEMS)*(ROWS/PE)*(IN_ELEMS/SIMD) cycles.
-// Needs:  ROWS % PE == 0, COLS % IN_ELEMS == 0, IN_ELEMS % SIMD == 0.
+// Needs:  ROWS % PE == 0, COLS % IN_ELEMS == 0, IN_ELEMS % SIMD == 0; with thresholds, every acc[r]
+//         in 0..2^ACC_W-1 at the end of its vector, whatever it is on the way.
 //
 // Memory images ($readmemh, element 0 in the least significant bits):
 //   WEIGHT_FILE     word ((beat*RF + group)*SF + sub): element p*SIMD + s is the weight of row
-//                   group*PE + p, column beat*IN_ELEMS + sub*SIMD + s; two's complement, at one
-//                   bit 1 is +1 and 0 is -1.
-//   THRESHOLD_FILE  word group: element p*THRESHOLDS + t, signed, ACC_W bits.
-//   BIAS_FILE       word group: element p, signed, ACC_W bits; "" means no bias.
+//                   group*PE + p, column beat*IN_ELEMS + sub*SIMD + s, coded as nn_heap says.
+//   THRESHOLD_FILE  word group: element p*THRESHOLDS + t, unsigned, ACC_W bits.
+//   START_FILE      word group: element p, ACC_W bits; "" means START for all rows.
 `default_nettype none
 
 module nn_mvtu #(
@@ -21,12 +22,14 @@ module nn_mvtu #(
   parameter int unsigned IN_ELEMS       = 8,
   parameter int unsigned W_BITS         = 2,
   parameter int unsigned A_BITS         = 2,
+  parameter bit          TERNARY        = 0,
   parameter int unsigned ACC_W          = 8,
   parameter int unsigned THRESHOLDS     = 3,
   parameter int unsigned OUT_W          = 2,
   parameter string       WEIGHT_FILE    = "",
   parameter string       THRESHOLD_FILE = "",
-  parameter string       BIAS_FILE      = "",
+  parameter int          START          = 0,
+  parameter string       START_FILE     = "",
   parameter string       MEMORY         = "auto"
 ) (
   input  wire                        clk,
@@ -50,8 +53,8 @@ module nn_mvtu #(
   if (SIMD < 1 || IN_ELEMS % SIMD != 0) begin : gen_bad_simd
     $error("nn_mvtu: SIMD must divide IN_ELEMS");
   end
-  if (W_BITS < 1 || A_BITS < 1 || ACC_W < 2) begin : gen_bad_width
-    $error("nn_mvtu: W_BITS and A_BITS must be at least 1, ACC_W at least 2");
+  if (W_BITS < 1 || A_BITS < 1 || ACC_W < 1) begin : gen_bad_width
+    $error("nn_mvtu: W_BITS, A_BITS and ACC_W must be at least 1");
   end
   if (THRESHOLDS == 0 && OUT_W < ACC_W) begin : gen_bad_out_w
     $error("nn_mvtu: without thresholds OUT_W must be at least ACC_W");
@@ -70,20 +73,15 @@ module nn_mvtu #(
   localparam int unsigned GRP_W  = (RF > 1) ? $clog2(RF) : 1;
   localparam int unsigned BEAT_W = (BEATS > 1) ? $clog2(BEATS) : 1;
 
-  // The dot products come with an offset for each step of a row; the bias takes it off.
-  localparam int unsigned OFFSET = (W_BITS > 1)
-                                 ? COLS * (1 << (W_BITS - 1)) * ((1 << A_BITS) - 1) : 0;
-
   // Levels of counters in the dot product, or a few more than it has (it complains about less).
   localparam int unsigned MIN_BITS = (W_BITS < A_BITS) ? W_BITS : A_BITS;
   localparam int unsigned MAX_BITS = (W_BITS < A_BITS) ? A_BITS : W_BITS;
   localparam int unsigned LEVELS   = $clog2(SIMD) + $clog2(MIN_BITS) + ((MAX_BITS > 2) ? 2 : 1);
 
   // Cycle of each stage after issue: operands at the dot product, its sum, the accumulator.
-  localparam int unsigned DOT_LATENCY = LEVELS + ((W_BITS == 1) ? 2 : 1);
-  localparam int unsigned AT_SUM      = 2 + DOT_LATENCY;
-  localparam int unsigned AT_ACC      = AT_SUM + 1;
-  localparam int unsigned FIFO_DEPTH  = 32;
+  localparam int unsigned AT_SUM     = 2 + LEVELS + 1;
+  localparam int unsigned AT_ACC     = AT_SUM + 1;
+  localparam int unsigned FIFO_DEPTH = 32;
 
   // ---------------------------------------------------------------- input beat and its schedule
   logic [IN_ELEMS*A_BITS-1:0] in_q;
@@ -190,56 +188,54 @@ module nn_mvtu #(
     .dout(weights)
   );
 
-  nn_dot #(
-    .PE     (PE),
-    .SIMD   (SIMD),
-    .W_BITS (W_BITS),
-    .A_BITS (A_BITS),
-    .SUM_W  (ACC_W),
-    .LATENCY(DOT_LATENCY)
-  ) u_dot (
-    .clk(clk),
-    .x  (x2_q),
-    .w  (weights),
-    .sum(sums)
-  );
+  for (genvar p = 0; p < int'(PE); p++) begin : gen_dot
+    nn_heap #(
+      .SIMD   (SIMD),
+      .W_BITS (W_BITS),
+      .A_BITS (A_BITS),
+      .TERNARY(TERNARY),
+      .SUM_W  (ACC_W),
+      .LATENCY(LEVELS + 1)
+    ) u_heap (
+      .clk(clk),
+      .x  (x2_q),
+      .w  (weights[p*SIMD*W_BITS +: SIMD*W_BITS]),
+      .sum(sums[p*ACC_W +: ACC_W])
+    );
+  end
 
   // ---------------------------------------------------------------- accumulators
-  // A step adds to its predecessor's sum, or where a row group starts to `base`: the bias in the
-  // first beat of a vector, what the last beat left in the later ones.
-  logic [PE*ACC_W-1:0] bias, base, acc_q, acc_d;
+  // A step adds to its predecessor's sum, or where a row group starts to `base`: the row's start in
+  // the first beat of a vector, what the last beat left in the later ones.
+  logic [PE*ACC_W-1:0] from, base, acc_q, acc_d;
 
-  if (BIAS_FILE != "") begin : gen_bias
-    logic [PE*ACC_W-1:0] word;
+  if (START_FILE != "") begin : gen_starts
     mem_rom #(
       .WIDTH    (PE * ACC_W),
       .DEPTH    (RF),
-      .INIT_FILE(BIAS_FILE),
+      .INIT_FILE(START_FILE),
       .STYLE    ("logic"),
       .OUT_REG  (1)
-    ) u_bias (
+    ) u_starts (
       .clk (clk),
       .addr(tag_q[AT_SUM-3]),
-      .dout(word)
+      .dout(from)
     );
-    for (genvar p = 0; p < int'(PE); p++) begin : gen_offset
-      assign bias[p*ACC_W +: ACC_W] = word[p*ACC_W +: ACC_W] - ACC_W'(OFFSET);
-    end
-  end else begin : gen_no_bias
-    assign bias = {PE{-ACC_W'(OFFSET)}};
+  end else begin : gen_start
+    assign from = {PE{ACC_W'(START)}};
   end
 
   if (BEATS == 1 || RF == 1) begin : gen_short
-    logic [PE*ACC_W-1:0] bias_q;
-    always_ff @(posedge clk) bias_q <= bias;
-    assign base = (BEATS == 1 || fresh_q[AT_SUM]) ? bias_q : acc_q;
+    logic [PE*ACC_W-1:0] from_q;
+    always_ff @(posedge clk) from_q <= from;
+    assign base = (BEATS == 1 || fresh_q[AT_SUM]) ? from_q : acc_q;
   end else begin : gen_partial
     (* ram_style = "distributed" *) logic [PE*ACC_W-1:0] partial [RF];
     logic [PE*ACC_W-1:0] base_q;
     // Steps of the same row group in two beats are at least two cycles apart: the sum is there.
     always_ff @(posedge clk) begin
       if (run_q[AT_SUM]) partial[tag_q[AT_SUM]] <= acc_d;
-      base_q <= fresh_q[AT_SUM-1] ? bias : partial[tag_q[AT_SUM-1]];
+      base_q <= fresh_q[AT_SUM-1] ? from : partial[tag_q[AT_SUM-1]];
     end
     assign base = base_q;
   end

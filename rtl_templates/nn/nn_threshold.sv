@@ -3,8 +3,8 @@
 // Stream: none; acc_valid marks an input, out_valid its result a fixed number of cycles later.
 // Rate:   one input per SPACING cycles at most. The comparisons of an input are spread over these
 //         cycles: ceil(THRESHOLDS/SPACING) comparators per accumulator.
-// Needs:  INIT_FILE in $readmemh format, GROUPS words of PE*THRESHOLDS signed values of ACC_W
-//         bits, element p*THRESHOLDS + t; two inputs at least SPACING cycles apart.
+// Needs:  INIT_FILE in $readmemh format, GROUPS words of PE*THRESHOLDS unsigned values of
+//         ACC_W bits, element p*THRESHOLDS + t; two inputs at least SPACING cycles apart.
 `default_nettype none
 
 module nn_threshold #(
@@ -28,8 +28,8 @@ module nn_threshold #(
   output logic                out_valid
 );
 
-  if (PE < 1 || GROUPS < 1 || ACC_W < 2 || SPACING < 1) begin : gen_bad_size
-    $error("nn_threshold: PE, GROUPS and SPACING must be at least 1, ACC_W at least 2");
+  if (PE < 1 || GROUPS < 1 || ACC_W < 1 || SPACING < 1) begin : gen_bad_size
+    $error("nn_threshold: PE, GROUPS, ACC_W and SPACING must be at least 1");
   end
   if (THRESHOLDS < 1 || (THRESHOLDS >> OUT_W) != 0) begin : gen_bad_thresholds
     $error("nn_threshold: THRESHOLDS must be at least 1 and less than 2^OUT_W");
@@ -107,10 +107,10 @@ module nn_threshold #(
   logic                out_vld_q;
 
   for (genvar i = 0; i < int'(PE * WAYS); i++) begin : gen_compare
-    logic signed [ACC_W-1:0] value, level;
-    logic                    spare;
-    assign value = signed'(acc_q[(i/WAYS)*ACC_W +: ACC_W]);
-    assign level = signed'(levels_q[i*ACC_W +: ACC_W]);
+    logic [ACC_W-1:0] value, level;
+    logic             spare;
+    assign value = acc_q[(i/WAYS)*ACC_W +: ACC_W];
+    assign level = levels_q[i*ACC_W +: ACC_W];
     assign spare = (SPARE != 0) && (i % WAYS >= WAYS - SPARE) && last_q[1];
     always_ff @(posedge clk) passed_q[i] <= (value >= level) && !spare;
   end

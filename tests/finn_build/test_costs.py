@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from finn_build import cost, costs
+from finn_build import cost, costs, heap
 from finn_build.errors import ConfigError
 from finn_build.layers import Mvtu
 
@@ -46,26 +46,39 @@ def test_the_numbers_are_those_of_the_cost_function():
 
 
 @pytest.mark.parametrize(
-    ("bits", "counted"),
-    [((1, 1, 1), 474), ((1, 2, 2), 882), ((2, 2, 2), 1217), ((3, 3, 3), 2579), ((4, 4, 4), 4494)],
+    ("bits", "low", "counted"),
+    [
+        ((1, 1, 1), -1, 351),
+        ((1, 2, 2), -1, 626),
+        ((2, 2, 2), -1, 816),
+        ((2, 2, 2), -2, 1032),
+        ((2, 4, 4), -1, 1698),
+        ((3, 3, 3), -3, 2137),
+    ],
 )
-def test_the_estimates_are_near_what_yosys_counts(bits, counted):
+def test_the_estimates_are_near_what_yosys_counts(bits, low, counted):
     """A windowed unit of 16 x 144 random weights in block RAM, four outputs, 36 inputs a cycle."""
     weight_bits, in_bits, out_bits = bits
-    top = max(1, 2 ** (weight_bits - 1) - 1)
     draw = np.random.default_rng(0)
+    high = 2 ** (weight_bits - 1)
     layer = Mvtu(
         name="unit",
         positions=64,
         windowed=True,
         in_bits=in_bits,
         weight_bits=weight_bits,
-        weights=draw.choice([w for w in range(-top, top + 1) if w or weight_bits > 1], (16, 144)),
+        weights=draw.choice([-1, 1] if weight_bits == 1 else range(low, high), (16, 144)),
         thresholds=np.zeros((16, 2**out_bits - 1), np.int64),
         float_thresholds=None,
         bias=None,
     )
-    assert cost.mvtu(layer, pe=4, simd=36, memory="block").lut == pytest.approx(counted, rel=0.1)
+    assert cost.mvtu(layer, pe=4, simd=36, memory="block").lut == pytest.approx(counted, rel=0.08)
+
+
+@pytest.mark.parametrize(("simd", "weight_bits", "ternary", "counted"), [(288, 2, True, 1156)])
+def test_the_dot_product_is_counted_as_yosys_counts_it(simd, weight_bits, ternary, counted):
+    made = heap.lut(simd=simd, weight_bits=weight_bits, in_bits=2, ternary=ternary, sum_bits=10)
+    assert made == pytest.approx(counted, rel=0.01)
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path):

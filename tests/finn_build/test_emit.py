@@ -23,12 +23,14 @@ GOLDEN_TOP = """\
     .IN_ELEMS(18),
     .W_BITS(2),
     .A_BITS(8),
-    .ACC_W(13),
+    .TERNARY(1),
+    .ACC_W(12),
     .THRESHOLDS(3),
     .OUT_W(2),
     .WEIGHT_FILE("conv0_weights.hex"),
     .THRESHOLD_FILE("conv0_thresholds.hex"),
-    .BIAS_FILE(""),
+    .START(0),
+    .START_FILE(""),
     .MEMORY("logic")
   ) conv0_i (
     .clk(clk),
@@ -73,7 +75,7 @@ def test_top_is_written_as_it_should_be(network, tmp_path):
     assert GOLDEN_TOP in top
     assert (tmp_path / "files.f").read_text().splitlines() == ["-f modules.f", "top.sv"]
     assert emit.read_instances(tmp_path) == emit.design(network, make(network, FOLDS)).instances
-    assert {f.name for f in files} >= {"conv0_weights.hex", "dense0_bias.hex", "nn_mvtu.sv"}
+    assert {f.name for f in files} >= {"conv0_weights.hex", "dense0_start.hex", "nn_mvtu.sv"}
     weights = (tmp_path / "conv0_weights.hex").read_text().splitlines()
     assert len(weights) == (4 // 2) * (18 // 6) and {len(w) for w in weights} == {6}
 

@@ -50,8 +50,8 @@ def test_an_unreachable_target_names_the_limit(network):
 
 
 def test_a_target_that_does_not_fit_names_the_nearest(network):
-    small = Resources(lut=1_800, ff=0, bram36=10, dsp=0)
-    with pytest.raises(FoldingError, match=r"LUTs of 1,800; the fastest that fits takes \d+"):
+    small = Resources(lut=1_200, ff=0, bram36=10, dsp=0)
+    with pytest.raises(FoldingError, match=r"LUTs of 1,200; the fastest that fits takes \d+"):
         folding.search(network, small, max_cycles=16)
 
 

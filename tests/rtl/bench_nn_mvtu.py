@@ -12,7 +12,10 @@ from streams import PARAMETERS as P
 
 from finn_build import golden
 
-WEIGHTS, THRESHOLDS, BIAS = (np.array(CASE[key]) for key in ("weights", "thresholds", "bias"))
+WEIGHTS = np.array(CASE["weights"])
+THRESHOLDS, BIAS = (
+    None if CASE[key] is None else np.array(CASE[key]) for key in ("thresholds", "bias")
+)
 BEATS = P["COLS"] // P["IN_ELEMS"]
 GROUPS = P["ROWS"] // P["PE"]
 STEPS = BEATS * GROUPS * (P["IN_ELEMS"] // P["SIMD"])
@@ -25,7 +28,7 @@ def vectors(count: int, rng: random.Random) -> tuple[list[int], list[int]]:
     x[0] = top
     x[-1] = top * (WEIGHTS[0] > 0)
     y = golden.matvec(x, WEIGHTS, BIAS)
-    if P["THRESHOLDS"]:
+    if THRESHOLDS is not None:
         y = golden.threshold(y, THRESHOLDS)
     beats = [pack(beat, P["A_BITS"]) for beat in x.reshape(-1, P["IN_ELEMS"])]
     return beats, [pack(group, P["OUT_W"]) for group in y.reshape(-1, P["PE"])]

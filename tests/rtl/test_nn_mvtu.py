@@ -7,21 +7,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from finn_build.layers import Mvtu
+from finn_build.unit import unit
+
 if TYPE_CHECKING:
     from conftest import Parameter, Simulate
 
-# ROWS, COLS, PE, SIMD, IN_ELEMS, W_BITS, A_BITS, ACC_W, THRESHOLDS, OUT_W
-NAMES = ("ROWS", "COLS", "PE", "SIMD", "IN_ELEMS", "W_BITS", "A_BITS", "ACC_W", "THRESHOLDS",
-         "OUT_W")  # fmt: skip
-CASES: dict[str, tuple[tuple[int, ...], bool, str]] = {
-    "smallest": ((1, 1, 1, 1, 1, 1, 1, 2, 1, 1), False, "logic"),
-    "one_step": ((4, 9, 4, 9, 9, 2, 2, 8, 3, 2), False, "auto"),
-    "typical": ((8, 36, 2, 12, 36, 2, 2, 9, 3, 2), False, "block"),
-    "beats": ((6, 40, 3, 4, 8, 2, 2, 10, 0, 16), True, "logic"),
-    "groups": ((4, 24, 2, 4, 4, 1, 2, 8, 3, 2), True, "auto"),
-    "one_group": ((3, 20, 3, 5, 10, 1, 1, 7, 1, 1), True, "logic"),
-    "passes": ((4, 24, 2, 3, 12, 3, 3, 11, 7, 3), False, "auto"),
-    "pixels": ((4, 27, 2, 27, 27, 4, 8, 17, 15, 4), False, "logic"),
+NAMES = ("ROWS", "COLS", "PE", "SIMD", "IN_ELEMS", "W_BITS", "A_BITS", "THRESHOLDS", "OUT_W")
+# Values, lowest weight, whether there is a bias, memory.
+CASES: dict[str, tuple[tuple[int, ...], int, bool, str]] = {
+    "smallest": ((1, 1, 1, 1, 1, 1, 1, 1, 1), -1, False, "logic"),
+    "one_step": ((4, 9, 4, 9, 9, 2, 2, 3, 2), -1, False, "auto"),
+    "typical": ((8, 36, 2, 12, 36, 2, 2, 3, 2), -1, False, "block"),
+    "two_bits": ((4, 36, 2, 12, 36, 2, 2, 3, 2), -2, False, "logic"),
+    "beats": ((6, 40, 3, 4, 8, 2, 2, 0, 16), -2, True, "logic"),
+    "ternary": ((6, 40, 3, 4, 8, 2, 3, 0, 16), -1, True, "logic"),
+    "groups": ((4, 24, 2, 4, 4, 1, 2, 3, 2), -1, True, "auto"),
+    "one_group": ((3, 20, 3, 5, 10, 1, 1, 1, 1), -1, True, "logic"),
+    "signs": ((4, 24, 2, 4, 4, 1, 4, 0, 16), -1, False, "auto"),
+    "passes": ((4, 24, 2, 3, 12, 3, 3, 7, 3), -4, False, "auto"),
+    "pixels": ((4, 27, 2, 27, 27, 4, 8, 15, 4), -7, False, "logic"),
 }
 
 
@@ -40,14 +45,14 @@ def test_mvtu(simulate: Simulate, name: str) -> None:
     run(simulate, name)
 
 
-@pytest.mark.parametrize("name", ["typical", "groups", "pixels"])
+@pytest.mark.parametrize("name", ["typical", "two_bits", "ternary", "groups", "pixels"])
 def test_mvtu_by_formula(simulate: Simulate, name: str) -> None:
     """The short form of the dot product for long simulations does the same at the same time."""
     run(simulate, name, defines=("NN_HEAP_FORMULA",))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["smallest", "one_step", "beats", "groups"])
+@pytest.mark.parametrize("name", ["smallest", "one_step", "beats", "ternary", "groups"])
 def test_mvtu_netlist(simulate: Simulate, name: str) -> None:
     """What Yosys makes of the unit, with its weights, thresholds and biases in LUT logic."""
     run(simulate, name, memory="logic", netlist=True)
@@ -61,23 +66,27 @@ def run(
     memory: str = "",
     netlist: bool = False,
 ) -> None:
-    values, with_bias, style = CASES[name]
+    values, low, with_bias, style = CASES[name]
     p = dict(zip(NAMES, values, strict=True))
     rng = np.random.default_rng(len(name))
     rows, cols, pe, simd, in_elems = (p[key] for key in ("ROWS", "COLS", "PE", "SIMD", "IN_ELEMS"))
-    w_bits, acc_w, steps = p["W_BITS"], p["ACC_W"], p["THRESHOLDS"]
-    low, high = -(1 << w_bits) >> 1, (1 << w_bits) >> 1
-    weights = (
-        rng.choice([-1, 1], (rows, cols)) if w_bits == 1 else rng.integers(low, high, (rows, cols))
+    w_bits, steps = p["W_BITS"], p["THRESHOLDS"]
+    legal = [-1, 1] if w_bits == 1 else range(low, 1 << (w_bits - 1))
+    weights = rng.choice(legal, (rows, cols))
+    spread = max(2, int(2 * cols**0.5 * (1 << (p["A_BITS"] - 1)) * max(1, -low / 2)))
+    layer = Mvtu(
+        name=name,
+        positions=1,
+        windowed=False,
+        in_bits=p["A_BITS"],
+        weight_bits=w_bits,
+        weights=weights,
+        thresholds=np.sort(rng.integers(-spread, spread, (rows, steps)), axis=1) if steps else None,
+        float_thresholds=None,
+        bias=rng.integers(-3, 4, rows) if with_bias else None,
     )
-    bound = 1 << (acc_w - 1)
-    spread = max(2, int(2 * cols**0.5 * (1 << (p["A_BITS"] - 1)) * max(1, high / 2)))
-    thresholds = np.sort(rng.integers(-spread, spread, (rows, max(steps, 1))), axis=1)
-    thresholds = np.clip(thresholds, -bound, bound - 1)
-    bias = rng.integers(-3, 4, rows) if with_bias else np.zeros(rows, int)
-    assert (abs(weights).sum(axis=1) * ((1 << p["A_BITS"]) - 1) + 3).max() < bound or name in (
-        "smallest",
-    )
+    numbers = unit(layer)
+    assert numbers.ternary == ((w_bits, low) == (2, -1))
 
     # Word ((beat*RF + group)*SF + sub), element (p*SIMD + s).
     words = weights if w_bits > 1 else (weights > 0).astype(int)
@@ -86,17 +95,23 @@ def run(
     files = {"weights.hex": memory_image(words, w_bits)}
     parameters: dict[str, Parameter] = {
         **p,
+        "TERNARY": int(numbers.ternary),
+        "ACC_W": numbers.acc_bits,
+        "START": int(numbers.start[0]),
         "WEIGHT_FILE": "weights.hex",
         "MEMORY": memory or style,
     }
-    if steps:
-        files["thresholds.hex"] = memory_image(thresholds.reshape(rows // pe, pe * steps), acc_w)
+    if numbers.thresholds is not None:
+        words = numbers.thresholds.reshape(rows // pe, pe * steps)
+        files["thresholds.hex"] = memory_image(words, numbers.acc_bits)
         parameters["THRESHOLD_FILE"] = "thresholds.hex"
-    if with_bias:
-        files["bias.hex"] = memory_image(bias.reshape(rows // pe, pe), acc_w)
-        parameters["BIAS_FILE"] = "bias.hex"
+    if np.ptp(numbers.start):
+        files["start.hex"] = memory_image(numbers.start.reshape(rows // pe, pe), numbers.acc_bits)
+        parameters["START_FILE"] = "start.hex"
     simulate(
         "nn_mvtu", parameters, "bench_nn_mvtu", files=files, seed=len(name),
         defines=defines, netlist=netlist,
-        weights=weights.tolist(), thresholds=thresholds.tolist(), bias=bias.tolist(),
+        weights=weights.tolist(),
+        thresholds=None if layer.thresholds is None else layer.thresholds.tolist(),
+        bias=None if layer.bias is None else layer.bias.tolist(),
     )  # fmt: skip

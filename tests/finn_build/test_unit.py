@@ -1,0 +1,77 @@
+"""The numbers of a matrix-vector unit give the results of its layer."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finn_build import golden
+from finn_build.layers import Mvtu
+from finn_build.unit import unit
+
+
+def layer(draw: np.random.Generator, weight_bits: int, low: int, in_bits: int, steps: int) -> Mvtu:
+    legal = [-1, 1] if weight_bits == 1 else range(low, 1 << (weight_bits - 1))
+    made = Mvtu(
+        name="unit",
+        positions=1,
+        windowed=False,
+        in_bits=in_bits,
+        weight_bits=weight_bits,
+        weights=draw.choice(legal, (5, 12)),
+        thresholds=None,
+        float_thresholds=None,
+        bias=draw.integers(-9, 9, 5),
+    )
+    if not steps:
+        return made
+    low_sum, high_sum = made.reach
+    thresholds = np.sort(draw.integers(low_sum - 3, high_sum + 4, (5, steps)), axis=1)
+    return replace(made, thresholds=thresholds)
+
+
+def lifted(made: Mvtu, ternary: bool) -> np.ndarray:
+    """What the hardware's dot product adds for each weight (rtl_templates: nn_heap)."""
+    top = (1 << made.in_bits) - 1
+    if ternary or made.weight_bits == 1:
+        return np.where(made.weights < 0, top, 0)
+    return np.full(made.weights.shape, top << (made.weight_bits - 1))
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    weights=st.sampled_from([(1, -1), (2, -1), (2, -2), (3, -4), (4, -7), (8, -128)]),
+    in_bits=st.integers(1, 8),
+    steps=st.sampled_from([0, 1, 3, 15]),
+)
+def test_start_and_thresholds_make_up_for_the_lift(seed, weights, in_bits, steps):
+    draw = np.random.default_rng(seed)
+    made = layer(draw, *weights, in_bits, steps)
+    numbers = unit(made)
+    x = draw.integers(0, 1 << in_bits, (20, 12))
+    x[0], x[1], x[2] = 0, (1 << in_bits) - 1, ((1 << in_bits) - 1) * (made.weights[0] < 0)
+    products = x[:, None, :] * made.weights + lifted(made, numbers.ternary)
+    assert (products >= 0).all()
+    acc = (numbers.start + products.sum(axis=2)) % (1 << numbers.acc_bits)
+    expected = golden.matvec(x, made.weights, made.bias)
+    if numbers.thresholds is None:
+        half = 1 << (numbers.acc_bits - 1)
+        assert np.array_equal((acc + half) % (2 * half) - half, expected)
+    else:
+        assert numbers.thresholds.min() >= 0 and numbers.thresholds.max() < 1 << numbers.acc_bits
+        found = (numbers.thresholds <= acc[..., None]).sum(axis=2)
+        assert np.array_equal(found, golden.threshold(expected, made.thresholds))
+
+
+@pytest.mark.parametrize(("low", "ternary"), [(-1, True), (-2, False)])
+def test_two_bits_without_their_lowest_value_are_ternary(low, ternary):
+    made = layer(np.random.default_rng(3), 2, low, 2, 3)
+    assert unit(made).ternary == ternary
+    assert len(set(unit(made).start.tolist())) == 1, "thresholds take all"
+
+
+def test_signs_need_no_wider_accumulator_than_their_products():
+    made = layer(np.random.default_rng(4), 1, -1, 2, 3)
+    assert unit(made).acc_bits == (12 * 3 + 1).bit_length()
