@@ -52,5 +52,6 @@ def _lift(layer: Mvtu, *, only_signs: bool) -> Ints:
     """(ROWS,) what the dot product adds to each row's sum of products: nn_heap's lift, summed."""
     top = (1 << layer.in_bits) - 1
     if only_signs:
-        return (layer.weights < 0).sum(axis=1) * top
+        negative: Ints = (layer.weights < 0).sum(axis=1)
+        return negative * top
     return np.full(layer.rows, layer.cols * (top << (layer.weight_bits - 1)))
