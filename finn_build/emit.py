@@ -111,8 +111,10 @@ def _buffer(made: Design, name: str, depth: int) -> None:
 def _add_window(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, Window)
     _resize(made, layer.name, layer.channels)
-    if made.instances and made.instances[-1].module == "nn_maxpool":
-        _buffer(made, layer.name, layer.width)  # a pooled row comes in one burst
+    if any(each.module == "nn_mvtu" for each in made.instances):
+        # A pooled row comes in one burst; and while the last windows of a frame are worked on,
+        # the first row of the next gathers, which makes no windows yet.
+        _buffer(made, layer.name, layer.width)
     made.add(
         "nn_window",
         layer.name,

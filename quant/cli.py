@@ -31,7 +31,14 @@ from quant.prune import Pruning, Ranking
 from quant.prune import prune as prune_model
 from quant.recipes import RECIPES, find_recipe
 from quant.results import results_command
-from quant.train import Setting, load_float, train_float, train_quantised, tune_longer
+from quant.train import (
+    Setting,
+    load_float,
+    train_float,
+    train_quantised,
+    tune_longer,
+    with_dropout,
+)
 from quant.zoo import load_trained, pack_command, zoo_images, zoo_names
 
 app = typer.Typer(
@@ -123,7 +130,7 @@ def train(
         else:
             model = load_float(start, setting.device)
             if quantisation is None:
-                model = tune_longer(setting, model, first, folder)
+                model = tune_longer(setting, with_dropout(model, shape.dropout), first, folder)
         record = model.record
         if quantisation is not None:
             record = train_quantised(setting, model, quantisation, second, folder)

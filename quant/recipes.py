@@ -33,6 +33,7 @@ _QUANTISED = Training(
     label_smoothing=0.0,
     distill=0.9,
     distill_temperature=3.0,
+    cutout_px=8,
 )
 
 RECIPES = {
@@ -56,9 +57,10 @@ RECIPES = {
         batch_norm=None,
     ),
     "ours": Recipe(
-        float_training=Training(epochs=20),
+        # What holds a network with large dense layers back from learning its images by heart.
+        float_training=Training(epochs=20, weight_decay=0.1, cutout_px=8),
         quant_training=_QUANTISED,
-        dropout=Dropout(),
+        dropout=Dropout(last=0.2),
         batch_norm="all",
     ),
 }

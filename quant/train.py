@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,14 @@ from rich.console import Console
 
 from quant import distributed
 from quant.checkpoint import Status
-from quant.config import Network, Quantisation, Training, network_from_json, network_to_json
+from quant.config import (
+    Dropout,
+    Network,
+    Quantisation,
+    Training,
+    network_from_json,
+    network_to_json,
+)
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, read_tensors, write_json, write_tensors
@@ -97,6 +104,14 @@ def load_float(weights: Path, device: str) -> FloatModel:
     model = build_float(network)
     load_state(model, tensors)
     return FloatModel(network=network, model=model.to(device), record=record)
+
+
+def with_dropout(start: FloatModel, dropout: Dropout) -> FloatModel:
+    """The same float model, to be trained with another dropout."""
+    network = replace(start.network, dropout=dropout)
+    model = build_float(network).to(next(start.model.parameters()).device)
+    load_state(model, start.model.state_dict())
+    return replace(start, network=network, model=model)
 
 
 def tune_float(

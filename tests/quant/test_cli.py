@@ -116,6 +116,7 @@ def test_train_then_export(
     assert call(monkeypatch, *longer, "--out", str(tmp_path / "longer")) == 0
     record = read_json(tmp_path / "longer" / "float.json")
     assert record["epochs"] == {"float": 3, "quantised": 0}
+    assert record["layers"]["dropout"]["last"] == 0.2
     assert record["training"]["from"]["sha256"] == read_json(out / "float.json")["sha256"]
     costs = tmp_path / "costs.json"
     lut = {"w4a8": 49.0, "w2a2": 7.0, "w4a2": 13.0}

@@ -23,13 +23,14 @@ def test_the_paper_has_dropout_and_nothing_else() -> None:
     assert applied.batch_norm == "dense"
 
 
-def test_ours_is_the_default_training() -> None:
+def test_ours_holds_the_network_back() -> None:
     recipe = find_recipe("ours")
-    assert recipe.float_training == Training(epochs=recipe.float_training.epochs)
+    training = recipe.float_training
+    assert training == Training(epochs=training.epochs, weight_decay=0.1, cutout_px=8)
     quantised = recipe.quant_training
     assert (quantised.lr, quantised.distill, quantised.weight_decay) == (2e-3, 0.9, 0.0)
     applied = recipe.apply(get_network("arch2_slim"))
-    assert (applied.batch_norm, applied.dropout) == ("all", Dropout())
+    assert (applied.batch_norm, applied.dropout) == ("all", Dropout(last=0.2))
 
 
 def test_unknown() -> None:
