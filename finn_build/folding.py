@@ -148,6 +148,24 @@ def search(network: Network, budget: Resources, *, max_cycles: int | None = None
     return found
 
 
+def step_up(network: Network, folding: Folding, budget: Resources) -> str:
+    """What the next faster folding would take, in words; "" if there is none."""
+    options = {m.name: _options(m) for m in network.mvtus}
+    floor = max(c.cycles for name, c in folding.costs.items() if name not in folding.folds)
+    faster = {
+        max(floor, c.cycles)
+        for choices in options.values()
+        for _, c in choices
+        if c.cycles < folding.cycles
+    }
+    target = max((t for t in faster if t < folding.cycles), default=None)
+    if target is None or not all(_candidates(options, target, budget).values()):
+        return ""
+    made = _cheapest(network, options, target, budget)
+    need = _need(network, options, target, budget) if made is None else f"{made.total.lut:,} LUTs"
+    return f"{target:,} cycles would take {need}"
+
+
 _Options = dict[str, list[tuple[Fold, Cost]]]
 
 
@@ -184,20 +202,23 @@ def _candidates(
 
 
 def _cheapest(
-    network: Network, options: _Options, target: int, budget: Resources
+    network: Network, options: _Options, target: int, budget: Resources, *, any_lut: bool = False
 ) -> Folding | None:
-    """Cheapest folding with every layer within `target` cycles and all in the budget, or None."""
+    """Cheapest folding with every layer within `target` cycles and all in the budget, or None.
+
+    any_lut: the fewest LUTs, however many, with BRAM in the budget.
+    """
     candidates = _candidates(options, target, budget)
     if not all(candidates.values()):
         return None
     folds = [(name, *each) for name, choices in candidates.items() for each in choices]
     spent = [cost.fixed(layer) for layer in network.layers if not isinstance(layer, Mvtu)]
     used = np.array([(made.lut, made.bram18) for _, _, made in folds])
-    room = np.array([budget.lut, 2 * budget.bram36])
+    room = np.array([np.inf if any_lut else budget.lut, 2 * budget.bram36])
     room = room - [sum(c.lut for c in spent), sum(c.bram18 for c in spent)]
     one_each = np.array([[name == each for name, _, _ in folds] for each in candidates])
     solved = milp(
-        [_weight(made, budget) for _, _, made in folds],
+        used[:, 0] if any_lut else [_weight(made, budget) for _, _, made in folds],
         integrality=np.ones(len(folds)),
         bounds=Bounds(0, 1),
         constraints=[
@@ -211,9 +232,11 @@ def _cheapest(
 
 
 def _need(network: Network, options: _Options, target: int, budget: Resources) -> str:
-    """What the cheapest folding within `target` cycles takes beyond the budget, in words."""
-    candidates = _candidates(options, target, budget)
-    made = make(network, {name: choices[0][0] for name, choices in candidates.items()})
+    """What `target` cycles take beyond the budget, in words: LUTs, or BRAM if that is the limit."""
+    made = _cheapest(network, options, target, budget, any_lut=True)
+    if made is None:
+        candidates = _candidates(options, target, budget)
+        made = make(network, {name: choices[0][0] for name, choices in candidates.items()})
     return shortfall(made.total, budget)
 
 

@@ -55,7 +55,8 @@ def run(build: Build, out: Path) -> str:
     }
     save_json(out / "costs.json", costs)
     rate = options.fclk_mhz * 1e6 / made.cycles
+    faster = folding.step_up(network, made, budget)
     return (
         f"bottleneck {made.bottleneck}, {made.cycles:,} cycles: {rate:,.0f} frames/s predicted, "
-        f"about {made.total.lut:,} LUTs"
+        f"about {made.total.lut:,} LUTs{faster and f'; {faster}'}"
     )

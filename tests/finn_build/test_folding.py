@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -42,6 +43,23 @@ def test_more_room_is_never_slower(network):
 def test_a_target_takes_the_cheapest(network):
     fast, slow = (folding.search(network, ROOMY, max_cycles=n) for n in (16, 600))
     assert slow.cycles <= 600 and slow.total.lut < fast.total.lut
+
+
+def test_the_next_step_up_is_what_the_budget_refuses(network):
+    small = Resources(lut=1_500, ff=0, bram36=10, dsp=0)
+    made = folding.search(network, small)
+    found = re.fullmatch(
+        r"([\d,]+) cycles would take ([\d,]+) LUTs of 1,500", folding.step_up(network, made, small)
+    )
+    assert found is not None
+    cycles, lut = (int(each.replace(",", "")) for each in found.groups())
+    assert cycles < made.cycles and lut > 1_500
+    enough = Resources(lut=lut, ff=0, bram36=10, dsp=0)
+    assert folding.search(network, enough).cycles == cycles
+
+
+def test_at_the_limit_of_the_stream_there_is_no_step_up(network):
+    assert folding.step_up(network, folding.search(network, ROOMY), ROOMY) == ""
 
 
 def test_an_unreachable_target_names_the_limit(network):
