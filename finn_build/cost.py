@@ -46,7 +46,7 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str) -> Cost:
     adders = (chunks > 1 or bool(numbers.start.any())) + (varied and chunks > 1)
     lut = pe * (dot + numbers.acc_bits * adders + _threshold_lut(layer, numbers, groups, chunks))
     if varied and groups > 1:
-        lut += pe * numbers.acc_bits * rom_lut(groups, pe * numbers.acc_bits)
+        lut += rom_lut(groups, pe * numbers.acc_bits)
     if groups > 1 and chunks > 1 and not layer.windowed:
         lut += _lutram(groups, pe * numbers.acc_bits) + pe * numbers.acc_bits
     if layer.windowed and chunks > 1:
@@ -55,7 +55,7 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str) -> Cost:
     if memory == "block":
         bram18 = bram18_count(depth, bits)
     elif depth > 1:
-        lut += bits * rom_lut(depth, bits)
+        lut += rom_lut(depth, bits)
     return Cost(cycles=layer.positions * depth, lut=ceil(lut + 60), bram18=bram18)
 
 
@@ -72,7 +72,7 @@ def _threshold_lut(layer: Mvtu, numbers: Unit, groups: int, chunks: int) -> floa
     lut = ways * (numbers.acc_bits * 0.6 + 1) + layer.out_bits
     # Group and pass together address the levels.
     levels = 1 << (ceil(log2(groups)) + ceil(log2(passes)))
-    return lut + (ways * numbers.acc_bits * rom_lut(levels, 1) if levels > 1 else 0.0)
+    return lut + (rom_lut(levels, ways * numbers.acc_bits) if levels > 1 else 0.0)
 
 
 def window(layer: Window) -> Cost:
@@ -112,14 +112,17 @@ def bram18_count(depth: int, width: int) -> int:
 
 
 def rom_lut(depth: int, width: int) -> float:
-    """LUTs per bit of a ROM in logic.
+    """LUTs of a ROM in logic.
 
-    Six address bits make a LUT; but of hundreds of bits beside each other Yosys' mapper shares
-    parts that are no whole LUTs, and takes more.
+    Six address bits make a LUT. Of few there are but so many functions, which all bits share; of
+    many, hundreds of bits beside each other mislead Yosys' mapper: it shares parts that are no
+    whole LUTs, and takes more.
     """
+    if depth <= 8:
+        return min(width, 1 << max(4, depth))
     if width <= 512 or depth <= 16:
-        return ceil(depth / 64)
-    return 1.5 if depth <= 32 else 3 * ceil(depth / 64)
+        return width * ceil(depth / 64)
+    return width * (1.5 if depth <= 32 else 3 * ceil(depth / 64))
 
 
 def _lutram(depth: int, width: int) -> int:
