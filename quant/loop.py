@@ -24,6 +24,8 @@ from quant.step import Forward, Trainer
 
 # Steps between two looks at the losses, for which the device is waited for.
 _LOOK_STEPS = 10
+# Training images that the batch statistics of averaged weights are taken from.
+_SETTLE_IMAGES = 5000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +178,7 @@ class Phase:
                 report.steps_done(step, reading)
         if not trainer.average.finite():
             raise self._diverged("weights are no longer finite", epoch, steps - 1)
+        trainer.settle(train.pixels[:_SETTLE_IMAGES])
         report.epoch_done(epoch, meter, self._validate(held_out))
         status = Status(epoch=epoch + 1, seconds=round(status.seconds + meter.seconds, 1))
         if distributed.rank() == 0:

@@ -33,7 +33,6 @@ _QUANTISED = Training(
     label_smoothing=0.0,
     distill=0.9,
     distill_temperature=3.0,
-    cutout_px=8,
 )
 
 RECIPES = {

@@ -10,7 +10,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from quant import distributed
-from quant.average import Average
+from quant.average import Average, recompute_statistics
 from quant.config import Training
 from quant.models import load_state
 
@@ -94,10 +94,16 @@ class Trainer:
         # What was compiled for other models counts against PyTorch's limit of recompilations.
         torch.compiler.reset()
         compiled: Forward = torch.compile(twin)
+        teacher = None if self.teacher is None else torch.compile(self.teacher)
         self.train_mode()
+        part = distributed.part(pixels).float()
         try:
-            loss = compiled(distributed.part(pixels).float()).sum()
+            loss = compiled(part).sum()
             loss.backward()  # type: ignore[no-untyped-call]
+            if teacher is not None:
+                with torch.no_grad():
+                    teacher(part)
+                self.teacher = teacher
         except (RuntimeError, OSError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             console.print(f"torch.compile failed, training goes on without it: {reason}")
@@ -134,3 +140,9 @@ class Trainer:
         self.optimiser.step()
         self.average.update(step)
         return loss.detach(), (logits.detach().argmax(1) == labels).float().mean()
+
+    def settle(self, pixels: Tensor) -> None:
+        """Give the averaged weights batch statistics of their own, from uint8 training images."""
+        if self.config.average > 0.0:
+            with self.average.in_place():
+                recompute_statistics(self.twin, pixels)

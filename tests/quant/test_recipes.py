@@ -28,7 +28,7 @@ def test_ours_holds_the_network_back() -> None:
     training = recipe.float_training
     assert training == Training(epochs=training.epochs, weight_decay=0.1, cutout_px=8)
     quantised = recipe.quant_training
-    assert (quantised.lr, quantised.distill, quantised.weight_decay) == (2e-3, 0.9, 0.0)
+    assert (quantised.lr, quantised.distill, quantised.cutout_px) == (2e-3, 0.9, 0)
     applied = recipe.apply(get_network("arch2_slim"))
     assert (applied.batch_norm, applied.dropout) == ("all", Dropout(last=0.2))
 
