@@ -6,8 +6,6 @@ The LUT counts are fitted to Yosys' counts of the modules (finn_build.backends.y
 from dataclasses import dataclass
 from math import ceil, log2
 
-import numpy as np
-
 from finn_build import heap
 from finn_build.layers import Argmax, Layer, MaxPool, Mvtu, Window
 from finn_build.unit import Unit, unit
@@ -41,7 +39,7 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str) -> Cost:
         ternary=numbers.ternary,
         sum_bits=numbers.acc_bits,
     )
-    varied = bool(np.ptp(numbers.start))
+    varied = numbers.starts_differ
     # An accumulator that starts from a constant in every cycle is none.
     adders = (chunks > 1 or bool(numbers.start.any())) + (varied and chunks > 1)
     lut = pe * (dot + numbers.acc_bits * adders + _threshold_lut(layer, numbers, groups, chunks))

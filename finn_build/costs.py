@@ -51,9 +51,6 @@ def _lut_per_mac(weight_bits: int, in_bits: int) -> float:
         in_bits=in_bits,
         weight_bits=weight_bits,
         weights=weights,
-        thresholds=None,
-        float_thresholds=None,
-        bias=None,
     )
     lut = cost.mvtu(layer, pe=_PE, simd=_SIMD, memory=_MEMORY).lut
     return round(lut / (_PE * _SIMD), 3)

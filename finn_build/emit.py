@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from finn_build.folding import Fold, Folding
 from finn_build.layers import Argmax, Layer, MaxPool, Mvtu, Network, Window
+from finn_build.schedule import depths
 from finn_build.unit import unit
 
 TOP = Path(__file__).with_name("top.sv.j2")
@@ -36,20 +37,28 @@ class Stream:
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """One module of the chain, its parameters and the stream that leaves it."""
+    """One module of the chain, its parameters and the stream that leaves it.
+
+    sidebands: wires of top beside the stream, by the module's port.
+    """
 
     module: str
     name: str
     parameters: dict[str, int | str]
     out: Stream
+    sidebands: dict[str, str]
 
 
 @dataclass(kw_only=True)
 class Design:
-    """The chain of instances and the memory images, by file name."""
+    """The chain of instances and the memory images, by file name.
+
+    depths: beats that a FIFO before a layer holds, by its name.
+    """
 
     name: str
     source: Stream
+    depths: dict[str, int]
     instances: list[Instance] = field(default_factory=list)
     images: dict[str, list[str]] = field(default_factory=dict)
 
@@ -58,9 +67,18 @@ class Design:
         """The stream at the end of the chain so far."""
         return self.instances[-1].out if self.instances else self.source
 
-    def add(self, module: str, name: str, out: Stream, parameters: dict[str, int | str]) -> None:
+    def add(
+        self,
+        module: str,
+        name: str,
+        out: Stream,
+        parameters: dict[str, int | str],
+        **sidebands: str,
+    ) -> None:
         """Append a module to the chain."""
-        self.instances.append(Instance(module=module, name=name, parameters=parameters, out=out))
+        self.instances.append(
+            Instance(module=module, name=name, parameters=parameters, out=out, sidebands=sidebands)
+        )
 
     def image(self, name: str, words: NDArray[np.int64], bits: int) -> str:
         """Keep a memory image as hex: words (DEPTH, ELEMENTS), element 0 in the low bits."""
@@ -86,7 +104,14 @@ def input_bytes(network: Network) -> int:
 
 def design(network: Network, folding: Folding) -> Design:
     """Chain of modules for a network and its folding."""
-    made = Design(name=network.name, source=Stream(elems=input_bytes(network), bits=8))
+    beat = input_bytes(network)
+    made = Design(
+        name=network.name, source=Stream(elems=beat, bits=8), depths=depths(network, folding)
+    )
+    if any(isinstance(layer, Window) for layer in network.layers):
+        frame = network.height * network.width * network.channels // beat
+        parameters: dict[str, int | str] = {"DATA_W": made.stream.width, "FRAME": frame}
+        made.add("axis_begun", "begun", made.stream, parameters, begun="begun")
     for layer in network.layers:
         _ADD[type(layer)](made, layer, folding)
     return made
@@ -103,18 +128,16 @@ def _resize(made: Design, name: str, elems: int) -> None:
         )
 
 
-def _buffer(made: Design, name: str, depth: int) -> None:
-    stream = made.stream
-    made.add("axis_fifo", f"{name}_fifo", stream, {"DATA_W": stream.width, "DEPTH": max(2, depth)})
+def _buffer(made: Design, name: str) -> None:
+    depth, stream = made.depths.get(name, 0), made.stream
+    if depth > 1:  # one waits where it comes from
+        made.add("axis_fifo", f"{name}_fifo", stream, {"DATA_W": stream.width, "DEPTH": depth})
 
 
 def _add_window(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, Window)
     _resize(made, layer.name, layer.channels)
-    if any(each.module == "nn_mvtu" for each in made.instances):
-        # A pooled row comes in one burst; and while the last windows of a frame are worked on,
-        # the first row of the next gathers, which makes no windows yet.
-        _buffer(made, layer.name, layer.width)
+    _buffer(made, layer.name)
     made.add(
         "nn_window",
         layer.name,
@@ -128,6 +151,7 @@ def _add_window(made: Design, layer: Layer, folding: Folding) -> None:
             "STRIDE": layer.stride,
             "PAD": layer.pad,
         },
+        begun="begun",
     )
 
 
@@ -162,6 +186,7 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, Mvtu)
     fold = folding.folds[layer.name]
     elems = layer.cols if layer.windowed else fold.simd
+    _buffer(made, layer.name)
     _resize(made, layer.name, elems)
     weights = weight_words(layer, fold)
     if layer.weight_bits == 1:
@@ -179,7 +204,7 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
         memories["THRESHOLD_FILE"] = made.image(
             f"{layer.name}_thresholds.hex", words, numbers.acc_bits
         )
-    if np.ptp(numbers.start):
+    if numbers.starts_differ:
         words = numbers.start.reshape(groups, fold.pe)
         memories["START_FILE"] = made.image(f"{layer.name}_start.hex", words, numbers.acc_bits)
     made.add(
@@ -202,8 +227,6 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
             "MEMORY": fold.memory,
         },
     )
-    if not layer.windowed and layer.thresholds is not None:
-        _buffer(made, layer.name, groups)  # all rows of a dense layer end in one burst
 
 
 def _add_argmax(made: Design, layer: Layer, folding: Folding) -> None:
@@ -213,6 +236,7 @@ def _add_argmax(made: Design, layer: Layer, folding: Folding) -> None:
         layer.name,
         Stream(elems=1, bits=OUTPUT_BITS),
         {"CLASSES": layer.classes, "IN_ELEMS": made.stream.elems, "LOGIT_W": layer.bits},
+        m_axis_tlast="m_axis_tlast",
     )
 
 

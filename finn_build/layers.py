@@ -74,9 +74,9 @@ class Mvtu:
     in_bits: int
     weight_bits: int
     weights: Ints
-    thresholds: Ints | None
-    float_thresholds: NDArray[np.float64] | None
-    bias: Ints | None
+    thresholds: Ints | None = None
+    float_thresholds: NDArray[np.float64] | None = None
+    bias: Ints | None = None
 
     @property
     def rows(self) -> int:

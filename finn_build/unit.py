@@ -5,6 +5,7 @@ rows' starts and thresholds take off again what that adds: the unit costs nothin
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -26,7 +27,13 @@ class Unit:
     start: Ints
     thresholds: Ints | None
 
+    @property
+    def starts_differ(self) -> bool:
+        """Whether the rows do not all start alike."""
+        return bool(np.ptp(self.start))
 
+
+@lru_cache(maxsize=64)
 def unit(layer: Mvtu) -> Unit:
     """The numbers of the unit that computes a layer."""
     ternary = layer.weight_bits == 2 and int(layer.weights.min()) >= -1

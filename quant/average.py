@@ -85,7 +85,7 @@ def recompute_statistics(model: nn.Module, pixels: Tensor, batch: int = 500) -> 
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over the batches
         norm.train()
-    for part in pixels.split(batch):
+    for part in torch.split(pixels, batch):
         model(part.float())
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

@@ -18,7 +18,8 @@ import torch
 from rich.table import Table
 
 from quant import distributed
-from quant.config import Conv, Dense, Layer, Network, Pool, Training, network_to_json
+from quant.config import Conv, Dense, Layer, Network, Pool, Training
+from quant.config_json import network_to_json
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, write_json
 from quant.loop import accuracy

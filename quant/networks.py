@@ -5,7 +5,8 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from quant.config import Conv, Dense, Layer, Network, Norm, Pool, network_from_json
+from quant.config import Conv, Dense, Layer, Network, Norm, Pool
+from quant.config_json import network_from_json
 from quant.errors import ConfigError
 
 

@@ -10,14 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from quant.config import (
-    Network,
-    Pool,
-    Quantisation,
-    layer_names,
-    network_from_json,
-    quantisation_from_json,
-)
+from quant.config import Network, Pool, Quantisation, layer_names
+from quant.config_json import network_from_json, quantisation_from_json
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, whole_file
 from quant.networks import NETWORKS

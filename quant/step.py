@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from rich.console import Console
@@ -94,7 +95,7 @@ class Trainer:
         # What was compiled for other models counts against PyTorch's limit of recompilations.
         torch.compiler.reset()
         compiled: Forward = torch.compile(twin)
-        teacher = None if self.teacher is None else torch.compile(self.teacher)
+        teacher = self.teacher and cast(nn.Module, torch.compile(self.teacher))
         self.train_mode()
         part = distributed.part(pixels).float()
         try:

@@ -13,14 +13,8 @@ from rich.console import Console
 
 from quant import distributed
 from quant.checkpoint import Status
-from quant.config import (
-    Dropout,
-    Network,
-    Quantisation,
-    Training,
-    network_from_json,
-    network_to_json,
-)
+from quant.config import Dropout, Network, Quantisation, Training
+from quant.config_json import network_from_json, network_to_json
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, read_tensors, write_json, write_tensors

@@ -14,7 +14,8 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from quant.config import Network, Quantisation, network_from_json, quantisation_from_json
+from quant.config import Network, Quantisation
+from quant.config_json import network_from_json, quantisation_from_json
 from quant.data import Labelled, test100
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, read_tensors, write_json, write_tensors

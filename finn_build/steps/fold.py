@@ -10,6 +10,7 @@ from finn_build.errors import FoldingError
 from finn_build.files import save_json
 from finn_build.layers import Mvtu, Network
 from finn_build.pipeline import Build
+from finn_build.search import Search
 
 
 def run(build: Build, out: Path) -> str:
@@ -18,14 +19,15 @@ def run(build: Build, out: Path) -> str:
     network = Network.load(build.path("golden", "network.npz"))
     share = choose(options.tool).share
     budget = options.target.budget[share]
+    search = Search(network, budget)
     if options.folding is not None:
         made = folding.Folding.load(options.folding, network)
         if not folding.fits(made.total, budget):
             raise FoldingError(f"{options.folding}: {folding.shortfall(made.total, budget)}")
+    elif options.target_fps is not None:
+        made = search.within(floor(options.fclk_mhz * 1e6 / options.target_fps))
     else:
-        hertz = options.fclk_mhz * 1e6
-        cycles = None if options.target_fps is None else floor(hertz / options.target_fps)
-        made = folding.search(network, budget, max_cycles=cycles)
+        made = search.fastest()
     made.save(out / "folding.json")
     rows = []
     for layer in network.layers:
@@ -55,7 +57,7 @@ def run(build: Build, out: Path) -> str:
     }
     save_json(out / "costs.json", costs)
     rate = options.fclk_mhz * 1e6 / made.cycles
-    faster = folding.step_up(network, made, budget)
+    faster = search.step_up(made)
     return (
         f"bottleneck {made.bottleneck}, {made.cycles:,} cycles: {rate:,.0f} frames/s predicted, "
         f"about {made.total.lut:,} LUTs{faster and f'; {faster}'}"

@@ -161,9 +161,6 @@ def _mvau(walk: _Walk, node: NodeProto) -> None:
         in_bits=walk.bits,
         weight_bits=_weight_bits(integers),
         weights=np.ascontiguousarray(integers),
-        thresholds=None,
-        float_thresholds=None,
-        bias=None,
     )
     if not a["noActivation"]:
         steps = walk.model.get_initializer(node.input[2]).astype(np.float64)

@@ -3,8 +3,9 @@
 // Stream: HEIGHT*WIDTH pixels of CHANNELS elements in, row-major; OH*OW windows out, row-major,
 //         each with KERNEL*KERNEL*CHANNELS elements, order (kh, kw, channel), channel fastest.
 // Rate:   one pixel in per cycle, HEIGHT*WIDTH cycles per frame while frames follow each other.
-//         The tail of a frame runs together with the first pixels of the next; if the next frame
-//         is not there when the tail begins, TAIL cycles drain the frame instead.
+//         The tail of a frame runs together with the first pixels of the next, without a gap. If
+//         no other frame has begun when the tail is due, TAIL cycles drain the frame instead.
+//         begun counts, modulo 256, the frames of which a part has entered the accelerator.
 // Needs:  2*PAD < KERNEL, WIDTH >= 2, (KERNEL-1-PAD)*(WIDTH+1) < HEIGHT*WIDTH.
 `default_nettype none
 
@@ -19,6 +20,7 @@ module nn_window #(
 ) (
   input  wire                                      clk,
   input  wire                                      rst_n,
+  input  wire  [7:0]                               begun,
 
   input  wire  [CHANNELS*ELEM_W-1:0]               s_axis_tdata,
   input  wire                                      s_axis_tvalid,
@@ -73,6 +75,9 @@ module nn_window #(
   // The window's corner lies in a frame that has been pushed (not in the run-up to the first one).
   logic                   live_q;
   logic                   drain_q;
+  // Frames of which a pixel has come, and whether another one is on its way.
+  logic [7:0]             seen_q;
+  logic                   more_q;
 
   logic win_vld_q, out_vld_q;
   logic can_push, push, dummy, accept;
@@ -82,7 +87,7 @@ module nn_window #(
   assign tail_due      = (TAIL != 0) && (pixel_q == '0) && live_q;
   assign s_axis_tready = can_push && !drain_q;
   assign accept        = s_axis_tvalid && s_axis_tready;
-  assign dummy         = can_push && (drain_q || (tail_due && !s_axis_tvalid));
+  assign dummy         = can_push && (drain_q || (tail_due && !s_axis_tvalid && !more_q));
   assign push          = accept || dummy;
   assign at_last       = (32'(row_q) == LAST_ROW) && (32'(col_q) == LAST_COL);
 
@@ -134,6 +139,16 @@ module nn_window #(
           live_q <= 1'b1;
         end
       end
+    end
+  end
+
+  always_ff @(posedge clk) begin
+    if (!rst_n) begin
+      seen_q <= '0;
+      more_q <= 1'b0;
+    end else begin
+      if (accept && pixel_q == '0) seen_q <= seen_q + 1'b1;
+      more_q <= begun != seen_q;
     end
   end
 

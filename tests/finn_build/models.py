@@ -110,6 +110,28 @@ def export(model: nn.Module, path: Path, *, size: int = 8, channels: int = 3) ->
     return path
 
 
+def random_unit(
+    draw: np.random.Generator,
+    shape: tuple[int, int],
+    *,
+    weight_bits: int,
+    in_bits: int,
+    low: int,
+    positions: int = 1,
+    windowed: bool = False,
+) -> Mvtu:
+    """A unit of (ROWS, COLS) random weights: -1 and 1 in one bit, from `low` up in more."""
+    legal = [-1, 1] if weight_bits == 1 else range(low, 1 << (weight_bits - 1))
+    return Mvtu(
+        name="unit",
+        positions=positions,
+        windowed=windowed,
+        in_bits=in_bits,
+        weight_bits=weight_bits,
+        weights=draw.choice(legal, shape),
+    )
+
+
 def hand_made() -> Network:
     """A convolution on 4 x 4 pixels, a pool and a dense layer, with random integers."""
     random = np.random.default_rng(7)
@@ -122,8 +144,6 @@ def hand_made() -> Network:
         in_bits=2,
         weight_bits=3,
         weights=random.integers(-3, 4, (6, 16)),
-        thresholds=None,
-        float_thresholds=None,
         bias=random.integers(-20, 20, 6),
     )
     return Network(
@@ -152,7 +172,6 @@ def hand_made() -> Network:
                 weights=conv,
                 thresholds=steps,
                 float_thresholds=steps - 0.25,
-                bias=None,
             ),
             MaxPool(name="pool0", height=4, width=4, channels=4, bits=2, kernel=2),
             last,

@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from models import random_unit
 
 from finn_build import cost, costs, heap
 from finn_build.errors import ConfigError
@@ -35,9 +37,6 @@ def test_the_numbers_are_those_of_the_cost_function():
         in_bits=2,
         weight_bits=2,
         weights=weights,
-        thresholds=None,
-        float_thresholds=None,
-        bias=None,
     )
     made = cost.mvtu(layer, pe=8, simd=72, memory="block")
     table = costs.table()
@@ -59,19 +58,16 @@ def test_the_numbers_are_those_of_the_cost_function():
 def test_the_estimates_are_near_what_yosys_counts(bits, low, counted):
     """A windowed unit of 16 x 144 random weights in block RAM, four outputs, 36 inputs a cycle."""
     weight_bits, in_bits, out_bits = bits
-    draw = np.random.default_rng(0)
-    high = 2 ** (weight_bits - 1)
-    layer = Mvtu(
-        name="unit",
+    layer = random_unit(
+        np.random.default_rng(0),
+        (16, 144),
+        weight_bits=weight_bits,
+        in_bits=in_bits,
+        low=low,
         positions=64,
         windowed=True,
-        in_bits=in_bits,
-        weight_bits=weight_bits,
-        weights=draw.choice([-1, 1] if weight_bits == 1 else range(low, high), (16, 144)),
-        thresholds=np.zeros((16, 2**out_bits - 1), np.int64),
-        float_thresholds=None,
-        bias=None,
     )
+    layer = replace(layer, thresholds=np.zeros((16, 2**out_bits - 1), np.int64))
     assert cost.mvtu(layer, pe=4, simd=36, memory="block").lut == pytest.approx(counted, rel=0.08)
 
 

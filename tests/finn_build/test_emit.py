@@ -35,12 +35,12 @@ GOLDEN_TOP = """\
   ) conv0_i (
     .clk(clk),
     .rst_n(rst_n),
-    .s_axis_tdata(t2_data),
-    .s_axis_tvalid(t2_valid),
-    .s_axis_tready(t2_ready),
-    .m_axis_tdata(t3_data),
-    .m_axis_tvalid(t3_valid),
-    .m_axis_tready(t3_ready)
+    .s_axis_tdata(t3_data),
+    .s_axis_tvalid(t3_valid),
+    .s_axis_tready(t3_ready),
+    .m_axis_tdata(t4_data),
+    .m_axis_tvalid(t4_valid),
+    .m_axis_tready(t4_ready)
   );
 """
 

@@ -9,6 +9,7 @@ from models import hand_made
 from finn_build import cost, folding
 from finn_build.boards import BOARDS, Resources
 from finn_build.errors import FoldingError
+from finn_build.search import Search
 
 ROOMY = Resources(lut=40_000, ff=80_000, bram36=100, dsp=0)
 
@@ -19,7 +20,7 @@ def test_a_found_folding_is_legal_and_fits(lut, bram36):
     network = hand_made()
     budget = Resources(lut=lut, ff=0, bram36=bram36 or 0.5, dsp=0)
     try:
-        made = folding.search(network, budget)
+        made = Search(network, budget).fastest()
     except FoldingError as error:
         assert "does not fit" in str(error)
         return
@@ -34,52 +35,53 @@ def test_a_found_folding_is_legal_and_fits(lut, bram36):
 def test_more_room_is_never_slower(network):
     rooms = (1_500, 3_000, 6_000, 40_000)
     cycles = [
-        folding.search(network, Resources(lut=lut, ff=0, bram36=10, dsp=0)).cycles for lut in rooms
+        Search(network, Resources(lut=lut, ff=0, bram36=10, dsp=0)).fastest().cycles
+        for lut in rooms
     ]
     assert cycles == sorted(cycles, reverse=True)
     assert cycles[-1] == 16, "with room enough the stream itself is the limit"
 
 
 def test_a_target_takes_the_cheapest(network):
-    fast, slow = (folding.search(network, ROOMY, max_cycles=n) for n in (16, 600))
+    fast, slow = (Search(network, ROOMY).within(n) for n in (16, 600))
     assert slow.cycles <= 600 and slow.total.lut < fast.total.lut
 
 
 def test_the_next_step_up_is_what_the_budget_refuses(network):
     small = Resources(lut=1_500, ff=0, bram36=10, dsp=0)
-    made = folding.search(network, small)
+    made = Search(network, small).fastest()
     found = re.fullmatch(
-        r"([\d,]+) cycles would take ([\d,]+) LUTs of 1,500", folding.step_up(network, made, small)
+        r"([\d,]+) cycles would take ([\d,]+) LUTs of 1,500", Search(network, small).step_up(made)
     )
     assert found is not None
     cycles, lut = (int(each.replace(",", "")) for each in found.groups())
     assert cycles < made.cycles and lut > 1_500
     enough = Resources(lut=lut, ff=0, bram36=10, dsp=0)
-    assert folding.search(network, enough).cycles == cycles
+    assert Search(network, enough).fastest().cycles == cycles
 
 
 def test_at_the_limit_of_the_stream_there_is_no_step_up(network):
-    assert folding.step_up(network, folding.search(network, ROOMY), ROOMY) == ""
+    assert Search(network, ROOMY).step_up(Search(network, ROOMY).fastest()) == ""
 
 
 def test_an_unreachable_target_names_the_limit(network):
     with pytest.raises(FoldingError, match="15 cycles per frame cannot be reached; .* takes 16"):
-        folding.search(network, ROOMY, max_cycles=15)
+        Search(network, ROOMY).within(15)
 
 
 def test_a_target_that_does_not_fit_names_the_nearest(network):
     small = Resources(lut=1_200, ff=0, bram36=10, dsp=0)
     with pytest.raises(FoldingError, match=r"LUTs of 1,200; the fastest that fits takes \d+"):
-        folding.search(network, small, max_cycles=16)
+        Search(network, small).within(16)
 
 
 def test_what_cannot_fit_says_by_how_much(network):
     with pytest.raises(FoldingError, match=r"hand does not fit: .* LUTs of 100"):
-        folding.search(network, Resources(lut=100, ff=0, bram36=1, dsp=0))
+        Search(network, Resources(lut=100, ff=0, bram36=1, dsp=0)).fastest()
 
 
 def test_a_saved_folding_comes_back(network, tmp_path):
-    made = folding.search(network, ROOMY)
+    made = Search(network, ROOMY).fastest()
     made.save(tmp_path / "folding.json")
     assert folding.Folding.load(tmp_path / "folding.json", network).folds == made.folds
 
@@ -95,7 +97,7 @@ def test_a_saved_folding_comes_back(network, tmp_path):
 )
 def test_an_illegal_edit_is_refused_with_the_legal_values(network, tmp_path, change, message):
     path = tmp_path / "folding.json"
-    folding.search(network, ROOMY).save(path)
+    Search(network, ROOMY).fastest().save(path)
     edited = json.loads(path.read_text())
     edited["conv0"].update(change)
     path.write_text(json.dumps(edited))

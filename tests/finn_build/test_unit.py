@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from models import random_unit
 
 from finn_build import golden
 from finn_build.layers import Mvtu
@@ -13,18 +14,8 @@ from finn_build.unit import unit
 
 
 def layer(draw: np.random.Generator, weight_bits: int, low: int, in_bits: int, steps: int) -> Mvtu:
-    legal = [-1, 1] if weight_bits == 1 else range(low, 1 << (weight_bits - 1))
-    made = Mvtu(
-        name="unit",
-        positions=1,
-        windowed=False,
-        in_bits=in_bits,
-        weight_bits=weight_bits,
-        weights=draw.choice(legal, (5, 12)),
-        thresholds=None,
-        float_thresholds=None,
-        bias=draw.integers(-9, 9, 5),
-    )
+    made = random_unit(draw, (5, 12), weight_bits=weight_bits, in_bits=in_bits, low=low)
+    made = replace(made, bias=draw.integers(-9, 9, 5))
     if not steps:
         return made
     low_sum, high_sum = made.reach

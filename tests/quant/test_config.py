@@ -18,11 +18,9 @@ from quant.config import (
     Pool,
     Quantisation,
     Training,
-    network_from_json,
-    network_to_json,
     preset,
-    quantisation_from_json,
 )
+from quant.config_json import network_from_json, network_to_json, quantisation_from_json
 from quant.errors import ConfigError
 from quant.models import build_float
 from quant.networks import NETWORKS

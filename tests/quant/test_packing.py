@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from quant.cli import app
-from quant.config import LayerBits, Network, Quantisation, network_to_json
+from quant.config import LayerBits, Network, Quantisation
+from quant.config_json import network_to_json
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError
 from quant.export import golden_vectors, run_qonnx, to_qonnx

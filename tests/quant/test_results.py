@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from quant.cli import app
-from quant.config import Dropout, LayerBits, Network, Quantisation, network_to_json
+from quant.config import Dropout, LayerBits, Network, Quantisation
+from quant.config_json import network_to_json
 from quant.errors import CheckpointError, ConfigError
 from quant.networks import NETWORKS
 from quant.paper import PRUNING, TOPOLOGIES

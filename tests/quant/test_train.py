@@ -16,7 +16,7 @@ import torch
 from rich.console import Console
 
 from quant import loop, step
-from quant.average import Average
+from quant.average import Average, recompute_statistics
 from quant.checkpoint import Checkpoint, Status
 from quant.config import Dropout, Network, Quantisation, Training
 from quant.data import Labelled
@@ -176,6 +176,41 @@ def test_average_is_the_sum_it_says(keep: float) -> None:
     with average.in_place():
         torch.testing.assert_close(model.weight.detach(), expected)
     assert torch.equal(model.weight.detach(), own)
+
+
+def test_statistics_are_those_of_the_images() -> None:
+    norm = torch.nn.BatchNorm2d(3)
+    dropped = torch.nn.Dropout(0.5)
+    pixels = torch.randint(0, 256, (8, 3, 4, 4), dtype=torch.uint8)
+    for _ in range(3):
+        norm(torch.randn(8, 3, 4, 4))
+    recompute_statistics(torch.nn.Sequential(dropped, norm), pixels, batch=4)
+    halves = pixels.float().view(2, 4, 3, 16)
+    torch.testing.assert_close(norm.running_mean, halves.mean((0, 1, 3)))
+    spread = torch.stack([half.transpose(0, 1).flatten(1).var(1) for half in halves]).mean(0)
+    torch.testing.assert_close(norm.running_var, spread)
+    assert norm.momentum == 0.1
+    assert not norm.training
+
+
+def test_the_average_has_statistics_of_its_own() -> None:
+    torch.manual_seed(1)
+    trainer = Trainer(build_float(NETWORK), FLOAT)
+    pixels = torch.randint(0, 256, (32, 3, 32, 32), dtype=torch.uint8)
+    trainer.train_mode()
+    for number in range(5):
+        trainer.step(trainer.twin, pixels.float(), torch.arange(32) % 10, number, 5)
+    own = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    before = {name: value.clone() for name, value in trainer.average.tensors.items()}
+    trainer.settle(pixels)
+    changed = {n for n, v in trainer.average.tensors.items() if not torch.equal(v, before[n])}
+    assert changed == {name for name in before if "running" in name}
+    plain = [name for name in own if "num_batches" not in name]
+    assert all(torch.equal(trainer.model.state_dict()[name], own[name]) for name in plain)
+    plain_average = Trainer(build_float(NETWORK), replace(FLOAT, average=0.0))
+    kept = plain_average.average.tensors
+    plain_average.settle(pixels)
+    assert all(not v.any() for n, v in kept.items() if n.endswith("running_mean"))
 
 
 def test_other_settings_do_not_resume(images: Labelled, tmp_path: Path) -> None:

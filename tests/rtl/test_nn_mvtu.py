@@ -82,7 +82,6 @@ def run(
         weight_bits=w_bits,
         weights=weights,
         thresholds=np.sort(rng.integers(-spread, spread, (rows, steps)), axis=1) if steps else None,
-        float_thresholds=None,
         bias=rng.integers(-3, 4, rows) if with_bias else None,
     )
     numbers = unit(layer)

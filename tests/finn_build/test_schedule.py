@@ -1,0 +1,79 @@
+"""The schedule's FIFO depths."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from models import random_unit
+
+from finn_build.folding import Fold, make
+from finn_build.layers import Argmax, MaxPool, Network, Window
+from finn_build.schedule import depths
+
+
+def window(name, side, channels, **others):
+    values = {"kernel": 3, "stride": 1, "pad": 1, **others}
+    return Window(name=name, height=side, width=side, channels=channels, bits=2, **values)
+
+
+def conv(name, rows, cols, positions):
+    draw = np.random.default_rng(len(name))
+    made = random_unit(draw, (rows, cols), weight_bits=2, in_bits=2, low=-1)
+    steps = np.zeros((rows, 3), np.int64)
+    return replace(made, name=name, thresholds=steps, positions=positions, windowed=True)
+
+
+def network(*layers, side=8):
+    return Network(name="n", height=side, width=side, channels=4, scale=1.0, layers=layers)
+
+
+def test_even_pixels_wait_for_nothing():
+    made = network(
+        window("w0", 8, 4), conv("c0", 4, 36, 64), window("w1", 8, 4), conv("c1", 4, 36, 64)
+    )
+    fold = Fold(pe=1, simd=36, memory="logic")
+    assert depths(made, make(made, {"c0": fold, "c1": fold})) == {"w1": 0}
+
+
+def test_half_of_a_pooled_row_waits():
+    made = network(
+        window("w0", 32, 4),
+        conv("c0", 4, 36, 1024),
+        MaxPool(name="p0", height=32, width=32, channels=4, bits=2, kernel=2),
+        window("w1", 16, 4),
+        conv("c1", 8, 36, 256),
+        side=32,
+    )
+    folds = {n: Fold(pe=p, simd=36, memory="logic") for n, p in (("c0", 2), ("c1", 1))}
+    # Sixteen pixels come in the time of eight convolutions; two windows wait in registers.
+    assert depths(made, make(made, folds)) == {"w1": 6}
+    assert depths(made, make(made, {**folds, "c0": replace(folds["c0"], pe=1)})) == {"w1": 0}
+
+
+def test_pixels_wait_where_windows_are_fewer():
+    """Without padding two rows make no windows; meanwhile the rows after them have gathered."""
+    made = network(
+        window("w0", 8, 4),
+        conv("c0", 4, 36, 64),
+        window("w1", 8, 4, pad=0),
+        conv("c1", 16, 36, 36),
+    )
+    folds = {n: Fold(pe=1, simd=36, memory="logic") for n in ("c0", "c1")}
+    assert 8 < depths(made, make(made, folds))["w1"] <= 2 * 8 + 2
+    assert depths(made, make(made, {**folds, "c1": replace(folds["c1"], pe=16)}))["w1"] == 0
+
+
+def test_the_burst_of_a_dense_layer_waits_for_a_slow_one():
+    draw = np.random.default_rng(1)
+    first = random_unit(draw, (32, 64), weight_bits=2, in_bits=2, low=-1)
+    first = replace(first, name="d0", thresholds=np.zeros((32, 3), np.int64))
+    last = replace(random_unit(draw, (8, 32), weight_bits=2, in_bits=2, low=-1), name="d1")
+    made = network(first, last, Argmax(name="argmax", classes=8, bits=9), side=4)
+    folds = {
+        "d0": Fold(pe=1, simd=8, memory="logic"),
+        "d1": Fold(pe=1, simd=1, memory="logic"),
+    }
+    # 32 results in a row, of which the next layer takes one in eight cycles.
+    assert depths(made, make(made, folds))["d1"] == pytest.approx(32 * 7 / 8, abs=1)
+    quick = {**folds, "d1": Fold(pe=8, simd=1, memory="logic")}
+    assert depths(made, make(made, quick))["d1"] == 0
