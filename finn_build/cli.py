@@ -30,6 +30,9 @@ def build(
     target_fps: Annotated[
         float | None, typer.Option(help="Cheapest that reaches it, not the fastest that fits.")
     ] = None,
+    objective: Annotated[
+        str, typer.Option(help="throughput, or latency: the shortest time for a single image.")
+    ] = "throughput",
     images: Annotated[int, typer.Option(help="Images to simulate at the RTL.")] = 10,
     folding: Annotated[Path | None, typer.Option(help="A folding.json to use.")] = None,
     first: Annotated[str | None, typer.Option("--from", help="Redo from this step.")] = None,
@@ -46,6 +49,7 @@ def build(
         tool=tool,
         clock_mhz=clock_mhz,
         target_fps=target_fps,
+        objective=objective,
         images=images,
         folding=folding,
     )

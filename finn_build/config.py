@@ -8,6 +8,7 @@ from finn_build.errors import ConfigError
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 VECTORS = 100  # images that come with a model
+OBJECTIVES = ("throughput", "latency")
 TOOLS = ("auto", "openxc7", "vivado", "finn", "none")
 
 
@@ -31,6 +32,7 @@ class Options:
     tool: str = "auto"
     clock_mhz: float = 100.0
     target_fps: float | None = None
+    objective: str = "throughput"
     images: int = 10
     folding: Path | None = None
 
@@ -43,6 +45,10 @@ class Options:
             raise ConfigError(f"--clock-mhz {self.clock_mhz:g}: use 1 to 1000")
         if self.target_fps is not None and self.target_fps <= 0:
             raise ConfigError(f"--target-fps {self.target_fps:g}: use a rate above 0")
+        if self.objective not in OBJECTIVES:
+            raise ConfigError(f"--objective {self.objective}: use {' or '.join(OBJECTIVES)}")
+        if self.objective == "latency" and self.target_fps is not None:
+            raise ConfigError("--objective latency has no --target-fps; leave one of them out")
         if not 2 <= self.images <= VECTORS:
             raise ConfigError(f"--images {self.images}: use 2 to {VECTORS}")
 

@@ -10,6 +10,9 @@ from finn_build import heap
 from finn_build.layers import Argmax, Layer, MaxPool, Mvtu, Window
 from finn_build.unit import Unit, unit
 
+# Bits of a ROM in logic beside each other (rtl_templates: mem_rom).
+ROM_SLICE = 256
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
@@ -109,18 +112,15 @@ def bram18_count(depth: int, width: int) -> int:
     return min(ceil(depth / d) * ceil(width / w) for d, w in shapes)
 
 
-def rom_lut(depth: int, width: int) -> float:
-    """LUTs of a ROM in logic.
+def rom_lut(depth: int, width: int) -> int:
+    """LUTs of a ROM in logic, in the slices of rtl_templates: mem_rom.
 
-    Six address bits make a LUT. Of few there are but so many functions, which all bits share; of
-    many, hundreds of bits beside each other mislead Yosys' mapper: it shares parts that are no
-    whole LUTs, and takes more.
+    Six address bits make a LUT. Of few there are but so many functions, which a slice's bits share.
     """
     if depth <= 8:
-        return min(width, 1 << max(4, depth))
-    if width <= 512 or depth <= 16:
-        return width * ceil(depth / 64)
-    return width * (1.5 if depth <= 32 else 3 * ceil(depth / 64))
+        slices = min(ceil(width / ROM_SLICE), 1 << ceil(log2(depth)))
+        return min(width, slices << max(4, depth))
+    return width * ceil(depth / 64)
 
 
 def _lutram(depth: int, width: int) -> int:

@@ -96,15 +96,9 @@ def pack(elements: NDArray[np.int64], bits: int) -> int:
     return word
 
 
-def input_bytes(network: Network) -> int:
-    """Bytes per input beat: the largest power of two up to 8 that divides a frame."""
-    frame = network.height * network.width * network.channels
-    return next(n for n in (8, 4, 2, 1) if frame % n == 0)
-
-
 def design(network: Network, folding: Folding) -> Design:
     """Chain of modules for a network and its folding."""
-    beat = input_bytes(network)
+    beat = network.input_bytes
     made = Design(
         name=network.name, source=Stream(elems=beat, bits=8), depths=depths(network, folding)
     )
@@ -130,8 +124,9 @@ def _resize(made: Design, name: str, elems: int) -> None:
 
 def _buffer(made: Design, name: str) -> None:
     depth, stream = made.depths.get(name, 0), made.stream
-    if depth > 1:  # one waits where it comes from
-        made.add("axis_fifo", f"{name}_fifo", stream, {"DATA_W": stream.width, "DEPTH": depth})
+    if depth:
+        parameters: dict[str, int | str] = {"DATA_W": stream.width, "DEPTH": max(2, depth)}
+        made.add("axis_fifo", f"{name}_fifo", stream, parameters)
 
 
 def _add_window(made: Design, layer: Layer, folding: Folding) -> None:

@@ -152,6 +152,12 @@ class Network:
         """Multiply-accumulates per frame."""
         return sum(m.positions * m.rows * m.cols for m in self.mvtus)
 
+    @property
+    def input_bytes(self) -> int:
+        """Bytes per beat into the accelerator: the largest power of two up to 8 in a frame."""
+        frame = self.height * self.width * self.channels
+        return next(n for n in (8, 4, 2, 1) if frame % n == 0)
+
     def save(self, path: Path) -> None:
         """Write the network as one .npz file: a JSON description and the arrays."""
         arrays: dict[str, NDArray[Any]] = {}

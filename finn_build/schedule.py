@@ -8,16 +8,20 @@ soon as it can; what waits at most is what a FIFO has to hold. Streams of this k
 everything as early as possible is never slower than this schedule.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, log2
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finn_build.folding import Folding
-from finn_build.layers import Ints, MaxPool, Mvtu, Network, Window
+from finn_build.folding import Fold, Folding
+from finn_build.layers import Ints, Layer, MaxPool, Mvtu, Network, Window
 
 # The first frame finds everything empty; two more show what repeats.
 FRAMES = 3
+# Cycles of a pixel on its way through width converter and window.
+_WINDOW = 4
 
 Times = NDArray[np.float64]
 
@@ -36,43 +40,64 @@ def depths(network: Network, folding: Folding) -> dict[str, int]:
     A window's beat is a pixel. Before the first layer that multiplies nothing has to wait: what is
     there to feed it is not part of the accelerator.
     """
+    first = network.mvtus[0]
+    vectors = np.arange(FRAMES * first.positions, dtype=np.float64)
+    flow = _Flow(times=vectors * (folding.cycles / first.positions), elems=first.rows)
+    if not first.windowed:
+        flow = _burst(flow.times, first, folding.folds[first.name])
     found: dict[str, int] = {}
-    flow: _Flow | None = None
-    window: Window | None = None
-    for layer in network.layers:
-        if isinstance(layer, Window):
-            window = layer
-        elif isinstance(layer, MaxPool):
-            assert flow is not None
-            flow = _pool(layer, flow)
-        elif isinstance(layer, Mvtu):
-            fold = folding.folds[layer.name]
-            spent = folding.costs[layer.name].cycles
-            if flow is None:
-                flow = _first(layer, spent, folding.cycles)
-            elif window is not None:
-                flow, found[window.name] = _convolve(window, layer, spent, flow)
-            else:
-                flow, found[layer.name] = _multiply(layer, fold.simd, spent, flow)
-            if not layer.windowed:
-                flow = _burst(flow, layer.rows // fold.pe, fold.pe)
-            window = None
+    _follow(network.layers[network.layers.index(first) + 1 :], folding, FRAMES, flow, found)
     return found
 
 
-def _first(layer: Mvtu, spent: int, period: int) -> _Flow:
-    """The results of the first layer, evenly spread."""
-    vectors = np.arange(FRAMES * layer.positions, dtype=np.float64)
-    return _Flow(times=(vectors * period + spent) / layer.positions, elems=layer.rows)
+def latency(network: Network, folding: Folding) -> int:
+    """Cycles of one image in an idle accelerator: from its first pixel to its last logit."""
+    pixels = np.arange(network.height * network.width, dtype=np.float64)
+    beats = np.floor(pixels * network.channels / network.input_bytes)
+    source = _Flow(times=beats, elems=network.channels)
+    return round(float(_follow(network.layers, folding, 1, source, {}).times[-1]))
 
 
-def _convolve(window: Window, layer: Mvtu, spent: int, flow: _Flow) -> tuple[_Flow, int]:
+def _follow(
+    layers: Sequence[Layer], folding: Folding, frames: int, flow: _Flow, found: dict[str, int]
+) -> _Flow:
+    """A stream through some layers; what waits before them goes into `found`."""
+    window: Window | None = None
+    for layer in layers:
+        if isinstance(layer, Window):
+            window = layer
+        elif isinstance(layer, MaxPool):
+            flow = _pool(layer, frames, flow)
+        elif isinstance(layer, Mvtu):
+            fold = folding.folds[layer.name]
+            spent = folding.costs[layer.name].cycles / layer.positions
+            if window is not None:
+                flow, found[window.name] = _convolve(window, spent, frames, flow)
+                flow = _Flow(times=flow.times + _pipeline(layer, fold), elems=layer.rows)
+                window = None
+            else:
+                flow, found[layer.name] = _multiply(layer, fold, spent, frames, flow)
+        else:
+            flow = _Flow(times=flow.times[-1:] + layer.classes + 1, elems=layer.classes + 1)
+    return flow
+
+
+def _pipeline(layer: Mvtu, fold: Fold) -> int:
+    """Cycles from the last piece of a vector to its result (rtl_templates: nn_mvtu)."""
+    narrow, wide = sorted((layer.weight_bits, layer.in_bits))
+    levels = ceil(log2(fold.simd)) + ceil(log2(narrow)) + (2 if wide > 2 else 1)
+    spacing = layer.cols // fold.simd
+    passes = ceil(layer.steps / ceil(layer.steps / spacing)) if layer.steps else -2
+    return levels + passes + 8
+
+
+def _convolve(window: Window, spent: float, frames: int, flow: _Flow) -> tuple[_Flow, int]:
     """Pixels to windows to pixels."""
-    pixels, step = window.height * window.width, spent / layer.positions
-    needed = _needed(window)
-    due = (np.arange(FRAMES)[:, None] * pixels + needed).ravel()
+    pixels, needed = window.height * window.width, _needed(window)
+    due = (np.arange(frames)[:, None] * pixels + needed).ravel()
     # After the last frame the unit drains by itself.
-    times = np.append(flow.times, np.full(int(due[-1]) + 1 - len(flow.times), flow.times[-1]))
+    drained = np.full(max(0, int(due[-1]) + 1 - len(flow.times)), flow.times[-1])
+    times = np.append(flow.times, drained)
     pushed, started = np.empty(len(times)), np.empty(len(due))
     now, busy, made = -np.inf, -np.inf, 0
     for n, arrival in enumerate(times):
@@ -81,10 +106,10 @@ def _convolve(window: Window, layer: Mvtu, spent: int, flow: _Flow) -> tuple[_Fl
         now = max(arrival, now + 1, free)
         pushed[n] = now
         if made < len(due) and n == due[made]:
-            started[made] = busy = max(now, busy)
-            busy += step
+            started[made] = busy = max(now + _WINDOW, busy)
+            busy += spent
             made += 1
-    return _Flow(times=started + step, elems=layer.rows), _waiting(flow.times, pushed)
+    return _Flow(times=started + spent, elems=flow.elems), _waiting(flow.times, pushed)
 
 
 def _needed(window: Window) -> Ints:
@@ -95,27 +120,33 @@ def _needed(window: Window) -> Ints:
     return (rows[:, None] * window.width + cols + lag).ravel()
 
 
-def _pool(layer: MaxPool, flow: _Flow) -> _Flow:
-    """Pixels to the largest of each square, there with the square's last pixel."""
+def _pool(layer: MaxPool, frames: int, flow: _Flow) -> _Flow:
+    """Pixels to the largest of each square, there soon after the square's last pixel."""
     k = layer.kernel
-    image = flow.times.reshape(FRAMES, layer.height, layer.width)
-    last = image[:, k - 1 :: k, k - 1 :: k][:, : layer.height // k, : layer.width // k]
-    return _Flow(times=last.ravel() + 1, elems=layer.channels)
+    image = flow.times.reshape(frames, layer.height, layer.width)
+    last = image[:, k - 1 :: k, k - 1 :: k]
+    return _Flow(times=last.ravel() + 2, elems=layer.channels)
 
 
-def _multiply(layer: Mvtu, simd: int, spent: int, flow: _Flow) -> tuple[_Flow, int]:
-    """Beats to the last piece of every vector."""
-    pieces = layer.cols // simd
+def _multiply(layer: Mvtu, fold: Fold, spent: float, frames: int, flow: _Flow) -> tuple[_Flow, int]:
+    """Beats to vectors to the groups of their results."""
+    pieces = layer.cols // fold.simd
     step = spent / pieces
     # The beat that brings a piece's last element, and the piece that has a beat's first.
-    piece = np.arange(FRAMES * pieces)
-    brings = ((piece + 1) * simd - 1) // flow.elems
-    started = _in_turn(flow.times[brings], step)
-    takes = np.arange(len(flow.times)) * flow.elems // simd
-    # A beat leaves the FIFO as soon as the piece before its own is being worked on.
-    left = np.where(takes > 0, started[takes - 1], -np.inf)
-    pushed = np.maximum(flow.times, left)
-    return _Flow(times=started[pieces - 1 :: pieces], elems=1), _waiting(flow.times, pushed)
+    brings = (np.arange(1, frames * pieces + 1) * fold.simd - 1) // flow.elems
+    takes = np.arange(len(flow.times)) * flow.elems // fold.simd
+    started = _in_turn(flow.times[brings] + 1, step)
+    # A width converter holds a beat while the piece before its own is being worked on.
+    ahead = int(fold.simd != flow.elems)
+    left = np.where(takes >= ahead, started[takes - ahead] - 1, -np.inf)
+    waiting = _waiting(flow.times, np.maximum(flow.times, left))
+    return _burst(started[pieces - 1 :: pieces] + _pipeline(layer, fold), layer, fold), waiting
+
+
+def _burst(times: Times, layer: Mvtu, fold: Fold) -> _Flow:
+    """The results of a dense layer's vectors, one group in every cycle from these times on."""
+    groups = np.arange(1, layer.rows // fold.pe + 1)
+    return _Flow(times=(times[:, None] + groups).ravel(), elems=fold.pe)
 
 
 def _in_turn(ready: Times, step: float) -> Times:
@@ -123,11 +154,6 @@ def _in_turn(ready: Times, step: float) -> Times:
     turn = np.arange(len(ready)) * step
     begun: Times = np.maximum.accumulate(ready - turn) + turn
     return begun
-
-
-def _burst(flow: _Flow, groups: int, pe: int) -> _Flow:
-    """The results of vectors whose last piece starts at these times, a group in every cycle."""
-    return _Flow(times=(flow.times[:, None] + np.arange(1, groups + 1)).ravel(), elems=pe)
 
 
 def _waiting(times: Times, pushed: Times) -> int:

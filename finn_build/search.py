@@ -1,5 +1,8 @@
 """Choose the folding whose slowest layer is as fast as the chip allows."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
@@ -9,12 +12,17 @@ from finn_build.cost import Cost
 from finn_build.errors import FoldingError
 from finn_build.folding import MEMORIES, Fold, Folding, make, shortfall
 from finn_build.layers import Mvtu, Network
+from finn_build.schedule import latency
 
 # A wider dot product saves hardly a LUT, but identical narrow ones go through Verilator and Yosys
 # once for all lanes; a user's folding may be wider.
 MAX_SIMD = 144
+# Integer programs for each number of cycles, in the search for the quickest.
+_TURNS = 2
 
 _Choices = list[tuple[Fold, Cost]]
+# Of a layer by its name, to be as small as can be in all.
+Price = Callable[[str, Cost], float]
 
 
 class Search:
@@ -74,6 +82,37 @@ class Search:
             )
         return folding
 
+    def quickest(self) -> Folding:
+        """The folding within the budget whose single image takes the fewest cycles, or near it.
+
+        What each layer's cycles add to that time depends on all others: it is taken as linear about
+        one folding, an integer program finds the next, and the best of them all is kept.
+
+        Raises FoldingError if nothing fits.
+        """
+        best = self.fastest()
+        least = latency(self.network, best)
+        for target in [t for t in self.targets if best.cycles <= t <= 2 * best.cycles]:
+            made: Folding | None = best
+            for _ in range(_TURNS):
+                if made is not None:
+                    made = self._solve(self._choices_within(target), self._time(made))
+                if made is not None and latency(self.network, made) < least:
+                    best, least = made, latency(self.network, made)
+        return best
+
+    def _time(self, folding: Folding) -> Price:
+        """What a layer's cycles add to the time of a single image, in the company of `folding`."""
+        share = {}
+        whole = latency(self.network, folding)
+        for name in folding.folds:
+            spent = folding.costs[name]
+            faster = replace(spent, cycles=spent.cycles * 3 // 4)
+            other = replace(folding, costs={**folding.costs, name: faster})
+            share[name] = (whole - latency(self.network, other)) / (spent.cycles - faster.cycles)
+        # Of equals the smallest.
+        return lambda name, spent: share[name] * spent.cycles + self._weight(spent)
+
     def step_up(self, folding: Folding) -> str:
         """What the next folding faster than `folding` would take, in words; "" if there is none."""
         target = max((t for t in self.targets if t < folding.cycles), default=None)
@@ -83,15 +122,25 @@ class Search:
         need = self._need(target) if made is None else f"{made.total.lut:,} LUTs"
         return f"{target:,} cycles would take {need}"
 
+    def _cheapest(self, target: int) -> Folding | None:
+        """The smallest share of the chip within `target` cycles, or None if that is too much."""
+        return self._solve(self._candidates(target), lambda _, spent: self._weight(spent))
+
     def _weight(self, made: Cost) -> float:
         """One figure for LUTs and BRAM: the shares of the budget that they take."""
         return made.lut / self.budget.lut + made.bram18 / 2 / self.budget.bram36
 
+    def _choices_within(self, target: int) -> dict[str, _Choices]:
+        """Every layer's folds of at most `target` cycles."""
+        return {
+            name: [choice for choice in choices if choice[1].cycles <= target]
+            for name, choices in self.choices.items()
+        }
+
     def _candidates(self, target: int) -> dict[str, _Choices]:
         """Folds within `target` cycles that no other beats in LUTs and BRAM, cheapest first."""
         found = {}
-        for name, choices in self.choices.items():
-            fast = [choice for choice in choices if choice[1].cycles <= target]
+        for name, fast in self._choices_within(target).items():
             fast.sort(key=lambda o: (o[1].bram18, o[1].lut, o[0].pe))
             kept: _Choices = []
             for choice in fast:
@@ -100,12 +149,13 @@ class Search:
             found[name] = sorted(kept, key=lambda o: self._weight(o[1]))
         return found
 
-    def _cheapest(self, target: int, *, any_lut: bool = False) -> Folding | None:
-        """Cheapest folding with every layer within `target` cycles and all in the budget, or None.
+    def _solve(
+        self, candidates: dict[str, _Choices], price: Price, *, any_lut: bool = False
+    ) -> Folding | None:
+        """One of each layer's candidates, at the lowest price in all and within the budget.
 
-        any_lut: the fewest LUTs, however many, with BRAM in the budget.
+        None if the budget is too small; with any_lut no number of LUTs is too high.
         """
-        candidates = self._candidates(target)
         if not all(candidates.values()):
             return None
         folds = [(name, *each) for name, choices in candidates.items() for each in choices]
@@ -114,7 +164,7 @@ class Search:
         room = room - [sum(c.lut for c in self.fixed), sum(c.bram18 for c in self.fixed)]
         one_each = np.array([[name == each for name, _, _ in folds] for each in candidates])
         solved = milp(
-            used[:, 0] if any_lut else [self._weight(made) for _, _, made in folds],
+            [price(name, made) for name, _, made in folds],
             integrality=np.ones(len(folds)),
             bounds=Bounds(0, 1),
             constraints=[
@@ -129,9 +179,10 @@ class Search:
 
     def _need(self, target: int) -> str:
         """What `target` cycles take beyond the budget, in words: LUTs, or BRAM if that lacks."""
-        made = self._cheapest(target, any_lut=True)
+        candidates = self._candidates(target)
+        made = self._solve(candidates, lambda _, spent: spent.lut, any_lut=True)
         if made is None:
-            cheapest = {name: choices[0][0] for name, choices in self._candidates(target).items()}
+            cheapest = {name: choices[0][0] for name, choices in candidates.items()}
             made = make(self.network, cheapest)
         return shortfall(made.total, self.budget)
 

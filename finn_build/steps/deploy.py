@@ -7,7 +7,6 @@ import numpy as np
 
 from finn_build import golden
 from finn_build.config import class_names
-from finn_build.emit import input_bytes
 from finn_build.files import load_json, save_json, save_npz
 from finn_build.layers import Network
 from finn_build.pipeline import Build
@@ -31,7 +30,7 @@ def run(build: Build, out: Path) -> str:
         "input": {
             "shape": [network.height, network.width, network.channels],
             "dtype": "uint8",
-            "beat_bytes": input_bytes(network),
+            "beat_bytes": network.input_bytes,
         },
         "output": {"words": ["label", *(f"logit{i}" for i in range(classes))], "dtype": "int32"},
         "logit_scale": network.scale,

@@ -10,6 +10,7 @@ from finn_build.errors import FoldingError
 from finn_build.files import save_json
 from finn_build.layers import Mvtu, Network
 from finn_build.pipeline import Build
+from finn_build.schedule import latency
 from finn_build.search import Search
 
 
@@ -26,6 +27,8 @@ def run(build: Build, out: Path) -> str:
             raise FoldingError(f"{options.folding}: {folding.shortfall(made.total, budget)}")
     elif options.target_fps is not None:
         made = search.within(floor(options.fclk_mhz * 1e6 / options.target_fps))
+    elif options.objective == "latency":
+        made = search.quickest()
     else:
         made = search.fastest()
     made.save(out / "folding.json")
@@ -47,9 +50,11 @@ def run(build: Build, out: Path) -> str:
                 "macs": layer.positions * layer.rows * layer.cols if isinstance(layer, Mvtu) else 0,
             }
         )
+    alone = latency(network, made)
     costs = {
         "layers": rows,
         "cycles": made.cycles,
+        "latency_cycles": alone,
         "bottleneck": made.bottleneck,
         "estimate": asdict(made.total),
         "budget": asdict(budget),
@@ -60,5 +65,6 @@ def run(build: Build, out: Path) -> str:
     faster = search.step_up(made)
     return (
         f"bottleneck {made.bottleneck}, {made.cycles:,} cycles: {rate:,.0f} frames/s predicted, "
+        f"{alone:,} cycles for one image, "
         f"about {made.total.lut:,} LUTs{faster and f'; {faster}'}"
     )

@@ -40,6 +40,7 @@ STEPS = (
             choose(o.tool).share,
             o.fclk_mhz,
             o.target_fps,
+            o.objective,
             o.folding and o.folding.read_text(),
         ],
     ),

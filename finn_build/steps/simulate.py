@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from finn_build import golden
 from finn_build.backends import verilator
 from finn_build.backends.verilator import Simulated
-from finn_build.emit import input_bytes
 from finn_build.errors import MismatchError
 from finn_build.files import load_json, save_json
 from finn_build.golden import Outputs
@@ -32,7 +31,7 @@ def run(build: Build, out: Path) -> str:
     program = verilator.build(
         rtl,
         scratch,
-        input_bytes=input_bytes(network),
+        input_bytes=network.input_bytes,
         log=build.log("verilator"),
         optimise=len(images) > MANY_IMAGES,
     )

@@ -32,50 +32,77 @@ module mem_rom #(
   end
 
   localparam logic [WIDTH-1:0] ZERO = WIDTH'(0);
-
-  logic [WIDTH-1:0] read_q;
+  // Bits that one address register reads in logic.
+  localparam int unsigned SLICE = 256;
 
   // Attributes take no parameters, hence one branch per style. Initialised LUT RAM is never asked
   // for: open place-and-route tools drop its contents.
-  if (DEPTH == 1) begin : gen_constant
-    // An array of one word is no memory to some tools: two, the second never read.
-    logic [WIDTH-1:0] mem [2];
-    initial begin
-      if (INIT_FILE != "") $readmemh(INIT_FILE, mem, 0, 0);
-      else mem[0] = ZERO;
-    end
-    always_ff @(posedge clk) read_q <= mem[0];
-    logic unused;
-    assign unused = &{1'b0, addr, mem[1]};
-  end else if (STYLE == "block") begin : gen_block
-    (* rom_style = "block" *) logic [WIDTH-1:0] mem [DEPTH];
-    initial begin
-      if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
-      else for (int i = 0; i < int'(DEPTH); i++) mem[i] = ZERO;
-    end
-    always_ff @(posedge clk) read_q <= mem[addr];
-  end else if (STYLE == "logic") begin : gen_logic
+  if (STYLE == "logic" && OUT_REG != 0 && DEPTH > 1) begin : gen_sliced
+    // The first register holds the address, once for each slice of the word, so that none drives
+    // it all. Each has other bits of it inverted: no tool makes them one again.
+    localparam int unsigned MOST   = 1 << ADDR_W;
+    localparam int unsigned WANTED = (WIDTH + SLICE - 1) / SLICE;
+    localparam int unsigned PER    = (WIDTH - 1) / ((WANTED < MOST) ? WANTED : MOST) + 1;
     (* rom_style = "logic" *) logic [WIDTH-1:0] mem [DEPTH];
     initial begin
       if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
       else for (int i = 0; i < int'(DEPTH); i++) mem[i] = ZERO;
     end
-    always_ff @(posedge clk) read_q <= mem[addr];
-  end else begin : gen_auto
-    logic [WIDTH-1:0] mem [DEPTH];
-    initial begin
-      if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
-      else for (int i = 0; i < int'(DEPTH); i++) mem[i] = ZERO;
+    for (genvar low = 0; low < int'(WIDTH); low += int'(PER)) begin : gen_slice
+      localparam int unsigned REST = int'(WIDTH) - low;
+      localparam int unsigned BITS = (REST < PER) ? REST : PER;
+      localparam logic [ADDR_W-1:0] FLIP = ADDR_W'(low / int'(PER));
+      logic [ADDR_W-1:0] addr_q;
+      logic [BITS-1:0]   data_q;
+      always_ff @(posedge clk) begin
+        addr_q <= addr ^ FLIP;
+        data_q <= mem[addr_q ^ FLIP][low +: BITS];
+      end
+      assign dout[low +: BITS] = data_q;
     end
-    always_ff @(posedge clk) read_q <= mem[addr];
-  end
+  end else begin : gen_plain
+    logic [WIDTH-1:0] read_q;
 
-  if (OUT_REG != 0) begin : gen_out_reg
-    logic [WIDTH-1:0] out_q;
-    always_ff @(posedge clk) out_q <= read_q;
-    assign dout = out_q;
-  end else begin : gen_no_out_reg
-    assign dout = read_q;
+    if (DEPTH == 1) begin : gen_constant
+      // An array of one word is no memory to some tools: two, the second never read.
+      logic [WIDTH-1:0] mem [2];
+      initial begin
+        if (INIT_FILE != "") $readmemh(INIT_FILE, mem, 0, 0);
+        else mem[0] = ZERO;
+      end
+      always_ff @(posedge clk) read_q <= mem[0];
+      logic unused;
+      assign unused = &{1'b0, addr, mem[1]};
+    end else if (STYLE == "block") begin : gen_block
+      (* rom_style = "block" *) logic [WIDTH-1:0] mem [DEPTH];
+      initial begin
+        if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
+        else for (int i = 0; i < int'(DEPTH); i++) mem[i] = ZERO;
+      end
+      always_ff @(posedge clk) read_q <= mem[addr];
+    end else if (STYLE == "logic") begin : gen_logic
+      (* rom_style = "logic" *) logic [WIDTH-1:0] mem [DEPTH];
+      initial begin
+        if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
+        else for (int i = 0; i < int'(DEPTH); i++) mem[i] = ZERO;
+      end
+      always_ff @(posedge clk) read_q <= mem[addr];
+    end else begin : gen_auto
+      logic [WIDTH-1:0] mem [DEPTH];
+      initial begin
+        if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
+        else for (int i = 0; i < int'(DEPTH); i++) mem[i] = ZERO;
+      end
+      always_ff @(posedge clk) read_q <= mem[addr];
+    end
+
+    if (OUT_REG != 0) begin : gen_out_reg
+      logic [WIDTH-1:0] out_q;
+      always_ff @(posedge clk) out_q <= read_q;
+      assign dout = out_q;
+    end else begin : gen_no_out_reg
+      assign dout = read_q;
+    end
   end
 
 endmodule

@@ -102,3 +102,15 @@ def test_the_clock_is_one_that_the_board_can_set(tmp_path, asked, set_):
     assert options.fclk_mhz == pytest.approx(set_)
     with pytest.raises(ConfigError, match="--clock-mhz 0"):
         Options(board="pynq-z2", model="arch1_w2a2", data=tmp_path, clock_mhz=0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"objective": "speed"}, "--objective speed: use throughput or latency"),
+        ({"objective": "latency", "target_fps": 9.0}, "latency has no --target-fps; leave one"),
+    ],
+)
+def test_an_objective_that_cannot_be_is_refused(tmp_path, asked, message):
+    with pytest.raises(ConfigError, match=message):
+        Options(board="pynq-z2", model="arch1_w2a2", data=tmp_path, **asked)

@@ -9,6 +9,7 @@ from models import hand_made
 from finn_build import cost, folding
 from finn_build.boards import BOARDS, Resources
 from finn_build.errors import FoldingError
+from finn_build.schedule import latency
 from finn_build.search import Search
 
 ROOMY = Resources(lut=40_000, ff=80_000, bram36=100, dsp=0)
@@ -45,6 +46,14 @@ def test_more_room_is_never_slower(network):
 def test_a_target_takes_the_cheapest(network):
     fast, slow = (Search(network, ROOMY).within(n) for n in (16, 600))
     assert slow.cycles <= 600 and slow.total.lut < fast.total.lut
+
+
+def test_the_quickest_spends_the_rest_of_the_chip_on_a_single_image(network):
+    budget = Resources(lut=1_500, ff=0, bram36=10, dsp=0)
+    search = Search(network, budget)
+    fast, quick = search.fastest(), search.quickest()
+    assert latency(network, quick) < latency(network, fast)
+    assert folding.fits(quick.total, budget)
 
 
 def test_the_next_step_up_is_what_the_budget_refuses(network):

@@ -77,3 +77,22 @@ def test_the_burst_of_a_dense_layer_waits_for_a_slow_one():
     assert depths(made, make(made, folds))["d1"] == pytest.approx(32 * 7 / 8, abs=1)
     quick = {**folds, "d1": Fold(pe=8, simd=1, memory="logic")}
     assert depths(made, make(made, quick))["d1"] == 0
+
+
+@pytest.mark.parametrize(("pe", "simd", "waiting"), [(1, 4, 4), (2, 2, 3)])
+def test_half_of_a_pooled_row_waits_for_a_dense_layer(pe, simd, waiting):
+    """One of them in the width converter, where there is one."""
+    draw = np.random.default_rng(1)
+    last = random_unit(draw, (8, 64 * 4), weight_bits=2, in_bits=2, low=-1)
+    made = network(
+        window("w0", 16, 4),
+        conv("c0", 4, 36, 256),
+        MaxPool(name="p0", height=16, width=16, channels=4, bits=2, kernel=2),
+        replace(last, name="d0"),
+        side=16,
+    )
+    folds = {
+        "c0": Fold(pe=2, simd=36, memory="logic"),
+        "d0": Fold(pe=pe, simd=simd, memory="logic"),
+    }
+    assert depths(made, make(made, folds))["d0"] == waiting
