@@ -181,8 +181,12 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, Mvtu)
     fold = folding.folds[layer.name]
     elems = layer.cols if layer.windowed else fold.simd
-    _buffer(made, layer.name)
-    _resize(made, layer.name, elems)
+    if layer.windowed:
+        _resize(made, layer.name, elems)
+        _buffer(made, layer.name)
+    else:
+        _buffer(made, layer.name)
+        _resize(made, layer.name, elems)
     weights = weight_words(layer, fold)
     if layer.weight_bits == 1:
         weights = (weights + 1) // 2

@@ -71,9 +71,12 @@ def _follow(
         elif isinstance(layer, Mvtu):
             fold = folding.folds[layer.name]
             spent = folding.costs[layer.name].cycles / layer.positions
-            if window is not None:
-                flow, found[window.name] = _convolve(window, spent, frames, flow)
-                flow = _Flow(times=flow.times + _pipeline(layer, fold), elems=layer.rows)
+            if layer.windowed:
+                if window is not None:
+                    vectors, found[window.name] = _convolve(window, spent, frames, flow)
+                else:
+                    vectors, found[layer.name] = _each(spent, flow)
+                flow = _Flow(times=vectors + _pipeline(layer, fold), elems=layer.rows)
                 window = None
             else:
                 flow, found[layer.name] = _multiply(layer, fold, spent, frames, flow)
@@ -91,8 +94,14 @@ def _pipeline(layer: Mvtu, fold: Fold) -> int:
     return levels + passes + 8
 
 
-def _convolve(window: Window, spent: float, frames: int, flow: _Flow) -> tuple[_Flow, int]:
-    """Pixels to windows to pixels."""
+def _each(spent: float, flow: _Flow) -> tuple[Times, int]:
+    """When each pixel's own work is done, and the pixels that wait."""
+    started = _in_turn(flow.times + 1, spent)
+    return started + spent, _waiting(flow.times, np.maximum(flow.times, started - 1))
+
+
+def _convolve(window: Window, spent: float, frames: int, flow: _Flow) -> tuple[Times, int]:
+    """When the work on each window is done, and the pixels that wait."""
     pixels, needed = window.height * window.width, _needed(window)
     due = (np.arange(frames)[:, None] * pixels + needed).ravel()
     # After the last frame the unit drains by itself.
@@ -109,7 +118,7 @@ def _convolve(window: Window, spent: float, frames: int, flow: _Flow) -> tuple[_
             started[made] = busy = max(now + _WINDOW, busy)
             busy += spent
             made += 1
-    return _Flow(times=started + spent, elems=flow.elems), _waiting(flow.times, pushed)
+    return started + spent, _waiting(flow.times, pushed)
 
 
 def _needed(window: Window) -> Ints:

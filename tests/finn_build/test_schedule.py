@@ -50,6 +50,17 @@ def test_half_of_a_pooled_row_waits():
     assert depths(made, make(made, {**folds, "c0": replace(folds["c0"], pe=1)})) == {"w1": 0}
 
 
+def test_a_convolution_of_single_pixels_has_its_own_buffer():
+    made = network(
+        window("w0", 8, 4),
+        conv("c0", 4, 36, 64),
+        MaxPool(name="p0", height=8, width=8, channels=4, bits=2, kernel=2),
+        conv("c1", 8, 4, 16),
+    )
+    folds = {n: Fold(pe=p, simd=s, memory="logic") for n, p, s in (("c0", 2, 36), ("c1", 1, 4))}
+    assert depths(made, make(made, folds)) == {"c1": 2}
+
+
 def test_pixels_wait_where_windows_are_fewer():
     """Without padding two rows make no windows; meanwhile the rows after them have gathered."""
     made = network(
