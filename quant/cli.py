@@ -78,6 +78,10 @@ def train(
     start: Annotated[
         Path | None, typer.Option("--from", help="Float model to start from, a float.safetensors.")
     ] = None,
+    earlier: Annotated[
+        str | None,
+        typer.Option("--tune", help="Quantised model to train further, --from its float model."),
+    ] = None,
     recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = "ours",
     float_epochs: Annotated[int | None, typer.Option(help="Epochs before quantisation.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of the quantised network.")] = None,
@@ -120,6 +124,8 @@ def train(
             weight_scale=cast(WeightScale, weight_scale),
             layers=tuple(layer_bits(text) for text in layer or ()),
         )
+    if earlier is not None and (start is None or quantisation is None):
+        raise ConfigError("--tune: needs --from with its float model, and its --bits")
     folder = _out(out, network)
     setting = _setting(data, cache, device, compiled)
     if fresh:
@@ -133,7 +139,8 @@ def train(
                 model = tune_longer(setting, with_dropout(model, shape.dropout), first, folder)
         record = model.record
         if quantisation is not None:
-            record = train_quantised(setting, model, quantisation, second, folder)
+            before = load_trained(earlier) if earlier else None
+            record = train_quantised(setting, model, quantisation, second, folder, earlier=before)
     _print_record(folder, record)
 
 

@@ -21,6 +21,7 @@ from quant.files import read_json, read_tensors, write_json, write_tensors
 from quant.loop import Images, Phase, accuracy
 from quant.models import Model, build_float, build_quantised, load_state, start_from_float
 from quant.surrogate import Surrogate
+from quant.zoo import Trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,50 +183,90 @@ def write_float(
 
 
 def train_quantised(
-    setting: Setting, start: FloatModel, quantisation: Quantisation, training: Training, out: Path
+    setting: Setting,
+    start: FloatModel,
+    quantisation: Quantisation,
+    training: Training,
+    out: Path,
+    *,
+    earlier: Trained | None = None,
 ) -> dict[str, Any]:
     """Train a quantised network from a float one; writes `out`/NAME.safetensors and NAME.json.
 
     NAME is the name of the folder `out`. The test images are used once, at the end.
+
+    Args:
+        setting: images and device.
+        start: float network, whose weights are quantised, and which is imitated.
+        quantisation: bits of every layer.
+        training: how to train.
+        out: where checkpoints and results go.
+        earlier: quantised network to go on from instead; epochs and seconds add up.
 
     Returns:
         The record.
 
     Raises:
         CheckpointError: if `out` holds a corrupt checkpoint or another training's.
-        ConfigError: if batch and number of images do not go together.
+        ConfigError: if batch and number of images do not go together, or `earlier` is of another
+            network or has other bits.
     """
     torch.manual_seed(training.seed)
     model = build_quantised(start.network, quantisation).to(setting.device)
-    pixels = setting.train.pixels[:512].float()
-    start_from_float(model, start.model.state_dict(), pixels)
+    identity = {
+        **setting.identity,
+        "network": network_to_json(start.network),
+        "quantisation": asdict(quantisation),
+        "float": start.record["sha256"],
+    }
+    before = start.record
+    done, settings = Status(), {"quantised": asdict(training)}
+    if earlier is None:
+        start_from_float(model, start.model.state_dict(), setting.train.pixels[:512].float())
+    else:
+        _need_same(earlier, start, quantisation)
+        load_state(model, earlier.model.state_dict())
+        was = earlier.record
+        identity["earlier"] = was["sha256"]
+        done = Status(epoch=was["epochs"]["quantised"], seconds=was["seconds"]["quantised"])
+        settings = {
+            "quantised": was["training"]["quantised"],
+            "longer quantised": asdict(training),
+            "quantised from": origin(was),
+        }
     status = Phase(
         "quantised",
         model,
         training,
         out / "quantised-state.safetensors",
-        {
-            **setting.identity,
-            "network": network_to_json(start.network),
-            "quantisation": asdict(quantisation),
-            "float": start.record["sha256"],
-        },
+        identity,
         teacher=start.model,
         twin=Surrogate(model),
         compiled=setting.compiled,
         console=setting.console,
     ).run(setting.train, setting.held_out)
-    before = start.record
     results = {
         "accuracy": {**before["accuracy"], "quantised": accuracy(model, setting.test)},
-        "epochs": {**before["epochs"], "quantised": status.epoch},
-        "seconds": {**before["seconds"], "quantised": status.seconds},
+        "epochs": {**before["epochs"], "quantised": done.epoch + status.epoch},
+        "seconds": {**before["seconds"], "quantised": round(done.seconds + status.seconds, 1)},
         "seed": training.seed,
-        "training": {**before["training"], "quantised": asdict(training)},
+        "training": {**before["training"], **settings},
         "float": origin(before),
     }
     weights = out / f"{out.name}.safetensors"
     return _write(setting, model, start.network, quantisation, results, weights)
+
+
+def _need_same(earlier: Trained, start: FloatModel, quantisation: Quantisation) -> None:
+    if earlier.network != start.network:
+        raise ConfigError(
+            f"{earlier.name}: not the float model's network; use the float model that it came from"
+        )
+    if earlier.quantisation != quantisation:
+        bits = f"w{earlier.quantisation.weight_bits}a{earlier.quantisation.act_bits}"
+        raise ConfigError(
+            f"{earlier.name}: has other bits than asked for; it was trained as {bits}"
+        )
 
 
 def _write(
