@@ -264,9 +264,7 @@ def _need_same(earlier: Trained, start: FloatModel, quantisation: Quantisation) 
         )
     if earlier.quantisation != quantisation:
         bits = f"w{earlier.quantisation.weight_bits}a{earlier.quantisation.act_bits}"
-        raise ConfigError(
-            f"{earlier.name}: has other bits than asked for; it was trained as {bits}"
-        )
+        raise ConfigError(f"{earlier.name}: has other bits than asked for; it was made as {bits}")
 
 
 def _write(

@@ -128,6 +128,29 @@ def test_record_and_checkpoint_rebuild_the_model(images: Labelled, tmp_path: Pat
     assert accuracy(trained.model, data) == record["accuracy"]["quantised"]
 
 
+def test_a_quantised_model_is_trained_further(images: Labelled, tmp_path: Path) -> None:
+    first = run(tmp_path / "m", images)
+    setting = settings(images)
+    start = train_float(setting, NETWORK, FLOAT, tmp_path / "m")
+    earlier = load_trained(str(tmp_path / "m" / "m.safetensors"))
+    # Nothing is learned in no epoch.
+    none = replace(QUANTISED, epochs=0)
+    out = tmp_path / "n"
+    same = train_quantised(setting, start, QUANTISATION, none, out, earlier=earlier)
+    assert same["accuracy"] == first["accuracy"]
+    record = train_quantised(
+        setting, start, QUANTISATION, replace(QUANTISED, epochs=2), tmp_path / "o", earlier=earlier
+    )
+    assert record["epochs"] == {"float": 2, "quantised": 5}
+    assert record["training"]["quantised from"]["sha256"] == first["sha256"]
+    assert record["sha256"] != first["sha256"]
+    with pytest.raises(ConfigError, match="m: has other bits than asked for; it was made as w2a2"):
+        train_quantised(setting, start, Quantisation(act_bits=3), QUANTISED, out, earlier=earlier)
+    other = replace(start, network=replace(NETWORK, name="other"))
+    with pytest.raises(ConfigError, match="m: not the float model's network; use the float model"):
+        train_quantised(setting, other, QUANTISATION, QUANTISED, out, earlier=earlier)
+
+
 def test_seed_decides(images: Labelled, tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         run(tmp_path / name / "m", images, replace(QUANTISED, seed=seed))
