@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from finn_build.backends import tools
+from finn_build.backends.levels import NONE, Levels, levels
 from finn_build.emit import Instance
 from finn_build.errors import ToolError
 from finn_build.files import load_json, save_json
@@ -50,7 +51,10 @@ _LUTRAM = {
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Cells of the synthesised design; lut counts LUT1-LUT6, SRLs and the LUTs of LUTRAM."""
+    """Cells of the synthesised design; lut counts LUT1-LUT6, SRLs and the LUTs of LUTRAM.
+
+    lut_levels, carry_chains: the most on a path between registers within one module.
+    """
 
     lut: int
     ff: int
@@ -58,9 +62,11 @@ class Counts:
     dsp: int
     carry4: int
     lutram: int
+    lut_levels: int
+    carry_chains: int
 
 
-def count(cells: dict[str, int]) -> Counts:
+def count(cells: dict[str, int], depth: Levels = NONE) -> Counts:
     """Sum up cell counts by type. Raises ToolError for cells that are not of the chip."""
     unknown = [
         name for name in cells if name.startswith(("$", "\\$")) and name not in ("$scopeinfo",)
@@ -78,6 +84,8 @@ def count(cells: dict[str, int]) -> Counts:
         dsp=cells.get("DSP48E1", 0),
         carry4=cells.get("CARRY4", 0),
         lutram=lutram,
+        lut_levels=depth.luts,
+        carry_chains=depth.chains,
     )
 
 
@@ -104,7 +112,8 @@ def synthesise(
             cwd=rtl,
             log=log.with_name(f"{log.stem}-{instance.name}{log.suffix}"),
         )
-        return count(load_json(stat)["num_cells_by_type"])
+        made = load_json(stat)
+        return count(made["num_cells_by_type"], Levels(**made["levels"]))
 
     largest_first = sorted(instances, key=_size, reverse=True)
     found = {}
@@ -127,21 +136,24 @@ def _size(instance: Instance) -> int:
 
 
 def total(parts: Mapping[str, Counts]) -> Counts:
-    """Sum of counts."""
-    names = list(asdict(next(iter(parts.values()))))
-    return Counts(**{name: sum(getattr(part, name) for part in parts.values()) for name in names})
+    """Sum of counts, and the largest of levels."""
+    deepest = ("lut_levels", "carry_chains")
+    rows = [asdict(part) for part in parts.values()]
+    return Counts(**{n: (max if n in deepest else sum)(row[n] for row in rows) for n in rows[0]})
 
 
 def _main(module: str, parameters: str, out: str) -> None:
-    cells = _cells(module, json.loads(parameters), Path(out))
-    save_json(Path(out), {"num_cells_by_type": cells})
+    cells, depth = _cells(module, json.loads(parameters), Path(out))
+    save_json(Path(out), {"num_cells_by_type": cells, "levels": asdict(depth)})
 
 
-def _cells(module: str, parameters: Mapping[str, int | str], out: Path) -> dict[str, int]:
-    """Cells of a module by type; its lanes are synthesised once and counted as often as they are.
+def _cells(
+    module: str, parameters: Mapping[str, int | str], out: Path
+) -> tuple[dict[str, int], Levels]:
+    """Cells of a module by type, and its levels.
 
-    A lane is a module that stands many times in another; Yosys' slang front end would make each of
-    them a module of its own.
+    Its lanes are synthesised once and counted as often as they are. A lane is a module that stands
+    many times in another; Yosys' slang front end would make each of them a module of its own.
     """
     from pyosys import libyosys  # loads a large native library: only in the synthesis process
 
@@ -157,10 +169,15 @@ def _cells(module: str, parameters: Mapping[str, int | str], out: Path) -> dict[
         libyosys.run_pass(each.format(top=module, out=out), design)
     total: dict[str, int] = load_json(out)["design"]["num_cells_by_type"]
     total = {name: n for name, n in total.items() if not name.lstrip("\\").startswith(LANE)}
+    libyosys.run_pass(f"write_json {out}", design)
+    modules = load_json(out)["modules"].values()
+    depth = levels(next(each for each in modules if "top" in each["attributes"]))
     for lane in {json.dumps(each, sort_keys=True): each for each in lanes}.values():
-        for name, n in _cells(LANE, lane, out).items():
+        cells, inside = _cells(LANE, lane, out)
+        depth = depth.worst(inside)
+        for name, n in cells.items():
             total[name] = total.get(name, 0) + n * lanes.count(lane)
-    return total
+    return total, depth
 
 
 def _lanes(design: Any, scratch: Path) -> tuple[list[dict[str, int | str]], list[str]]:

@@ -77,7 +77,7 @@ def collect(build: Build) -> dict[str, Any]:
         "bottleneck": costs["bottleneck"],
         "rtl_sim": {k: v for k, v in sim.items() if k != "labels"},
         "resources": {
-            **{k: synth["whole"][k] for k in ("lut", "ff", "bram36", "dsp", "carry4", "lutram")},
+            **synth["whole"],
             "source": "yosys",
             "estimate": costs["estimate"],
             "budget": {**costs["budget"], "share": costs["share"]},

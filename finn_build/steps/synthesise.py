@@ -33,5 +33,6 @@ def run(build: Build, out: Path) -> str:
     return (
         f"{whole.lut:,} of {board.chip.lut:,} LUTs ({100 * whole.lut / board.chip.lut:.0f} %; "
         f"estimated {estimate:,}), {whole.ff:,} FFs, {whole.bram36:g} of {board.chip.bram36:g} "
-        f"BRAM36, {whole.dsp} DSPs"
+        f"BRAM36, {whole.dsp} DSPs; at most {whole.lut_levels} LUTs and {whole.carry_chains} carry "
+        "chains between registers"
     )
