@@ -8,7 +8,7 @@ from math import ceil, log2
 
 from finn_build import heap
 from finn_build.layers import Argmax, Layer, MaxPool, Mvtu, Window
-from finn_build.unit import Unit, unit
+from finn_build.unit import constants, unit
 
 # Bits of a ROM in logic beside each other (rtl_templates: mem_rom).
 ROM_SLICE = 256
@@ -30,7 +30,7 @@ def divisors(n: int) -> list[int]:
 
 
 def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str) -> Cost:
-    """Cost of a matrix-vector-threshold unit."""
+    """Cost of a matrix-vector-threshold unit with its weights in a memory."""
     numbers = unit(layer)
     groups, chunks = layer.rows // pe, layer.cols // simd
     depth = groups * chunks
@@ -45,7 +45,9 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str) -> Cost:
     varied = numbers.starts_differ
     # An accumulator that starts from a constant in every cycle is none.
     adders = (chunks > 1 or bool(numbers.start.any())) + (varied and chunks > 1)
-    lut = pe * (dot + numbers.acc_bits * adders + _threshold_lut(layer, numbers, groups, chunks))
+    spacing = chunks if groups == 1 or layer.windowed else 1
+    thresholds = _threshold_lut(layer, numbers.acc_bits, groups, spacing)
+    lut = pe * (dot + numbers.acc_bits * adders + thresholds)
     if varied and groups > 1:
         lut += rom_lut(groups, pe * numbers.acc_bits)
     if groups > 1 and chunks > 1 and not layer.windowed:
@@ -60,20 +62,32 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str) -> Cost:
     return Cost(cycles=layer.positions * depth, lut=ceil(lut + 60), bram18=bram18)
 
 
-def _threshold_lut(layer: Mvtu, numbers: Unit, groups: int, chunks: int) -> float:
+def constant(layer: Mvtu, *, slice_bits: int) -> Cost:
+    """Cost of a unit built for its weights that takes so many bits of every input at a time."""
+    numbers = constants(layer, slice_bits)
+    bits = {"in_bits": slice_bits, "sum_bits": numbers.sum_bits}
+    lut = _threshold_lut(layer, numbers.acc_bits, 1, numbers.steps) * layer.rows
+    for row in range(layer.rows):
+        lut += heap.constant_lut(places=numbers.places(row), **bits)
+    if numbers.steps > 1:
+        lut += layer.rows * numbers.acc_bits + layer.cols * slice_bits * ceil(numbers.steps / 4)
+    lut += _lutram(32, layer.rows * layer.out_bits)
+    return Cost(cycles=layer.positions * numbers.steps, lut=ceil(lut + 60))
+
+
+def _threshold_lut(layer: Mvtu, acc_bits: int, groups: int, spacing: int) -> float:
     """LUTs of one output's comparators and their levels.
 
     The comparisons are spread over the cycles between two results (rtl_templates: nn_threshold).
     """
     if not layer.steps:
         return 0.0
-    spacing = chunks if groups == 1 or layer.windowed else 1
     ways = ceil(layer.steps / spacing)
     passes = ceil(layer.steps / ways)
-    lut = ways * (numbers.acc_bits * 0.6 + 1) + layer.out_bits
+    lut = ways * (acc_bits * 0.6 + 1) + layer.out_bits
     # Group and pass together address the levels.
     levels = 1 << (ceil(log2(groups)) + ceil(log2(passes)))
-    return lut + (rom_lut(levels, ways * numbers.acc_bits) if levels > 1 else 0.0)
+    return lut + (rom_lut(levels, ways * acc_bits) if levels > 1 else 0.0)
 
 
 def window(layer: Window) -> Cost:

@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
-from finn_build.folding import Fold, Folding
+from finn_build.folding import CONSTANT, Fold, Folding
 from finn_build.layers import Argmax, Layer, MaxPool, Mvtu, Network, Window
 from finn_build.schedule import depths
-from finn_build.unit import unit
+from finn_build.unit import constants, unit
 
 TOP = Path(__file__).with_name("top.sv.j2")
+UNROLLED = Path(__file__).with_name("unrolled.sv.j2")
 OUTPUT_BITS = 32
 
 
@@ -51,9 +53,10 @@ class Instance:
 
 @dataclass(kw_only=True)
 class Design:
-    """The chain of instances and the memory images, by file name.
+    """The chain of instances, memory images and generated modules, by name.
 
-    depths: beats that a FIFO before a layer holds, by its name.
+    depths: beats that a FIFO before a layer holds, by its name; unrolled: what the modules of
+    layers with built-in weights are made from.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Design:
     depths: dict[str, int]
     instances: list[Instance] = field(default_factory=list)
     images: dict[str, list[str]] = field(default_factory=dict)
+    unrolled: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def stream(self) -> Stream:
@@ -180,6 +184,9 @@ def weight_words(layer: Mvtu, fold: Fold) -> NDArray[np.int64]:
 def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, Mvtu)
     fold = folding.folds[layer.name]
+    if fold.memory == CONSTANT:
+        _add_unrolled(made, layer, fold.slice_bits)
+        return
     elems = layer.cols if layer.windowed else fold.simd
     if layer.windowed:
         _resize(made, layer.name, elems)
@@ -228,6 +235,40 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
     )
 
 
+def _add_unrolled(made: Design, layer: Mvtu, slice_bits: int) -> None:
+    numbers, module = constants(layer, slice_bits), f"{layer.name}_unit"
+    _resize(made, layer.name, layer.cols)
+    _buffer(made, layer.name)
+    rows = []
+    for index, terms in enumerate(numbers.terms):
+        signs = np.array([3 if term.negative else 1 for term in terms], np.int64)
+        places = np.array(numbers.places(index), np.int64)
+        rows.append(
+            {
+                "cols": [term.col for term in terms],
+                "signs": f"{pack(signs, 2):x}",
+                "places": f"{pack(places, 16):x}",
+            }
+        )
+    made.unrolled[module] = {
+        "module": module,
+        "name": layer.name,
+        "rows": rows,
+        "cols": layer.cols,
+        "in_bits": layer.in_bits,
+        "out_bits": layer.out_bits,
+        "slice": slice_bits,
+        "sum_bits": numbers.sum_bits,
+        "acc_bits": numbers.acc_bits,
+        "latency": numbers.latency,
+        "thresholds": layer.steps,
+        "threshold_file": made.image(
+            f"{layer.name}_thresholds.hex", numbers.thresholds.reshape(1, -1), numbers.acc_bits
+        ),
+    }
+    made.add(module, layer.name, Stream(elems=layer.rows, bits=layer.out_bits), {})
+
+
 def _add_argmax(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, Argmax)
     made.add(
@@ -273,6 +314,9 @@ def write(made: Design, folder: Path) -> list[Path]:
         keep_trailing_newline=True,
         autoescape=False,
     )
+    for module, values in made.unrolled.items():
+        put(f"{module}.sv", environment.get_template(UNROLLED.name).render(u=values))
+        sources.append(f"{module}.sv")
     put("top.sv", environment.get_template(TOP.name).render(design=made))
     put("modules.f", "\n".join(sources) + "\n")
     put("files.f", "-f modules.f\ntop.sv\n")

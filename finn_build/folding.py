@@ -12,15 +12,21 @@ from finn_build.files import load_json, save_json
 from finn_build.layers import Mvtu, Network
 
 MEMORIES = ("logic", "block")
+CONSTANT = "constant"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fold:
-    """Parallelism of one layer: PE outputs, SIMD inputs per cycle, weights in logic or BRAM."""
+    """Parallelism of one layer: PE outputs, SIMD inputs per cycle, weights in logic or BRAM.
+
+    Or weights built in (`constant`): all outputs and inputs at once, `slice_bits` bits of every
+    input per cycle.
+    """
 
     pe: int
     simd: int
     memory: str
+    slice_bits: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,16 +85,47 @@ def make(network: Network, folds: dict[str, Fold]) -> Folding:
     for layer in network.layers:
         if isinstance(layer, Mvtu):
             fold = folds[layer.name]
-            _check(layer.name, "PE", fold.pe, layer.rows, "rows")
-            _check(layer.name, "SIMD", fold.simd, layer.cols, "inputs")
-            if fold.memory not in MEMORIES:
-                raise FoldingError(
-                    f"{layer.name}: memory {fold.memory!r} is unknown; use {' or '.join(MEMORIES)}"
-                )
-            costs[layer.name] = cost.mvtu(layer, pe=fold.pe, simd=fold.simd, memory=fold.memory)
+            costs[layer.name] = price(layer, fold)
         else:
             costs[layer.name] = cost.fixed(layer)
     return Folding(folds=folds, costs=costs)
+
+
+def price(layer: Mvtu, fold: Fold) -> Cost:
+    """Cost of a layer with a fold. Raises FoldingError if it is not legal."""
+    built_in = fold.memory == CONSTANT
+    if not built_in and fold.memory not in MEMORIES:
+        raise FoldingError(
+            f"{layer.name}: memory {fold.memory!r} is unknown; use "
+            f"{', '.join(MEMORIES)} or {CONSTANT}"
+        )
+    if not built_in:
+        _check(layer.name, "PE", fold.pe, layer.rows, "rows")
+        _check(layer.name, "SIMD", fold.simd, layer.cols, "inputs")
+        if fold.slice_bits:
+            raise FoldingError(f"{layer.name}: slice_bits are for memory {CONSTANT} only; use 0")
+        return cost.mvtu(layer, pe=fold.pe, simd=fold.simd, memory=fold.memory)
+    if not can_be_constant(layer):
+        raise FoldingError(
+            f"{layer.name}: only a convolution can have memory {CONSTANT}; use "
+            f"{' or '.join(MEMORIES)}"
+        )
+    if (fold.pe, fold.simd) != (layer.rows, layer.cols):
+        raise FoldingError(
+            f"{layer.name}: memory {CONSTANT} takes all at once; use PE={layer.rows} and "
+            f"SIMD={layer.cols}"
+        )
+    if not 1 <= fold.slice_bits <= layer.in_bits:
+        raise FoldingError(
+            f"{layer.name}: slice_bits={fold.slice_bits} of {layer.in_bits} bits of an input; use "
+            f"1 to {layer.in_bits}"
+        )
+    return cost.constant(layer, slice_bits=fold.slice_bits)
+
+
+def can_be_constant(layer: Mvtu) -> bool:
+    """Whether a layer's weights can be built in."""
+    return layer.windowed and layer.thresholds is not None
 
 
 def _check(layer: str, what: str, value: int, count: int, of: str) -> None:

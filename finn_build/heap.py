@@ -7,18 +7,35 @@ from functools import cache
 def lut(*, simd: int, weight_bits: int, in_bits: int, ternary: bool, sum_bits: int) -> int:
     """LUTs of one nn_heap with the parameters SIMD, W_BITS, A_BITS, TERNARY and SUM_W."""
     signs = ternary or weight_bits == 1
-    top = simd * ((1 << in_bits) - 1) * (1 if signs else (1 << weight_bits) - 1)
+    planes = (simd,) if signs else (simd,) * weight_bits
+    heights = _heights(planes, in_bits, sum_bits)
+    if ternary:
+        return sum(heights) + _counters(heights)
+    products = sum(2 * ((h + 1) // 3) + (h % 3 == 1) for h in heights)
+    return products + _counters(_next([((0, (h + 1) // 3, 0), int(h % 3 == 1)) for h in heights]))
+
+
+@cache
+def constant_lut(*, places: tuple[int, ...], in_bits: int, sum_bits: int) -> int:
+    """LUTs of one nn_heap with constant weights, so many at each place: its products are wires."""
+    return _counters(_heights(places, in_bits, sum_bits))
+
+
+def _heights(planes: tuple[int, ...], in_bits: int, sum_bits: int) -> list[int]:
+    """Products in each column, of so many operands in each plane."""
+    top = sum(n << i for i, n in enumerate(planes)) * ((1 << in_bits) - 1)
     heights = [0] * min(top.bit_length(), sum_bits)
-    for i in range(1 if signs else weight_bits):
+    for i, operands in enumerate(planes):
         for j in range(in_bits):
             if i + j < len(heights):
-                heights[i + j] += simd
-    if ternary:
-        spent = sum(heights)
-    else:
-        spent = sum(2 * ((h + 1) // 3) + (h % 3 == 1) for h in heights)
-        heights = _next([((0, (h + 1) // 3, 0), int(h % 3 == 1)) for h in heights])
-    while max(heights) > 2:
+                heights[i + j] += operands
+    return heights
+
+
+def _counters(heights: list[int]) -> int:
+    """LUTs that add up columns of bits."""
+    spent = 0
+    while max(heights, default=0) > 2:
         plan = _level(heights)
         spent += sum(3 * six + 2 * (three + two) for (six, three, two), _ in plan)
         heights = _next(plan)

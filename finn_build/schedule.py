@@ -15,8 +15,9 @@ from math import ceil, log2
 import numpy as np
 from numpy.typing import NDArray
 
-from finn_build.folding import Fold, Folding
+from finn_build.folding import CONSTANT, Fold, Folding
 from finn_build.layers import Ints, Layer, MaxPool, Mvtu, Network, Window
+from finn_build.unit import constants
 
 # The first frame finds everything empty; two more show what repeats.
 FRAMES = 3
@@ -86,7 +87,11 @@ def _follow(
 
 
 def _pipeline(layer: Mvtu, fold: Fold) -> int:
-    """Cycles from the last piece of a vector to its result (rtl_templates: nn_mvtu)."""
+    """Cycles from the last piece of a vector to its result (nn_mvtu, nn_serial)."""
+    if fold.memory == CONSTANT:
+        numbers = constants(layer, fold.slice_bits)
+        passes = ceil(layer.steps / ceil(layer.steps / numbers.steps))
+        return numbers.latency + passes + 5
     narrow, wide = sorted((layer.weight_bits, layer.in_bits))
     levels = ceil(log2(fold.simd)) + ceil(log2(narrow)) + (2 if wide > 2 else 1)
     spacing = layer.cols // fold.simd

@@ -10,13 +10,24 @@ from finn_build import cost
 from finn_build.boards import Resources
 from finn_build.cost import Cost
 from finn_build.errors import FoldingError
-from finn_build.folding import MEMORIES, Fold, Folding, make, shortfall
+from finn_build.folding import (
+    CONSTANT,
+    MEMORIES,
+    Fold,
+    Folding,
+    can_be_constant,
+    make,
+    price,
+    shortfall,
+)
 from finn_build.layers import Mvtu, Network
 from finn_build.schedule import latency
 
 # A wider dot product saves hardly a LUT, but identical narrow ones go through Verilator and Yosys
 # once for all lanes; a user's folding may be wider.
 MAX_SIMD = 144
+# More weights than that, built in, are a large part of any chip.
+MAX_CONSTANTS = 30_000
 # Integer programs for each number of cycles, in the search for the quickest.
 _TURNS = 2
 
@@ -150,7 +161,7 @@ class Search:
         return found
 
     def _solve(
-        self, candidates: dict[str, _Choices], price: Price, *, any_lut: bool = False
+        self, candidates: dict[str, _Choices], value: Price, *, any_lut: bool = False
     ) -> Folding | None:
         """One of each layer's candidates, at the lowest price in all and within the budget.
 
@@ -164,7 +175,7 @@ class Search:
         room = room - [sum(c.lut for c in self.fixed), sum(c.bram18 for c in self.fixed)]
         one_each = np.array([[name == each for name, _, _ in folds] for each in candidates])
         solved = milp(
-            [price(name, made) for name, _, made in folds],
+            [value(name, made) for name, _, made in folds],
             integrality=np.ones(len(folds)),
             bounds=Bounds(0, 1),
             constraints=[
@@ -189,10 +200,16 @@ class Search:
 
 def _choices(layer: Mvtu) -> _Choices:
     """All folds of a layer."""
-    return [
-        (Fold(pe=pe, simd=simd, memory=memory), cost.mvtu(layer, pe=pe, simd=simd, memory=memory))
+    folds = [
+        Fold(pe=pe, simd=simd, memory=memory)
         for pe in cost.divisors(layer.rows)
         for simd in cost.divisors(layer.cols)
         if simd <= MAX_SIMD
         for memory in MEMORIES
     ]
+    if can_be_constant(layer) and layer.weights.size <= MAX_CONSTANTS:
+        folds += [
+            Fold(pe=layer.rows, simd=layer.cols, memory=CONSTANT, slice_bits=bits)
+            for bits in range(1, layer.in_bits + 1)
+        ]
+    return [(fold, price(layer, fold)) for fold in folds]

@@ -1,11 +1,14 @@
-"""What a matrix-vector unit (rtl_templates: nn_mvtu) holds in place of a layer's numbers.
+"""What a matrix-vector unit holds in place of a layer's numbers.
 
 Its dot product lifts every product w * x to zero or more, so that it sums positive bits only. The
-rows' starts and thresholds take off again what that adds: the unit costs nothing for it.
+rows' starts and thresholds take off again what that adds: the unit costs nothing for it. There are
+two units: one with its weights in a memory (rtl_templates: nn_mvtu), and one that is built for its
+weights (nn_serial), where a weight is the sum of a few signed powers of two.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil, log2
 
 import numpy as np
 
@@ -43,16 +46,98 @@ def unit(layer: Mvtu) -> Unit:
         return Unit(ternary=ternary, acc_bits=layer.acc_bits, start=bias - lift, thresholds=None)
     top = (1 << layer.in_bits) - 1
     low = lift + np.minimum(layer.weights, 0).sum(axis=1) * top
-    high = lift + np.maximum(layer.weights, 0).sum(axis=1) * top
     start = -int(low.min())
-    # One more than the highest sum is a threshold that none reaches.
-    most = int(high.max()) + start + 1
+    acc_bits, thresholds = _thresholds(layer, lift + start)
     return Unit(
         ternary=ternary,
-        acc_bits=most.bit_length(),
+        acc_bits=acc_bits,
         start=np.full(layer.rows, start),
-        thresholds=np.clip(layer.thresholds + (lift - bias + start)[:, None], 0, most),
+        thresholds=thresholds,
     )
+
+
+def _thresholds(layer: Mvtu, added: Ints) -> tuple[int, Ints]:
+    """Width of the accumulators, and the thresholds, if `added` (ROWS,) is in the sums as well."""
+    assert layer.thresholds is not None
+    bias = np.zeros(layer.rows, np.int64) if layer.bias is None else layer.bias
+    high = added + np.maximum(layer.weights, 0).sum(axis=1) * ((1 << layer.in_bits) - 1)
+    # One more than the highest sum is a threshold that none reaches.
+    most = int(high.max()) + 1
+    return most.bit_length(), np.clip(layer.thresholds + (added - bias)[:, None], 0, most)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Term:
+    """A power of two in a weight: its input, its place, and whether it is taken off."""
+
+    col: int
+    place: int
+    negative: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Constants:
+    """Numbers of a unit that is built for its weights.
+
+    terms: of each row, by place; slice_bits: of every input, taken at a time, in so many steps;
+    acc_bits, thresholds: as in Unit.
+    """
+
+    terms: tuple[tuple[Term, ...], ...]
+    slice_bits: int
+    steps: int
+    acc_bits: int
+    thresholds: Ints
+
+    def places(self, row: int) -> tuple[int, ...]:
+        """Terms of a row at each place."""
+        found = [term.place for term in self.terms[row]]
+        return tuple(found.count(place) for place in range(max(found, default=0) + 1))
+
+    @property
+    def sum_bits(self) -> int:
+        """Width of the largest dot product with slices of the inputs."""
+        most = max(sum(1 << term.place for term in row) for row in self.terms)
+        return max(1, (most * ((1 << self.slice_bits) - 1)).bit_length())
+
+    @property
+    def latency(self) -> int:
+        """Registers in the dot product that are enough for every row (rtl_templates: nn_heap)."""
+        most = max(len(row) for row in self.terms)
+        return ceil(log2(max(2, most))) + ceil(log2(self.slice_bits)) + 4
+
+
+@lru_cache(maxsize=128)
+def constants(layer: Mvtu, slice_bits: int) -> Constants:
+    """The numbers of a unit that is built for the weights of a layer with thresholds."""
+    terms = _all_terms(layer)
+    steps = ceil(layer.in_bits / slice_bits)
+    # Zeros above the input's own bits are inverted with them.
+    top = (1 << (steps * slice_bits)) - 1
+    lift = [sum(top << term.place for term in row if term.negative) for row in terms]
+    acc_bits, thresholds = _thresholds(layer, np.array(lift))
+    return Constants(
+        terms=terms, slice_bits=slice_bits, steps=steps, acc_bits=acc_bits, thresholds=thresholds
+    )
+
+
+@lru_cache(maxsize=64)
+def _all_terms(layer: Mvtu) -> tuple[tuple[Term, ...], ...]:
+    return tuple(tuple(_terms(row)) for row in layer.weights.tolist())
+
+
+def _terms(weights: list[int]) -> list[Term]:
+    """Weights in the fewest signed powers of two (non-adjacent form: Reitwiesner, 1960)."""
+    found = []
+    for col, weight in enumerate(weights):
+        place, rest = 0, weight
+        while rest:
+            if rest % 2:
+                digit = 2 - rest % 4
+                found.append(Term(col=col, place=place, negative=digit < 0))
+                rest -= digit
+            place, rest = place + 1, rest // 2
+    return sorted(found, key=lambda term: term.place)
 
 
 def _lift(layer: Mvtu, *, only_signs: bool) -> Ints:

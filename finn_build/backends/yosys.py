@@ -23,6 +23,7 @@ from finn_build.files import load_json, save_json
 
 READ = "read_slang --max-generate-steps 100000000 --unroll-limit 1000000 -f modules.f --top {top}"
 LANE = "nn_heap"
+LANED = ("nn_mvtu",)
 LANE_PARAMETERS = ("SIMD", "W_BITS", "A_BITS", "TERNARY", "SUM_W", "LATENCY")
 _SYNTH = "synth_xilinx -family xc7 -nosrl -nodsp -noiopad -noclkbuf -flatten -top {top}"
 # To the chip's cells.
@@ -153,16 +154,16 @@ def _cells(
     """Cells of a module by type, and its levels.
 
     Its lanes are synthesised once and counted as often as they are. A lane is a module that stands
-    many times in another; Yosys' slang front end would make each of them a module of its own.
+    many times in one of LANED; Yosys' slang front end would make each of them a module of its own.
     """
     from pyosys import libyosys  # loads a large native library: only in the synthesis process
 
     settings = [f"-G {key}={_literal(value)}" for key, value in parameters.items()]
-    if module != LANE:
+    if module in LANED:
         settings.append(f"--blackboxed-module {LANE}")
     design = libyosys.Design()
     libyosys.run_pass(" ".join([READ.format(top=module), *settings]), design)
-    lanes, stored = _lanes(design, out) if module != LANE else ([], [])
+    lanes, stored = _lanes(design, out) if module in LANED else ([], [])
     for key in stored:  # a black box must have none
         libyosys.run_pass(f"setparam -unset {key} t:{LANE}", design)
     for each in PASSES:

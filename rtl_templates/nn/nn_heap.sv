@@ -1,12 +1,15 @@
 // nn_heap - dot product of few-bit operands, its bits summed by counters written as tables.
 // sum = sum_s (w[s] * x[s] + lift(w[s]))  (mod 2^SUM_W), where lift(w) makes a product positive:
 //       W_BITS == 1 or TERNARY:  2^A_BITS - 1 for w < 0, else 0
+//         (with PLACES, both times 2^place of the operand)
 //       else:                    2^(W_BITS-1) * (2^A_BITS - 1)
 // Stream: none; a pipeline that always runs, its result LATENCY cycles after its operands.
 // Rate:   SIMD multiply-accumulates per cycle.
 // Needs:  LATENCY > the levels of counters; for 2 x 2 bits $clog2(SIMD) + 3 is enough. Activations
 //         are unsigned, weights two's complement; at one bit a one is +1 and a zero is -1.
-//         TERNARY: W_BITS == 2, and no weight is -2.
+//         TERNARY: W_BITS == 2, and no weight is -2. PLACES, 16 bits for each place, says how many
+//         operands count once, how many after them twice, four times and so on: SIMD in all; other
+//         than SIMD at place 0 only with TERNARY.
 //
 // -x is ~x - (2^A_BITS - 1): a weight that is only a sign inverts the bits of its activation, and
 // what is taken off is known before any activation is, so that whoever holds the weights puts it
@@ -26,7 +29,8 @@ module nn_heap #(
   parameter int unsigned A_BITS  = 2,
   parameter bit          TERNARY = 0,
   parameter int unsigned SUM_W   = 8,
-  parameter int unsigned LATENCY = 6
+  parameter int unsigned LATENCY = 6,
+  parameter logic [143:0] PLACES = 144'(SIMD)
 ) (
   input  wire                    clk,
   input  wire  [SIMD*A_BITS-1:0] x,
@@ -41,6 +45,21 @@ module nn_heap #(
     $error("nn_heap: TERNARY needs W_BITS == 2");
   end
 
+  localparam int unsigned MOST_PLACES = 9;
+
+  // Operands before place k, each counted as often as the place says if it is `weighed`.
+  function automatic int unsigned before_place(input int unsigned k, input bit weighed);
+    before_place = 0;
+    for (int i = 0; i < int'(k); i++) begin
+      before_place = before_place + (32'(PLACES[i*16 +: 16]) << (weighed ? i : 0));
+    end
+  endfunction
+
+  if (before_place(MOST_PLACES, 0) != SIMD || (!TERNARY && PLACES != 144'(SIMD))) begin
+    : gen_bad_places
+    $error("nn_heap: PLACES must hold SIMD operands, with a place above 0 only for TERNARY");
+  end
+
   // Weights that are no more than a sign or nothing.
   localparam bit          SIGNS    = TERNARY || (W_BITS == 1);
   localparam int unsigned TOP_ACT  = (1 << A_BITS) - 1;
@@ -51,15 +70,19 @@ module nn_heap #(
   logic [SUM_W-1:0] sum_q [LATENCY];
 
   always_ff @(posedge clk) begin
-    int total, act, weight;
+    int total, act, weight, place;
     total = 0;
     for (int s = 0; s < int'(SIMD); s++) begin
       act    = int'(x[s*A_BITS +: A_BITS]);
       weight = int'(signed'(w[s*W_BITS +: W_BITS]));
       if (W_BITS == 1) weight = 2 * int'(w[s*W_BITS]) - 1;
-      total = total + weight * act;
+      place = 0;
+      for (int k = 1; k < int'(MOST_PLACES); k++) begin
+        if (s >= int'(before_place(k, 0))) place = k;
+      end
+      total = total + ((weight * act) <<< place);
       if (!SIGNS) total = total + int'(LIFT);
-      else if (weight < 0) total = total + int'(TOP_ACT);
+      else if (weight < 0) total = total + int'(TOP_ACT << place);
     end
     sum_q[0] <= SUM_W'(total);
     for (int k = 1; k < int'(LATENCY); k++) sum_q[k] <= sum_q[k-1];
@@ -68,10 +91,11 @@ module nn_heap #(
   assign sum = sum_q[LATENCY-1];
 `else
   // Columns of bits of equal weight, as far as the sum reaches.
-  localparam int unsigned TOP    = SIMD * TOP_ACT * (SIGNS ? 1 : (1 << W_BITS) - 1);
-  localparam int unsigned TOP_W  = $clog2(TOP + 1);
-  // Bits of a weight that an activation is multiplied with one by one.
-  localparam int unsigned PLANES = SIGNS ? 1 : W_BITS;
+  localparam int unsigned WEIGHT =
+    SIGNS ? before_place(MOST_PLACES, 1) : SIMD * ((1 << W_BITS) - 1);
+  localparam int unsigned TOP_W  = $clog2(WEIGHT * TOP_ACT + 1);
+  // Bits of a weight that an activation is multiplied with one by one, or places of signs.
+  localparam int unsigned PLANES = SIGNS ? MOST_PLACES : W_BITS;
   localparam int unsigned COLS   = (TOP_W < SUM_W) ? TOP_W : SUM_W;
 
   // A number per column, 16 bits each.
@@ -93,13 +117,39 @@ module nn_heap #(
     end
   endfunction
 
+  // Operands of a plane.
+  function automatic int unsigned width_of(input int unsigned plane);
+    width_of = SIGNS ? 32'(PLACES[plane*16 +: 16]) : SIMD;
+  endfunction
+
   // Partial products per column.
   function automatic per_col_t terms();
     terms = '0;
     for (int i = 0; i < int'(PLANES); i++) begin
       for (int j = 0; j < int'(A_BITS); j++) begin
         if (i + j < int'(COLS)) begin
-          terms[(i+j)*16 +: 16] = terms[(i+j)*16 +: 16] + 16'(SIMD);
+          terms[(i+j)*16 +: 16] = terms[(i+j)*16 +: 16] + 16'(width_of(i));
+        end
+      end
+    end
+  endfunction
+
+  // Plane of a column's term, or its operand: plane after plane, a bit of the activation each.
+  function automatic int unsigned term(
+    input int unsigned column, input int unsigned index, input bit operand
+  );
+    int unsigned rest;
+    bit          found;
+    rest  = index;
+    found = 1'b0;
+    term  = 0;
+    for (int i = 0; i < int'(PLANES); i++) begin
+      if (!found && i <= int'(column) && int'(column) < i + int'(A_BITS)) begin
+        if (rest < width_of(i)) begin
+          found = 1'b1;
+          term  = operand ? rest + (SIGNS ? before_place(i, 0) : 0) : i;
+        end else begin
+          rest = rest - width_of(i);
         end
       end
     end
@@ -216,11 +266,10 @@ module nn_heap #(
       assign unused = &{1'b0, bits, ones, twos, fours, pass};
 
       if (l == 0) begin : gen_products
-        // Plane after plane: bit I of the weights with bit c - I of the activations.
-        localparam int unsigned FIRST_PLANE = (c >= int'(A_BITS)) ? c - A_BITS + 1 : 0;
+        // Bit I of the weights, or place I, with bit c - I of the activations.
         for (genvar t = 0; t < int'(BITS); t++) begin : gen_term
-          localparam int unsigned I = t / SIMD + FIRST_PLANE;
-          localparam int unsigned S = t % SIMD;
+          localparam int unsigned I = term(c, t, 0);
+          localparam int unsigned S = term(c, t, 1);
           logic act;
           assign act = x[S*A_BITS + c - I];
           if (TERNARY) begin : gen_ternary

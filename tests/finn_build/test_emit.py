@@ -106,10 +106,23 @@ def test_a_frame_that_is_no_multiple_of_eight_bytes_gets_a_narrower_beat(network
             "conv0": Fold(pe=1, simd=1, memory="block"),
             "dense0": Fold(pe=1, simd=1, memory="logic"),
         },
+        *(
+            {**FOLDS, "conv0": Fold(pe=4, simd=18, memory="constant", slice_bits=bits)}
+            for bits in (1, 3, 8)
+        ),
     ],
-    ids=["folded", "parallel", "serial"],
+    ids=["folded", "parallel", "serial", "slices of 1", "slices of 3", "slices of 8"],
 )
-def test_the_accelerator_computes_what_the_golden_model_does(network, tmp_path, folds):
+@pytest.mark.parametrize("weight_bits", [2, 4])
+def test_the_accelerator_computes_what_the_golden_model_does(network, tmp_path, folds, weight_bits):
+    if weight_bits != 2:
+        conv0 = network.mvtus[0]
+        weights = np.random.default_rng(3).integers(-8, 8, conv0.weights.shape)
+        weights[1] = 0
+        wide = replace(conv0, weight_bits=weight_bits, weights=weights)
+        network = replace(
+            network, layers=tuple(wide if each is conv0 else each for each in network.layers)
+        )
     made = make(network, folds)
     emit.write(emit.design(network, made), tmp_path)
     lint = [verilator.binaries() / "verilator", "--lint-only", "-Wall", "-f", "files.f"]

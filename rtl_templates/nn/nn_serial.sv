@@ -1,0 +1,180 @@
+// nn_serial - matrix-vector product with built-in weights, a slice of the activations at a time,
+//             then threshold count.
+// y[r] = sum_t( T[r][t] <= acc[r] ), acc[r] = sum_n 2^((STEPS-1-n)*SLICE) * sums[r](slice n)
+// Stream: one beat of COLS unsigned activations in per vector; one beat of ROWS elements out.
+// Rate:   one vector per STEPS = ceil(A_BITS/SLICE) cycles.
+// Needs:  1 <= SLICE <= A_BITS. Outside, whatever gives sums[r] for a slice, LATENCY cycles after
+//         it: the dot product of row r with COLS activations of SLICE bits, never below zero.
+//         Every acc[r] in 0..2^ACC_W-1.
+//
+// THRESHOLD_FILE ($readmemh): one word, element r*THRESHOLDS + t, unsigned, ACC_W bits.
+//
+// The slice of the highest bits comes first: the accumulator moves up by a slice each cycle
+// (distributed arithmetic: Peled and Liu, 1974).
+`default_nettype none
+
+module nn_serial #(
+  parameter int unsigned ROWS           = 4,
+  parameter int unsigned COLS           = 9,
+  parameter int unsigned A_BITS         = 8,
+  parameter int unsigned SLICE          = 2,
+  parameter int unsigned SUM_W          = 8,
+  parameter int unsigned LATENCY        = 6,
+  parameter int unsigned ACC_W          = 14,
+  parameter int unsigned THRESHOLDS     = 3,
+  parameter int unsigned OUT_W          = 2,
+  parameter string       THRESHOLD_FILE = ""
+) (
+  input  wire                      clk,
+  input  wire                      rst_n,
+
+  output logic [COLS*SLICE-1:0]    slice,
+  input  wire  [ROWS*SUM_W-1:0]    sums,
+
+  input  wire  [COLS*A_BITS-1:0]   s_axis_tdata,
+  input  wire                      s_axis_tvalid,
+  output logic                     s_axis_tready,
+
+  output logic [ROWS*OUT_W-1:0]    m_axis_tdata,
+  output logic                     m_axis_tvalid,
+  input  wire                      m_axis_tready
+);
+
+  if (ROWS < 1 || COLS < 1 || SUM_W < 1 || LATENCY < 1) begin : gen_bad_size
+    $error("nn_serial: ROWS, COLS, SUM_W and LATENCY must be at least 1");
+  end
+  if (SLICE < 1 || SLICE > A_BITS) begin : gen_bad_slice
+    $error("nn_serial: SLICE must be 1 to A_BITS");
+  end
+  if (ACC_W < SUM_W) begin : gen_bad_acc_w
+    $error("nn_serial: ACC_W must be at least SUM_W");
+  end
+
+  localparam int unsigned STEPS      = (A_BITS + SLICE - 1) / SLICE;
+  localparam int unsigned STEP_W     = (STEPS > 1) ? $clog2(STEPS) : 1;
+  localparam int unsigned FIFO_DEPTH = 32;
+
+  // ---------------------------------------------------------------- input beat and its schedule
+  logic [COLS*A_BITS-1:0] in_q;
+  logic                   in_vld_q;
+  logic [STEP_W-1:0]      step_q;
+  logic                   issue, last, has_room;
+
+  assign last          = 32'(step_q) == STEPS - 1;
+  assign issue         = in_vld_q && (!last || has_room);
+  assign s_axis_tready = !in_vld_q || (issue && last);
+
+  always_ff @(posedge clk) begin
+    if (s_axis_tready) in_q <= s_axis_tdata;
+  end
+
+  always_ff @(posedge clk) begin
+    if (!rst_n) begin
+      in_vld_q <= 1'b0;
+      step_q   <= '0;
+    end else begin
+      if (s_axis_tready) in_vld_q <= s_axis_tvalid;
+      if (issue) step_q <= last ? '0 : step_q + 1'b1;
+    end
+  end
+
+  logic [COLS*SLICE-1:0] part [STEPS];
+  for (genvar i = 0; i < int'(COLS); i++) begin : gen_act
+    logic [STEPS*SLICE-1:0] act;
+    assign act = (STEPS*SLICE)'(in_q[i*A_BITS +: A_BITS]);
+    for (genvar n = 0; n < int'(STEPS); n++) begin : gen_part
+      assign part[n][i*SLICE +: SLICE] = act[(STEPS-1-n)*SLICE +: SLICE];
+    end
+  end
+  always_ff @(posedge clk) slice <= part[step_q];
+
+  // What a slice needs to know when its sums come; [k] is k cycles after it was there.
+  logic run_q [LATENCY+1], first_q [LATENCY+1], emit_q [LATENCY+2];
+
+  always_ff @(posedge clk) begin
+    first_q[0] <= step_q == '0;
+    for (int k = 1; k <= int'(LATENCY); k++) first_q[k] <= first_q[k-1];
+  end
+
+  always_ff @(posedge clk) begin
+    if (!rst_n) begin
+      for (int k = 0; k <= int'(LATENCY); k++) run_q[k] <= 1'b0;
+      for (int k = 0; k <= int'(LATENCY) + 1; k++) emit_q[k] <= 1'b0;
+    end else begin
+      run_q[0]  <= issue;
+      emit_q[0] <= issue && last;
+      for (int k = 1; k <= int'(LATENCY); k++) run_q[k] <= run_q[k-1];
+      for (int k = 1; k <= int'(LATENCY) + 1; k++) emit_q[k] <= emit_q[k-1];
+    end
+  end
+
+  // ---------------------------------------------------------------- accumulators and thresholds
+  logic [ROWS*ACC_W-1:0] acc_q;
+
+  for (genvar r = 0; r < int'(ROWS); r++) begin : gen_acc
+    logic [ACC_W-1:0] base;
+    assign base = first_q[LATENCY] ? '0 : acc_q[r*ACC_W +: ACC_W] << SLICE;
+    always_ff @(posedge clk) begin
+      if (run_q[LATENCY]) acc_q[r*ACC_W +: ACC_W] <= base + ACC_W'(sums[r*SUM_W +: SUM_W]);
+    end
+  end
+
+  logic [ROWS*OUT_W-1:0] result;
+  logic                  result_vld;
+
+  nn_threshold #(
+    .PE        (ROWS),
+    .GROUPS    (1),
+    .ACC_W     (ACC_W),
+    .THRESHOLDS(THRESHOLDS),
+    .OUT_W     (OUT_W),
+    .SPACING   (STEPS),
+    .INIT_FILE (THRESHOLD_FILE)
+  ) u_threshold (
+    .clk      (clk),
+    .rst_n    (rst_n),
+    .acc      (acc_q),
+    .group    (1'b0),
+    .acc_valid(emit_q[LATENCY+1]),
+    .out      (result),
+    .out_valid(result_vld)
+  );
+
+  // ---------------------------------------------------------------- output
+  // Beats in the pipeline and in the FIFO together never exceed the FIFO: nothing needs to stall.
+  localparam int unsigned USED_W = $clog2(FIFO_DEPTH + 1);
+  logic [USED_W-1:0] used_q;
+  logic              fifo_rdy, taken, reserved;
+
+  assign has_room = 32'(used_q) != FIFO_DEPTH;
+  assign reserved = issue && last;
+  assign taken    = m_axis_tvalid && m_axis_tready;
+
+  always_ff @(posedge clk) begin
+    if (!rst_n) used_q <= '0;
+    else if (reserved && !taken) used_q <= used_q + 1'b1;
+    else if (taken && !reserved) used_q <= used_q - 1'b1;
+  end
+
+  axis_fifo #(
+    .DATA_W   (ROWS * OUT_W),
+    .DEPTH    (FIFO_DEPTH),
+    .RAM_STYLE("distributed")
+  ) u_fifo (
+    .clk          (clk),
+    .rst_n        (rst_n),
+    .s_axis_tdata (result),
+    .s_axis_tvalid(result_vld),
+    .s_axis_tready(fifo_rdy),
+    .m_axis_tdata (m_axis_tdata),
+    .m_axis_tvalid(m_axis_tvalid),
+    .m_axis_tready(m_axis_tready)
+  );
+
+`ifndef SYNTHESIS
+  room_rule : assert property (@(posedge clk) disable iff (!rst_n) result_vld |-> fifo_rdy);
+`endif
+
+endmodule
+
+`default_nettype wire
