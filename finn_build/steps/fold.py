@@ -47,6 +47,7 @@ def run(build: Build, out: Path) -> str:
                 "bram18": spent.bram18,
                 "dsp": spent.dsp,
                 "memory": fold.memory if fold else None,
+                "slice_bits": fold.slice_bits if fold else None,
                 "macs": layer.positions * layer.rows * layer.cols if isinstance(layer, Mvtu) else 0,
             }
         )

@@ -71,6 +71,20 @@ def test_the_estimates_are_near_what_yosys_counts(bits, low, counted):
     assert cost.mvtu(layer, pe=4, simd=36, memory="block").lut == pytest.approx(counted, rel=0.08)
 
 
+@pytest.mark.parametrize(
+    ("bits", "low", "slice_bits", "counted"), [((2, 2), -1, 1, 360), ((4, 8), -7, 3, 1338)]
+)
+def test_the_estimates_of_built_in_weights_are_near_as_well(bits, low, slice_bits, counted):
+    """A unit of 8 x 27 random weights with three thresholds."""
+    weight_bits, in_bits = bits
+    draw = np.random.default_rng(0)
+    layer = random_unit(
+        draw, (8, 27), weight_bits=weight_bits, in_bits=in_bits, low=low, windowed=True
+    )
+    layer = replace(layer, thresholds=np.zeros((8, 3), np.int64))
+    assert cost.constant(layer, slice_bits=slice_bits).lut == pytest.approx(counted, rel=0.2)
+
+
 @pytest.mark.parametrize(("simd", "weight_bits", "ternary", "counted"), [(288, 2, True, 1156)])
 def test_the_dot_product_is_counted_as_yosys_counts_it(simd, weight_bits, ternary, counted):
     made = heap.lut(simd=simd, weight_bits=weight_bits, in_bits=2, ternary=ternary, sum_bits=10)

@@ -73,6 +73,7 @@ def test_the_report_keeps_its_contract(report):
     for name, fields in contract.items():
         assert fields <= set(report[name]), name
     fold = {"layer", "kind", "pe", "simd", "pixels", "cycles", "lut", "bram18", "dsp", "memory"}
+    fold |= {"slice_bits"}
     assert all(fold <= set(row) for row in report["folding"])
     assert report["model"]["filters"] == [4, 6]
     assert report["bitstream"]["path"] is None and report["bitstream"]["reason"]
