@@ -46,7 +46,7 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str) -> Cost:
     # An accumulator that starts from a constant in every cycle is none.
     adders = (chunks > 1 or bool(numbers.start.any())) + (varied and chunks > 1)
     spacing = chunks if groups == 1 or layer.windowed else 1
-    lut = pe * (dot + numbers.acc_bits * adders)
+    lut: float = pe * (dot + numbers.acc_bits * adders)
     lut += _threshold_lut(layer, pe, numbers.acc_bits, groups, spacing)
     if varied and groups > 1:
         lut += rom_lut(groups, pe * numbers.acc_bits)
