@@ -23,6 +23,9 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 def build(
     board: Annotated[str, typer.Argument(help=f"Known boards: {', '.join(BOARDS)}.")],
     model: Annotated[str, typer.Option(help="Zoo model or QONNX file.")] = DEFAULT_MODEL,
+    pixel_max: Annotated[
+        float, typer.Option(help="Brightest pixel for a QONNX file: 255 for bytes, 1 for 0 to 1.")
+    ] = 255.0,
     data: Annotated[Path, typer.Option(help="CIFAR-10 files, if any.")] = Path("data/cifar10"),
     out: Annotated[Path | None, typer.Option(help="Instead of build/BOARD/MODEL.")] = None,
     tool: Annotated[str, typer.Option(help="auto, openxc7, vivado, finn or none.")] = "auto",
@@ -52,6 +55,7 @@ def build(
         objective=objective,
         images=images,
         folding=folding,
+        pixel_max=pixel_max,
     )
     if folding is not None and not folding.is_file():
         raise ConfigError(f"--folding {folding}: no such file; a build leaves fold/folding.json")

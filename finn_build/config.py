@@ -22,7 +22,8 @@ class Options:
     """Options of one build, as on the command line.
 
     model: a zoo name, a checkpoint (.safetensors) or a QONNX file (.onnx); data: folder of the
-    CIFAR-10 files, used where it exists; images: how many to simulate at the RTL.
+    CIFAR-10 files, used where it exists; images: how many to simulate at the RTL; pixel_max: what
+    a QONNX file takes for the brightest pixel, 255 where it takes bytes.
     """
 
     board: str
@@ -35,6 +36,7 @@ class Options:
     objective: str = "throughput"
     images: int = 10
     folding: Path | None = None
+    pixel_max: float = 255.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
@@ -49,6 +51,10 @@ class Options:
             raise ConfigError(f"--objective {self.objective}: use {' or '.join(OBJECTIVES)}")
         if self.objective == "latency" and self.target_fps is not None:
             raise ConfigError("--objective latency has no --target-fps; leave one of them out")
+        if self.pixel_max <= 0:
+            raise ConfigError(f"--pixel-max {self.pixel_max:g}: use 255, 1 or another above 0")
+        if self.pixel_max != 255 and Path(self.model).suffix != ".onnx":
+            raise ConfigError("--pixel-max is for QONNX files; leave it out for a model of the zoo")
         if not 2 <= self.images <= VECTORS:
             raise ConfigError(f"--images {self.images}: use 2 to {VECTORS}")
 

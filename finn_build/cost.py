@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil, log2
 
 from finn_build import heap
-from finn_build.layers import Argmax, Layer, MaxPool, Mvtu, Window
+from finn_build.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Window
 from finn_build.unit import constants, unit
 
 # Bits of a ROM in logic beside each other (rtl_templates: mem_rom).
@@ -90,6 +90,12 @@ def _threshold_lut(layer: Mvtu, pe: int, acc_bits: int, groups: int, spacing: in
     return lut + (rom_lut(levels, pe * ways * acc_bits) if levels > 1 else 0.0)
 
 
+def lookup(layer: Lookup) -> Cost:
+    """Cost of a table per channel at one pixel per cycle."""
+    lut = layer.channels * rom_lut(1 << layer.in_bits, layer.out_bits)
+    return Cost(cycles=layer.height * layer.width, lut=lut + 5)
+
+
 def window(layer: Window) -> Cost:
     """Cost of a window generator with its FIFO: one push per pixel, K-1 lines in LUTRAM."""
     memory = layer.kernel * _lutram(layer.width, layer.channels * layer.bits)
@@ -111,6 +117,8 @@ def argmax(layer: Argmax) -> Cost:
 
 def fixed(layer: Layer) -> Cost:
     """Cost of a layer that has nothing to fold."""
+    if isinstance(layer, Lookup):
+        return lookup(layer)
     if isinstance(layer, Window):
         return window(layer)
     if isinstance(layer, MaxPool):

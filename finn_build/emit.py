@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finn_build.folding import CONSTANT, Fold, Folding
-from finn_build.layers import Argmax, Layer, MaxPool, Mvtu, Network, Window
+from finn_build.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Network, Window
 from finn_build.schedule import depths
 from finn_build.unit import constants, unit
 
@@ -133,6 +133,22 @@ def _buffer(made: Design, name: str) -> None:
         made.add("axis_fifo", f"{name}_fifo", stream, parameters)
 
 
+def _add_lookup(made: Design, layer: Layer, folding: Folding) -> None:
+    assert isinstance(layer, Lookup)
+    _resize(made, layer.name, layer.channels)
+    made.add(
+        "nn_lookup",
+        layer.name,
+        Stream(elems=layer.channels, bits=layer.out_bits),
+        {
+            "CHANNELS": layer.channels,
+            "IN_W": layer.in_bits,
+            "OUT_W": layer.out_bits,
+            "TABLE_FILE": made.image(f"{layer.name}.hex", layer.tables.T, layer.out_bits),
+        },
+    )
+
+
 def _add_window(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, Window)
     _resize(made, layer.name, layer.channels)
@@ -149,6 +165,7 @@ def _add_window(made: Design, layer: Layer, folding: Folding) -> None:
             "KERNEL": layer.kernel,
             "STRIDE": layer.stride,
             "PAD": layer.pad,
+            "FILL": layer.fill,
         },
         begun="begun",
     )
@@ -280,7 +297,13 @@ def _add_argmax(made: Design, layer: Layer, folding: Folding) -> None:
     )
 
 
-_ADD = {Window: _add_window, MaxPool: _add_pool, Mvtu: _add_mvtu, Argmax: _add_argmax}
+_ADD = {
+    Lookup: _add_lookup,
+    Window: _add_window,
+    MaxPool: _add_pool,
+    Mvtu: _add_mvtu,
+    Argmax: _add_argmax,
+}
 
 
 def templates() -> Iterator[Path]:

@@ -10,20 +10,29 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from finn_build.layers import Argmax, MaxPool, Mvtu, Network, Window
+from finn_build.layers import Argmax, Lookup, MaxPool, Mvtu, Network, Window
 
 Ints = NDArray[np.integer]
 
 _CHUNK_ELEMENTS = 1 << 24  # bounds the memory of one block of windows
 
 
-def window(x: Ints, *, kernel: int, stride: int, pad: int) -> Ints:
-    """Cut zero-padded KERNEL x KERNEL windows out of images.
+def lookup(x: Ints, tables: Ints) -> Ints:
+    """Replace every element by its channel's table entry.
+
+    x: (N, H, W, C), tables: (C, ENTRIES). Returns (N, H, W, C) uint8 (uint16 if entries need it).
+    """
+    entries: Ints = tables.astype(np.uint8 if tables.max() <= 255 else np.uint16)
+    return entries[np.arange(len(tables)), x]
+
+
+def window(x: Ints, *, kernel: int, stride: int, pad: int, fill: int = 0) -> Ints:
+    """Cut KERNEL x KERNEL windows out of images padded with `fill`.
 
     x: (N, H, W, C). Returns (N, OH, OW, KERNEL*KERNEL*C) in the order (kh, kw, c), c fastest,
     of x's dtype.
     """
-    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), constant_values=fill)
     views = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(1, 2))
     views = views[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)
     return views.reshape(*views.shape[:3], -1)
@@ -85,7 +94,7 @@ class Outputs:
     """What a network gives for N images.
 
     labels: (N,) int64; logits: (N, CLASSES) int64 in accumulator units; activations: the output
-    of every thresholded layer by name, (N, H, W, C) or (N, ROWS).
+    of every lookup and thresholded layer by name, (N, H, W, C) or (N, ROWS).
     """
 
     labels: NDArray[np.int64]
@@ -103,7 +112,7 @@ def accumulate(layer: Mvtu, x: Ints) -> NDArray[np.int64]:
 def feed(layer: Window | MaxPool, x: Ints) -> Ints:
     """Pass images (N, H, W, C) through a layer without weights."""
     if isinstance(layer, Window):
-        return window(x, kernel=layer.kernel, stride=layer.stride, pad=layer.pad)
+        return window(x, kernel=layer.kernel, stride=layer.stride, pad=layer.pad, fill=layer.fill)
     return max_pool(x, kernel=layer.kernel)
 
 
@@ -130,6 +139,8 @@ def _run(network: Network, x: Ints) -> Outputs:
                 logits = acc
             else:
                 x = activations[layer.name] = threshold(acc, layer.thresholds)
+        elif isinstance(layer, Lookup):
+            x = activations[layer.name] = lookup(x, layer.tables)
         elif not isinstance(layer, Argmax):
             x = feed(layer, x)
     return Outputs(labels=argmax(logits), logits=logits, activations=activations)

@@ -19,9 +19,37 @@ from finn_build.files import save_npz
 Ints = NDArray[np.int64]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lookup:
+    """A table per channel, for an image of HEIGHT x WIDTH x CHANNELS.
+
+    tables: (CHANNELS, 2**in_bits) int64, zero or more.
+    """
+
+    kind: ClassVar[str] = "lookup"
+    name: str
+    height: int
+    width: int
+    in_bits: int
+    tables: Ints
+
+    @property
+    def channels(self) -> int:
+        """Tables, and elements of a pixel."""
+        return int(self.tables.shape[0])
+
+    @property
+    def out_bits(self) -> int:
+        """Width of the largest entry."""
+        return max(1, int(self.tables.max()).bit_length())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """Zero-padded KERNEL x KERNEL windows over an image of HEIGHT x WIDTH x CHANNELS."""
+    """Padded KERNEL x KERNEL windows over an image of HEIGHT x WIDTH x CHANNELS.
+
+    fill: what the padding holds, the code of zero.
+    """
 
     kind: ClassVar[str] = "window"
     name: str
@@ -32,6 +60,7 @@ class Window:
     kernel: int
     stride: int
     pad: int
+    fill: int = 0
 
     @property
     def out_height(self) -> int:
@@ -124,15 +153,15 @@ class Argmax:
     bits: int
 
 
-Layer = Window | MaxPool | Mvtu | Argmax
-_KINDS: dict[str, type[Layer]] = {c.kind: c for c in (Window, MaxPool, Mvtu, Argmax)}
+Layer = Lookup | Window | MaxPool | Mvtu | Argmax
+_KINDS: dict[str, type[Layer]] = {c.kind: c for c in (Lookup, Window, MaxPool, Mvtu, Argmax)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """A named chain of layers for images of HEIGHT x WIDTH x CHANNELS unsigned 8-bit pixels.
 
-    scale: value of one logit unit in the trained network.
+    scale: value of one logit unit in the trained network; offset: what is added to every logit.
     """
 
     name: str
@@ -140,6 +169,7 @@ class Network:
     width: int
     channels: int
     scale: float
+    offset: float = 0.0
     layers: tuple[Layer, ...]
 
     @property

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finn_build.folding import CONSTANT, Fold, Folding
-from finn_build.layers import Ints, Layer, MaxPool, Mvtu, Network, Window
+from finn_build.layers import Ints, Layer, Lookup, MaxPool, Mvtu, Network, Window
 from finn_build.unit import constants
 
 # The first frame finds everything empty; two more show what repeats.
@@ -67,6 +67,8 @@ def _follow(
     for layer in layers:
         if isinstance(layer, Window):
             window = layer
+        elif isinstance(layer, Lookup):
+            flow = _Flow(times=flow.times + 1, elems=layer.channels)
         elif isinstance(layer, MaxPool):
             flow = _pool(layer, frames, flow)
         elif isinstance(layer, Mvtu):

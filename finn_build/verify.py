@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from finn_build import golden
 from finn_build.errors import MismatchError
 from finn_build.golden import Outputs
-from finn_build.layers import Argmax, Mvtu, Network
+from finn_build.layers import Argmax, Lookup, Mvtu, Network
 
 _EPS = float(np.finfo(np.float32).eps)
 _SLACK = 16  # roundings of float32, relative to the largest value that the accumulator can reach
@@ -40,7 +40,7 @@ def settle(network: Network, outputs: Outputs) -> Outputs:
     Equal logits go to the lowest index everywhere, so float rounding must not break ties. Raises
     MismatchError where a logit is no multiple of the network's scale, but for float32 rounding.
     """
-    scaled = outputs.logits / network.scale
+    scaled = (outputs.logits - network.offset) / network.scale
     logits = np.rint(scaled).astype(np.int64)
     off = np.abs(scaled - logits)
     least, most = _LOGIT_ROUNDING
@@ -124,7 +124,14 @@ def _explain(
     for layer in network.layers:
         if isinstance(layer, Argmax):
             break
-        if not isinstance(layer, Mvtu):
+        if isinstance(layer, Lookup):
+            a, b = (side[index] for side in next(pairs))
+            if not np.array_equal(a, b):
+                raise MismatchError(
+                    f"{names[0]} and {names[1]} quantise the pixels of image {number} differently"
+                )
+            x = a[None]
+        elif not isinstance(layer, Mvtu):
             x = golden.feed(layer, x)
         elif layer.thresholds is not None:
             a, b = (side[index] for side in next(pairs))

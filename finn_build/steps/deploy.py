@@ -34,6 +34,7 @@ def run(build: Build, out: Path) -> str:
         },
         "output": {"words": ["label", *(f"logit{i}" for i in range(classes))], "dtype": "int32"},
         "logit_scale": network.scale,
+        "logit_offset": network.offset,
         "classes": class_names(classes),
     }
     save_json(out / "manifest.json", manifest)

@@ -36,7 +36,10 @@ def _take(source: Path, build: Build, out: Path) -> None:
         raise ConfigError(f"{source}: no such file; give a zoo name or an existing QONNX file")
     model = stages.load(str(source))
     _, channels, height, width = model.get_tensor_shape(model.graph.input[0].name)
-    shutil.copyfile(source, out / "model.onnx")
+    if build.options.pixel_max == 255:
+        shutil.copyfile(source, out / "model.onnx")
+    else:
+        stages.scale_pixels(model, build.options.pixel_max / 255).save(str(out / "model.onnx"))
     vectors = out / "vectors.npz"
     if (channels, height, width) == (3, 32, 32):
         tools.run_module("quant", "data", "--sample", "--out", vectors, log=build.log("export"))

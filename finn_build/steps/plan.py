@@ -28,7 +28,7 @@ def _zoo(name: str) -> Any:
 
 
 STEPS = (
-    Step(name="export", options=_model),
+    Step(name="export", options=lambda o: [_model(o), o.pixel_max]),
     Step(name="streamline", needs=("export",)),
     Step(name="golden", needs=("export", "streamline"), options=lambda o: o.name),
     Step(name="accuracy", needs=("export", "golden"), options=lambda o: _content(o.data)),

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
+from qonnx.custom_op.general.intquant import min_int
+from qonnx.custom_op.registry import getCustomOp
 
 from finn_build.golden import Outputs
 from finn_build.transforms.stages import quiet
@@ -29,12 +31,13 @@ def with_batch(model: ModelWrapper, batch: int) -> ModelWrapper:
 
 
 def activation_nodes(model: ModelWrapper) -> list[NodeProto]:
-    """Nodes that quantise a computed tensor, in order: Quant in QONNX, MultiThreshold in FINN."""
+    """Nodes that quantise a computed tensor, in order: Quants in QONNX, MultiThresholds in FINN."""
     found = model.get_nodes_by_op_type("MultiThreshold")
     return found or [
         node
-        for node in model.get_nodes_by_op_type("Quant")
-        if model.get_initializer(node.input[0]) is None
+        for node in model.graph.node
+        if node.op_type in ("Quant", "BipolarQuant")
+        and model.get_initializer(node.input[0]) is None
     ]
 
 
@@ -44,7 +47,7 @@ def run(
     """Run a graph on images (N, H, W, C) uint8.
 
     Logits are the graph's own (float); activations are integers by node order ("0", "1", ...),
-    channels last: a Quant's output divided by its scale, a MultiThreshold's as it is.
+    channels last: how many values that the node can give lie below its output.
 
     A graph with Im2Col or pooling of lowered images must be run with batch=1: qonnx 1.0.0's
     Im2Col mixes up the images of a batch.
@@ -81,12 +84,19 @@ def _integers(
     model: ModelWrapper, node: NodeProto, context: dict[str, NDArray[Any]]
 ) -> NDArray[np.int64]:
     values = context[node.output[0]].astype(np.float64)
+    op = getCustomOp(node)
     channels_last = False
-    if node.op_type == "Quant":
-        values = values / context[node.input[1]].astype(np.float64)
+    if node.op_type == "MultiThreshold":
+        values = (values - op.get_nodeattr("out_bias")) / op.get_nodeattr("out_scale")
+        channels_last = op.get_nodeattr("data_layout") == "NHWC"
     else:
-        layout = next((a.s for a in node.attribute if a.name == "data_layout"), b"")
-        channels_last = layout == b"NHWC"
+        values = values / context[node.input[1]].astype(np.float64)
+        if node.op_type == "BipolarQuant":
+            values = (values + 1) / 2
+        else:
+            zero, bits = (float(context[name].item()) for name in node.input[2:4])
+            signed, narrow = op.get_nodeattr("signed"), op.get_nodeattr("narrow")
+            values = values + zero - min_int(bool(signed), bool(narrow), bits)
     if values.ndim == 4 and not channels_last:
         values = values.transpose(0, 2, 3, 1)
     rounded = np.rint(values)

@@ -6,24 +6,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
+from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from finn_build.errors import ModelError
-from finn_build.layers import Argmax, Layer, MaxPool, Mvtu, Network, Window
+from finn_build.layers import Argmax, Ints, Layer, Lookup, MaxPool, Mvtu, Network, Window
 
 _CHAIN = "FMPadding, ConvolutionInputGenerator, Pool (max), MVAU, and one scale at the end"
 
 
 @dataclass
 class _Walk:
-    """Where the walk along the chain stands."""
+    """Where the walk along the chain stands.
+
+    The stream carries codes of zero and more; a code c stands for the value step * c + offset.
+    """
 
     model: ModelWrapper
     height: int
     width: int
     channels: int
     bits: int = 8
+    step: int = 1
+    offset: int = 0
     pad: int = 0
     windowed: bool = False
     flat: bool = False
@@ -42,6 +48,7 @@ class _Walk:
 def extract(model: ModelWrapper, name: str) -> Network:
     """Turn FINN's hardware layers into a Network.
 
+    Signed and bipolar activations become unsigned codes; thresholds and biases make up for it.
     Thresholds become the ceilings of FINN's float thresholds, clipped to what the accumulator can
     reach, which is exact for integer accumulators. Raises ModelError naming the node that does not
     fit into a chain of layers.
@@ -76,8 +83,45 @@ def _square(node: NodeProto, what: str, values: Any) -> int:
 
 
 def _transpose(walk: _Walk, node: NodeProto) -> None:
-    if walk.layers or walk.pad:
+    if walk.pad or any(not isinstance(layer, Lookup) for layer in walk.layers):
         raise _refuse(node, "a transpose in the middle of the network stays behind")
+
+
+def _quantiser(walk: _Walk, node: NodeProto) -> None:
+    """The quantiser of the pixels: a table, unless it leaves them as they are."""
+    if walk.layers or walk.pad:
+        raise _refuse(node, "an activation stays behind without a layer before it")
+    codes = _read_codes(node)
+    steps = walk.model.get_initializer(node.input[1]).astype(np.float64)
+    values = np.arange(1 << walk.bits)
+    tables: Ints = (values[None, :, None] >= steps[:, None, :]).sum(axis=2)
+    if np.array_equal(tables, np.broadcast_to(values, tables.shape)):
+        walk.step, walk.offset = codes
+        return
+    if len(np.unique(tables)) < min(4, steps.shape[1] + 1):
+        raise _refuse(
+            node,
+            f"pixels of 0 to {values[-1]} take {len(np.unique(tables))} of "
+            f"{steps.shape[1] + 1} values; if the model wants them up to 1, say --pixel-max 1",
+        )
+    layer = Lookup(
+        name=walk.name("pixels"),
+        height=walk.height,
+        width=walk.width,
+        in_bits=walk.bits,
+        tables=np.ascontiguousarray(np.broadcast_to(tables, (walk.channels, len(values)))),
+    )
+    walk.layers.append(layer)
+    walk.bits, (walk.step, walk.offset) = layer.out_bits, codes
+
+
+def _read_codes(node: NodeProto) -> tuple[int, int]:
+    """Step and offset of what a MultiThreshold gives, which must be integers."""
+    a = _attributes(node)
+    step, offset = a["out_scale"], a["out_bias"]
+    if step != int(step) or offset != int(offset) or step < 1:
+        raise _refuse(node, f"values of {step:g} * n + {offset:g} are no integers")
+    return int(step), int(offset)
 
 
 def _padding(walk: _Walk, node: NodeProto) -> None:
@@ -115,6 +159,8 @@ def _window(walk: _Walk, node: NodeProto) -> None:
         kernel=kernel,
         stride=stride,
         pad=walk.pad,
+        # The code of zero; pads whose zeros have none were refused before.
+        fill=-walk.offset // walk.step if walk.pad else 0,
     )
     walk.layers.append(layer)
     walk.height, walk.width, walk.pad, walk.windowed = layer.out_height, layer.out_width, 0, True
@@ -162,12 +208,16 @@ def _mvau(walk: _Walk, node: NodeProto) -> None:
         weight_bits=_weight_bits(integers),
         weights=np.ascontiguousarray(integers),
     )
-    if not a["noActivation"]:
+    # sum(w * (step * c + offset)) is step * sum(w * c) + added.
+    added = walk.offset * integers.sum(axis=1)
+    if a["noActivation"]:
+        layer = _with_bias(walk, layer, added)
+    else:
         steps = walk.model.get_initializer(node.input[2]).astype(np.float64)
-        if a["ActVal"] != 0:
-            raise _refuse(node, "activations must be unsigned, starting at 0")
-        layer = _with_thresholds(layer, np.broadcast_to(steps, (layer.rows, steps.shape[1])))
+        layer = _with_thresholds(layer, (steps - added[:, None]) / walk.step)
+        bipolar = walk.model.get_tensor_datatype(node.output[0]) == DataType["BIPOLAR"]
         walk.bits = layer.out_bits
+        walk.step, walk.offset = (2, -1) if bipolar else (1, int(a["ActVal"]))
     walk.layers.append(layer)
     walk.channels, walk.windowed, walk.flat = layer.rows, False, walk.flat or not spatial
 
@@ -186,7 +236,29 @@ def _with_thresholds(layer: Mvtu, steps: NDArray[np.float64]) -> Mvtu:
     return replace(layer, thresholds=clipped, float_thresholds=ordered)
 
 
+def _with_bias(walk: _Walk, layer: Mvtu, added: Ints) -> Mvtu:
+    """The last layer, with what its input's offset adds; the step goes into the scale if it can."""
+    if walk.step != 1 and (added % walk.step).any():
+        weights = layer.weights * walk.step
+        layer = replace(layer, weights=weights, weight_bits=_weight_bits(weights))
+    else:
+        walk.scale *= walk.step
+        added = added // walk.step
+    return replace(layer, bias=added) if added.any() else layer
+
+
+def _check_end(walk: _Walk, node: NodeProto) -> None:
+    last = walk.layers[-1] if walk.layers else None
+    if not isinstance(last, Mvtu) or last.thresholds is not None:
+        raise _refuse(
+            node,
+            "stays behind in the middle of the network, since there is no quantised activation to "
+            "take it up; quantise the pixels, or leave out what is done to them before",
+        )
+
+
 def _mul(walk: _Walk, node: NodeProto) -> None:
+    _check_end(walk, node)
     factor = walk.model.get_initializer(node.input[1])
     if factor is None or factor.size != 1 or float(factor.item()) <= 0:
         raise _refuse(node, "the last layer needs one positive scale for all classes")
@@ -196,6 +268,7 @@ def _mul(walk: _Walk, node: NodeProto) -> None:
 
 
 def _add(walk: _Walk, node: NodeProto) -> None:
+    _check_end(walk, node)
     offset = walk.model.get_initializer(node.input[1])
     if offset is None:
         raise _refuse(node, "an addition of two computed tensors is not supported")
@@ -205,6 +278,7 @@ def _add(walk: _Walk, node: NodeProto) -> None:
 
 _HANDLERS = {
     "Transpose": _transpose,
+    "MultiThreshold": _quantiser,
     "FMPadding": _padding,
     "ConvolutionInputGenerator": _window,
     "Pool": _pool,
@@ -218,7 +292,10 @@ def _finish(walk: _Walk, name: str, height: int, width: int, channels: int) -> N
     last = walk.layers[-1] if walk.layers else None
     if not isinstance(last, Mvtu) or last.thresholds is not None or last.positions != 1:
         raise ModelError("the network must end in a dense layer without an activation")
-    if walk.bias is not None:
+    offset = 0.0
+    if walk.bias is not None and np.ptp(walk.bias) == 0:
+        offset = float(walk.bias[0])
+    elif walk.bias is not None:
         scaled = np.broadcast_to(walk.bias / walk.scale, (last.rows,))
         bias = np.rint(scaled).astype(np.int64)
         if np.abs(scaled - bias).max() > 1e-2:
@@ -226,7 +303,7 @@ def _finish(walk: _Walk, name: str, height: int, width: int, channels: int) -> N
                 f"{last.name}: the bias is not a multiple of the accumulator's scale; "
                 "quantise it with scale = input scale x weight scale"
             )
-        last = replace(last, bias=bias)
+        last = replace(last, bias=bias if last.bias is None else bias + last.bias)
         walk.layers[-1] = last
     walk.layers.append(Argmax(name="argmax", classes=last.rows, bits=last.acc_bits))
     return Network(
@@ -235,5 +312,6 @@ def _finish(walk: _Walk, name: str, height: int, width: int, channels: int) -> N
         width=width,
         channels=channels,
         scale=walk.scale,
+        offset=offset,
         layers=tuple(walk.layers),
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import finn.transformation.streamline.absorb as absorb
+import numpy as np
 from finn.transformation.fpgadataflow.convert_to_hw.conv_inp_gen import InferConvInpGen
 from finn.transformation.fpgadataflow.convert_to_hw.pool import InferPool
 from finn.transformation.fpgadataflow.convert_to_hw.quantized_matrix_vector_activation import (
@@ -20,8 +21,10 @@ from finn.transformation.qonnx.convert_qonnx_to_finn import ConvertQONNXtoFINN
 from finn.transformation.streamline import Streamline
 from finn.transformation.streamline.reorder import MakeMaxPoolNHWC
 from finn.util.settings import initialize_dummy_settings
+from onnx import helper
 from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
 from qonnx.transformation.general import GiveUniqueNodeNames, RemoveUnusedTensors
 from qonnx.transformation.infer_data_layouts import InferDataLayouts
@@ -121,6 +124,18 @@ def load(path: str) -> ModelWrapper:
     return apply(model, [InferShapes(), FlattenReshapes()])
 
 
+def scale_pixels(model: ModelWrapper, factor: float) -> ModelWrapper:
+    """Multiply the input, so that a graph that wants other values takes bytes."""
+    pixels = model.graph.input[0].name
+    scaled, scale = model.make_new_valueinfo_name(), f"{pixels}_scale"
+    for node in model.find_consumers(pixels):
+        node.input[:] = [scaled if name == pixels else name for name in node.input]
+    model.set_tensor_shape(scaled, model.get_tensor_shape(pixels))
+    model.set_initializer(scale, np.array(factor, np.float32))
+    model.graph.node.insert(0, helper.make_node("Mul", [pixels, scale], [scaled]))
+    return model
+
+
 def convert(model: ModelWrapper) -> ModelWrapper:
     """QONNX quantisers to integer weights and thresholds; the input becomes UINT8 pixels."""
     initialize_dummy_settings()
@@ -154,8 +169,22 @@ def lower(model: ModelWrapper) -> ModelWrapper:
         )
 
 
+def _check_pads(model: ModelWrapper) -> None:
+    for node in model.get_nodes_by_op_type("Im2Col"):
+        values = model.get_tensor_datatype(node.input[0])
+        if any(getCustomOp(node).get_nodeattr("pad_amount")) and not values.allowed(0):
+            raise ModelError(
+                f"node {node.name or node.output[0]!r}: its padding is zero, which {values.name} "
+                "activations cannot be; use no padding, or activations that can"
+            )
+
+
 def to_hardware(model: ModelWrapper) -> ModelWrapper:
-    """Windows, matrix products and pools to FINN's hardware layers."""
+    """Windows, matrix products and pools to FINN's hardware layers.
+
+    Raises ModelError where a window is padded with zeros that its activations cannot be.
+    """
+    _check_pads(model)
     with quiet():
         return apply(
             model,

@@ -1,5 +1,5 @@
-// nn_window - sliding KERNEL x KERNEL windows of a zero-padded image.
-// y[r][c] = x[r*STRIDE-PAD +: KERNEL][c*STRIDE-PAD +: KERNEL], zero outside the image
+// nn_window - sliding KERNEL x KERNEL windows of a padded image.
+// y[r][c] = x[r*STRIDE-PAD +: KERNEL][c*STRIDE-PAD +: KERNEL], elements FILL outside the image
 // Stream: HEIGHT*WIDTH pixels of CHANNELS elements in, row-major; OH*OW windows out, row-major,
 //         each with KERNEL*KERNEL*CHANNELS elements, order (kh, kw, channel), channel fastest.
 // Rate:   one pixel in per cycle, HEIGHT*WIDTH cycles per frame while frames follow each other.
@@ -16,7 +16,8 @@ module nn_window #(
   parameter int unsigned WIDTH    = 8,
   parameter int unsigned KERNEL   = 3,
   parameter int unsigned STRIDE   = 1,
-  parameter int unsigned PAD      = 1
+  parameter int unsigned PAD      = 1,
+  parameter int unsigned FILL     = 0
 ) (
   input  wire                                      clk,
   input  wire                                      rst_n,
@@ -39,6 +40,9 @@ module nn_window #(
 
   if (ELEM_W < 1 || CHANNELS < 1 || KERNEL < 1 || STRIDE < 1) begin : gen_bad_size
     $error("nn_window: ELEM_W, CHANNELS, KERNEL and STRIDE must be at least 1");
+  end
+  if ((FILL >> ELEM_W) != 0) begin : gen_bad_fill
+    $error("nn_window: FILL must fit into ELEM_W bits");
   end
   if (WIDTH < 2) begin : gen_bad_width
     $error("nn_window: WIDTH must be at least 2");
@@ -196,14 +200,14 @@ module nn_window #(
 
   assign out_load = win_vld_q && (!out_vld_q || m_axis_tready);
 
-  // Written so that a tap outside the image is a synchronous clear: no LUT per bit.
+  // Written so that a tap outside the image is a synchronous clear or set: no LUT per bit.
   for (genvar kh = 0; kh < int'(KERNEL); kh++) begin : gen_tap_row
     for (genvar kw = 0; kw < int'(KERNEL); kw++) begin : gen_tap
       logic [PIX_W-1:0] tap_q;
       always_ff @(posedge clk) begin
         if (out_load) begin
           if (row_in_q[kh] && col_in_q[kw]) tap_q <= win_q[kw][kh*PIX_W +: PIX_W];
-          else tap_q <= '0;
+          else tap_q <= {CHANNELS{ELEM_W'(FILL)}};
         end
       end
       assign m_axis_tdata[(kh*int'(KERNEL)+kw)*PIX_W +: PIX_W] = tap_q;

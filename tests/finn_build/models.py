@@ -1,6 +1,7 @@
-"""Small quantised networks, exported to QONNX, on which the passes are tried."""
+"""Small quantised networks, exported to QONNX, and their way down to the hardware."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import brevitas.nn as qnn
@@ -13,7 +14,14 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 from torch import Tensor, nn
 
+from finn_build import emit, golden
+from finn_build.backends import verilator
+from finn_build.folding import Fold, make
+from finn_build.golden import Outputs
 from finn_build.layers import Argmax, MaxPool, Mvtu, Network, Window
+from finn_build.transforms import execute, stages
+from finn_build.transforms.extract import extract
+from finn_build.verify import settle
 
 
 class Ternary(Int8WeightPerChannelFloat):
@@ -177,4 +185,44 @@ def hand_made() -> Network:
             last,
             Argmax(name="argmax", classes=6, bits=last.acc_bits),
         ),
+    )
+
+
+def ladder(
+    model: ModelWrapper, images: np.ndarray, *, name: str = "m"
+) -> tuple[Network, dict[str, Outputs]]:
+    """The layer list of a loaded QONNX graph, and what every stage on the way gives."""
+    streamlined = stages.streamline(stages.convert(deepcopy(model)))
+    lowered = stages.lower(deepcopy(streamlined))
+    network = extract(stages.to_hardware(deepcopy(lowered)), name)
+    return network, {
+        "qonnx": settle(network, execute.run(model, images)),
+        "streamlined": settle(network, execute.run(streamlined, images, batch=5)),
+        "lowered": settle(network, execute.run(lowered, images, batch=1)),
+        "golden": golden.run(network, images),
+    }
+
+
+def lowest_fold(layer: Mvtu) -> Fold:
+    """Two outputs and three inputs at a time where they divide the layer."""
+    simd = next(n for n in (3, 2, 1) if layer.cols % n == 0)
+    return Fold(pe=2 if layer.rows % 2 == 0 else 1, simd=simd, memory="logic")
+
+
+def simulate(network: Network, images: np.ndarray, folder: Path) -> verilator.Simulated:
+    """Run the accelerator of a network, hardly parallel, on images, with random stalls."""
+    folding = make(network, {layer.name: lowest_fold(layer) for layer in network.mvtus})
+    rtl, log = folder / "rtl", folder / "log"
+    emit.write(emit.design(network, folding), rtl)
+    program = verilator.build(rtl, folder / "sim", input_bytes=network.input_bytes, log=log)
+    return verilator.run(
+        program,
+        rtl,
+        images,
+        classes=network.mvtus[-1].rows,
+        limit=3 * folding.cycles + 20_000,
+        scratch=folder / "scratch",
+        log=log,
+        stall=64,
+        seed=5,
     )

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from finn_build.backends import bitstream, tools, verilator
+from finn_build.backends.levels import Levels
 from finn_build.backends.yosys import Counts, count
 from finn_build.config import Options
 from finn_build.errors import ConfigError, ToolError
@@ -91,7 +92,9 @@ def test_the_tool_that_is_there_sets_the_budget(monkeypatch, tmp_path, program, 
 def test_luts_are_counted_as_the_contract_says():
     cells = {"LUT2": 3, "LUT6": 4, "SRL16E": 2, "RAM32M": 2, "RAM64X1D": 1, "FDRE": 7}
     cells |= {"RAMB36E1": 1, "RAMB18E1": 1, "CARRY4": 5, "BUFG": 1, "$scopeinfo": 9}
-    assert count(cells) == Counts(lut=19, ff=7, bram36=1.5, dsp=0, carry4=5, lutram=10)
+    counted = count(cells, Levels(luts=3, chains=1))
+    expected = {"lut": 19, "ff": 7, "bram36": 1.5, "dsp": 0, "carry4": 5, "lutram": 10}
+    assert counted == Counts(**expected, lut_levels=3, carry_chains=1)
     with pytest.raises(ToolError, match=r"unmapped: \$mem_v2"):
         count({"$mem_v2": 1})
 

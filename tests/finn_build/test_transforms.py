@@ -11,9 +11,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from finn_build import golden
 from finn_build.errors import ModelError
 from finn_build.layers import MaxPool, Mvtu, Window
-from finn_build.transforms import execute, stages
+from finn_build.transforms import stages
 from finn_build.transforms.extract import extract
-from finn_build.verify import compare, settle
+from finn_build.verify import compare
 
 IMAGES = 12
 VARIANTS = {
@@ -34,17 +34,7 @@ def test_stages_agree(variant, tmp_path):
     images = np.random.default_rng(4).integers(0, 256, (IMAGES, size, size, channels))
     images = images.astype(np.uint8)
 
-    model = stages.load(str(path))
-    streamlined = stages.streamline(stages.convert(model))
-    lowered = stages.lower(streamlined)
-    network = extract(stages.to_hardware(lowered), "m")
-
-    results = {
-        "qonnx": settle(network, execute.run(model, images)),
-        "streamlined": settle(network, execute.run(streamlined, images, batch=5)),
-        "lowered": settle(network, execute.run(lowered, images, batch=1)),
-        "golden": golden.run(network, images),
-    }
+    network, results = models.ladder(stages.load(str(path)), images)
     for pair in pairwise(results):
         first, second = (results[p] for p in pair)
         made = compare(network, images, names=pair, first=first, second=second)

@@ -6,15 +6,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from models import ladder, simulate
 from torch import nn
 
-from finn_build import emit, golden
-from finn_build.backends import verilator
-from finn_build.folding import Fold, make
-from finn_build.layers import Mvtu, Network
-from finn_build.transforms import execute, stages
+from finn_build import golden
+from finn_build.transforms import stages
 from finn_build.transforms.extract import extract
-from finn_build.verify import compare, settle
+from finn_build.verify import compare
 from quant import config as quant_config
 from quant import export, models
 from quant.config import Conv, Dense, LayerBits, Pool, Quantisation, preset
@@ -103,17 +101,7 @@ def test_stages_agree(network, quantisation, tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(proto.SerializeToString())
 
-    loaded = stages.load(str(path))
-    streamlined = stages.streamline(stages.convert(loaded))
-    lowered = stages.lower(streamlined)
-    made = extract(stages.to_hardware(lowered), "widths")
-
-    results = {
-        "qonnx": settle(made, execute.run(loaded, images)),
-        "streamlined": settle(made, execute.run(streamlined, images)),
-        "lowered": settle(made, execute.run(lowered, images, batch=1)),
-        "golden": golden.run(made, images),
-    }
+    made, results = ladder(stages.load(str(path)), images)
     for pair in pairwise(results):
         first, second = (results[name] for name in pair)
         outcome = compare(made, images, names=pair, first=first, second=second)
@@ -133,12 +121,6 @@ def test_stages_agree(network, quantisation, tmp_path):
             assert set(np.unique(layer.weights)) == {-1, 1}, layer.name
 
 
-def lowest_fold(layer: Mvtu) -> Fold:
-    """Two outputs and three inputs at a time where they divide the layer."""
-    simd = next(n for n in (3, 2, 1) if layer.cols % n == 0)
-    return Fold(pe=2 if layer.rows % 2 == 0 else 1, simd=simd, memory="logic")
-
-
 @pytest.mark.parametrize(
     "quantisation",
     [
@@ -152,23 +134,11 @@ def test_the_accelerator_computes_every_logit(quantisation, tmp_path):
     path = tmp_path / "model.onnx"
     proto = export.to_qonnx(trained(NORMED, quantisation), NORMED.input_shape)
     path.write_bytes(proto.SerializeToString())
-    lowered = stages.lower(stages.streamline(stages.convert(stages.load(str(path)))))
-    network: Network = extract(stages.to_hardware(lowered), "widths")
-    folding = make(network, {layer.name: lowest_fold(layer) for layer in network.mvtus})
-    folder, log = tmp_path / "rtl", tmp_path / "log"
-    emit.write(emit.design(network, folding), folder)
-    program = verilator.build(folder, tmp_path / "sim", input_bytes=network.input_bytes, log=log)
-    ran = verilator.run(
-        program,
-        folder,
-        images,
-        classes=network.mvtus[-1].rows,
-        limit=100_000,
-        scratch=tmp_path / "scratch",
-        log=log,
-        stall=64,
-        seed=5,
+    hardware = stages.to_hardware(
+        stages.lower(stages.streamline(stages.convert(stages.load(str(path)))))
     )
+    network = extract(hardware, "widths")
+    ran = simulate(network, images, tmp_path)
     expected = golden.run(network, images)
     assert len(np.unique(expected.logits, axis=0)) > 10
     assert np.array_equal(ran.logits, expected.logits)

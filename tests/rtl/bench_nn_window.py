@@ -20,7 +20,7 @@ PIXELS = P["HEIGHT"] * P["WIDTH"]
 def frames(count: int, rng: random.Random) -> tuple[list[int], list[int]]:
     """Random frames as input beats, and the beats expected for them."""
     x = np.random.default_rng(rng.getrandbits(32)).integers(0, 1 << P["ELEM_W"], (count, *SIZE))
-    y = golden.window(x, kernel=P["KERNEL"], stride=P["STRIDE"], pad=P["PAD"])
+    y = golden.window(x, kernel=P["KERNEL"], stride=P["STRIDE"], pad=P["PAD"], fill=P["FILL"])
     beats = [pack(pixel, P["ELEM_W"]) for pixel in x.reshape(-1, P["CHANNELS"])]
     return beats, [pack(window, P["ELEM_W"]) for window in y.reshape(-1, y.shape[-1])]
 

@@ -50,6 +50,10 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"SIMD": 7, "W_BITS": 4, "A_BITS": 3, "SUM_W": 20, "LATENCY": 12},
         {"SIMD": 9, "TERNARY": 1, "SUM_W": 8, "LATENCY": 8, "PLACES": "144'h1_0002_0003_0003"},
     ],
+    "nn_lookup": [
+        {"CHANNELS": 1, "IN_W": 1, "OUT_W": 1},
+        {"CHANNELS": 40, "OUT_W": 11},
+    ],
     "nn_maxpool": [
         {"ELEM_W": 1, "CHANNELS": 1, "HEIGHT": 1, "WIDTH": 1, "KERNEL": 1},
         {"ELEM_W": 8, "CHANNELS": 64, "HEIGHT": 33, "WIDTH": 35, "KERNEL": 4},
@@ -80,7 +84,7 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"ELEM_W": 1, "CHANNELS": 1, "HEIGHT": 1, "WIDTH": 2, "KERNEL": 1, "PAD": 0},
         {"CHANNELS": 64, "HEIGHT": 32, "WIDTH": 32, "KERNEL": 5, "PAD": 2, "STRIDE": 2},
         {"HEIGHT": 3, "WIDTH": 3, "KERNEL": 3, "PAD": 0},
-        {"HEIGHT": 9, "WIDTH": 70, "KERNEL": 7, "PAD": 1, "STRIDE": 3},
+        {"HEIGHT": 9, "WIDTH": 70, "KERNEL": 7, "PAD": 1, "STRIDE": 3, "FILL": 3},
     ],
 }  # fmt: skip
 
@@ -99,6 +103,7 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_heap", {"TERNARY": 1, "W_BITS": 3}, "TERNARY"),
     ("nn_heap", {"PLACES": "144'h3_0003_0003"}, "PLACES"),
     ("nn_heap", {"TERNARY": 1, "PLACES": "144'h3_0003"}, "PLACES"),
+    ("nn_lookup", {"OUT_W": 0}, "OUT_W"),
     ("nn_maxpool", {"HEIGHT": 1}, "HEIGHT"),
     ("nn_mvtu", {"PE": 3}, "PE"),
     ("nn_mvtu", {"IN_ELEMS": 5}, "IN_ELEMS"),
@@ -109,6 +114,7 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_serial", {"ACC_W": 7}, "ACC_W"),
     ("nn_threshold", {"THRESHOLDS": 4}, "THRESHOLDS"),
     ("nn_window", {"PAD": 2}, "PAD"),
+    ("nn_window", {"FILL": 4}, "FILL"),
     ("nn_window", {"WIDTH": 1}, "WIDTH"),
     ("nn_window", {"HEIGHT": 2, "PAD": 0}, "KERNEL"),
 ]

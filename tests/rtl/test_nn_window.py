@@ -9,9 +9,13 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Simulate
 
+DEFAULTS = {"STRIDE": 1, "FILL": 0}
 CASES = {
     "pointwise": {"KERNEL": 1, "PAD": 0, "HEIGHT": 3, "WIDTH": 4, "CHANNELS": 1, "ELEM_W": 1},
     "same": {"KERNEL": 3, "PAD": 1, "HEIGHT": 6, "WIDTH": 5, "CHANNELS": 3, "ELEM_W": 2},
+    "filled": {
+        "KERNEL": 3, "PAD": 1, "FILL": 5, "HEIGHT": 4, "WIDTH": 5, "CHANNELS": 3, "ELEM_W": 3,
+    },
     "valid": {"KERNEL": 3, "PAD": 0, "HEIGHT": 5, "WIDTH": 8, "CHANNELS": 2, "ELEM_W": 4},
     "five": {"KERNEL": 5, "PAD": 2, "HEIGHT": 7, "WIDTH": 6, "CHANNELS": 1, "ELEM_W": 8},
     "strided": {
@@ -23,9 +27,9 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_window(simulate: Simulate, name: str) -> None:
-    simulate("nn_window", {"STRIDE": 1, **CASES[name]}, "bench_nn_window", seed=len(name))
+    simulate("nn_window", {**DEFAULTS, **CASES[name]}, "bench_nn_window", seed=len(name))
 
 
 @pytest.mark.slow
 def test_window_netlist(simulate: Simulate) -> None:
-    simulate("nn_window", {"STRIDE": 1, **CASES["same"]}, "bench_nn_window", netlist=True)
+    simulate("nn_window", {**DEFAULTS, **CASES["same"]}, "bench_nn_window", netlist=True)

@@ -1,0 +1,61 @@
+// nn_lookup - replaces every element by an entry of its channel's table.
+// y[c] = TABLE[x[c]][c]
+// Stream: one pixel of CHANNELS elements per beat, in and out.
+// Rate:   one beat per cycle; latency one cycle.
+// Needs:  TABLE_FILE in $readmemh format: word v holds the entries of the value v, channel 0 in
+//         the least significant bits.
+`default_nettype none
+
+module nn_lookup #(
+  parameter int unsigned CHANNELS   = 3,
+  parameter int unsigned IN_W       = 8,
+  parameter int unsigned OUT_W      = 8,
+  parameter string       TABLE_FILE = ""
+) (
+  input  wire                       clk,
+  input  wire                       rst_n,
+
+  input  wire  [CHANNELS*IN_W-1:0]  s_axis_tdata,
+  input  wire                       s_axis_tvalid,
+  output logic                      s_axis_tready,
+
+  output logic [CHANNELS*OUT_W-1:0] m_axis_tdata,
+  output logic                      m_axis_tvalid,
+  input  wire                       m_axis_tready
+);
+
+  if (CHANNELS < 1 || IN_W < 1 || OUT_W < 1) begin : gen_bad_size
+    $error("nn_lookup: CHANNELS, IN_W and OUT_W must be at least 1");
+  end
+
+  (* rom_style = "logic" *) logic [CHANNELS*OUT_W-1:0] mem [1 << IN_W];
+  initial if (TABLE_FILE != "") $readmemh(TABLE_FILE, mem);
+
+  logic [CHANNELS*OUT_W-1:0] out_q;
+  logic                      out_vld_q;
+
+  for (genvar c = 0; c < int'(CHANNELS); c++) begin : gen_channel
+    always_ff @(posedge clk) begin
+      if (s_axis_tready) begin
+        out_q[c*OUT_W +: OUT_W] <= mem[s_axis_tdata[c*IN_W +: IN_W]][c*OUT_W +: OUT_W];
+      end
+    end
+  end
+
+  always_ff @(posedge clk) begin
+    if (!rst_n) out_vld_q <= 1'b0;
+    else if (s_axis_tready) out_vld_q <= s_axis_tvalid;
+  end
+
+  assign s_axis_tready = !out_vld_q || m_axis_tready;
+  assign m_axis_tdata  = out_q;
+  assign m_axis_tvalid = out_vld_q;
+
+`ifndef SYNTHESIS
+  hold_rule : assert property (@(posedge clk) disable iff (!rst_n)
+    m_axis_tvalid && !m_axis_tready |=> m_axis_tvalid && $stable(m_axis_tdata));
+`endif
+
+endmodule
+
+`default_nettype wire
