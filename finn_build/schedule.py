@@ -36,18 +36,21 @@ class _Flow:
 
 
 def depths(network: Network, folding: Folding) -> dict[str, int]:
-    """Beats that wait before each window and each dense layer, by its name.
+    """Beats that wait before each window and each layer that multiplies, by its name.
 
-    A window's beat is a pixel. Before the first layer that multiplies nothing has to wait: what is
-    there to feed it is not part of the accelerator.
+    A window's beat is a pixel; before the first window nothing has to wait: what is there to feed
+    it is not part of the accelerator.
     """
     first = network.mvtus[0]
-    vectors = np.arange(FRAMES * first.positions, dtype=np.float64)
-    flow = _Flow(times=vectors * (folding.cycles / first.positions), elems=first.rows)
-    if not first.windowed:
-        flow = _burst(flow.times, first, folding.folds[first.name])
+    fold, pace = folding.folds[first.name], folding.cycles / first.positions
+    vectors = np.arange(FRAMES * first.positions, dtype=np.float64) * pace
+    flow = _trickle(vectors, pace, first, fold) if first.windowed else _burst(vectors, first, fold)
     found: dict[str, int] = {}
-    _follow(network.layers[network.layers.index(first) + 1 :], folding, FRAMES, flow, found)
+    start = network.layers.index(first)
+    for layer in network.layers[:start]:
+        if isinstance(layer, Window) and (gathered := _gathered(layer, first, folding)):
+            found[first.name] = gathered
+    _follow(network.layers[start + 1 :], folding, FRAMES, flow, found)
     return found
 
 
@@ -65,6 +68,8 @@ def _follow(
     """A stream through some layers; what waits before them goes into `found`."""
     window: Window | None = None
     for layer in layers:
+        if isinstance(layer, Window | MaxPool):
+            flow = _whole(flow, layer.channels)
         if isinstance(layer, Window):
             window = layer
         elif isinstance(layer, Lookup):
@@ -76,10 +81,13 @@ def _follow(
             spent = folding.costs[layer.name].cycles / layer.positions
             if layer.windowed:
                 if window is not None:
-                    vectors, found[window.name] = _convolve(window, spent, frames, flow)
+                    gathered = _gathered(window, layer, folding)
+                    if gathered:
+                        found[layer.name] = gathered
+                    started, found[window.name] = _convolve(window, spent, frames, flow, gathered)
                 else:
-                    vectors, found[layer.name] = _each(spent, flow)
-                flow = _Flow(times=vectors + _pipeline(layer, fold), elems=layer.rows)
+                    started, found[layer.name] = _each(spent, _whole(flow, layer.cols))
+                flow = _trickle(started + _pipeline(layer, fold), spent, layer, fold)
                 window = None
             else:
                 flow, found[layer.name] = _multiply(layer, fold, spent, frames, flow)
@@ -102,13 +110,29 @@ def _pipeline(layer: Mvtu, fold: Fold) -> int:
 
 
 def _each(spent: float, flow: _Flow) -> tuple[Times, int]:
-    """When each pixel's own work is done, and the pixels that wait."""
+    """When the work on each pixel begins, and the pixels that wait."""
     started = _in_turn(flow.times + 1, spent)
-    return started + spent, _waiting(flow.times, np.maximum(flow.times, started - 1))
+    return started, _waiting(flow.times, np.maximum(flow.times, started - 1))
 
 
-def _convolve(window: Window, spent: float, frames: int, flow: _Flow) -> tuple[Times, int]:
-    """When the work on each window is done, and the pixels that wait."""
+def _gathered(window: Window, layer: Mvtu, folding: Folding) -> int:
+    """Windows that must wait for the pixels that complete none, as between unpadded frames.
+
+    With them there is one for the layer whenever its turn comes in an even stream.
+    """
+    pace = folding.cycles / layer.positions
+    needed = _needed(window)
+    pushes = np.concatenate([needed, needed + window.height * window.width])
+    behind = pushes / pace - np.arange(len(pushes))
+    most = float((behind - np.minimum.accumulate(behind)).max())
+    # One waits in a register while the other is being taken.
+    return ceil(most + _WINDOW / pace) - 1 if most else 0
+
+
+def _convolve(
+    window: Window, spent: float, frames: int, flow: _Flow, gathered: int
+) -> tuple[Times, int]:
+    """When the work on each window begins, and the pixels that wait."""
     pixels, needed = window.height * window.width, _needed(window)
     due = (np.arange(frames)[:, None] * pixels + needed).ravel()
     # After the last frame the unit drains by itself.
@@ -118,14 +142,14 @@ def _convolve(window: Window, spent: float, frames: int, flow: _Flow) -> tuple[T
     now, busy, made = -np.inf, -np.inf, 0
     for n, arrival in enumerate(times):
         # Two windows wait in registers for the one that is being worked on.
-        free = started[made - 2] if made >= 2 else -np.inf
+        free = started[made - 2 - gathered] if made >= 2 + gathered else -np.inf
         now = max(arrival, now + 1, free)
         pushed[n] = now
         if made < len(due) and n == due[made]:
             started[made] = busy = max(now + _WINDOW, busy)
             busy += spent
             made += 1
-    return started + spent, _waiting(flow.times, pushed)
+    return started, _waiting(flow.times, pushed)
 
 
 def _needed(window: Window) -> Ints:
@@ -157,6 +181,19 @@ def _multiply(layer: Mvtu, fold: Fold, spent: float, frames: int, flow: _Flow) -
     left = np.where(takes >= ahead, started[takes - ahead] - 1, -np.inf)
     waiting = _waiting(flow.times, np.maximum(flow.times, left))
     return _burst(started[pieces - 1 :: pieces] + _pipeline(layer, fold), layer, fold), waiting
+
+
+def _trickle(started: Times, spent: float, layer: Mvtu, fold: Fold) -> _Flow:
+    """The results of a windowed layer's vectors, group by group while each is worked on."""
+    groups = layer.rows // fold.pe
+    done = started[:, None] + np.arange(1, groups + 1) * (spent / groups)
+    return _Flow(times=done.ravel(), elems=fold.pe)
+
+
+def _whole(flow: _Flow, elems: int) -> _Flow:
+    """Beats of so many elements, each there with its last one."""
+    beats = np.arange(1, len(flow.times) * flow.elems // elems + 1)
+    return _Flow(times=flow.times[-(-beats * elems // flow.elems) - 1], elems=elems)
 
 
 def _burst(times: Times, layer: Mvtu, fold: Fold) -> _Flow:

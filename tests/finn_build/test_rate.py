@@ -1,0 +1,65 @@
+"""Nothing between the layers costs a cycle in the steady state."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from models import random_unit
+
+from finn_build import emit, golden
+from finn_build.backends import verilator
+from finn_build.folding import Fold, make
+from finn_build.layers import Argmax, Network, Window
+from finn_build.schedule import depths, latency
+
+
+@pytest.mark.parametrize(
+    ("stride", "pad", "pe", "gathered"),
+    [(1, 0, 4, 14), (2, 1, 2, 3), (2, 0, 1, 4)],
+    ids=["unpadded", "strided", "strided, unpadded"],
+)
+def test_windows_wait_where_pixels_complete_none(stride, pad, pe, gathered, tmp_path):
+    draw = np.random.default_rng(1)
+    shape = {"height": 12, "width": 12, "channels": 2}
+    window = Window(name="w0", bits=8, kernel=3, stride=stride, pad=pad, **shape)
+    positions = window.out_height * window.out_width
+    conv = random_unit(
+        draw, (8, 18), weight_bits=2, in_bits=8, low=-1, positions=positions, windowed=True
+    )
+    steps = np.sort(draw.integers(-400, 400, (8, 3)), axis=1)
+    last = random_unit(draw, (6, 8 * positions), weight_bits=2, in_bits=2, low=-1)
+    network = Network(
+        name="n",
+        scale=1.0,
+        layers=(
+            window,
+            replace(conv, name="conv0", thresholds=steps),
+            replace(last, name="dense0"),
+            Argmax(name="argmax", classes=6, bits=last.acc_bits),
+        ),
+        **shape,
+    )
+    folds = {
+        "conv0": Fold(pe=pe, simd=18, memory="logic"),
+        "dense0": Fold(pe=6, simd=8, memory="logic"),
+    }
+    made = make(network, folds)
+    assert depths(network, made)["conv0"] == gathered
+    rtl, log = tmp_path / "rtl", tmp_path / "log"
+    emit.write(emit.design(network, made), rtl)
+    program = verilator.build(rtl, tmp_path / "sim", input_bytes=8, log=log)
+    images = draw.integers(0, 256, (20, 12, 12, 2)).astype(np.uint8)
+    ran = verilator.run(
+        program,
+        rtl,
+        images,
+        classes=6,
+        limit=50_000,
+        scratch=tmp_path / "scratch",
+        log=log,
+        stall=0,
+        seed=1,
+    )
+    assert np.array_equal(ran.logits, golden.run(network, images).logits)
+    assert ran.cycles_per_frame == made.cycles
+    assert abs(ran.latency_cycles - latency(network, made)) <= 10
