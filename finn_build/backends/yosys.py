@@ -1,9 +1,9 @@
 """Synthesise with Yosys for 7 series and count resources.
 
-The instances of top are synthesised one by one, side by side on all cores, which is faster than the
-flat whole and tells what each layer takes; top itself is nothing but wires. Run as a module it is
-the synthesis process: python -m finn_build.backends.yosys MODULE PARAMETERS OUT.json, in the
-folder of the sources, PARAMETERS as JSON.
+The instances of top are synthesised for themselves, side by side on all cores, which is faster than
+the flat whole and tells what each layer takes; top itself is nothing but wires. Run as a module it
+is a synthesis process: python -m finn_build.backends.yosys PARTS OUT, in the folder of the sources,
+PARTS as JSON.
 """
 
 import json
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from finn_build.backends import tools
 from finn_build.backends.levels import NONE, Levels, levels
@@ -22,10 +22,13 @@ from finn_build.errors import ToolError
 from finn_build.files import load_json, save_json
 
 READ = "read_slang --max-generate-steps 100000000 --unroll-limit 1000000 -f modules.f --top {top}"
+TOP = "parts"
 LANE = "nn_heap"
 LANED = ("nn_mvtu",)
+# Modules without multipliers are small: one process synthesises them all.
+SMALL = ("axis_", "nn_argmax", "nn_lookup", "nn_maxpool", "nn_window")
 LANE_PARAMETERS = ("SIMD", "W_BITS", "A_BITS", "TERNARY", "SUM_W", "LATENCY")
-_SYNTH = "synth_xilinx -family xc7 -nosrl -nodsp -noiopad -noclkbuf -flatten -top {top}"
+_SYNTH = "synth_xilinx -family xc7 -nosrl -nodsp -noiopad -noclkbuf -top {top}"
 # To the chip's cells.
 SYNTHESIS = (
     f"{_SYNTH} -run :map_luts",
@@ -103,31 +106,40 @@ def synthesise(
     Leaves Yosys' statistics in out/NAME.json and its log beside `log`, one for each instance.
     """
 
-    def one(instance: Instance) -> Counts:
-        stat = (out / f"{instance.name}.json").resolve()
+    def one(job: Sequence[Instance]) -> dict[str, Counts]:
+        parts = [_Part(i.name, i.module, i.parameters) for i in job]
+        name = job[0].name if len(job) == 1 else "small"
         tools.run_module(
             "finn_build.backends.yosys",
-            instance.module,
-            json.dumps(instance.parameters),
-            str(stat),
+            json.dumps(parts),
+            str(out.resolve()),
             cwd=rtl,
-            log=log.with_name(f"{log.stem}-{instance.name}{log.suffix}"),
+            log=log.with_name(f"{log.stem}-{name}{log.suffix}"),
         )
-        made = load_json(stat)
-        return count(made["num_cells_by_type"], Levels(**made["levels"]))
+        made = {i.name: load_json(out / f"{i.name}.json") for i in job}
+        return {
+            name: count(part["num_cells_by_type"], Levels(**part["levels"]))
+            for name, part in made.items()
+        }
 
-    largest_first = sorted(instances, key=_size, reverse=True)
-    found = {}
+    found: dict[str, Counts] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        waiting = {pool.submit(one, instance): instance.name for instance in largest_first}
+        waiting = [pool.submit(one, job) for job in _jobs(instances)]
         try:
             for done in as_completed(waiting):
-                found[waiting[done]] = done.result()
-                tick(len(found), len(waiting))
+                found |= done.result()
+                tick(len(found), len(instances))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     return {instance.name: found[instance.name] for instance in instances}
+
+
+def _jobs(instances: Sequence[Instance]) -> list[list[Instance]]:
+    """Instances of one process each, the largest first, and the small ones together."""
+    small = [i for i in instances if i.module.startswith(SMALL)]
+    large = sorted((i for i in instances if i not in small), key=_size, reverse=True)
+    return [[i] for i in large] + ([small] if small else [])
 
 
 def _size(instance: Instance) -> int:
@@ -143,60 +155,78 @@ def total(parts: Mapping[str, Counts]) -> Counts:
     return Counts(**{n: (max if n in deepest else sum)(row[n] for row in rows) for n in rows[0]})
 
 
-def _main(module: str, parameters: str, out: str) -> None:
-    cells, depth = _cells(module, json.loads(parameters), Path(out))
-    save_json(Path(out), {"num_cells_by_type": cells, "levels": asdict(depth)})
+class _Part(NamedTuple):
+    """A module to synthesise, and what to call it."""
+
+    name: str
+    module: str
+    parameters: Mapping[str, int | str]
 
 
-def _cells(
-    module: str, parameters: Mapping[str, int | str], out: Path
-) -> tuple[dict[str, int], Levels]:
-    """Cells of a module by type, and its levels.
+def _main(parts: str, out: str) -> None:
+    for name, (cells, depth) in _cells([_Part(*p) for p in json.loads(parts)], Path(out)).items():
+        save_json(Path(out) / f"{name}.json", {"num_cells_by_type": cells, "levels": asdict(depth)})
 
-    Its lanes are synthesised once and counted as often as they are. A lane is a module that stands
+
+def _cells(parts: Sequence[_Part], out: Path) -> dict[str, tuple[dict[str, int], Levels]]:
+    """Cells of each part by type, and its levels.
+
+    The parts stand in a top without wires, so that what Yosys does once it does once for all.
+    Lanes are synthesised once and counted as often as they are. A lane is a module that stands
     many times in one of LANED; Yosys' slang front end would make each of them a module of its own.
     """
     from pyosys import libyosys  # loads a large native library: only in the synthesis process
 
-    settings = [f"-G {key}={_literal(value)}" for key, value in parameters.items()]
-    if module in LANED:
-        settings.append(f"--blackboxed-module {LANE}")
-    design = libyosys.Design()
-    libyosys.run_pass(" ".join([READ.format(top=module), *settings]), design)
-    lanes, stored = _lanes(design, out) if module in LANED else ([], [])
-    for key in stored:  # a black box must have none
-        libyosys.run_pass(f"setparam -unset {key} t:{LANE}", design)
+    scratch = out / f"{parts[0].name}.partial"
+    design, lanes = libyosys.Design(), dict[str, list[_Part]]()
+    for name, module, parameters in parts:
+        settings = [f"-G {key}={_literal(value)}" for key, value in parameters.items()]
+        if module in LANED:
+            settings.append(f"--blackboxed-module {LANE}")
+        libyosys.run_pass(" ".join([READ.format(top=module), *settings]), design)
+        libyosys.run_pass(f"rename {module} {name}", design)
+        lanes[name] = _lanes(design, name, scratch) if module in LANED else []
+    cells = "".join(f"attribute \\keep 1\ncell \\{p.name} \\{p.name}_i\nend\n" for p in parts)
+    scratch.write_text(f"module \\{TOP}\n{cells}end\n")
+    libyosys.run_pass(f"read_rtlil {scratch}", design)
     for each in PASSES:
-        libyosys.run_pass(each.format(top=module, out=out), design)
-    total: dict[str, int] = load_json(out)["design"]["num_cells_by_type"]
-    total = {name: n for name, n in total.items() if not name.lstrip("\\").startswith(LANE)}
-    libyosys.run_pass(f"write_json {out}", design)
-    modules = load_json(out)["modules"].values()
-    depth = levels(next(each for each in modules if "top" in each["attributes"]))
-    for lane in {json.dumps(each, sort_keys=True): each for each in lanes}.values():
-        cells, inside = _cells(LANE, lane, out)
-        depth = depth.worst(inside)
-        for name, n in cells.items():
-            total[name] = total.get(name, 0) + n * lanes.count(lane)
-    return total, depth
+        libyosys.run_pass(each.format(top=TOP, out=scratch), design)
+    counted = load_json(scratch)["modules"]
+    libyosys.run_pass(f"write_json {scratch}", design)
+    netlists = load_json(scratch)["modules"]
+    scratch.unlink()
+    unique = {lane.name: lane for found in lanes.values() for lane in found}
+    inside = _cells(list(unique.values()), out) if unique else {}
+    made = {}
+    for part in parts:
+        total: dict[str, int] = counted[f"\\{part.name}"]["num_cells_by_type"]
+        total = {name: n for name, n in total.items() if not name.lstrip("\\").startswith(LANE)}
+        depth = levels(netlists[part.name])
+        for lane in lanes[part.name]:
+            for name, n in inside[lane.name][0].items():
+                total[name] = total.get(name, 0) + n
+            depth = depth.worst(inside[lane.name][1])
+        made[part.name] = total, depth
+    return made
 
 
-def _lanes(design: Any, scratch: Path) -> tuple[list[dict[str, int | str]], list[str]]:
-    """Parameters of every lane of a design that was just read, and all names stored with them."""
+def _lanes(design: Any, name: str, scratch: Path) -> list[_Part]:
+    """The lanes of a module, which are black boxes without parameters from then on."""
     from pyosys import libyosys
 
     libyosys.run_pass(f"write_json {scratch}", design)
-    modules = load_json(scratch)["modules"].values()
     cells = [
         cell["parameters"]
-        for each in modules
-        for cell in each.get("cells", {}).values()
+        for cell in load_json(scratch)["modules"][name]["cells"].values()
         if cell["type"].lstrip("\\").startswith(LANE)
     ]
-    lanes: list[dict[str, int | str]] = [
-        {key: int(cell[key], 2) for key in LANE_PARAMETERS} for cell in cells
-    ]
-    return lanes, sorted({key for cell in cells for key in cell})
+    for key in {key for cell in cells for key in cell}:
+        libyosys.run_pass(f"setparam -unset {key} t:{LANE}", design)
+    found = []
+    for cell in cells:
+        values = {key: int(cell[key], 2) for key in LANE_PARAMETERS}
+        found.append(_Part("_".join([LANE, *map(str, values.values())]), LANE, values))
+    return found
 
 
 def _literal(value: int | str) -> str:

