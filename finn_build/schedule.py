@@ -101,12 +101,12 @@ def _pipeline(layer: Mvtu, fold: Fold) -> int:
     if fold.memory == CONSTANT:
         numbers = constants(layer, fold.slice_bits)
         passes = ceil(layer.steps / ceil(layer.steps / numbers.steps))
-        return numbers.latency + passes + 5
+        return numbers.latency + passes + 6
     narrow, wide = sorted((layer.weight_bits, layer.in_bits))
     levels = ceil(log2(fold.simd)) + ceil(log2(narrow)) + (2 if wide > 2 else 1)
     spacing = layer.cols // fold.simd
-    passes = ceil(layer.steps / ceil(layer.steps / spacing)) if layer.steps else -2
-    return levels + passes + 8
+    passes = ceil(layer.steps / ceil(layer.steps / spacing)) if layer.steps else -3
+    return levels + passes + 9
 
 
 def _each(spent: float, flow: _Flow) -> tuple[Times, int]:

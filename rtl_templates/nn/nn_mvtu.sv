@@ -90,15 +90,17 @@ module nn_mvtu #(
   logic [SUB_W-1:0]           sub_q;
   logic [GRP_W-1:0]           grp_q;
   logic [BEAT_W-1:0]          beat_q;
-  logic                       issue, sub_last, grp_last, beat_last, has_room, emits;
+  // Whether each counter is at its end, and whether the output takes another result: a register
+  // each, since all the rest waits for them.
+  logic                       addr_last_q, sub_last_q, grp_last_q, beat_last_q, room_q;
+  logic                       issue, emits, sub_ends, grp_ends;
 
-  assign sub_last  = 32'(sub_q) == SF - 1;
-  assign grp_last  = 32'(grp_q) == RF - 1;
-  assign beat_last = 32'(beat_q) == BEATS - 1;
-  assign emits     = sub_last && beat_last;
-  assign issue     = in_vld_q && (!emits || has_room);
+  assign emits    = sub_last_q && beat_last_q;
+  assign issue    = in_vld_q && (!emits || room_q);
+  assign sub_ends = issue && sub_last_q;
+  assign grp_ends = sub_ends && grp_last_q;
 
-  assign s_axis_tready = !in_vld_q || (issue && sub_last && grp_last);
+  assign s_axis_tready = !in_vld_q || grp_ends;
 
   always_ff @(posedge clk) begin
     if (s_axis_tready) in_q <= s_axis_tdata;
@@ -106,18 +108,30 @@ module nn_mvtu #(
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      in_vld_q <= 1'b0;
-      addr_q   <= '0;
-      sub_q    <= '0;
-      grp_q    <= '0;
-      beat_q   <= '0;
+      in_vld_q    <= 1'b0;
+      addr_q      <= '0;
+      sub_q       <= '0;
+      grp_q       <= '0;
+      beat_q      <= '0;
+      addr_last_q <= DEPTH == 1;
+      sub_last_q  <= SF == 1;
+      grp_last_q  <= RF == 1;
+      beat_last_q <= BEATS == 1;
     end else begin
       if (s_axis_tready) in_vld_q <= s_axis_tvalid;
       if (issue) begin
-        addr_q <= (32'(addr_q) == DEPTH - 1) ? '0 : addr_q + 1'b1;
-        sub_q  <= sub_last ? '0 : sub_q + 1'b1;
-        if (sub_last) grp_q <= grp_last ? '0 : grp_q + 1'b1;
-        if (sub_last && grp_last) beat_q <= beat_last ? '0 : beat_q + 1'b1;
+        addr_q      <= addr_last_q ? '0 : addr_q + 1'b1;
+        addr_last_q <= addr_last_q ? DEPTH == 1 : 32'(addr_q) == DEPTH - 2;
+        sub_q       <= sub_last_q ? '0 : sub_q + 1'b1;
+        sub_last_q  <= sub_last_q ? SF == 1 : 32'(sub_q) == SF - 2;
+      end
+      if (sub_ends) begin
+        grp_q      <= grp_last_q ? '0 : grp_q + 1'b1;
+        grp_last_q <= grp_last_q ? RF == 1 : 32'(grp_q) == RF - 2;
+      end
+      if (grp_ends) begin
+        beat_q      <= beat_last_q ? '0 : beat_q + 1'b1;
+        beat_last_q <= beat_last_q ? BEATS == 1 : 32'(beat_q) == BEATS - 2;
       end
     end
   end
@@ -291,14 +305,20 @@ module nn_mvtu #(
   logic [USED_W-1:0] used_q;
   logic              fifo_rdy, taken, reserved;
 
-  assign has_room = 32'(used_q) != FIFO_DEPTH;
   assign reserved = issue && emits;
   assign taken    = m_axis_tvalid && m_axis_tready;
 
   always_ff @(posedge clk) begin
-    if (!rst_n) used_q <= '0;
-    else if (reserved && !taken) used_q <= used_q + 1'b1;
-    else if (taken && !reserved) used_q <= used_q - 1'b1;
+    if (!rst_n) begin
+      used_q <= '0;
+      room_q <= 1'b1;
+    end else if (reserved && !taken) begin
+      used_q <= used_q + 1'b1;
+      room_q <= 32'(used_q) < FIFO_DEPTH - 1;
+    end else if (taken && !reserved) begin
+      used_q <= used_q - 1'b1;
+      room_q <= 1'b1;
+    end
   end
 
   axis_fifo #(

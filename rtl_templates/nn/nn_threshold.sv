@@ -50,15 +50,15 @@ module nn_threshold #(
     else for (int i = 0; i < int'(GROUPS); i++) mem[i] = WORD_W'(0);
   end
 
-  logic [PASS_W-1:0]   pass_q;
-  logic [GRP_W-1:0]    group_q, group_now;
-  logic [PE*ACC_W-1:0] acc_q;
+  // The pass, the one whose levels are read, and what they are compared with a cycle later.
+  logic [PASS_W-1:0]   pass_q, read_q;
+  logic [GRP_W-1:0]    group_q;
+  logic [PE*ACC_W-1:0] acc_q, value_q;
   logic                start, active, last;
 
-  assign start     = acc_valid && (pass_q == '0);
-  assign active    = acc_valid || (pass_q != '0);
-  assign last      = 32'(pass_q) == PASSES - 1;
-  assign group_now = (pass_q == '0) ? group : group_q;
+  assign start  = acc_valid && (pass_q == '0);
+  assign active = acc_valid || (pass_q != '0);
+  assign last   = 32'(pass_q) == PASSES - 1;
 
   always_ff @(posedge clk) begin
     if (!rst_n) pass_q <= '0;
@@ -70,6 +70,8 @@ module nn_threshold #(
       acc_q   <= acc;
       group_q <= group;
     end
+    read_q  <= pass_q;
+    value_q <= acc_q;
   end
 
   // The levels of this pass, beside the accumulators that they belong to.
@@ -77,7 +79,7 @@ module nn_threshold #(
   logic [PE*WAYS*ACC_W-1:0] part [PASSES];
   logic [PE*WAYS*ACC_W-1:0] levels_q;
 
-  assign word = mem[group_now];
+  assign word = mem[group_q];
 
   for (genvar n = 0; n < int'(PASSES); n++) begin : gen_pass
     for (genvar i = 0; i < int'(PE * WAYS); i++) begin : gen_level
@@ -90,16 +92,16 @@ module nn_threshold #(
     end
   end
 
-  always_ff @(posedge clk) levels_q <= part[pass_q];
+  always_ff @(posedge clk) levels_q <= part[read_q];
 
-  // Where the pass stands: [1] at the comparators, [2] at the counts.
-  logic [2:1] vld_q, first_q, last_q;
+  // Where the pass stands: [1] at the levels, [2] at the comparators, [3] at the counts.
+  logic [3:1] vld_q, first_q, last_q;
 
   always_ff @(posedge clk) begin
     if (!rst_n) vld_q <= '0;
-    else vld_q <= {vld_q[1], active};
-    first_q <= {first_q[1], pass_q == '0};
-    last_q  <= {last_q[1], last};
+    else vld_q <= {vld_q[2:1], active};
+    first_q <= {first_q[2:1], pass_q == '0};
+    last_q  <= {last_q[2:1], last};
   end
 
   logic [PE*WAYS-1:0]  passed_q;
@@ -109,17 +111,17 @@ module nn_threshold #(
   for (genvar i = 0; i < int'(PE * WAYS); i++) begin : gen_compare
     logic [ACC_W-1:0] value, level;
     logic             spare;
-    assign value = acc_q[(i/WAYS)*ACC_W +: ACC_W];
+    assign value = value_q[(i/WAYS)*ACC_W +: ACC_W];
     assign level = levels_q[i*ACC_W +: ACC_W];
-    assign spare = (SPARE != 0) && (i % WAYS >= WAYS - SPARE) && last_q[1];
+    assign spare = (SPARE != 0) && (i % WAYS >= WAYS - SPARE) && last_q[2];
     always_ff @(posedge clk) passed_q[i] <= (value >= level) && !spare;
   end
 
   for (genvar p = 0; p < int'(PE); p++) begin : gen_count
     logic [OUT_W-1:0] so_far;
-    assign so_far = first_q[2] ? '0 : count_q[p*OUT_W +: OUT_W];
+    assign so_far = first_q[3] ? '0 : count_q[p*OUT_W +: OUT_W];
     always_ff @(posedge clk) begin
-      if (vld_q[2]) begin
+      if (vld_q[3]) begin
         count_q[p*OUT_W +: OUT_W] <= so_far + OUT_W'($countones(passed_q[p*WAYS +: WAYS]));
       end
     end
@@ -127,7 +129,7 @@ module nn_threshold #(
 
   always_ff @(posedge clk) begin
     if (!rst_n) out_vld_q <= 1'b0;
-    else out_vld_q <= vld_q[2] && last_q[2];
+    else out_vld_q <= vld_q[3] && last_q[3];
   end
 
   assign out       = count_q;
