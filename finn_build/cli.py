@@ -9,6 +9,7 @@ from rich.console import Console
 
 from finn_build import costs as costs_module
 from finn_build import doctor as doctor_module
+from finn_build import fit as fit_module
 from finn_build import pipeline
 from finn_build import results as results_module
 from finn_build.boards import BOARDS
@@ -87,6 +88,14 @@ def costs(
 ) -> None:
     """Write what a multiply-accumulate costs at every bit width, for `quant prune`."""
     costs_module.write(out)
+
+
+@app.command()
+def fit(
+    out: Annotated[Path, typer.Option(help="Markdown file to write.")] = Path("docs/costs.md"),
+) -> None:
+    """Compare the estimated resources with Yosys' on a grid of units; takes minutes."""
+    fit_module.write(out, Console())
 
 
 def main() -> None:

@@ -115,6 +115,14 @@ def design(network: Network, folding: Folding) -> Design:
     return made
 
 
+def alone(layer: Mvtu, fold: Fold) -> Design:
+    """One windowed layer without the window before it."""
+    source = Stream(elems=layer.cols, bits=layer.in_bits)
+    made = Design(name=layer.name, source=source, depths={})
+    _add_mvtu(made, layer, Folding(folds={layer.name: fold}, costs={}))
+    return made
+
+
 def _resize(made: Design, name: str, elems: int) -> None:
     stream = made.stream
     if stream.elems != elems:

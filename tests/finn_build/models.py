@@ -118,28 +118,6 @@ def export(model: nn.Module, path: Path, *, size: int = 8, channels: int = 3) ->
     return path
 
 
-def random_unit(
-    draw: np.random.Generator,
-    shape: tuple[int, int],
-    *,
-    weight_bits: int,
-    in_bits: int,
-    low: int,
-    positions: int = 1,
-    windowed: bool = False,
-) -> Mvtu:
-    """A unit of (ROWS, COLS) random weights: -1 and 1 in one bit, from `low` up in more."""
-    legal = [-1, 1] if weight_bits == 1 else range(low, 1 << (weight_bits - 1))
-    return Mvtu(
-        name="unit",
-        positions=positions,
-        windowed=windowed,
-        in_bits=in_bits,
-        weight_bits=weight_bits,
-        weights=draw.choice(legal, shape),
-    )
-
-
 def hand_made() -> Network:
     """A convolution on 4 x 4 pixels, a pool and a dense layer, with random integers."""
     random = np.random.default_rng(7)

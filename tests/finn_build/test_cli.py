@@ -117,3 +117,12 @@ def test_the_clock_is_one_that_the_board_can_set(tmp_path, asked, set_):
 def test_an_objective_that_cannot_be_is_refused(tmp_path, asked, message):
     with pytest.raises(ConfigError, match=message):
         Options(board="pynq-z2", model="arch1_w2a2", data=tmp_path, **asked)
+
+
+@pytest.mark.parametrize(
+    ("model", "pixel_max", "message"),
+    [("a.onnx", 0.0, "--pixel-max 0: use 255, 1"), ("arch1_w2a2", 1.0, "is for QONNX files")],
+)
+def test_a_range_of_pixels_is_for_models_that_have_one(tmp_path, model, pixel_max, message):
+    with pytest.raises(ConfigError, match=message):
+        Options(board="pynq-z2", model=model, data=tmp_path, pixel_max=pixel_max)

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from models import random_unit
 
 from finn_build import cost, costs, heap
 from finn_build.errors import ConfigError
+from finn_build.fit import random_unit
 from finn_build.layers import Mvtu
 
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from models import random_unit
 
 from finn_build import emit, golden
 from finn_build.backends import verilator
+from finn_build.fit import random_unit
 from finn_build.folding import Fold, make
 from finn_build.layers import Argmax, Network, Window
 from finn_build.schedule import depths, latency

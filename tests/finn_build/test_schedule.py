@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from models import random_unit
 
+from finn_build.fit import random_unit
 from finn_build.folding import Fold, make
 from finn_build.layers import Argmax, MaxPool, Network, Window
 from finn_build.schedule import depths

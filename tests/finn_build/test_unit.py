@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from models import random_unit
 
 from finn_build import golden
+from finn_build.fit import random_unit
 from finn_build.layers import Mvtu
 from finn_build.unit import _terms, constants, unit
 

@@ -33,6 +33,7 @@ TASK = """\
 mode {mode}
 depth {depth}
 aigsmt none
+timeout 600
 [engines]
 abc {engine}
 [script]
