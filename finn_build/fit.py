@@ -189,7 +189,7 @@ def page(parts: dict[str, list[Fit]]) -> str:
 
 def _row(fit: Fit) -> str:
     case, fold = fit.case, fit.case.fold
-    memory = f"built in, {fold.slice_bits} bits a time" if fold.slice_bits else fold.memory
+    memory = f"built in, {fold.slice_bits} bits at a time" if fold.slice_bits else fold.memory
     cells = [f"{case.rows} x {case.cols}", case.bits, fold.pe, fold.simd, memory]
     cells += [f"{fit.lut[0]:,}", f"{fit.lut[1]:,}", f"{100 * fit.error:+.1f} %", *fit.bram18]
     return f"| {' | '.join(map(str, cells))} |"
