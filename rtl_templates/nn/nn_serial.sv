@@ -58,11 +58,14 @@ module nn_serial #(
   logic [COLS*A_BITS-1:0] in_q;
   logic                   in_vld_q;
   logic [STEP_W-1:0]      step_q;
-  logic                   issue, last, has_room;
+  // Whether the step is the last, and whether the output takes another result: a register each,
+  // since all the rest waits for them.
+  logic                   last_q, room_q;
+  logic                   issue, ends;
 
-  assign last          = 32'(step_q) == STEPS - 1;
-  assign issue         = in_vld_q && (!last || has_room);
-  assign s_axis_tready = !in_vld_q || (issue && last);
+  assign issue         = in_vld_q && (!last_q || room_q);
+  assign ends          = issue && last_q;
+  assign s_axis_tready = !in_vld_q || ends;
 
   always_ff @(posedge clk) begin
     if (s_axis_tready) in_q <= s_axis_tdata;
@@ -72,9 +75,13 @@ module nn_serial #(
     if (!rst_n) begin
       in_vld_q <= 1'b0;
       step_q   <= '0;
+      last_q   <= STEPS == 1;
     end else begin
       if (s_axis_tready) in_vld_q <= s_axis_tvalid;
-      if (issue) step_q <= last ? '0 : step_q + 1'b1;
+      if (issue) begin
+        step_q <= last_q ? '0 : step_q + 1'b1;
+        last_q <= last_q ? STEPS == 1 : 32'(step_q) == STEPS - 2;
+      end
     end
   end
 
@@ -102,7 +109,7 @@ module nn_serial #(
       for (int k = 0; k <= int'(LATENCY) + 1; k++) emit_q[k] <= 1'b0;
     end else begin
       run_q[0]  <= issue;
-      emit_q[0] <= issue && last;
+      emit_q[0] <= ends;
       for (int k = 1; k <= int'(LATENCY); k++) run_q[k] <= run_q[k-1];
       for (int k = 1; k <= int'(LATENCY) + 1; k++) emit_q[k] <= emit_q[k-1];
     end
@@ -144,16 +151,21 @@ module nn_serial #(
   // Beats in the pipeline and in the FIFO together never exceed the FIFO: nothing needs to stall.
   localparam int unsigned USED_W = $clog2(FIFO_DEPTH + 1);
   logic [USED_W-1:0] used_q;
-  logic              fifo_rdy, taken, reserved;
+  logic              fifo_rdy, taken;
 
-  assign has_room = 32'(used_q) != FIFO_DEPTH;
-  assign reserved = issue && last;
-  assign taken    = m_axis_tvalid && m_axis_tready;
+  assign taken = m_axis_tvalid && m_axis_tready;
 
   always_ff @(posedge clk) begin
-    if (!rst_n) used_q <= '0;
-    else if (reserved && !taken) used_q <= used_q + 1'b1;
-    else if (taken && !reserved) used_q <= used_q - 1'b1;
+    if (!rst_n) begin
+      used_q <= '0;
+      room_q <= 1'b1;
+    end else if (ends && !taken) begin
+      used_q <= used_q + 1'b1;
+      room_q <= 32'(used_q) < FIFO_DEPTH - 1;
+    end else if (taken && !ends) begin
+      used_q <= used_q - 1'b1;
+      room_q <= 1'b1;
+    end
   end
 
   axis_fifo #(
