@@ -92,8 +92,8 @@ def _threshold_lut(layer: Mvtu, pe: int, acc_bits: int, groups: int, spacing: in
 
 def lookup(layer: Lookup) -> Cost:
     """Cost of a table per channel at one pixel per cycle."""
-    lut = layer.channels * rom_lut(1 << layer.in_bits, layer.out_bits)
-    return Cost(cycles=layer.height * layer.width, lut=lut + 5)
+    lut = 0 if layer.idle else layer.channels * rom_lut(1 << layer.in_bits, layer.out_bits) + 5
+    return Cost(cycles=layer.height * layer.width, lut=lut)
 
 
 def window(layer: Window) -> Cost:

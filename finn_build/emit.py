@@ -143,6 +143,8 @@ def _buffer(made: Design, name: str) -> None:
 
 def _add_lookup(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, Lookup)
+    if layer.idle:
+        return
     _resize(made, layer.name, layer.channels)
     made.add(
         "nn_lookup",

@@ -43,6 +43,12 @@ class Lookup:
         """Width of the largest entry."""
         return max(1, int(self.tables.max()).bit_length())
 
+    @property
+    def idle(self) -> bool:
+        """Whether every value stays as it is, so that the hardware needs no table."""
+        values = np.arange(1 << self.in_bits)
+        return np.array_equal(self.tables, np.broadcast_to(values, self.tables.shape))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Window:

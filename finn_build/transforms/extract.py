@@ -88,16 +88,13 @@ def _transpose(walk: _Walk, node: NodeProto) -> None:
 
 
 def _quantiser(walk: _Walk, node: NodeProto) -> None:
-    """The quantiser of the pixels: a table, unless it leaves them as they are."""
+    """The quantiser of the pixels, as a table."""
     if walk.layers or walk.pad:
         raise _refuse(node, "an activation stays behind without a layer before it")
     codes = _read_codes(node)
     steps = walk.model.get_initializer(node.input[1]).astype(np.float64)
     values = np.arange(1 << walk.bits)
     tables: Ints = (values[None, :, None] >= steps[:, None, :]).sum(axis=2)
-    if np.array_equal(tables, np.broadcast_to(values, tables.shape)):
-        walk.step, walk.offset = codes
-        return
     if len(np.unique(tables)) < min(4, steps.shape[1] + 1):
         raise _refuse(
             node,

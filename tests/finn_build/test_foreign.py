@@ -81,6 +81,19 @@ def lenet() -> nn.Sequential:
     )
 
 
+def bytes_in() -> nn.Module:
+    """A network whose quantiser leaves bytes as they are."""
+    weights = {"weight_quant": PerTensor, "weight_bit_width": 3, "bias": False}
+    relu = {"act_quant": Uint8ActPerTensorFloat, "bit_width": 2}
+    pixels = {"act_quant": CommonActQuant, "signed": False, "narrow_range": False}
+    return nn.Sequential(
+        qnn.QuantIdentity(**pixels, bit_width=8, min_val=0.0, max_val=1.0),
+        *(qnn.QuantConv2d(3, 4, 3, **weights), nn.BatchNorm2d(4), qnn.QuantReLU(**relu)),
+        nn.Flatten(),
+        qnn.QuantLinear(400, 10, **weights),
+    )
+
+
 def settled(model: nn.Module, *, size: int, channels: int) -> nn.Module:
     """With ranges and batch statistics, and scales of either sign."""
     torch.manual_seed(2)
@@ -134,6 +147,16 @@ def test_lenet_runs_in_hardware(tmp_path):
     assert isinstance(made.layers[0], Lookup) and made.layers[0].out_bits == 5
     ran = models.simulate(made, images, tmp_path)
     assert np.array_equal(ran.logits, results["golden"].logits)
+
+
+def test_a_quantiser_that_does_nothing_costs_nothing(tmp_path):
+    images = np.random.default_rng(1).integers(0, 256, (8, 12, 12, 3)).astype(np.uint8)
+    made, results = models.ladder(exported(bytes_in(), tmp_path / "m.onnx"), images)
+    check_stages(made, images, results)
+    assert isinstance(made.layers[0], Lookup) and made.layers[0].idle
+    ran = models.simulate(made, images, tmp_path)
+    assert np.array_equal(ran.logits, results["golden"].logits)
+    assert "nn_lookup #(" not in (tmp_path / "rtl" / "top.sv").read_text()
 
 
 @pytest.mark.parametrize("bits", [(1, 1), (2, 2)], ids=["w1a1", "w2a2"])
