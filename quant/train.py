@@ -201,7 +201,8 @@ def train_quantised(
         quantisation: bits of every layer.
         training: how to train.
         out: where checkpoints and results go.
-        earlier: quantised network to go on from instead; epochs and seconds add up.
+        earlier: quantised network to go on from instead, also one of other bits, whose step from
+            float was smaller; epochs and seconds add up.
 
     Returns:
         The record.
@@ -209,7 +210,7 @@ def train_quantised(
     Raises:
         CheckpointError: if `out` holds a corrupt checkpoint or another training's.
         ConfigError: if batch and number of images do not go together, or `earlier` is of another
-            network or has other bits.
+            network or has its weight scale in another way.
     """
     torch.manual_seed(training.seed)
     model = build_quantised(start.network, quantisation).to(setting.device)
@@ -232,7 +233,7 @@ def train_quantised(
         settings = {
             "quantised": was["training"]["quantised"],
             "longer quantised": asdict(training),
-            "quantised from": origin(was),
+            "quantised from": {**origin(was), "quantisation": was["quantisation"]},
         }
     status = Phase(
         "quantised",
@@ -262,9 +263,11 @@ def _need_same(earlier: Trained, start: FloatModel, quantisation: Quantisation) 
         raise ConfigError(
             f"{earlier.name}: not the float model's network; use the float model that it came from"
         )
-    if earlier.quantisation != quantisation:
-        bits = f"w{earlier.quantisation.weight_bits}a{earlier.quantisation.act_bits}"
-        raise ConfigError(f"{earlier.name}: has other bits than asked for; it was made as {bits}")
+    if earlier.quantisation.weight_scale != quantisation.weight_scale:
+        raise ConfigError(
+            f"{earlier.name}: its weight scale is {earlier.quantisation.weight_scale}; "
+            f"use --weight-scale {earlier.quantisation.weight_scale}"
+        )
 
 
 def _write(

@@ -144,8 +144,13 @@ def test_a_quantised_model_is_trained_further(images: Labelled, tmp_path: Path) 
     assert record["epochs"] == {"float": 2, "quantised": 5}
     assert record["training"]["quantised from"]["sha256"] == first["sha256"]
     assert record["sha256"] != first["sha256"]
-    with pytest.raises(ConfigError, match="m: has other bits than asked for; it was made as w2a2"):
-        train_quantised(setting, start, Quantisation(act_bits=3), QUANTISED, out, earlier=earlier)
+    fewer = Quantisation(weight_bits=1)
+    record = train_quantised(setting, start, fewer, none, tmp_path / "p", earlier=earlier)
+    assert record["weight_bits"] == 1
+    assert record["training"]["quantised from"]["quantisation"]["weight_bits"] == 2
+    learned = Quantisation(weight_scale="learned")
+    with pytest.raises(ConfigError, match="m: its weight scale is statistics; use --weight-scale"):
+        train_quantised(setting, start, learned, QUANTISED, out, earlier=earlier)
     other = replace(start, network=replace(NETWORK, name="other"))
     with pytest.raises(ConfigError, match="m: not the float model's network; use the float model"):
         train_quantised(setting, other, QUANTISATION, QUANTISED, out, earlier=earlier)
