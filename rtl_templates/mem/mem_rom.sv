@@ -32,12 +32,38 @@ module mem_rom #(
   end
 
   localparam logic [WIDTH-1:0] ZERO = WIDTH'(0);
-  // Bits that one address register reads in logic.
+  // Bits that one address register reads in logic; words that are read in one cycle, and of a bank
+  // where there are more: a LUT a bit.
   localparam int unsigned SLICE = 256;
+  localparam int unsigned DEEP  = 256;
+  localparam int unsigned BANK  = 64;
 
   // Attributes take no parameters, hence one branch per style. Initialised LUT RAM is never asked
   // for: open place-and-route tools drop its contents.
-  if (STYLE == "logic" && OUT_REG != 0 && DEPTH > 1) begin : gen_sliced
+  if (STYLE == "logic" && OUT_REG != 0 && DEPTH > DEEP) begin : gen_banked
+    // The first register holds a word of each bank, the second the one that is asked for.
+    localparam int unsigned BANKS  = (DEPTH + BANK - 1) / BANK;
+    localparam int unsigned WORD_W = $clog2(BANK);
+    (* rom_style = "logic" *) logic [WIDTH-1:0] mem [BANKS*BANK];
+    initial begin
+      for (int i = 0; i < int'(BANKS * BANK); i++) mem[i] = ZERO;
+      if (INIT_FILE != "") $readmemh(INIT_FILE, mem, 0, DEPTH - 1);
+    end
+    logic [WIDTH-1:0]         words [BANKS];
+    logic [WIDTH-1:0]         data_q;
+    logic [ADDR_W-WORD_W-1:0] bank_q;
+    for (genvar b = 0; b < int'(BANKS); b++) begin : gen_bank
+      // A register of its own: an array would be a memory, and the ROM's address its register.
+      logic [WIDTH-1:0] word_q;
+      always_ff @(posedge clk) word_q <= mem[{(ADDR_W-WORD_W)'(b), addr[WORD_W-1:0]}];
+      assign words[b] = word_q;
+    end
+    always_ff @(posedge clk) begin
+      bank_q <= addr[ADDR_W-1:WORD_W];
+      data_q <= words[bank_q];
+    end
+    assign dout = data_q;
+  end else if (STYLE == "logic" && OUT_REG != 0 && DEPTH > 1) begin : gen_sliced
     // The first register holds the address, once for each slice of the word, so that none drives
     // it all. Each has other bits of it inverted: no tool makes them one again.
     localparam int unsigned MOST   = 1 << ADDR_W;

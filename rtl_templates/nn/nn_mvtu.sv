@@ -81,7 +81,6 @@ module nn_mvtu #(
   // Cycle of each stage after issue: operands at the dot product, its sum, the accumulator.
   localparam int unsigned AT_SUM     = 2 + LEVELS + 1;
   localparam int unsigned AT_ACC     = AT_SUM + 1;
-  localparam int unsigned FIFO_DEPTH = 32;
 
   // ---------------------------------------------------------------- input beat and its schedule
   logic [IN_ELEMS*A_BITS-1:0] in_q;
@@ -90,13 +89,13 @@ module nn_mvtu #(
   logic [SUB_W-1:0]           sub_q;
   logic [GRP_W-1:0]           grp_q;
   logic [BEAT_W-1:0]          beat_q;
-  // Whether each counter is at its end, and whether the output takes another result: a register
-  // each, since all the rest waits for them.
-  logic                       addr_last_q, sub_last_q, grp_last_q, beat_last_q, room_q;
+  // Whether each counter is at its end, and whether the output takes another result: straight from
+  // a register each, since all the rest waits for them.
+  logic                       addr_last_q, sub_last_q, grp_last_q, beat_last_q, room;
   logic                       issue, emits, sub_ends, grp_ends;
 
   assign emits    = sub_last_q && beat_last_q;
-  assign issue    = in_vld_q && (!emits || room_q);
+  assign issue    = in_vld_q && (!emits || room);
   assign sub_ends = issue && sub_last_q;
   assign grp_ends = sub_ends && grp_last_q;
 
@@ -300,45 +299,20 @@ module nn_mvtu #(
   end
 
   // ---------------------------------------------------------------- output
-  // Beats in the pipeline and in the FIFO together never exceed the FIFO: nothing needs to stall.
-  localparam int unsigned USED_W = $clog2(FIFO_DEPTH + 1);
-  logic [USED_W-1:0] used_q;
-  logic              fifo_rdy, taken, reserved;
-
-  assign reserved = issue && emits;
-  assign taken    = m_axis_tvalid && m_axis_tready;
-
-  always_ff @(posedge clk) begin
-    if (!rst_n) begin
-      used_q <= '0;
-      room_q <= 1'b1;
-    end else if (reserved && !taken) begin
-      used_q <= used_q + 1'b1;
-      room_q <= 32'(used_q) < FIFO_DEPTH - 1;
-    end else if (taken && !reserved) begin
-      used_q <= used_q - 1'b1;
-      room_q <= 1'b1;
-    end
-  end
-
-  axis_fifo #(
-    .DATA_W   (PE * OUT_W),
-    .DEPTH    (FIFO_DEPTH),
-    .RAM_STYLE("distributed")
-  ) u_fifo (
+  axis_reserve #(
+    .DATA_W(PE * OUT_W),
+    .DEPTH (32)
+  ) u_output (
     .clk          (clk),
     .rst_n        (rst_n),
+    .reserve      (issue && emits),
+    .room         (room),
     .s_axis_tdata (result),
     .s_axis_tvalid(result_vld),
-    .s_axis_tready(fifo_rdy),
     .m_axis_tdata (m_axis_tdata),
     .m_axis_tvalid(m_axis_tvalid),
     .m_axis_tready(m_axis_tready)
   );
-
-`ifndef SYNTHESIS
-  room_rule : assert property (@(posedge clk) disable iff (!rst_n) result_vld |-> fifo_rdy);
-`endif
 
 endmodule
 

@@ -52,18 +52,17 @@ module nn_serial #(
 
   localparam int unsigned STEPS      = (A_BITS + SLICE - 1) / SLICE;
   localparam int unsigned STEP_W     = (STEPS > 1) ? $clog2(STEPS) : 1;
-  localparam int unsigned FIFO_DEPTH = 32;
 
   // ---------------------------------------------------------------- input beat and its schedule
   logic [COLS*A_BITS-1:0] in_q;
   logic                   in_vld_q;
   logic [STEP_W-1:0]      step_q;
-  // Whether the step is the last, and whether the output takes another result: a register each,
-  // since all the rest waits for them.
-  logic                   last_q, room_q;
+  // Whether the step is the last, and whether the output takes another result: straight from a
+  // register each, since all the rest waits for them.
+  logic                   last_q, room;
   logic                   issue, ends;
 
-  assign issue         = in_vld_q && (!last_q || room_q);
+  assign issue         = in_vld_q && (!last_q || room);
   assign ends          = issue && last_q;
   assign s_axis_tready = !in_vld_q || ends;
 
@@ -148,44 +147,20 @@ module nn_serial #(
   );
 
   // ---------------------------------------------------------------- output
-  // Beats in the pipeline and in the FIFO together never exceed the FIFO: nothing needs to stall.
-  localparam int unsigned USED_W = $clog2(FIFO_DEPTH + 1);
-  logic [USED_W-1:0] used_q;
-  logic              fifo_rdy, taken;
-
-  assign taken = m_axis_tvalid && m_axis_tready;
-
-  always_ff @(posedge clk) begin
-    if (!rst_n) begin
-      used_q <= '0;
-      room_q <= 1'b1;
-    end else if (ends && !taken) begin
-      used_q <= used_q + 1'b1;
-      room_q <= 32'(used_q) < FIFO_DEPTH - 1;
-    end else if (taken && !ends) begin
-      used_q <= used_q - 1'b1;
-      room_q <= 1'b1;
-    end
-  end
-
-  axis_fifo #(
-    .DATA_W   (ROWS * OUT_W),
-    .DEPTH    (FIFO_DEPTH),
-    .RAM_STYLE("distributed")
-  ) u_fifo (
+  axis_reserve #(
+    .DATA_W(ROWS * OUT_W),
+    .DEPTH (32)
+  ) u_output (
     .clk          (clk),
     .rst_n        (rst_n),
+    .reserve      (ends),
+    .room         (room),
     .s_axis_tdata (result),
     .s_axis_tvalid(result_vld),
-    .s_axis_tready(fifo_rdy),
     .m_axis_tdata (m_axis_tdata),
     .m_axis_tvalid(m_axis_tvalid),
     .m_axis_tready(m_axis_tready)
   );
-
-`ifndef SYNTHESIS
-  room_rule : assert property (@(posedge clk) disable iff (!rst_n) result_vld |-> fifo_rdy);
-`endif
 
 endmodule
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from finn_build import emit, golden
 from finn_build.backends import verilator
-from finn_build.folding import Fold, make
+from finn_build.folding import Fold, Folding, make
 from finn_build.golden import Outputs
 from finn_build.layers import Argmax, MaxPool, Mvtu, Network, Window
 from finn_build.transforms import execute, stages
@@ -187,9 +187,16 @@ def lowest_fold(layer: Mvtu) -> Fold:
     return Fold(pe=2 if layer.rows % 2 == 0 else 1, simd=simd, memory="logic")
 
 
-def simulate(network: Network, images: np.ndarray, folder: Path) -> verilator.Simulated:
-    """Run the accelerator of a network, hardly parallel, on images, with random stalls."""
-    folding = make(network, {layer.name: lowest_fold(layer) for layer in network.mvtus})
+def simulate(
+    network: Network,
+    images: np.ndarray,
+    folder: Path,
+    *,
+    folding: Folding | None = None,
+    stall: int = 64,
+) -> verilator.Simulated:
+    """Run the accelerator of a network, by itself hardly parallel; stall: as in verilator."""
+    folding = folding or make(network, {m.name: lowest_fold(m) for m in network.mvtus})
     rtl, log = folder / "rtl", folder / "log"
     emit.write(emit.design(network, folding), rtl)
     program = verilator.build(rtl, folder / "sim", input_bytes=network.input_bytes, log=log)
@@ -201,6 +208,6 @@ def simulate(network: Network, images: np.ndarray, folder: Path) -> verilator.Si
         limit=3 * folding.cycles + 20_000,
         scratch=folder / "scratch",
         log=log,
-        stall=64,
+        stall=stall,
         seed=5,
     )

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from models import simulate
 
-from finn_build import emit, golden
-from finn_build.backends import verilator
+from finn_build import golden
 from finn_build.fit import random_unit
 from finn_build.folding import Fold, make
 from finn_build.layers import Argmax, Network, Window
@@ -45,21 +45,8 @@ def test_windows_wait_where_pixels_complete_none(stride, pad, pe, gathered, tmp_
     }
     made = make(network, folds)
     assert depths(network, made)["conv0"] == gathered
-    rtl, log = tmp_path / "rtl", tmp_path / "log"
-    emit.write(emit.design(network, made), rtl)
-    program = verilator.build(rtl, tmp_path / "sim", input_bytes=8, log=log)
     images = draw.integers(0, 256, (20, 12, 12, 2)).astype(np.uint8)
-    ran = verilator.run(
-        program,
-        rtl,
-        images,
-        classes=6,
-        limit=50_000,
-        scratch=tmp_path / "scratch",
-        log=log,
-        stall=0,
-        seed=1,
-    )
+    ran = simulate(network, images, tmp_path, folding=made, stall=0)
     assert np.array_equal(ran.logits, golden.run(network, images).logits)
     assert ran.cycles_per_frame == made.cycles
     assert abs(ran.latency_cycles - latency(network, made)) <= 10

@@ -22,6 +22,7 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"DATA_W": 500, "DEPTH": 1000, "RAM_STYLE": "block"},
         {"DEPTH": 33, "RAM_STYLE": "distributed"},
     ],
+    "axis_reserve": [{"DATA_W": 1, "DEPTH": 2}, {"DATA_W": 500, "DEPTH": 33}],
     "axis_skid": [{"DATA_W": 1}, {"DATA_W": 4000}],
     "axis_upsize": [{"DATA_W": 1}, {"DATA_W": 3, "RATIO": 37}],
     "axis_width": [
@@ -33,6 +34,8 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
     "mem_rom": [
         {"WIDTH": 1, "DEPTH": 1},
         {"WIDTH": 1, "DEPTH": 2, "STYLE": "logic"},
+        {"WIDTH": 40, "DEPTH": 257, "STYLE": "logic", "OUT_REG": 1},
+        {"WIDTH": 1, "DEPTH": 5000, "STYLE": "logic", "OUT_REG": 1},
         {"WIDTH": 576, "DEPTH": 600, "STYLE": "block", "OUT_REG": 1},
     ],
     "nn_argmax": [
@@ -94,6 +97,7 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("axis_upsize", {"RATIO": 1}, "RATIO"),
     ("axis_fifo", {"DEPTH": 1}, "DEPTH"),
     ("axis_fifo", {"RAM_STYLE": "ultra"}, "RAM_STYLE"),
+    ("axis_reserve", {"DEPTH": 1}, "DEPTH"),
     ("axis_width", {"ELEM_W": 0}, "ELEM_W"),
     ("mem_rom", {"STYLE": "distributed"}, "STYLE"),
     ("mem_rom", {"OUT_REG": 2}, "OUT_REG"),

@@ -11,7 +11,13 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Simulate, Synthesise
 
-CASES = ((1, 1, "auto", 0), (7, 13, "logic", 1), (72, 64, "block", 1), (40, 3, "auto", 0))
+CASES = (
+    (1, 1, "auto", 0),
+    (7, 13, "logic", 1),
+    (5, 600, "logic", 1),
+    (72, 64, "block", 1),
+    (40, 3, "auto", 0),
+)
 
 
 def words_of(width: int, depth: int) -> list[int]:
