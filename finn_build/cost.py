@@ -6,7 +6,7 @@ The LUT counts are fitted to Yosys' counts of the modules (finn_build.backends.y
 from dataclasses import dataclass
 from math import ceil, log2
 
-from finn_build import heap
+from finn_build import heap, slices
 from finn_build.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Window
 from finn_build.unit import constants, unit
 
@@ -29,24 +29,30 @@ def divisors(n: int) -> list[int]:
     return [d for d in range(1, n + 1) if n % d == 0]
 
 
-def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str) -> Cost:
+def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str, dsp: bool) -> Cost:
     """Cost of a matrix-vector-threshold unit with its weights in a memory."""
-    numbers = unit(layer)
+    numbers = unit(layer, dsp=dsp)
     groups, chunks = layer.rows // pe, layer.cols // simd
     depth = groups * chunks
-    bits = pe * simd * layer.weight_bits
-    dot = heap.lut(
-        simd=simd,
-        weight_bits=layer.weight_bits,
-        in_bits=layer.in_bits,
-        ternary=numbers.ternary,
-        sum_bits=numbers.acc_bits,
-    )
+    weight_bits, used = layer.weight_bits, 0
+    if dsp:
+        plan = slices.code(layer, pe).plan
+        weight_bits, used = plan.weight_bits, plan.slices(pe, simd)
+        dot = plan.lut(pe, simd)
+    else:
+        dot = pe * heap.lut(
+            simd=simd,
+            weight_bits=weight_bits,
+            in_bits=layer.in_bits,
+            ternary=numbers.ternary,
+            sum_bits=numbers.acc_bits,
+        )
+    bits = pe * simd * weight_bits
     varied = numbers.starts_differ
     # An accumulator that starts from a constant in every cycle is none.
     adders = (chunks > 1 or bool(numbers.start.any())) + (varied and chunks > 1)
     spacing = chunks if groups == 1 or layer.windowed else 1
-    lut: float = pe * (dot + numbers.acc_bits * adders)
+    lut: float = dot + pe * numbers.acc_bits * adders
     lut += _threshold_lut(layer, pe, numbers.acc_bits, groups, spacing)
     if varied and groups > 1:
         lut += rom_lut(groups, pe * numbers.acc_bits)
@@ -59,7 +65,7 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str) -> Cost:
         bram18 = bram18_count(depth, bits)
     elif depth > 1:
         lut += rom_lut(depth, bits)
-    return Cost(cycles=layer.positions * depth, lut=ceil(lut + 60), bram18=bram18)
+    return Cost(cycles=layer.positions * depth, lut=ceil(lut + 60), bram18=bram18, dsp=used)
 
 
 def constant(layer: Mvtu, *, slice_bits: int) -> Cost:

@@ -52,7 +52,7 @@ def _lut_per_mac(weight_bits: int, in_bits: int) -> float:
         weight_bits=weight_bits,
         weights=weights,
     )
-    lut = cost.mvtu(layer, pe=_PE, simd=_SIMD, memory=_MEMORY).lut
+    lut = cost.mvtu(layer, pe=_PE, simd=_SIMD, memory=_MEMORY, dsp=False).lut
     return round(lut / (_PE * _SIMD), 3)
 
 

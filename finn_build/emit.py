@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from finn_build.folding import CONSTANT, Fold, Folding
 from finn_build.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Network, Window
 from finn_build.schedule import depths
+from finn_build.slices import code
 from finn_build.unit import constants, unit
 
 TOP = Path(__file__).with_name("top.sv.j2")
@@ -198,14 +199,22 @@ def _add_pool(made: Design, layer: Layer, folding: Folding) -> None:
     )
 
 
-def weight_words(layer: Mvtu, fold: Fold) -> NDArray[np.int64]:
-    """Weights in the order of use: (DEPTH, PE*SIMD), element p*SIMD + s of row r*PE + p.
+def weight_words(layer: Mvtu, fold: Fold) -> tuple[NDArray[np.int64], int]:
+    """Weights as coded, in the order of use, and their bits.
 
-    The unit walks over input beats, then row groups, then SIMD pieces of the beat.
+    (DEPTH, PE*SIMD), element p*SIMD + s of row r*PE + p: the unit walks over input beats, then row
+    groups, then SIMD pieces of the beat.
     """
+    weights, bits = layer.weights, layer.weight_bits
+    if fold.dsp:
+        coded = code(layer, fold.pe)
+        weights, bits = coded.weights, coded.plan.weight_bits
+    elif bits == 1:
+        weights = (weights + 1) // 2
     beat = layer.cols if layer.windowed else fold.simd
     shape = (layer.rows // fold.pe, fold.pe, layer.cols // beat, beat // fold.simd, fold.simd)
-    return layer.weights.reshape(shape).transpose(2, 0, 3, 1, 4).reshape(-1, fold.pe * fold.simd)
+    words = weights.reshape(shape).transpose(2, 0, 3, 1, 4).reshape(-1, fold.pe * fold.simd)
+    return words, bits
 
 
 def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
@@ -221,13 +230,11 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
     else:
         _buffer(made, layer.name)
         _resize(made, layer.name, elems)
-    weights = weight_words(layer, fold)
-    if layer.weight_bits == 1:
-        weights = (weights + 1) // 2
-    numbers = unit(layer)
+    weights, weight_bits = weight_words(layer, fold)
+    numbers = unit(layer, dsp=fold.dsp)
     groups = layer.rows // fold.pe
     memories: dict[str, int | str] = {
-        "WEIGHT_FILE": made.image(f"{layer.name}_weights.hex", weights, layer.weight_bits),
+        "WEIGHT_FILE": made.image(f"{layer.name}_weights.hex", weights, weight_bits),
         "THRESHOLD_FILE": "",
         "START": int(numbers.start[0]),
         "START_FILE": "",
@@ -250,9 +257,10 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
             "PE": fold.pe,
             "SIMD": fold.simd,
             "IN_ELEMS": elems,
-            "W_BITS": layer.weight_bits,
+            "W_BITS": weight_bits,
             "A_BITS": layer.in_bits,
             "TERNARY": int(numbers.ternary),
+            "CHAIN": code(layer, fold.pe).plan.chain if fold.dsp else 0,
             "ACC_W": numbers.acc_bits,
             "THRESHOLDS": layer.steps,
             "OUT_W": layer.out_bits,

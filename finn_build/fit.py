@@ -66,15 +66,21 @@ BUILT_IN = [
     *_folded(16, 72, Fold(pe=16, simd=72, memory=CONSTANT, slice_bits=1), _WIDTHS[:4]),
     *_folded(16, 72, Fold(pe=16, simd=72, memory=CONSTANT, slice_bits=2), _WIDTHS[2:5]),
 ]
+_SLICED = ((2, 2, 2, -1), (3, 3, 3, -3), (4, 4, 4, -7), (4, 8, 2, -8), (8, 8, 4, -127))
+IN_SLICES = [
+    *_folded(16, 144, Fold(pe=4, simd=36, memory="block", dsp=True), _SLICED),
+    *_folded(24, 90, Fold(pe=6, simd=18, memory="logic", dsp=True), _SLICED),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """Estimated and counted LUTs and 18 kbit blocks of a case."""
+    """Estimated and counted LUTs, 18 kbit blocks and DSP slices of a case."""
 
     case: Case
     lut: tuple[int, int]
     bram18: tuple[int, int]
+    dsp: tuple[int, int]
 
     @property
     def error(self) -> float:
@@ -134,12 +140,18 @@ def measure(case: Case, seed: int) -> Fit:
         case=case,
         lut=(expected.lut, whole.lut),
         bram18=(expected.bram18, round(2 * whole.bram36)),
+        dsp=(expected.dsp, whole.dsp),
     )
 
 
 def write(out: Path, console: Console) -> None:
     """Measure all cases, side by side on all cores, and write the page."""
-    parts = {"Fitted": GRID, "Held out": HELD_OUT, "Weights built in": BUILT_IN}
+    parts = {
+        "Fitted": GRID,
+        "Held out": HELD_OUT,
+        "Weights built in": BUILT_IN,
+        "In DSP slices": IN_SLICES,
+    }
     made = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for title, cases in parts.items():
@@ -168,9 +180,9 @@ def page(parts: dict[str, list[Fit]]) -> str:
     text = [
         "# Estimated and counted resources",
         "",
-        "LUTs and 18 kbit blocks of matrix-vector-threshold units with random weights and "
-        "thresholds: what the folding search expects, and what Yosys makes of the module. Written "
-        "by `./build.sh fit`.",
+        "LUTs, 18 kbit blocks and DSP slices of matrix-vector-threshold units with random weights "
+        "and thresholds: what the folding search expects, and what Yosys makes of the module. "
+        "Written by `./build.sh fit`.",
     ]
     for title, fits in parts.items():
         text += [
@@ -180,8 +192,8 @@ def page(parts: dict[str, list[Fit]]) -> str:
             f"{_errors(fits).capitalize()}.",
             "",
             "| unit | bits | PE | SIMD | weights | LUT, estimated | counted | error | BRAM18 "
-            "| counted |",
-            "|---|---|---|---|---|---|---|---|---|---|",
+            "| counted | DSP | counted |",
+            "|---|---|---|---|---|---|---|---|---|---|---|---|",
             *map(_row, fits),
         ]
     return "\n".join(text) + "\n"
@@ -191,5 +203,6 @@ def _row(fit: Fit) -> str:
     case, fold = fit.case, fit.case.fold
     memory = f"built in, {fold.slice_bits} bits at a time" if fold.slice_bits else fold.memory
     cells = [f"{case.rows} x {case.cols}", case.bits, fold.pe, fold.simd, memory]
-    cells += [f"{fit.lut[0]:,}", f"{fit.lut[1]:,}", f"{100 * fit.error:+.1f} %", *fit.bram18]
+    cells += [f"{fit.lut[0]:,}", f"{fit.lut[1]:,}", f"{100 * fit.error:+.1f} %"]
+    cells += [*fit.bram18, *fit.dsp]
     return f"| {' | '.join(map(str, cells))} |"

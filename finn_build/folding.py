@@ -10,6 +10,7 @@ from finn_build.cost import Cost
 from finn_build.errors import FoldingError
 from finn_build.files import load_json, save_json
 from finn_build.layers import Mvtu, Network
+from finn_build.slices import worth
 
 MEMORIES = ("logic", "block")
 CONSTANT = "constant"
@@ -19,14 +20,15 @@ CONSTANT = "constant"
 class Fold:
     """Parallelism of one layer: PE outputs, SIMD inputs per cycle, weights in logic or BRAM.
 
-    Or weights built in (`constant`): all outputs and inputs at once, `slice_bits` bits of every
-    input per cycle.
+    `dsp`: multiplied in DSP slices. Or weights built in (`constant`): all outputs and inputs at
+    once, `slice_bits` bits of every input per cycle.
     """
 
     pe: int
     simd: int
     memory: str
     slice_bits: int = 0
+    dsp: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +104,16 @@ def price(layer: Mvtu, fold: Fold) -> Cost:
     if not built_in:
         _check(layer.name, "PE", fold.pe, layer.rows, "rows")
         _check(layer.name, "SIMD", fold.simd, layer.cols, "inputs")
+        if fold.dsp and not worth(layer, fold.pe):
+            raise FoldingError(
+                f"{layer.name}: a DSP for one product of {layer.weight_bits} by {layer.in_bits} "
+                "bits; use a larger PE or dsp false"
+            )
         if fold.slice_bits:
             raise FoldingError(f"{layer.name}: slice_bits are for memory {CONSTANT} only; use 0")
-        return cost.mvtu(layer, pe=fold.pe, simd=fold.simd, memory=fold.memory)
+        return cost.mvtu(layer, pe=fold.pe, simd=fold.simd, memory=fold.memory, dsp=fold.dsp)
+    if fold.dsp:
+        raise FoldingError(f"{layer.name}: memory {CONSTANT} has no use for DSPs; use dsp false")
     if not can_be_constant(layer):
         raise FoldingError(
             f"{layer.name}: only a convolution can have memory {CONSTANT}; use "

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from finn_build.folding import CONSTANT, Fold, Folding
 from finn_build.layers import Ints, Layer, Lookup, MaxPool, Mvtu, Network, Window
+from finn_build.slices import code
 from finn_build.unit import constants
 
 # The first frame finds everything empty; two more show what repeats.
@@ -102,11 +103,14 @@ def _pipeline(layer: Mvtu, fold: Fold) -> int:
         numbers = constants(layer, fold.slice_bits)
         passes = ceil(layer.steps / ceil(layer.steps / numbers.steps))
         return numbers.latency + passes + 6
-    narrow, wide = sorted((layer.weight_bits, layer.in_bits))
-    levels = ceil(log2(fold.simd)) + ceil(log2(narrow)) + (2 if wide > 2 else 1)
+    if fold.dsp:
+        dot = code(layer, fold.pe).plan.latency(fold.simd)
+    else:
+        narrow, wide = sorted((layer.weight_bits, layer.in_bits))
+        dot = ceil(log2(fold.simd)) + ceil(log2(narrow)) + (3 if wide > 2 else 2)
     spacing = layer.cols // fold.simd
     passes = ceil(layer.steps / ceil(layer.steps / spacing)) if layer.steps else -3
-    return levels + passes + 9
+    return dot + passes + 8
 
 
 def _each(spent: float, flow: _Flow) -> tuple[Times, int]:

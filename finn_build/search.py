@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from operator import le
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -22,6 +23,7 @@ from finn_build.folding import (
 )
 from finn_build.layers import Mvtu, Network
 from finn_build.schedule import latency
+from finn_build.slices import worth
 
 # A wider dot product saves hardly a LUT, but identical narrow ones go through Verilator and Yosys
 # once for all lanes; a user's folding may be wider.
@@ -47,7 +49,7 @@ class Search:
         """List every layer's folds with their costs."""
         self.network = network
         self.budget = budget
-        self.choices = {m.name: _choices(m) for m in network.mvtus}
+        self.choices = {m.name: _choices(m, dsp=budget.dsp > 0) for m in network.mvtus}
         self.fixed = [cost.fixed(each) for each in network.layers if not isinstance(each, Mvtu)]
         # Below this the stream itself is the limit.
         self.floor = max(c.cycles for c in self.fixed)
@@ -138,8 +140,9 @@ class Search:
         return self._solve(self._candidates(target), lambda _, spent: self._weight(spent))
 
     def _weight(self, made: Cost) -> float:
-        """One figure for LUTs and BRAM: the shares of the budget that they take."""
-        return made.lut / self.budget.lut + made.bram18 / 2 / self.budget.bram36
+        """One figure for LUTs, BRAM and DSPs: the shares of the budget that they take."""
+        spent = made.lut / self.budget.lut + made.bram18 / 2 / self.budget.bram36
+        return spent + (made.dsp / self.budget.dsp if made.dsp else 0)
 
     def _choices_within(self, target: int) -> dict[str, _Choices]:
         """Every layer's folds of at most `target` cycles."""
@@ -149,13 +152,14 @@ class Search:
         }
 
     def _candidates(self, target: int) -> dict[str, _Choices]:
-        """Folds within `target` cycles that no other beats in LUTs and BRAM, cheapest first."""
+        """Folds within `target` cycles that no other beats in all resources, cheapest first."""
         found = {}
         for name, fast in self._choices_within(target).items():
-            fast.sort(key=lambda o: (o[1].bram18, o[1].lut, o[0].pe))
             kept: _Choices = []
-            for choice in fast:
-                if not kept or choice[1].lut < kept[-1][1].lut:
+            # None that comes later beats an earlier one.
+            for choice in sorted(fast, key=lambda o: (*_used(o[1]), o[0].pe)):
+                used = _used(choice[1])
+                if not any(all(map(le, _used(other), used)) for _, other in kept):
                     kept.append(choice)
             found[name] = sorted(kept, key=lambda o: self._weight(o[1]))
         return found
@@ -170,9 +174,10 @@ class Search:
         if not all(candidates.values()):
             return None
         folds = [(name, *each) for name, choices in candidates.items() for each in choices]
-        used = np.array([(made.lut, made.bram18) for _, _, made in folds])
-        room = np.array([np.inf if any_lut else self.budget.lut, 2 * self.budget.bram36])
-        room = room - [sum(c.lut for c in self.fixed), sum(c.bram18 for c in self.fixed)]
+        used = np.array([_used(made) for _, _, made in folds])
+        most = self.budget
+        room = np.array([most.dsp, 2 * most.bram36, np.inf if any_lut else most.lut])
+        room = room - np.array([_used(made) for made in self.fixed]).sum(axis=0)
         one_each = np.array([[name == each for name, _, _ in folds] for each in candidates])
         solved = milp(
             [value(name, made) for name, _, made in folds],
@@ -198,14 +203,19 @@ class Search:
         return shortfall(made.total, self.budget)
 
 
-def _choices(layer: Mvtu) -> _Choices:
-    """All folds of a layer."""
+def _used(made: Cost) -> tuple[int, int, int]:
+    return made.dsp, made.bram18, made.lut
+
+
+def _choices(layer: Mvtu, *, dsp: bool) -> _Choices:
+    """All folds of a layer, with DSPs or without."""
     folds = [
-        Fold(pe=pe, simd=simd, memory=memory)
+        Fold(pe=pe, simd=simd, memory=memory, dsp=multiplied)
         for pe in cost.divisors(layer.rows)
         for simd in cost.divisors(layer.cols)
         if simd <= MAX_SIMD
         for memory in MEMORIES
+        for multiplied in ((False, True) if dsp and worth(layer, pe) else (False,))
     ]
     if can_be_constant(layer) and layer.weights.size <= MAX_CONSTANTS:
         folds += [

@@ -1,9 +1,9 @@
 """What a matrix-vector unit holds in place of a layer's numbers.
 
-Its dot product lifts every product w * x to zero or more, so that it sums positive bits only. The
-rows' starts and thresholds take off again what that adds: the unit costs nothing for it. There are
-two units: one with its weights in a memory (rtl_templates: nn_mvtu), and one that is built for its
-weights (nn_serial), where a weight is the sum of a few signed powers of two.
+In LUTs its dot product lifts every product w * x to zero or more, so that it sums positive bits
+only. The rows' starts and thresholds take off again what that adds: the unit costs nothing for it.
+There are two units: one with its weights in a memory (rtl_templates: nn_mvtu), and one that is
+built for its weights (nn_serial), where a weight is the sum of a few signed powers of two.
 """
 
 from dataclasses import dataclass
@@ -37,10 +37,12 @@ class Unit:
 
 
 @lru_cache(maxsize=64)
-def unit(layer: Mvtu) -> Unit:
-    """The numbers of the unit that computes a layer."""
-    ternary = layer.weight_bits == 2 and int(layer.weights.min()) >= -1
-    lift = _lift(layer, only_signs=ternary or layer.weight_bits == 1)
+def unit(layer: Mvtu, *, dsp: bool = False) -> Unit:
+    """The numbers of the unit that computes a layer, its dot products in LUTs or in DSP slices."""
+    ternary = not dsp and layer.weight_bits == 2 and int(layer.weights.min()) >= -1
+    lift = np.zeros(layer.rows, np.int64)
+    if not dsp:
+        lift = _lift(layer, only_signs=ternary or layer.weight_bits == 1)
     bias = np.zeros(layer.rows, np.int64) if layer.bias is None else layer.bias
     if layer.thresholds is None:
         return Unit(ternary=ternary, acc_bits=layer.acc_bits, start=bias - lift, thresholds=None)

@@ -28,7 +28,7 @@ LANED = ("nn_mvtu",)
 # Modules without multipliers are small: one process synthesises them all.
 SMALL = ("axis_", "nn_argmax", "nn_lookup", "nn_maxpool", "nn_window")
 LANE_PARAMETERS = ("SIMD", "W_BITS", "A_BITS", "TERNARY", "SUM_W", "LATENCY")
-_SYNTH = "synth_xilinx -family xc7 -nosrl -nodsp -noiopad -noclkbuf -top {top}"
+_SYNTH = "synth_xilinx -family xc7 -nosrl -noiopad -noclkbuf -top {top}"
 # To the chip's cells.
 SYNTHESIS = (
     f"{_SYNTH} -run :map_luts",

@@ -1,6 +1,6 @@
 // nn_mvtu - matrix-vector product, then threshold count.
 // y[r] = sum_t( T[r][t] <= acc[r] ), acc[r] = start[r] + sum_c( W[r][c]*x[c] + lift(W[r][c]) )
-//        with nn_heap's lift, which start and thresholds make up for
+//        with nn_heap's lift, which start and thresholds make up for, or none with nn_dsp
 // Stream: COLS/IN_ELEMS beats of unsigned activations in per vector; ROWS/PE beats of PE elements
 //         out, in row order. THRESHOLDS == 0: the accumulators themselves, sign-extended to OUT_W.
 // Rate:   one vector per (COLS/IN_ELEMS)*(ROWS/PE)*(IN_ELEMS/SIMD) cycles.
@@ -9,7 +9,8 @@
 //
 // Memory images ($readmemh, element 0 in the least significant bits):
 //   WEIGHT_FILE     word ((beat*RF + group)*SF + sub): element p*SIMD + s is the weight of row
-//                   group*PE + p, column beat*IN_ELEMS + sub*SIMD + s, coded as nn_heap says.
+//                   group*PE + p, column beat*IN_ELEMS + sub*SIMD + s, coded as nn_heap says,
+//                   or nn_dsp where CHAIN is not 0.
 //   THRESHOLD_FILE  word group: element p*THRESHOLDS + t, unsigned, ACC_W bits.
 //   START_FILE      word group: element p, ACC_W bits; "" means START for all rows.
 `default_nettype none
@@ -23,6 +24,7 @@ module nn_mvtu #(
   parameter int unsigned W_BITS         = 2,
   parameter int unsigned A_BITS         = 2,
   parameter bit          TERNARY        = 0,
+  parameter int unsigned CHAIN          = 0,
   parameter int unsigned ACC_W          = 8,
   parameter int unsigned THRESHOLDS     = 3,
   parameter int unsigned OUT_W          = 2,
@@ -77,10 +79,13 @@ module nn_mvtu #(
   localparam int unsigned MIN_BITS = (W_BITS < A_BITS) ? W_BITS : A_BITS;
   localparam int unsigned MAX_BITS = (W_BITS < A_BITS) ? A_BITS : W_BITS;
   localparam int unsigned LEVELS   = $clog2(SIMD) + $clog2(MIN_BITS) + ((MAX_BITS > 2) ? 2 : 1);
+  localparam int unsigned SLICES   = (CHAIN == 0) ? 1 : CHAIN;
+  localparam int unsigned LATENCY  =
+      (CHAIN == 0) ? LEVELS + 1 : CHAIN + 2 + $clog2((SIMD + SLICES - 1) / SLICES);
 
   // Cycle of each stage after issue: operands at the dot product, its sum, the accumulator.
-  localparam int unsigned AT_SUM     = 2 + LEVELS + 1;
-  localparam int unsigned AT_ACC     = AT_SUM + 1;
+  localparam int unsigned AT_SUM   = 2 + LATENCY;
+  localparam int unsigned AT_ACC   = AT_SUM + 1;
 
   // ---------------------------------------------------------------- input beat and its schedule
   logic [IN_ELEMS*A_BITS-1:0] in_q;
@@ -201,20 +206,36 @@ module nn_mvtu #(
     .dout(weights)
   );
 
-  for (genvar p = 0; p < int'(PE); p++) begin : gen_dot
-    nn_heap #(
-      .SIMD   (SIMD),
-      .W_BITS (W_BITS),
-      .A_BITS (A_BITS),
-      .TERNARY(TERNARY),
-      .SUM_W  (ACC_W),
-      .LATENCY(LEVELS + 1)
-    ) u_heap (
-      .clk(clk),
-      .x  (x2_q),
-      .w  (weights[p*SIMD*W_BITS +: SIMD*W_BITS]),
-      .sum(sums[p*ACC_W +: ACC_W])
+  if (CHAIN != 0) begin : gen_dsp
+    nn_dsp #(
+      .PE    (PE),
+      .SIMD  (SIMD),
+      .W_BITS(W_BITS),
+      .A_BITS(A_BITS),
+      .SUM_W (ACC_W),
+      .CHAIN (CHAIN)
+    ) u_dsp (
+      .clk (clk),
+      .x   (x2_q),
+      .w   (weights),
+      .sums(sums)
     );
+  end else begin : gen_lut
+    for (genvar p = 0; p < int'(PE); p++) begin : gen_dot
+      nn_heap #(
+        .SIMD   (SIMD),
+        .W_BITS (W_BITS),
+        .A_BITS (A_BITS),
+        .TERNARY(TERNARY),
+        .SUM_W  (ACC_W),
+        .LATENCY(LATENCY)
+      ) u_heap (
+        .clk(clk),
+        .x  (x2_q),
+        .w  (weights[p*SIMD*W_BITS +: SIMD*W_BITS]),
+        .sum(sums[p*ACC_W +: ACC_W])
+      );
+    end
   end
 
   // ---------------------------------------------------------------- accumulators

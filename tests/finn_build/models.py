@@ -182,9 +182,10 @@ def ladder(
 
 
 def lowest_fold(layer: Mvtu) -> Fold:
-    """Two outputs and three inputs at a time where they divide the layer."""
+    """Two outputs and three inputs at a time where they divide the layer; DSPs from 4 bits on."""
     simd = next(n for n in (3, 2, 1) if layer.cols % n == 0)
-    return Fold(pe=2 if layer.rows % 2 == 0 else 1, simd=simd, memory="logic")
+    pe = 2 if layer.rows % 2 == 0 else 1
+    return Fold(pe=pe, simd=simd, memory="logic", dsp=layer.weight_bits >= 4)
 
 
 def simulate(

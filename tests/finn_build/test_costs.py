@@ -38,7 +38,7 @@ def test_the_numbers_are_those_of_the_cost_function():
         weight_bits=2,
         weights=weights,
     )
-    made = cost.mvtu(layer, pe=8, simd=72, memory="block")
+    made = cost.mvtu(layer, pe=8, simd=72, memory="block", dsp=False)
     table = costs.table()
     assert table["source"]["fold"] == {"pe": 8, "simd": 72, "memory": "block"}
     assert table["lut_per_mac"]["w2a2"] == round(made.lut / 576, 3)
@@ -68,7 +68,9 @@ def test_the_estimates_are_near_what_yosys_counts(bits, low, counted):
         windowed=True,
     )
     layer = replace(layer, thresholds=np.zeros((16, 2**out_bits - 1), np.int64))
-    assert cost.mvtu(layer, pe=4, simd=36, memory="block").lut == pytest.approx(counted, rel=0.08)
+    assert cost.mvtu(layer, pe=4, simd=36, memory="block", dsp=False).lut == pytest.approx(
+        counted, rel=0.08
+    )
 
 
 @pytest.mark.parametrize(

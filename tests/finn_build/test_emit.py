@@ -32,6 +32,7 @@ GOLDEN_TOP = """\
     .W_BITS(2),
     .A_BITS(8),
     .TERNARY(1),
+    .CHAIN(0),
     .ACC_W(12),
     .THRESHOLDS(3),
     .OUT_W(2),
@@ -63,7 +64,8 @@ def test_packing_inverts(values):
 @pytest.mark.parametrize(("layer", "name"), [(0, "conv0"), (1, "dense0")])
 def test_weight_words_come_in_the_order_of_use(network, layer, name):
     unit, fold = network.mvtus[layer], FOLDS[name]
-    words = emit.weight_words(unit, fold)
+    words, bits = emit.weight_words(unit, fold)
+    assert bits == unit.weight_bits
     beat = unit.cols if unit.windowed else fold.simd
     groups, pieces = unit.rows // fold.pe, beat // fold.simd
     for index, word in enumerate(words):

@@ -96,7 +96,7 @@ def test_the_resources_come_from_synthesis(report, built):
     cells = [part["num_cells_by_type"] for part in parts if "num_cells_by_type" in part]
     instances = load_json(built[0] / "emit" / "instances.json")
     assert len(cells) == len(instances)
-    assert used["source"] == "yosys" and used["dsp"] == 0
+    assert used["source"] == "yosys" and used["dsp"] == sum(row["dsp"] for row in report["folding"])
     assert used["ff"] == sum(n for c in cells for name, n in c.items() if name.startswith("FD"))
     luts = sum(n for c in cells for name, n in c.items() if re.fullmatch(r"LUT\d", name))
     assert used["lut"] >= luts > 0

@@ -124,8 +124,8 @@ def check_stages(made: Network, images: np.ndarray, results) -> None:
 
 @pytest.mark.parametrize(
     ("weight_bits", "act_bits", "pad"),
-    [(1, 1, 0), (1, 2, 0), (2, 2, 1)],
-    ids=["bipolar", "binary weights", "signed, padded"],
+    [(1, 1, 0), (1, 2, 0), (2, 2, 1), (4, 4, 1), (8, 8, 0)],
+    ids=["bipolar", "binary weights", "signed, padded", "w4a4", "w8a8"],
 )
 def test_a_small_cnv_runs_in_hardware(weight_bits, act_bits, pad, tmp_path):
     images = np.random.default_rng(1).integers(0, 256, (12, 12, 12, 3)).astype(np.uint8)
@@ -133,7 +133,8 @@ def test_a_small_cnv_runs_in_hardware(weight_bits, act_bits, pad, tmp_path):
     made, results = models.ladder(model, images)
     check_stages(made, images, results)
     windows = [layer for layer in made.layers if isinstance(layer, Window)]
-    assert [w.fill for w in windows] == ([128, 1, 1] if pad else [0, 0, 0])
+    zero = 1 << (act_bits - 1)
+    assert [w.fill for w in windows] == ([128, zero - 1, zero - 1] if pad else [0, 0, 0])
     ran = models.simulate(made, images, tmp_path)
     assert np.array_equal(ran.logits, results["golden"].logits)
     assert np.array_equal(ran.labels, results["golden"].labels)

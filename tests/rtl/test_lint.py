@@ -42,6 +42,11 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"CLASSES": 2, "IN_ELEMS": 2, "LOGIT_W": 1},
         {"CLASSES": 1000, "IN_ELEMS": 8, "LOGIT_W": 32},
     ],
+    "nn_dsp": [
+        {"PE": 1, "SIMD": 1, "W_BITS": 9, "A_BITS": 8, "SUM_W": 30},
+        {"PE": 7, "SIMD": 7, "W_BITS": 2, "A_BITS": 1, "SUM_W": 2},
+        {"PE": 3, "SIMD": 144, "W_BITS": 8, "A_BITS": 8, "SUM_W": 24, "CHAIN": 2},
+    ],
     "nn_heap": [
         {"SIMD": 1, "W_BITS": 1, "A_BITS": 1, "SUM_W": 1, "LATENCY": 2},
         {"SIMD": 2, "SUM_W": 3, "LATENCY": 3},
@@ -103,6 +108,9 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("mem_rom", {"OUT_REG": 2}, "OUT_REG"),
     ("nn_argmax", {"IN_ELEMS": 3}, "IN_ELEMS"),
     ("nn_argmax", {"LOGIT_W": 33}, "LOGIT_W"),
+    ("nn_dsp", {"PE": 0}, "PE"),
+    ("nn_dsp", {"W_BITS": 10}, "W_BITS"),
+    ("nn_dsp", {"A_BITS": 9}, "A_BITS"),
     ("nn_heap", {"LATENCY": 1}, "LATENCY"),
     ("nn_heap", {"TERNARY": 1, "W_BITS": 3}, "TERNARY"),
     ("nn_heap", {"PLACES": "144'h3_0003_0003"}, "PLACES"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from finn_build.layers import Mvtu
+from finn_build.slices import code
 from finn_build.unit import unit
 
 if TYPE_CHECKING:
@@ -45,6 +46,25 @@ def test_mvtu(simulate: Simulate, name: str) -> None:
     run(simulate, name)
 
 
+# Four, three and two rows in a slice, and one; chains of four slices and of two, and a short one;
+# weights that take another bit, and a last group of rows that is not full.
+SLICES: dict[str, tuple[tuple[int, ...], int, bool, str]] = {
+    "one": ((1, 1, 1, 1, 1, 4, 4, 1, 1), -1, False, "logic"),
+    "seven": ((7, 10, 7, 5, 5, 4, 4, 3, 2), -8, False, "logic"),
+    "four_rows": ((12, 36, 6, 12, 36, 2, 2, 3, 2), -1, False, "block"),
+    "three_rows": ((8, 40, 4, 10, 40, 4, 4, 15, 4), -7, False, "block"),
+    "another_bit": ((10, 27, 5, 27, 27, 4, 4, 7, 3), -8, False, "logic"),
+    "two_rows": ((6, 36, 3, 9, 18, 8, 8, 0, 24), -127, True, "logic"),
+    "one_row": ((4, 18, 2, 6, 6, 8, 8, 255, 8), -128, True, "block"),
+    "binary": ((8, 24, 4, 8, 24, 1, 2, 3, 2), -1, False, "logic"),
+}
+
+
+@pytest.mark.parametrize("name", SLICES)
+def test_mvtu_in_slices(simulate: Simulate, name: str) -> None:
+    run(simulate, name, dsp=True)
+
+
 @pytest.mark.parametrize("name", ["typical", "two_bits", "ternary", "groups", "pixels"])
 def test_mvtu_by_formula(simulate: Simulate, name: str) -> None:
     """The short form of the dot product for long simulations does the same at the same time."""
@@ -65,8 +85,9 @@ def run(
     defines: tuple[str, ...] = (),
     memory: str = "",
     netlist: bool = False,
+    dsp: bool = False,
 ) -> None:
-    values, low, with_bias, style = CASES[name]
+    values, low, with_bias, style = (SLICES if dsp else CASES)[name]
     p = dict(zip(NAMES, values, strict=True))
     rng = np.random.default_rng(len(name))
     rows, cols, pe, simd, in_elems = (p[key] for key in ("ROWS", "COLS", "PE", "SIMD", "IN_ELEMS"))
@@ -84,17 +105,21 @@ def run(
         thresholds=np.sort(rng.integers(-spread, spread, (rows, steps)), axis=1) if steps else None,
         bias=rng.integers(-3, 4, rows) if with_bias else None,
     )
-    numbers = unit(layer)
-    assert numbers.ternary == ((w_bits, low) == (2, -1))
+    numbers = unit(layer, dsp=dsp)
+    assert numbers.ternary == ((w_bits, low, dsp) == (2, -1, False))
 
     # Word ((beat*RF + group)*SF + sub), element (p*SIMD + s).
     words = weights if w_bits > 1 else (weights > 0).astype(int)
+    if dsp:
+        words, w_bits = code(layer, pe).weights, code(layer, pe).plan.weight_bits
     words = words.reshape(rows // pe, pe, cols // in_elems, in_elems // simd, simd)
     words = words.transpose(2, 0, 3, 1, 4).reshape(-1, pe * simd)
     files = {"weights.hex": memory_image(words, w_bits)}
     parameters: dict[str, Parameter] = {
         **p,
+        "W_BITS": w_bits,
         "TERNARY": int(numbers.ternary),
+        "CHAIN": code(layer, pe).plan.chain if dsp else 0,
         "ACC_W": numbers.acc_bits,
         "START": int(numbers.start[0]),
         "WEIGHT_FILE": "weights.hex",
