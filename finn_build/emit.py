@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,15 @@ class Instance:
 class Design:
     """The chain of instances, memory images and generated modules, by name.
 
-    depths: beats that a FIFO before a layer holds, by its name; unrolled: what the modules of
-    layers with built-in weights are made from.
+    depths: beats that a FIFO before a layer holds, by its name; prompt: windows that must be able
+    to follow each other in every cycle; unrolled: what the modules of layers with built-in weights
+    are made from.
     """
 
     name: str
     source: Stream
     depths: dict[str, int]
+    prompt: frozenset[str] = frozenset()
     instances: list[Instance] = field(default_factory=list)
     images: dict[str, list[str]] = field(default_factory=dict)
     unrolled: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -104,9 +107,16 @@ def pack(elements: NDArray[np.int64], bits: int) -> int:
 def design(network: Network, folding: Folding) -> Design:
     """Chain of modules for a network and its folding."""
     beat = network.input_bytes
-    made = Design(
-        name=network.name, source=Stream(elems=beat, bits=8), depths=depths(network, folding)
+    waiting = depths(network, folding)
+    prompt = frozenset(
+        window.name
+        for window, unit in pairwise(network.layers)
+        if isinstance(window, Window)
+        and isinstance(unit, Mvtu)
+        and (unit.name in waiting or folding.costs[unit.name].cycles == unit.positions)
     )
+    source = Stream(elems=beat, bits=8)
+    made = Design(name=network.name, source=source, depths=waiting, prompt=prompt)
     if any(isinstance(layer, Window) for layer in network.layers):
         frame = network.height * network.width * network.channels // beat
         parameters: dict[str, int | str] = {"DATA_W": made.stream.width, "FRAME": frame}
@@ -177,6 +187,7 @@ def _add_window(made: Design, layer: Layer, folding: Folding) -> None:
             "STRIDE": layer.stride,
             "PAD": layer.pad,
             "FILL": layer.fill,
+            "PROMPT": int(layer.name in made.prompt),
         },
         begun="begun",
     )

@@ -23,7 +23,7 @@ from finn_build.unit import constants
 # The first frame finds everything empty; two more show what repeats.
 FRAMES = 3
 # Cycles of a pixel on its way through width converter and window.
-_WINDOW = 4
+_WINDOW = 3
 
 Times = NDArray[np.float64]
 
@@ -115,7 +115,7 @@ def _pipeline(layer: Mvtu, fold: Fold) -> int:
 
 def _each(spent: float, flow: _Flow) -> tuple[Times, int]:
     """When the work on each pixel begins, and the pixels that wait."""
-    started = _in_turn(flow.times + 1, spent)
+    started = _in_turn(flow.times, spent)
     return started, _waiting(flow.times, np.maximum(flow.times, started - 1))
 
 
@@ -145,8 +145,8 @@ def _convolve(
     pushed, started = np.empty(len(times)), np.empty(len(due))
     now, busy, made = -np.inf, -np.inf, 0
     for n, arrival in enumerate(times):
-        # Two windows wait in registers for the one that is being worked on.
-        free = started[made - 2 - gathered] if made >= 2 + gathered else -np.inf
+        # A window waits in registers while the one before it is being worked on.
+        free = started[made - 2 - gathered] + spent if made >= 2 + gathered else -np.inf
         now = max(arrival, now + 1, free)
         pushed[n] = now
         if made < len(due) and n == due[made]:
@@ -179,7 +179,7 @@ def _multiply(layer: Mvtu, fold: Fold, spent: float, frames: int, flow: _Flow) -
     # The beat that brings a piece's last element, and the piece that has a beat's first.
     brings = (np.arange(1, frames * pieces + 1) * fold.simd - 1) // flow.elems
     takes = np.arange(len(flow.times)) * flow.elems // fold.simd
-    started = _in_turn(flow.times[brings] + 1, step)
+    started = _in_turn(flow.times[brings], step)
     # A width converter holds a beat while the piece before its own is being worked on.
     ahead = int(fold.simd != flow.elems)
     left = np.where(takes >= ahead, started[takes - ahead] - 1, -np.inf)

@@ -13,20 +13,24 @@ from finn_build.backends import tools
 from finn_build.errors import ToolError
 
 TESTBENCH = Path(__file__).with_name("testbench.cpp")
+# What stands before and after the name of an instance of top.
+_TOP, _INSTANCE = "TOP.top.", "_i"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Simulated:
     """Results of N frames: labels (N,), logits (N, CLASSES), and cycle numbers (N,).
 
-    first_in: when a frame's first beat was taken; last_out: when its last word left; seconds:
-    how long the simulation took.
+    first_in: when a frame's first beat was taken; last_out: when its last word left; fifos: depth
+    of each FIFO of top, and the most beats that waited in it; seconds: how long the simulation
+    took.
     """
 
     labels: NDArray[np.int64]
     logits: NDArray[np.int64]
     first_in: NDArray[np.int64]
     last_out: NDArray[np.int64]
+    fifos: dict[str, tuple[int, int]]
     seconds: float
 
     @property
@@ -119,11 +123,18 @@ def run(
     printed = tools.run([str(c) for c in command], cwd=rtl, log=log)
     seconds = time.monotonic() - start
     out = np.fromfile(results, "<i4").reshape(len(images), words).astype(np.int64)
-    times = np.array([line.split() for line in printed.splitlines()], np.int64)
+    lines = [line.split() for line in printed.splitlines()]
+    times = np.array([line for line in lines if len(line) == 2], np.int64)
+    fifos = [line[1:] for line in lines if line[0] == "fifo"]
     return Simulated(
         labels=out[:, 0],
         logits=out[:, 1:],
         first_in=times[:, 0],
         last_out=times[:, 1],
+        fifos={
+            path[len(_TOP) : -len(_INSTANCE)]: (int(depth), int(most))
+            for path, depth, most in fifos
+            if path.startswith(_TOP) and path.count(".") == _TOP.count(".")
+        },
         seconds=seconds,
     )

@@ -58,6 +58,7 @@ def run(build: Build, out: Path) -> str:
         "mismatches": 0,
         "cycles_per_frame": full.cycles_per_frame,
         "latency_cycles": full.latency_cycles,
+        "fifos": [{"name": n, "depth": d, "most": m} for n, (d, m) in full.fifos.items()],
         "frames_per_second_of_simulation": round(len(images) / full.seconds, 2),
         "labels": full.labels.tolist(),
     }

@@ -94,6 +94,16 @@ module axis_fifo #(
   assign m_axis_tdata  = out_q;
   assign m_axis_tvalid = out_vld_q;
 
+`ifdef VERILATOR
+  // For whoever chose DEPTH: the most beats that waited.
+  logic [COUNT_W-1:0] most_q;
+  always_ff @(posedge clk) begin
+    if (!rst_n) most_q <= '0;
+    else if (count_q > most_q) most_q <= count_q;
+  end
+  final $display("fifo %m %0d %0d", DEPTH, most_q);
+`endif
+
 `ifndef SYNTHESIS
   hold_rule : assert property (@(posedge clk) disable iff (!rst_n)
     m_axis_tvalid && !m_axis_tready |=> m_axis_tvalid && $stable(m_axis_tdata));

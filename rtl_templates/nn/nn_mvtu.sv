@@ -87,32 +87,26 @@ module nn_mvtu #(
   localparam int unsigned AT_SUM   = 2 + LATENCY;
   localparam int unsigned AT_ACC   = AT_SUM + 1;
 
-  // ---------------------------------------------------------------- input beat and its schedule
-  logic [IN_ELEMS*A_BITS-1:0] in_q;
-  logic                       in_vld_q;
-  logic [ADDR_W-1:0]          addr_q;
-  logic [SUB_W-1:0]           sub_q;
-  logic [GRP_W-1:0]           grp_q;
-  logic [BEAT_W-1:0]          beat_q;
+  // ---------------------------------------------------------------- schedule
+  // A beat stays at the input for all its steps and is taken with the last.
+  logic [ADDR_W-1:0] addr_q;
+  logic [SUB_W-1:0]  sub_q;
+  logic [GRP_W-1:0]  grp_q;
+  logic [BEAT_W-1:0] beat_q;
   // Whether each counter is at its end, and whether the output takes another result: straight from
   // a register each, since all the rest waits for them.
-  logic                       addr_last_q, sub_last_q, grp_last_q, beat_last_q, room;
-  logic                       issue, emits, sub_ends, grp_ends;
+  logic              addr_last_q, sub_last_q, grp_last_q, beat_last_q, room;
+  logic              issue, emits, sub_ends, grp_ends;
 
   assign emits    = sub_last_q && beat_last_q;
-  assign issue    = in_vld_q && (!emits || room);
+  assign issue    = s_axis_tvalid && (!emits || room);
   assign sub_ends = issue && sub_last_q;
   assign grp_ends = sub_ends && grp_last_q;
 
-  assign s_axis_tready = !in_vld_q || grp_ends;
-
-  always_ff @(posedge clk) begin
-    if (s_axis_tready) in_q <= s_axis_tdata;
-  end
+  assign s_axis_tready = grp_ends;
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      in_vld_q    <= 1'b0;
       addr_q      <= '0;
       sub_q       <= '0;
       grp_q       <= '0;
@@ -122,7 +116,6 @@ module nn_mvtu #(
       grp_last_q  <= RF == 1;
       beat_last_q <= BEATS == 1;
     end else begin
-      if (s_axis_tready) in_vld_q <= s_axis_tvalid;
       if (issue) begin
         addr_q      <= addr_last_q ? '0 : addr_q + 1'b1;
         addr_last_q <= addr_last_q ? DEPTH == 1 : 32'(addr_q) == DEPTH - 2;
@@ -182,11 +175,11 @@ module nn_mvtu #(
   if (SF > 1) begin : gen_mux
     logic [SIMD*A_BITS-1:0] chunk [SF];
     for (genvar i = 0; i < int'(SF); i++) begin : gen_chunk
-      assign chunk[i] = in_q[i*SIMD*A_BITS +: SIMD*A_BITS];
+      assign chunk[i] = s_axis_tdata[i*SIMD*A_BITS +: SIMD*A_BITS];
     end
     assign x_sub = chunk[sub_q];
   end else begin : gen_no_mux
-    assign x_sub = in_q;
+    assign x_sub = s_axis_tdata;
   end
 
   always_ff @(posedge clk) begin

@@ -53,41 +53,32 @@ module nn_serial #(
   localparam int unsigned STEPS      = (A_BITS + SLICE - 1) / SLICE;
   localparam int unsigned STEP_W     = (STEPS > 1) ? $clog2(STEPS) : 1;
 
-  // ---------------------------------------------------------------- input beat and its schedule
-  logic [COLS*A_BITS-1:0] in_q;
-  logic                   in_vld_q;
-  logic [STEP_W-1:0]      step_q;
+  // ---------------------------------------------------------------- schedule
+  // A beat stays at the input for all its steps and is taken with the last.
+  logic [STEP_W-1:0] step_q;
   // Whether the step is the last, and whether the output takes another result: straight from a
   // register each, since all the rest waits for them.
-  logic                   last_q, room;
-  logic                   issue, ends;
+  logic              last_q, room;
+  logic              issue, ends;
 
-  assign issue         = in_vld_q && (!last_q || room);
+  assign issue         = s_axis_tvalid && (!last_q || room);
   assign ends          = issue && last_q;
-  assign s_axis_tready = !in_vld_q || ends;
-
-  always_ff @(posedge clk) begin
-    if (s_axis_tready) in_q <= s_axis_tdata;
-  end
+  assign s_axis_tready = ends;
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      in_vld_q <= 1'b0;
-      step_q   <= '0;
-      last_q   <= STEPS == 1;
-    end else begin
-      if (s_axis_tready) in_vld_q <= s_axis_tvalid;
-      if (issue) begin
-        step_q <= last_q ? '0 : step_q + 1'b1;
-        last_q <= last_q ? STEPS == 1 : 32'(step_q) == STEPS - 2;
-      end
+      step_q <= '0;
+      last_q <= STEPS == 1;
+    end else if (issue) begin
+      step_q <= last_q ? '0 : step_q + 1'b1;
+      last_q <= last_q ? STEPS == 1 : 32'(step_q) == STEPS - 2;
     end
   end
 
   logic [COLS*SLICE-1:0] part [STEPS];
   for (genvar i = 0; i < int'(COLS); i++) begin : gen_act
     logic [STEPS*SLICE-1:0] act;
-    assign act = (STEPS*SLICE)'(in_q[i*A_BITS +: A_BITS]);
+    assign act = (STEPS*SLICE)'(s_axis_tdata[i*A_BITS +: A_BITS]);
     for (genvar n = 0; n < int'(STEPS); n++) begin : gen_part
       assign part[n][i*SLICE +: SLICE] = act[(STEPS-1-n)*SLICE +: SLICE];
     end

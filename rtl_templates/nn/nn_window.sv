@@ -6,6 +6,8 @@
 //         The tail of a frame runs together with the first pixels of the next, without a gap. If
 //         no other frame has begun when the tail is due, TAIL cycles drain the frame instead.
 //         begun counts, modulo 256, the frames of which a part has entered the accelerator.
+//         PROMPT == 0: a window is followed by another one after a cycle; then no path leads from
+//         m_axis_tready to the pixels' side.
 // Needs:  2*PAD < KERNEL, WIDTH >= 2, (KERNEL-1-PAD)*(WIDTH+1) < HEIGHT*WIDTH.
 `default_nettype none
 
@@ -17,7 +19,8 @@ module nn_window #(
   parameter int unsigned KERNEL   = 3,
   parameter int unsigned STRIDE   = 1,
   parameter int unsigned PAD      = 1,
-  parameter int unsigned FILL     = 0
+  parameter int unsigned FILL     = 0,
+  parameter bit          PROMPT   = 1
 ) (
   input  wire                                      clk,
   input  wire                                      rst_n,
@@ -87,7 +90,7 @@ module nn_window #(
   logic can_push, push, dummy, accept;
   logic tail_due, at_last, row_hit, col_hit;
 
-  assign can_push      = !win_vld_q || !out_vld_q || m_axis_tready;
+  assign can_push      = !win_vld_q || !out_vld_q || (PROMPT && m_axis_tready);
   assign tail_due      = (TAIL != 0) && (pixel_q == '0) && live_q;
   assign s_axis_tready = can_push && !drain_q;
   assign accept        = s_axis_tvalid && s_axis_tready;

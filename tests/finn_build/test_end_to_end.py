@@ -52,6 +52,7 @@ def test_nothing_differs_anywhere(report):
         ("golden", "rtl"),
     ]
     assert all(v["mismatches"] == v["explained"] for v in report["verification"])
+    assert all(f["depth"] <= max(2, 2 * f["most"]) for f in report["rtl_sim"]["fifos"])
     assert report["rtl_sim"]["images"] == 12 and report["rtl_sim"]["mismatches"] == 0
 
 

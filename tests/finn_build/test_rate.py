@@ -15,7 +15,7 @@ from finn_build.schedule import depths, latency
 
 @pytest.mark.parametrize(
     ("stride", "pad", "pe", "gathered"),
-    [(1, 0, 4, 14), (2, 1, 2, 3), (2, 0, 1, 4)],
+    [(1, 0, 4, 13), (2, 1, 2, 3), (2, 0, 1, 4)],
     ids=["unpadded", "strided", "strided, unpadded"],
 )
 def test_windows_wait_where_pixels_complete_none(stride, pad, pe, gathered, tmp_path):
@@ -50,3 +50,5 @@ def test_windows_wait_where_pixels_complete_none(stride, pad, pe, gathered, tmp_
     assert np.array_equal(ran.logits, golden.run(network, images).logits)
     assert ran.cycles_per_frame == made.cycles
     assert abs(ran.latency_cycles - latency(network, made)) <= 10
+    assert set(ran.fifos) == {f"{name}_fifo" for name, n in depths(network, made).items() if n}
+    assert all(most <= depth <= max(2, 2 * most) for depth, most in ran.fifos.values())

@@ -45,8 +45,8 @@ def test_half_of_a_pooled_row_waits():
         side=32,
     )
     folds = {n: Fold(pe=p, simd=36, memory="logic") for n, p in (("c0", 2), ("c1", 1))}
-    # Sixteen pixels come in the time of eight convolutions; two windows wait in registers.
-    assert depths(made, make(made, folds)) == {"w1": 6}
+    # Sixteen pixels come in the time of eight convolutions; one window waits in registers.
+    assert depths(made, make(made, folds)) == {"w1": 7}
     assert depths(made, make(made, {**folds, "c0": replace(folds["c0"], pe=1)})) == {"w1": 0}
 
 

@@ -61,11 +61,13 @@ async def rate(dut: Any) -> None:
     beats, expected = frames(4, rng)
     trace = await exchange(dut, beats, len(expected), rng=rng)
     check(trace, expected, "rate")
-    taken = trace.in_cycles[-1] - trace.in_cycles[0] + 1
-    assert taken == len(beats), f"{taken} cycles for {len(beats)} pixels"
     per_frame = len(expected) // 4
     period = trace.out_cycles[2 * per_frame] - trace.out_cycles[per_frame]
-    assert period == PIXELS, f"{period} cycles per frame of {PIXELS} pixels"
+    if P["PROMPT"]:
+        taken = trace.in_cycles[-1] - trace.in_cycles[0] + 1
+        assert taken == len(beats), f"{taken} cycles for {len(beats)} pixels"
+        assert period == PIXELS, f"{period} cycles per frame of {PIXELS} pixels"
+    assert period <= 2 * PIXELS, f"{period} cycles per frame of {PIXELS} pixels"
     lag = (P["KERNEL"] - 1 - P["PAD"]) * (P["WIDTH"] + 1)
     assert trace.out_cycles[0] - trace.in_cycles[lag] == 2, "latency after the last pixel needed"
 

@@ -93,6 +93,7 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"CHANNELS": 64, "HEIGHT": 32, "WIDTH": 32, "KERNEL": 5, "PAD": 2, "STRIDE": 2},
         {"HEIGHT": 3, "WIDTH": 3, "KERNEL": 3, "PAD": 0},
         {"HEIGHT": 9, "WIDTH": 70, "KERNEL": 7, "PAD": 1, "STRIDE": 3, "FILL": 3},
+        {"PROMPT": 0},
     ],
 }  # fmt: skip
 

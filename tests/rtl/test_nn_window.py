@@ -9,12 +9,15 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Simulate
 
-DEFAULTS = {"STRIDE": 1, "FILL": 0}
+DEFAULTS = {"STRIDE": 1, "FILL": 0, "PROMPT": 1}
 CASES = {
     "pointwise": {"KERNEL": 1, "PAD": 0, "HEIGHT": 3, "WIDTH": 4, "CHANNELS": 1, "ELEM_W": 1},
     "same": {"KERNEL": 3, "PAD": 1, "HEIGHT": 6, "WIDTH": 5, "CHANNELS": 3, "ELEM_W": 2},
     "filled": {
         "KERNEL": 3, "PAD": 1, "FILL": 5, "HEIGHT": 4, "WIDTH": 5, "CHANNELS": 3, "ELEM_W": 3,
+    },
+    "patient": {
+        "KERNEL": 3, "PAD": 1, "PROMPT": 0, "HEIGHT": 4, "WIDTH": 5, "CHANNELS": 3, "ELEM_W": 2,
     },
     "valid": {"KERNEL": 3, "PAD": 0, "HEIGHT": 5, "WIDTH": 8, "CHANNELS": 2, "ELEM_W": 4},
     "five": {"KERNEL": 5, "PAD": 2, "HEIGHT": 7, "WIDTH": 6, "CHANNELS": 1, "ELEM_W": 8},
