@@ -83,8 +83,11 @@ module nn_mvtu #(
   localparam int unsigned LATENCY  =
       (CHAIN == 0) ? LEVELS + 1 : CHAIN + 2 + $clog2((SIMD + SLICES - 1) / SLICES);
 
+  // A block RAM needs no register after its own; the shortest dot product leaves the rest no time.
+  localparam int unsigned OUT_REG  = (MEMORY == "block" && LATENCY > 2) ? 0 : 1;
+
   // Cycle of each stage after issue: operands at the dot product, its sum, the accumulator.
-  localparam int unsigned AT_SUM   = 2 + LATENCY;
+  localparam int unsigned AT_SUM   = 1 + OUT_REG + LATENCY;
   localparam int unsigned AT_ACC   = AT_SUM + 1;
 
   // ---------------------------------------------------------------- schedule
@@ -168,7 +171,7 @@ module nn_mvtu #(
   end
 
   // ---------------------------------------------------------------- operands and dot products
-  logic [SIMD*A_BITS-1:0]    x_sub, x1_q, x2_q;
+  logic [SIMD*A_BITS-1:0]    x_sub, x_q, x;
   logic [PE*SIMD*W_BITS-1:0] weights;
   logic [PE*ACC_W-1:0]       sums;
 
@@ -182,9 +185,14 @@ module nn_mvtu #(
     assign x_sub = s_axis_tdata;
   end
 
-  always_ff @(posedge clk) begin
-    x1_q <= x_sub;
-    x2_q <= x1_q;
+  always_ff @(posedge clk) x_q <= x_sub;
+
+  if (OUT_REG != 0) begin : gen_two
+    logic [SIMD*A_BITS-1:0] x2_q;
+    always_ff @(posedge clk) x2_q <= x_q;
+    assign x = x2_q;
+  end else begin : gen_one
+    assign x = x_q;
   end
 
   mem_rom #(
@@ -192,7 +200,7 @@ module nn_mvtu #(
     .DEPTH    (DEPTH),
     .INIT_FILE(WEIGHT_FILE),
     .STYLE    (MEMORY),
-    .OUT_REG  (1)
+    .OUT_REG  (OUT_REG)
   ) u_weights (
     .clk (clk),
     .addr(addr_q),
@@ -209,7 +217,7 @@ module nn_mvtu #(
       .CHAIN (CHAIN)
     ) u_dsp (
       .clk (clk),
-      .x   (x2_q),
+      .x   (x),
       .w   (weights),
       .sums(sums)
     );
@@ -224,7 +232,7 @@ module nn_mvtu #(
         .LATENCY(LATENCY)
       ) u_heap (
         .clk(clk),
-        .x  (x2_q),
+        .x  (x),
         .w  (weights[p*SIMD*W_BITS +: SIMD*W_BITS]),
         .sum(sums[p*ACC_W +: ACC_W])
       );
