@@ -4,7 +4,6 @@ The modules of rtl_templates are copied as they are; only the top level is gener
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from itertools import pairwise
@@ -24,6 +23,8 @@ from finn_build.unit import constants, unit
 TOP = Path(__file__).with_name("top.sv.j2")
 UNROLLED = Path(__file__).with_name("unrolled.sv.j2")
 OUTPUT_BITS = 32
+# What accelerators are made of; axi and vendor are the chip around them.
+AREAS = ("axis", "mem", "nn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -335,10 +336,25 @@ _ADD = {
 }
 
 
-def templates() -> Iterator[Path]:
-    """All SystemVerilog modules of the library, sorted by name."""
+def templates(*areas: str, suffix: str = ".sv") -> list[Path]:
+    """Files of the library's areas, the accelerator's where none is named, sorted by name."""
     root = Path(str(resources.files("rtl_templates")))
-    yield from sorted(root.rglob("*.sv"), key=lambda p: p.name)
+    folders = [root / area for area in areas or AREAS]
+    return sorted(
+        (path for folder in folders for path in folder.glob(f"*{suffix}")), key=lambda p: p.name
+    )
+
+
+def environment() -> jinja2.Environment:
+    """What renders the templates beside this file."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TOP.parent),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
 
 
 def write(made: Design, folder: Path) -> list[Path]:
@@ -358,18 +374,11 @@ def write(made: Design, folder: Path) -> list[Path]:
     for template in templates():
         put(template.name, template.read_text())
         sources.append(template.name)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TOP.parent),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
+    render = environment()
     for module, values in made.unrolled.items():
-        put(f"{module}.sv", environment.get_template(UNROLLED.name).render(u=values))
+        put(f"{module}.sv", render.get_template(UNROLLED.name).render(u=values))
         sources.append(f"{module}.sv")
-    put("top.sv", environment.get_template(TOP.name).render(design=made))
+    put("top.sv", render.get_template(TOP.name).render(design=made))
     put("modules.f", "\n".join(sources) + "\n")
     put("files.f", "-f modules.f\ntop.sv\n")
     put("instances.json", json.dumps([asdict(i) for i in made.instances], indent=2) + "\n")
