@@ -1,6 +1,7 @@
 // PS7 - stands in for the processing system of Zynq-7000 in lint and simulation (Xilinx UG585).
 // Only the ports that vendor_ps7 uses. A bench plays the processor's side through the registers and
-// wires below: gp0_* and hp0_*, the clock fclk, its reset fclk_reset_n and the interrupt irq.
+// wires below: gp0_* and hp0_*, as wide as AXI4 has them, the clock fclk, its reset fclk_reset_n and
+// the interrupt irq.
 `default_nettype none
 
 (* blackbox *)
@@ -84,13 +85,14 @@ module PS7 (
   wire        irq /* verilator public_flat_rd */ = IRQF2P[0];
   reg  [11:0] gp0_awid /* verilator public_flat_rw */ = 0;
   reg  [31:0] gp0_awaddr /* verilator public_flat_rw */ = 0;
-  reg  [3:0]  gp0_awlen /* verilator public_flat_rw */ = 0;
-  reg  [1:0]  gp0_awsize /* verilator public_flat_rw */ = 0;
+  reg  [7:0]  gp0_awlen /* verilator public_flat_rw */ = 0;
+  reg  [2:0]  gp0_awsize /* verilator public_flat_rw */ = 0;
   reg  [1:0]  gp0_awburst /* verilator public_flat_rw */ = 0;
   reg         gp0_awvalid /* verilator public_flat_rw */ = 0;
   wire        gp0_awready /* verilator public_flat_rd */ = MAXIGP0AWREADY;
   reg  [31:0] gp0_wdata /* verilator public_flat_rw */ = 0;
   reg  [3:0]  gp0_wstrb /* verilator public_flat_rw */ = 0;
+  reg         gp0_wlast /* verilator public_flat_rw */ = 0;
   reg         gp0_wvalid /* verilator public_flat_rw */ = 0;
   wire        gp0_wready /* verilator public_flat_rd */ = MAXIGP0WREADY;
   wire [11:0] gp0_bid /* verilator public_flat_rd */ = MAXIGP0BID;
@@ -99,8 +101,8 @@ module PS7 (
   reg         gp0_bready /* verilator public_flat_rw */ = 0;
   reg  [11:0] gp0_arid /* verilator public_flat_rw */ = 0;
   reg  [31:0] gp0_araddr /* verilator public_flat_rw */ = 0;
-  reg  [3:0]  gp0_arlen /* verilator public_flat_rw */ = 0;
-  reg  [1:0]  gp0_arsize /* verilator public_flat_rw */ = 0;
+  reg  [7:0]  gp0_arlen /* verilator public_flat_rw */ = 0;
+  reg  [2:0]  gp0_arsize /* verilator public_flat_rw */ = 0;
   reg  [1:0]  gp0_arburst /* verilator public_flat_rw */ = 0;
   reg         gp0_arvalid /* verilator public_flat_rw */ = 0;
   wire        gp0_arready /* verilator public_flat_rd */ = MAXIGP0ARREADY;
@@ -110,19 +112,18 @@ module PS7 (
   wire        gp0_rlast /* verilator public_flat_rd */ = MAXIGP0RLAST;
   wire        gp0_rvalid /* verilator public_flat_rd */ = MAXIGP0RVALID;
   reg         gp0_rready /* verilator public_flat_rw */ = 0;
-  wire        hp0_rdissuecap1en /* verilator public_flat_rd */ = SAXIHP0RDISSUECAP1EN;
-  wire        hp0_wrissuecap1en /* verilator public_flat_rd */ = SAXIHP0WRISSUECAP1EN;
   wire [5:0]  hp0_arid /* verilator public_flat_rd */ = SAXIHP0ARID;
   wire [31:0] hp0_araddr /* verilator public_flat_rd */ = SAXIHP0ARADDR;
-  wire [3:0]  hp0_arlen /* verilator public_flat_rd */ = SAXIHP0ARLEN;
-  wire [1:0]  hp0_arsize /* verilator public_flat_rd */ = SAXIHP0ARSIZE;
+  wire [7:0]  hp0_arlen /* verilator public_flat_rd */ = {4'd0, SAXIHP0ARLEN};
+  wire [2:0]  hp0_arsize /* verilator public_flat_rd */ = {1'b0, SAXIHP0ARSIZE};
   wire [1:0]  hp0_arburst /* verilator public_flat_rd */ = SAXIHP0ARBURST;
-  wire [1:0]  hp0_arlock /* verilator public_flat_rd */ = SAXIHP0ARLOCK;
+  wire        hp0_arlock /* verilator public_flat_rd */ = SAXIHP0ARLOCK[0];
   wire [3:0]  hp0_arcache /* verilator public_flat_rd */ = SAXIHP0ARCACHE;
   wire [2:0]  hp0_arprot /* verilator public_flat_rd */ = SAXIHP0ARPROT;
   wire [3:0]  hp0_arqos /* verilator public_flat_rd */ = SAXIHP0ARQOS;
   wire        hp0_arvalid /* verilator public_flat_rd */ = SAXIHP0ARVALID;
   reg         hp0_arready /* verilator public_flat_rw */ = 0;
+  reg  [5:0]  hp0_rid /* verilator public_flat_rw */ = 0;
   reg  [63:0] hp0_rdata /* verilator public_flat_rw */ = 0;
   reg  [1:0]  hp0_rresp /* verilator public_flat_rw */ = 0;
   reg         hp0_rlast /* verilator public_flat_rw */ = 0;
@@ -130,10 +131,10 @@ module PS7 (
   wire        hp0_rready /* verilator public_flat_rd */ = SAXIHP0RREADY;
   wire [5:0]  hp0_awid /* verilator public_flat_rd */ = SAXIHP0AWID;
   wire [31:0] hp0_awaddr /* verilator public_flat_rd */ = SAXIHP0AWADDR;
-  wire [3:0]  hp0_awlen /* verilator public_flat_rd */ = SAXIHP0AWLEN;
-  wire [1:0]  hp0_awsize /* verilator public_flat_rd */ = SAXIHP0AWSIZE;
+  wire [7:0]  hp0_awlen /* verilator public_flat_rd */ = {4'd0, SAXIHP0AWLEN};
+  wire [2:0]  hp0_awsize /* verilator public_flat_rd */ = {1'b0, SAXIHP0AWSIZE};
   wire [1:0]  hp0_awburst /* verilator public_flat_rd */ = SAXIHP0AWBURST;
-  wire [1:0]  hp0_awlock /* verilator public_flat_rd */ = SAXIHP0AWLOCK;
+  wire        hp0_awlock /* verilator public_flat_rd */ = SAXIHP0AWLOCK[0];
   wire [3:0]  hp0_awcache /* verilator public_flat_rd */ = SAXIHP0AWCACHE;
   wire [2:0]  hp0_awprot /* verilator public_flat_rd */ = SAXIHP0AWPROT;
   wire [3:0]  hp0_awqos /* verilator public_flat_rd */ = SAXIHP0AWQOS;
@@ -145,6 +146,7 @@ module PS7 (
   wire        hp0_wlast /* verilator public_flat_rd */ = SAXIHP0WLAST;
   wire        hp0_wvalid /* verilator public_flat_rd */ = SAXIHP0WVALID;
   reg         hp0_wready /* verilator public_flat_rw */ = 0;
+  reg  [5:0]  hp0_bid /* verilator public_flat_rw */ = 0;
   reg  [1:0]  hp0_bresp /* verilator public_flat_rw */ = 0;
   reg         hp0_bvalid /* verilator public_flat_rw */ = 0;
   wire        hp0_bready /* verilator public_flat_rd */ = SAXIHP0BREADY;
@@ -153,8 +155,8 @@ module PS7 (
   assign FCLKRESETN = {3'd0, fclk_reset_n};
   assign MAXIGP0AWID = gp0_awid;
   assign MAXIGP0AWADDR = gp0_awaddr;
-  assign MAXIGP0AWLEN = gp0_awlen;
-  assign MAXIGP0AWSIZE = gp0_awsize;
+  assign MAXIGP0AWLEN = gp0_awlen[3:0];
+  assign MAXIGP0AWSIZE = gp0_awsize[1:0];
   assign MAXIGP0AWBURST = gp0_awburst;
   assign MAXIGP0AWVALID = gp0_awvalid;
   assign MAXIGP0WDATA = gp0_wdata;
@@ -163,8 +165,8 @@ module PS7 (
   assign MAXIGP0BREADY = gp0_bready;
   assign MAXIGP0ARID = gp0_arid;
   assign MAXIGP0ARADDR = gp0_araddr;
-  assign MAXIGP0ARLEN = gp0_arlen;
-  assign MAXIGP0ARSIZE = gp0_arsize;
+  assign MAXIGP0ARLEN = gp0_arlen[3:0];
+  assign MAXIGP0ARSIZE = gp0_arsize[1:0];
   assign MAXIGP0ARBURST = gp0_arburst;
   assign MAXIGP0ARVALID = gp0_arvalid;
   assign MAXIGP0RREADY = gp0_rready;
@@ -178,7 +180,8 @@ module PS7 (
   assign SAXIHP0BRESP = hp0_bresp;
   assign SAXIHP0BVALID = hp0_bvalid;
 
-  wire unused = &{1'b0, IRQF2P[19:1], MAXIGP0ACLK, SAXIHP0ACLK};
+  wire unused = &{1'b0, IRQF2P[19:1], MAXIGP0ACLK, SAXIHP0ACLK, SAXIHP0RDISSUECAP1EN,
+    SAXIHP0WRISSUECAP1EN, SAXIHP0ARLOCK[1], SAXIHP0AWLOCK[1]};
 `endif
 
 endmodule

@@ -1,0 +1,106 @@
+"""The whole chip on real images: DMA, registers and accelerator between PS7's buses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from finn_build import chip, emit, golden
+from finn_build.fit import random_unit
+from finn_build.folding import Fold, make
+from finn_build.layers import Argmax, MaxPool, Network, Window
+
+if TYPE_CHECKING:
+    from conftest import Simulate
+
+REPO = Path(__file__).parents[2]
+HASH = "0123456789abcdef0f1e2d3c4b5a6978"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chip:
+    """A written chip and its vectors; input_bytes: what its accelerator takes per beat."""
+
+    folder: Path
+    vectors: Path
+    input_bytes: int
+
+
+def run(simulate: Simulate, chip: Chip, **case: object) -> None:
+    """Run benches of bench_chip."""
+    simulate("chip", {}, "bench_chip", folder=chip.folder, vectors=str(chip.vectors), hash=HASH,
+             defines=["NN_HEAP_FORMULA"], **case)  # fmt: skip
+
+
+def tiny(images: NDArray[np.uint8], classes: int) -> Network:
+    """A convolution, a pool and a dense layer: random weights, thresholds that the images reach."""
+    draw = np.random.default_rng(3)
+    height, width, channels = map(int, images.shape[1:])
+    window = Window(
+        name="conv0_window", height=height, width=width, channels=channels, bits=8, kernel=3,
+        stride=1, pad=1,
+    )  # fmt: skip
+    conv = random_unit(
+        draw, (4, 9 * channels), weight_bits=2, in_bits=8, low=-1, positions=height * width,
+        windowed=True,
+    )  # fmt: skip
+    sums = golden.accumulate(conv, golden.feed(window, images)).reshape(-1, 4)
+    steps = np.sort(np.quantile(sums, [0.25, 0.5, 0.75], axis=0).T.astype(np.int64), axis=1)
+    pool = MaxPool(name="pool0", height=height, width=width, channels=4, bits=2, kernel=2)
+    cols = 4 * (height // 2) * (width // 2)
+    dense = random_unit(draw, (classes, cols), weight_bits=4, in_bits=2, low=-7)
+    last = replace(dense, name="dense0", bias=draw.integers(-20, 20, classes))
+    return Network(
+        name="tiny",
+        height=height,
+        width=width,
+        channels=channels,
+        scale=1.0,
+        layers=(
+            window,
+            replace(conv, name="conv0", thresholds=steps),
+            pool,
+            last,
+            Argmax(name="argmax", classes=classes, bits=last.acc_bits),
+        ),
+    )
+
+
+def build(folder: Path, images: NDArray[np.uint8], classes: int) -> Chip:
+    """Write a chip whose accelerator takes a window per cycle."""
+    network = tiny(images, classes)
+    folds = {
+        "conv0": Fold(pe=4, simd=network.mvtus[0].cols, memory="logic"),
+        "dense0": Fold(pe=classes, simd=4, memory="logic"),
+    }
+    folding = make(network, folds)
+    made = emit.design(network, folding)
+    rtl, vectors = folder / "rtl", folder / "vectors.npz"
+    emit.write(made, rtl)
+    chip.write(made, network, HASH, rtl)
+    expected = golden.run(network, images)
+    words = np.column_stack([expected.labels, expected.logits]).astype(np.int32)
+    assert len(np.unique(expected.labels)) > 1
+    np.savez(vectors, images=images, words=words)
+    return Chip(folder=rtl, vectors=vectors, input_bytes=network.input_bytes)
+
+
+@pytest.fixture(scope="module")
+def images() -> NDArray[np.uint8]:
+    with np.load(REPO / "quant" / "zoo" / "cifar10_test100.npz") as stored:
+        return np.asarray(stored["images"])
+
+
+@pytest.fixture(scope="module")
+def small(images: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Chip:
+    """Crops of 8 x 8 pixels, five classes: 192 bytes in, an even number of words out."""
+    return build(tmp_path_factory.mktemp("small"), images[:20, 12:20, 12:20], 5)
+
+
+def test_identity(simulate: Simulate, small: Chip) -> None:
+    run(simulate, small, benches=["identity", "jobs"])
