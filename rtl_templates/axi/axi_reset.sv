@@ -16,6 +16,9 @@ module axi_reset (
   logic       stop_q, core_rst_n_q;
   logic [4:0] count_q;
 
+  // As every register of the chip starts.
+  initial core_rst_n_q = 1'b0;
+
   // The upper half of the count is the reset itself.
   always_ff @(posedge clk) begin
     if (!rst_n) begin

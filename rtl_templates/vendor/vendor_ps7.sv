@@ -67,14 +67,16 @@ module vendor_ps7 (
   localparam logic [3:0] CACHE = 4'b0011;
 
   logic [3:0] clocks, resets_n;
-  logic [2:0] reset_q;
 
   BUFG u_clock (
     .I(clocks[0]),
     .O(clk)
   );
 
-  // The reset comes at any time: two registers for the synchroniser, one for what it drives.
+  // The reset comes at any time: two registers for the synchroniser, one for what it drives. They
+  // start at zero, as every register of the chip does.
+  logic [2:0] reset_q;
+  initial reset_q = '0;
   always_ff @(posedge clk) reset_q <= {reset_q[1:0], resets_n[0]};
   assign rst_n = reset_q[2];
 

@@ -94,7 +94,7 @@ def _logged(log: Path, step: Callable[..., Any]) -> Callable[..., Any]:
     def run(**arguments: Any) -> Any:
         try:
             return step(**arguments, log_file=log)
-        except RuntimeError as error:
+        except (RuntimeError, SystemExit) as error:
             pytest.fail(f"{error}; {log} ends with\n{log.read_text(errors='replace')[-4000:]}")
 
     return run

@@ -102,5 +102,8 @@ def small(images: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -
     return build(tmp_path_factory.mktemp("small"), images[:20, 12:20, 12:20], 5)
 
 
-def test_identity(simulate: Simulate, small: Chip) -> None:
-    run(simulate, small, benches=["identity", "jobs"])
+@pytest.mark.parametrize("stall", [False, True], ids=["", "stalls"])
+def test_small(simulate: Simulate, small: Chip, stall: bool) -> None:
+    run(simulate, small, stall=stall, seed=1 + stall, cycles=64,
+        benches=["identity", "accesses", "jobs", "queue", "interrupt", "faults", "resets", "counters",
+                 "ram"])  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 from collections import deque
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge
 from cocotbext.axi import AxiBus, AxiMaster
@@ -28,7 +30,8 @@ class Memory:
     """An AXI3 slave of 64 bits with a latency, stalls and faults, that checks what a master does.
 
     Bursts are answered in order, each `latency` cycles after its address (reads) or its last data
-    (writes), or up to twice that with stalls. faults: (first, end, reads' response, writes').
+    (writes), or up to twice that with stalls. blocked: channels that are not there. faults: (first
+    address, end, response).
     """
 
     ps7: Any
@@ -38,7 +41,7 @@ class Memory:
     latency: int = 20
     stall: bool = False
     blocked: set[str] = field(default_factory=set)
-    faults: list[tuple[int, int, int, int]] = field(default_factory=list)
+    faults: list[tuple[int, int, int]] = field(default_factory=list)
     outstanding_reads: int = 0
     outstanding_writes: int = 0
     bursts: list[tuple[str, int, int]] = field(default_factory=list)
@@ -57,6 +60,11 @@ class Memory:
         self.held: dict[str, tuple[int, ...]] = {}
         self.reading = self.answering = False
 
+    @property
+    def quiet(self) -> bool:
+        """Whether no burst waits for anything."""
+        return not (self.reads or self.addresses or self.beats or self.answers)
+
     def _there(self, channel: str) -> bool:
         if channel in self.blocked:
             return False
@@ -66,11 +74,12 @@ class Memory:
         extra = self.rng.randrange(self.latency + 1) if self.stall else 0
         return self.cycle + self.latency + extra
 
-    def _response(self, address: int, write: bool) -> int:
-        for first, end, read_response, write_response in self.faults:
-            if first <= address < end:
-                return write_response if write else read_response
-        return OKAY if 0 <= address - self.base < self.size else DECERR
+    def _response(self, address: int, size: int) -> int:
+        """For a beat that is read, or a burst that is written."""
+        for first, end, response in self.faults:
+            if first < address + size and address < end:
+                return response
+        return OKAY if 0 <= address - self.base <= self.size - size else DECERR
 
     def _hold(self, channel: str, valid: bool, ready: bool, payload: tuple[int, ...]) -> None:
         """A channel that waited must still be there, unchanged."""
@@ -125,7 +134,7 @@ class Memory:
             when = self._when()
             for i in range(asked[1]):
                 address = asked[0] + 8 * i
-                response = self._response(address, write=False)
+                response = self._response(address, 8)
                 self.reads.append((when, address, response, i == asked[1] - 1))
             self.outstanding_reads = max(
                 self.outstanding_reads, sum(last for *_, last in self.reads)
@@ -150,7 +159,7 @@ class Memory:
         ps7 = self.ps7
         asked = self._address("aw")
         if asked is not None:
-            self.addresses.append((*asked, self._response(asked[0], write=True)))
+            self.addresses.append((*asked, self._response(asked[0], 8 * asked[1])))
         valid, ready = bool(ps7.hp0_wvalid.value), bool(ps7.hp0_wready.value)
         payload: tuple[int, ...] = ()
         if valid:
@@ -183,6 +192,10 @@ class Memory:
         self.answers.append((self._when(), response))
 
 
+for _name in ("gp0", "hp0"):
+    logging.getLogger(f"cocotb.u_ps7.{_name}").setLevel(logging.WARNING)
+
+
 class Processor:
     """The driver's side: registers by name, over AXI3 on GP0."""
 
@@ -194,7 +207,7 @@ class Processor:
             read, write = self.bus.read_if, self.bus.write_if
             for channel in (read.ar_channel, read.r_channel, write.aw_channel, write.w_channel,
                             write.b_channel):  # fmt: skip
-                channel.set_pause_generator(_pauses(random.Random(rng.random())))
+                channel.set_pause_generator(pauses(random.Random(rng.random())))
 
     async def read(self, name: str, index: int = 0) -> int:
         """A register's value."""
@@ -229,21 +242,21 @@ class Processor:
         raise AssertionError(f"time-out: {await self.read('jobs')} of {jobs} jobs ended")
 
 
-def _pauses(rng: random.Random) -> Iterator[bool]:
+def pauses(rng: random.Random) -> Iterator[bool]:
+    """When a channel of cocotbext-axi is not there."""
     while True:
         yield rng.random() < STALL_SHARE
 
 
 async def power_up(
-    dut: Any, rng: random.Random, *, stall: bool = False, latency: int = 20
+    dut: Any, rng: random.Random, *, stall: bool = False, latency: int = 20, serve: bool = True
 ) -> tuple[Processor, Memory]:
-    """Start clock, memory and processor, and come out of reset."""
-    import cocotb
-
+    """Start clock, memory and processor, and come out of reset. serve: the memory answers."""
     ps7 = dut.zynq_i.u_ps7.u_ps7
     Clock(ps7.fclk, 10, unit="ns").start()
     memory = Memory(ps7=ps7, rng=rng, stall=stall, latency=latency)
-    cocotb.start_soon(memory.run())
+    if serve:
+        cocotb.start_soon(memory.run())
     processor = Processor(ps7, rng, stall=stall)
     await reset(ps7)
     return processor, memory
