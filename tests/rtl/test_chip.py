@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from finn_build import chip, emit, golden
+from finn_build.backends import verilator
 from finn_build.fit import random_unit
 from finn_build.folding import Fold, make
 from finn_build.layers import Argmax, MaxPool, Network, Window
@@ -102,8 +103,43 @@ def small(images: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -
     return build(tmp_path_factory.mktemp("small"), images[:20, 12:20, 12:20], 5)
 
 
+@pytest.fixture(scope="module")
+def whole(images: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> Chip:
+    """Whole images, ten classes: 3072 bytes in, 11 words out."""
+    return build(tmp_path_factory.mktemp("whole"), images[:20], 10)
+
+
 @pytest.mark.parametrize("stall", [False, True], ids=["", "stalls"])
 def test_small(simulate: Simulate, small: Chip, stall: bool) -> None:
-    run(simulate, small, stall=stall, seed=1 + stall, cycles=64,
-        benches=["identity", "accesses", "jobs", "queue", "interrupt", "faults", "resets", "counters",
-                 "ram"])  # fmt: skip
+    benches = ["identity", "accesses", "jobs", "queue", "interrupt", "faults", "resets",
+               "counters", "ram"]  # fmt: skip
+    run(simulate, small, stall=stall, seed=1 + stall, cycles=64, benches=benches)
+
+
+def test_frames_that_are_no_words(
+    simulate: Simulate, images: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    """75 bytes come in one by one, from 80 in memory; seven words make three beats and a half."""
+    odd = build(tmp_path, images[:20, 12:17, 12:17], 6)
+    assert odd.input_bytes == 1
+    run(simulate, odd, stall=True, seed=5, frames=[1, 2, 7], benches=["identity", "jobs"])
+
+
+def test_the_chip_is_as_fast_as_the_accelerator(
+    simulate: Simulate, whole: Chip, images: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    program = verilator.build(
+        whole.folder, tmp_path / "sim", input_bytes=whole.input_bytes, log=log, fast=True
+    )
+    ran = verilator.run(
+        program, whole.folder, images[:20], classes=10, limit=20_000, scratch=tmp_path, log=log
+    )
+    alone = int(ran.last_out[-1] - ran.first_in[0]) + 1
+    run(simulate, whole, alone=alone, benches=["rate"])
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_images_with_stalls(simulate: Simulate, whole: Chip, seed: int) -> None:
+    """Twenty frames, every channel of both buses with pauses of its own."""
+    run(simulate, whole, stall=True, seed=seed, frames=[20], benches=["jobs"])
