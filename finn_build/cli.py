@@ -11,6 +11,7 @@ from finn_build import costs as costs_module
 from finn_build import doctor as doctor_module
 from finn_build import fit as fit_module
 from finn_build import pipeline
+from finn_build import registers as registers_module
 from finn_build import results as results_module
 from finn_build.boards import BOARDS
 from finn_build.config import Options
@@ -96,6 +97,14 @@ def fit(
 ) -> None:
     """Compare the estimated resources with Yosys' on a grid of units; takes minutes."""
     fit_module.write(out, Console())
+
+
+@app.command()
+def registers(
+    out: Annotated[Path, typer.Option(help="Markdown file to write.")] = Path("docs/registers.md"),
+) -> None:
+    """Write the register map of the chip as documentation."""
+    out.write_text(registers_module.markdown())
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from peakrdl_regblock import RegblockExporter
 from peakrdl_regblock.cpuif.axi4lite import AXI4Lite_Cpuif_flattened
 from peakrdl_regblock.udps import ALL_UDPS
-from systemrdl import RDLCompiler
+from systemrdl.compiler import RDLCompiler
 from systemrdl.node import AddrmapNode, FieldNode, RegNode
 
 from finn_build.files import save_json
@@ -76,12 +76,12 @@ def _field(node: FieldNode) -> Field:
         low=node.low,
         width=node.width,
         access=f"{access}1c" if node.get_property("onwrite") else access,
-        reset=None if reset is None else int(reset),
+        reset=reset if isinstance(reset, int) else None,
         text=_text(node),
     )
 
 
-def _text(node: RegNode | FieldNode) -> str:
+def _text(node: AddrmapNode | RegNode | FieldNode) -> str:
     return " ".join((node.get_property("desc") or "").split())
 
 
@@ -130,7 +130,7 @@ def markdown() -> str:
     lines = [
         f"# {top.get_property('name')}",
         "",
-        " ".join(top.get_property("desc").split()),
+        _text(top),
         "",
         "Access: r read, w write, rw both, rw1c read and clear by writing 1. Bits that are not "
         "listed read as zero.",

@@ -1,11 +1,11 @@
 """Collect what goes to the board: golden vectors and a manifest that describes the accelerator."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 
 from finn_build import golden
+from finn_build.chip import model_hash
 from finn_build.config import class_names
 from finn_build.files import load_json, save_json, save_npz
 from finn_build.layers import Network
@@ -23,7 +23,7 @@ def run(build: Build, out: Path) -> str:
     classes = network.mvtus[-1].rows
     manifest = {
         "model": network.name,
-        "model_hash": hashlib.sha256(source.read_bytes()).hexdigest()[:32],
+        "model_hash": model_hash(source),
         "board": build.options.board,
         "bitstream": load_json(build.path("bitstream", "result.json"))["path"],
         "fclk_mhz": build.options.fclk_mhz,

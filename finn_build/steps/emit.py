@@ -1,19 +1,28 @@
-"""Write the accelerator's SystemVerilog and memory images."""
+"""Write the accelerator's SystemVerilog and memory images, and the chip around it."""
 
 from pathlib import Path
 
-from finn_build import emit
+from finn_build import chip, emit, registers
 from finn_build.folding import Folding
 from finn_build.layers import Network
 from finn_build.pipeline import Build
 
-FILES = (*emit.templates(), emit.TOP)
+FILES = (
+    *emit.templates(),
+    emit.TOP,
+    *emit.templates(*chip.AREAS),
+    *emit.templates(*chip.AREAS, suffix=".v"),
+    registers.SOURCE,
+    chip.CHIP,
+)
 
 
 def run(build: Build, out: Path) -> str:
-    """Leave top.sv, its modules, the memory images and files.f in `out`."""
-    network = Network.load(build.path("golden", "network.npz"))
+    """Leave top.sv and chip.sv, their modules and lists, and the memory images in `out`."""
+    source = build.path("golden", "network.npz")
+    network = Network.load(source)
     folding = Folding.load(build.path("fold", "folding.json"), network)
     made = emit.design(network, folding)
     files = emit.write(made, out)
+    chip.write(made, network, chip.model_hash(source), out)
     return f"{len(made.instances)} modules in top.sv, {len(files)} files"

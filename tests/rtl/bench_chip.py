@@ -119,12 +119,10 @@ async def jobs(dut: Any) -> None:
     """One frame and several, at addresses that begin bursts anywhere."""
     rng = random.Random(SEED)
     processor, memory = await power_up(dut, rng, stall=CASE.get("stall", False))
-    done = 0
-    for frames in CASE.get("frames", [1, 2, 5]):
+    for done, frames in enumerate(CASE.get("frames", [1, 2, 5]), 1):
         source, target = 8 * rng.randrange(512), 0x80000 + 8 * rng.randrange(512)
         job = Job(memory, source, target, [rng.randrange(len(IMAGES)) for _ in range(frames)])
         await job.start(processor)
-        done += 1
         await processor.wait(done)
         job.check()
     assert await processor.read("errors") == 0

