@@ -75,23 +75,12 @@ module axi_bridge #(
   localparam logic [1:0] INCR = 2'd1, WORD = 2'd2;
 
   // One bit per state, so that what leaves is a register.
-  typedef enum logic [13:0] {
-    GET_READ   = 14'b1 << 0,
-    GET_WRITE  = 14'b1 << 1,
-    READ_CHECK = 14'b1 << 2,
-    READ_ADDR  = 14'b1 << 3,
-    READ_DATA  = 14'b1 << 4,
-    READ_GIVE  = 14'b1 << 5,
-    WRITE_WAIT = 14'b1 << 6,
-    WRITE_ADDR = 14'b1 << 7,
-    WRITE_DATA = 14'b1 << 8,
-    WRITE_POP  = 14'b1 << 9,
-    WRITE_RESP = 14'b1 << 10,
-    WRITE_NEXT = 14'b1 << 11,
-    WRITE_GIVE = 14'b1 << 12,
-    START      = 14'b1 << 13
-  } state_t;
-  state_t state_q;
+  localparam int unsigned START = 0, GET_READ = 1, GET_WRITE = 2;
+  localparam int unsigned READ_CHECK = 3, READ_PICK = 4, READ_ADDR = 5, READ_DATA = 6;
+  localparam int unsigned READ_GIVE = 7, WRITE_CHECK = 8, WRITE_WAIT = 9, WRITE_ADDR = 10;
+  localparam int unsigned WRITE_DATA = 11, WRITE_RESP = 12, WRITE_POP = 13, WRITE_NEXT = 14;
+  localparam int unsigned WRITE_GIVE = 15;
+  logic [15:0] state_q, state_d;
 
   logic [ID_W-1:0]            id_q;
   logic [WINDOW_W-1:ADDR_W]   above_q;
@@ -99,7 +88,7 @@ module axi_bridge #(
   logic [3:0]                 left_q;
   logic [1:0]                 size_q, burst_q, resp_q;
   logic [31:0]                data_q;
-  logic                       outside, refused;
+  logic                       outside, refused, denied_q, final_beat;
 
   // Once outside, a burst stays there: the word's address does not get round to the registers.
   assign outside = (above_q != '0) || (32'(word_q) >= SIZE / 4) || resp_q == DECERR;
@@ -124,64 +113,82 @@ module axi_bridge #(
       burst_q <= s_axi_awburst;
       resp_q  <= OKAY;
     end
-    if ((state_q == READ_GIVE && s_axi_rready) || state_q == WRITE_NEXT) begin
+    if ((state_q[READ_GIVE] && s_axi_rready) || state_q[WRITE_NEXT]) begin
       word_q <= word_q + 1'b1;
       left_q <= left_q - 1'b1;
     end
-    if (state_q == READ_CHECK || state_q == WRITE_WAIT) begin
+    if (state_q[READ_CHECK]) data_q <= '0;
+    if (state_q[READ_CHECK] || state_q[WRITE_CHECK]) begin
+      denied_q <= outside || refused;
       if (refused) resp_q <= SLVERR;
       else if (outside) resp_q <= DECERR;
     end
-    if (state_q == READ_CHECK) data_q <= '0;
-    if (m_axil_rready && m_axil_rvalid) begin
+    if (state_q[READ_DATA] && m_axil_rvalid) begin
       data_q <= m_axil_rdata;
       resp_q <= m_axil_rresp;
     end
-    if (m_axil_bready && m_axil_bvalid && m_axil_bresp != OKAY) resp_q <= m_axil_bresp;
+    if (state_q[WRITE_RESP] && m_axil_bvalid) resp_q <= m_axil_bresp;
+  end
+
+  assign final_beat = left_q == '0;
+
+  always_comb begin
+    state_d = '0;
+    state_d[GET_READ] = state_q[START] || (state_q[GET_WRITE] && !s_axi_awvalid)
+      || (state_q[WRITE_GIVE] && s_axi_bready);
+    state_d[GET_WRITE] = (state_q[GET_READ] && !s_axi_arvalid)
+      || (state_q[READ_GIVE] && s_axi_rready && final_beat);
+
+    state_d[READ_CHECK] = (state_q[GET_READ] && s_axi_arvalid)
+      || (state_q[READ_GIVE] && s_axi_rready && !final_beat);
+    state_d[READ_PICK] = state_q[READ_CHECK];
+    state_d[READ_ADDR] = (state_q[READ_PICK] && !denied_q)
+      || (state_q[READ_ADDR] && !m_axil_arready);
+    state_d[READ_DATA] = (state_q[READ_ADDR] && m_axil_arready)
+      || (state_q[READ_DATA] && !m_axil_rvalid);
+    state_d[READ_GIVE] = (state_q[READ_PICK] && denied_q)
+      || (state_q[READ_DATA] && m_axil_rvalid) || (state_q[READ_GIVE] && !s_axi_rready);
+
+    state_d[WRITE_CHECK] = (state_q[GET_WRITE] && s_axi_awvalid)
+      || (state_q[WRITE_NEXT] && !final_beat);
+    state_d[WRITE_WAIT] = state_q[WRITE_CHECK] || (state_q[WRITE_WAIT] && !s_axi_wvalid);
+    state_d[WRITE_ADDR] = (state_q[WRITE_WAIT] && s_axi_wvalid && !denied_q)
+      || (state_q[WRITE_ADDR] && !m_axil_awready);
+    state_d[WRITE_DATA] = (state_q[WRITE_ADDR] && m_axil_awready)
+      || (state_q[WRITE_DATA] && !m_axil_wready);
+    state_d[WRITE_RESP] = (state_q[WRITE_DATA] && m_axil_wready)
+      || (state_q[WRITE_RESP] && !m_axil_bvalid);
+    state_d[WRITE_POP] = (state_q[WRITE_WAIT] && s_axi_wvalid && denied_q)
+      || (state_q[WRITE_RESP] && m_axil_bvalid);
+    state_d[WRITE_NEXT] = state_q[WRITE_POP];
+    state_d[WRITE_GIVE] = (state_q[WRITE_NEXT] && final_beat)
+      || (state_q[WRITE_GIVE] && !s_axi_bready);
   end
 
   always_ff @(posedge clk) begin
-    if (!rst_n) begin
-      state_q <= START;
-    end else begin
-      unique case (state_q)
-        GET_READ:   state_q <= s_axi_arvalid ? READ_CHECK : GET_WRITE;
-        GET_WRITE:  state_q <= s_axi_awvalid ? WRITE_WAIT : GET_READ;
-        READ_CHECK: state_q <= (refused || outside) ? READ_GIVE : READ_ADDR;
-        READ_ADDR:  if (m_axil_arready) state_q <= READ_DATA;
-        READ_DATA:  if (m_axil_rvalid) state_q <= READ_GIVE;
-        READ_GIVE:  if (s_axi_rready) state_q <= (left_q == '0) ? GET_WRITE : READ_CHECK;
-        WRITE_WAIT: if (s_axi_wvalid) state_q <= (refused || outside) ? WRITE_POP : WRITE_ADDR;
-        WRITE_ADDR: if (m_axil_awready) state_q <= WRITE_DATA;
-        WRITE_DATA: if (m_axil_wready) state_q <= WRITE_RESP;
-        WRITE_RESP: if (m_axil_bvalid) state_q <= WRITE_POP;
-        WRITE_POP:  state_q <= WRITE_NEXT;
-        WRITE_NEXT: state_q <= (left_q == '0) ? WRITE_GIVE : WRITE_WAIT;
-        WRITE_GIVE: if (s_axi_bready) state_q <= GET_READ;
-        default:    state_q <= GET_READ;
-      endcase
-    end
+    if (!rst_n) state_q <= 16'b1 << START;
+    else state_q <= state_d;
   end
 
-  assign s_axi_arready = state_q[0];
-  assign s_axi_awready = state_q[1];
-  assign s_axi_wready  = state_q[9];
-  assign s_axi_rvalid  = state_q[5];
-  assign s_axi_bvalid  = state_q[12];
+  assign s_axi_arready = state_q[GET_READ];
+  assign s_axi_awready = state_q[GET_WRITE];
+  assign s_axi_wready  = state_q[WRITE_POP];
+  assign s_axi_rvalid  = state_q[READ_GIVE];
+  assign s_axi_bvalid  = state_q[WRITE_GIVE];
   assign s_axi_rid     = id_q;
   assign s_axi_bid     = id_q;
   assign s_axi_rdata   = data_q;
   assign s_axi_rresp   = resp_q;
   assign s_axi_bresp   = resp_q;
-  assign s_axi_rlast   = left_q == '0;
+  assign s_axi_rlast   = final_beat;
 
   assign m_axil_araddr  = {word_q, 2'b00};
   assign m_axil_awaddr  = {word_q, 2'b00};
-  assign m_axil_arvalid = state_q[3];
-  assign m_axil_rready  = state_q[4];
-  assign m_axil_awvalid = state_q[7];
-  assign m_axil_wvalid  = state_q[8];
-  assign m_axil_bready  = state_q[10];
+  assign m_axil_arvalid = state_q[READ_ADDR];
+  assign m_axil_rready  = state_q[READ_DATA];
+  assign m_axil_awvalid = state_q[WRITE_ADDR];
+  assign m_axil_wvalid  = state_q[WRITE_DATA];
+  assign m_axil_bready  = state_q[WRITE_RESP];
   // The beat on the slave side stays until WRITE_POP takes it.
   assign m_axil_wdata = s_axi_wdata;
   assign m_axil_wstrb = s_axi_wstrb;

@@ -70,26 +70,35 @@ module axi_dma #(
     $error("axi_dma: QUEUE must be at least 2");
   end
 
-  localparam int unsigned COUNT_W = $clog2(QUEUE + 1);
-
   // Jobs that were queued and are not done, and those of them whose last frame was asked for.
-  logic [COUNT_W-1:0] jobs_q, ahead_q;
-  logic               queue, ended, failed, read_idle, write_idle;
+  logic jobs_full, ahead_some, ahead_full;
+  logic queue, ended, failed, read_idle, write_idle;
 
-  assign room  = 32'(jobs_q) < QUEUE;
-  assign busy  = jobs_q != '0;
+  assign room  = !jobs_full;
   assign queue = start && room;
   assign idle  = read_idle && write_idle;
 
-  always_ff @(posedge clk) begin
-    if (!rst_n) begin
-      jobs_q  <= '0;
-      ahead_q <= '0;
-    end else begin
-      if (queue != done) jobs_q <= queue ? jobs_q + 1'b1 : jobs_q - 1'b1;
-      if (ended != done) ahead_q <= ended ? ahead_q + 1'b1 : ahead_q - 1'b1;
-    end
-  end
+  axi_tally #(
+    .MOST(QUEUE)
+  ) u_jobs (
+    .clk  (clk),
+    .rst_n(rst_n),
+    .up   (queue),
+    .down (done),
+    .some (busy),
+    .full (jobs_full)
+  );
+
+  axi_tally #(
+    .MOST(QUEUE)
+  ) u_ahead (
+    .clk  (clk),
+    .rst_n(rst_n),
+    .up   (ended),
+    .down (done),
+    .some (ahead_some),
+    .full (ahead_full)
+  );
 
   logic [28:0] read_address, write_address;
   logic [20:0] read_frames;
@@ -138,7 +147,7 @@ module axi_dma #(
   ) u_read (
     .clk          (clk),
     .rst_n        (rst_n),
-    .cut          (failed && ahead_q == '0),
+    .cut          (failed && !ahead_some),
     .stop         (stop),
     .idle         (read_idle),
     .busy         (reading),
@@ -199,6 +208,9 @@ module axi_dma #(
     .m_axi_bvalid (m_axi_bvalid),
     .m_axi_bready (m_axi_bready)
   );
+
+  logic unused;
+  assign unused = &{1'b0, ahead_full};
 
 `ifndef SYNTHESIS
   queue_fits : assert property (@(posedge clk) disable iff (!rst_n)

@@ -55,8 +55,8 @@ module axi_read #(
   if (FRAME_BEATS < 1) begin : gen_bad_frame_beats
     $error("axi_read: FRAME_BEATS must be at least 1");
   end
-  if (OUTSTANDING < 1) begin : gen_bad_outstanding
-    $error("axi_read: OUTSTANDING must be at least 1");
+  if (OUTSTANDING < 2) begin : gen_bad_outstanding
+    $error("axi_read: OUTSTANDING must be at least 2");
   end
   if (FIFO_BEATS < 16 * OUTSTANDING) begin : gen_bad_fifo_beats
     $error("axi_read: FIFO_BEATS must be at least 16*OUTSTANDING");
@@ -66,7 +66,6 @@ module axi_read #(
   end
 
   localparam int unsigned LEFT_W = (FRAME_BEATS > 16) ? $clog2(FRAME_BEATS) : 4;
-  localparam int unsigned OUT_W  = $clog2(OUTSTANDING + 1);
   localparam int unsigned HELD_W = $clog2(FIFO_BEATS + 2);
   localparam int unsigned MARK_W = $clog2(MARKS + 2);
   localparam logic [LEFT_W-1:0] FRAME_LEFT = LEFT_W'(FRAME_BEATS - 1);
@@ -77,19 +76,20 @@ module axi_read #(
   logic [28:0]       address_q;
   logic [20:0]       frames_q;
   logic [LEFT_W-1:0] left_q;
-  logic [3:0]        len_q, to_boundary;
-  logic              ends_q, final_q, cut_q, room_q;
-  logic              ask, frame_end, job_end;
-  logic [4:0]        beats;
-  // Jobs whose last burst was asked for and is not here yet.
-  logic [1:0]        jobs_q;
+  logic [LEFT_W:0]   rest_q;
+  logic              final_q, cut_q, room_q;
+  logic              ask, ends, to_boundary, frame_end, job_end;
+  // Jobs whose last burst was asked for and is not here yet; bursts under way.
+  logic              jobs_some, jobs_full, bursts_some, bursts_full;
 
-  assign to_boundary = ~address_q[3:0];
-  assign beats       = 5'(len_q) + 1'b1;
-  assign ask         = (state_q == ASK) && room_q && !m_axi_arvalid && !stop;
-  assign frame_end   = ask && ends_q;
+  // left_q: beats left of the frame, less one; rest_q: the same behind a burst that goes up to the
+  // boundary. Negative, and the burst ends with the frame; -1, and with both.
+  assign ends        = rest_q[LEFT_W];
+  assign to_boundary = !ends || (rest_q[3:0] == '1);
+  assign ask         = (state_q == ASK) && room_q && !m_axi_arvalid;
+  assign frame_end   = ask && ends;
   assign job_end     = frame_end && (final_q || cut_q);
-  assign job_ready   = (state_q == JOB) && (jobs_q != '1);
+  assign job_ready   = (state_q == JOB) && !jobs_full;
   assign ended       = job_end;
 
   always_ff @(posedge clk) begin
@@ -99,15 +99,15 @@ module axi_read #(
       left_q    <= FRAME_LEFT;
     end
     if (state_q == MEASURE) begin
-      ends_q  <= 32'(left_q) <= 32'(to_boundary);
-      len_q   <= (32'(left_q) <= 32'(to_boundary)) ? left_q[3:0] : to_boundary;
+      rest_q  <= {1'b0, left_q} + {{(LEFT_W - 3){1'b1}}, address_q[3:0]};
       final_q <= frames_q == 21'd1;
     end
     if (ask) begin
-      m_axi_araddr <= {address_q, 3'b000};
-      m_axi_arlen  <= len_q;
-      address_q    <= address_q + 29'(beats);
-      left_q       <= ends_q ? FRAME_LEFT : left_q - LEFT_W'(beats);
+      m_axi_araddr    <= {address_q, 3'b000};
+      m_axi_arlen     <= ends ? left_q[3:0] : ~address_q[3:0];
+      address_q[28:4] <= address_q[28:4] + 25'(to_boundary);
+      address_q[3:0]  <= ends ? rest_q[3:0] + 1'b1 : '0;
+      left_q          <= ends ? FRAME_LEFT : rest_q[LEFT_W-1:0];
     end
     if (frame_end) frames_q <= frames_q - 1'b1;
   end
@@ -203,35 +203,52 @@ module axi_read #(
     .m_axis_tready(mark_ready)
   );
 
-  // Bursts under way, beats and marks held.
-  logic [OUT_W-1:0]  bursts_q;
+  axi_tally #(
+    .MOST(3)
+  ) u_jobs (
+    .clk  (clk),
+    .rst_n(rst_n),
+    .up   (job_end),
+    .down (read_end),
+    .some (jobs_some),
+    .full (jobs_full)
+  );
+
+  axi_tally #(
+    .MOST(OUTSTANDING)
+  ) u_bursts (
+    .clk  (clk),
+    .rst_n(rst_n),
+    .up   (ask),
+    .down (burst_end),
+    .some (bursts_some),
+    .full (bursts_full)
+  );
+
+  // Beats and marks held.
   logic [HELD_W-1:0] held_q;
   logic [MARK_W-1:0] marks_q;
   logic              pop, mark_pop;
 
   assign pop      = m_axis_tvalid && m_axis_tready;
   assign mark_pop = mark_valid && mark_ready;
-  assign idle     = !m_axi_arvalid && (bursts_q == '0);
-  assign busy     = (state_q != JOB) || (jobs_q != '0);
+  assign idle     = !m_axi_arvalid && !bursts_some;
+  assign busy     = (state_q != JOB) || jobs_some;
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       error_q  <= '0;
-      bursts_q <= '0;
       held_q   <= '0;
       marks_q  <= '0;
-      jobs_q   <= '0;
       room_q   <= 1'b0;
       cut_q    <= 1'b0;
     end else begin
       error_q <= read_end ? '0 : error_d;
-      if (ask != burst_end) bursts_q <= ask ? bursts_q + 1'b1 : bursts_q - 1'b1;
       if (vld_q != pop) held_q <= vld_q ? held_q + 1'b1 : held_q - 1'b1;
       if (mark_push != mark_pop) marks_q <= mark_push ? marks_q + 1'b1 : marks_q - 1'b1;
-      if (job_end != read_end) jobs_q <= job_end ? jobs_q + 1'b1 : jobs_q - 1'b1;
-      room_q <= (32'(bursts_q) < OUTSTANDING) && (32'(held_q) <= FIFO_BEATS - 16 * OUTSTANDING)
+      room_q <= !stop && !bursts_full && (32'(held_q) <= FIFO_BEATS - 16 * OUTSTANDING)
         && (32'(marks_q) <= MARKS - OUTSTANDING);
-      cut_q <= cut || (jobs_q == '0 && error_q != '0);
+      cut_q <= cut || (!jobs_some && error_q != '0);
     end
   end
 

@@ -5,10 +5,10 @@
 //         a job has its upper strobes low.
 // Mark:   of each frame, {last of its job, read's errors}; taken with the frame's last word.
 // A job is done when all of its writes were answered; done_errors: {write decode, write slave, read
-// decode, read slave}. failed: a write of the running job failed. stop takes no more words; idle:
+// decode, read slave}. failed: a write of the running job failed. stop begins no more bursts; idle:
 // no burst is under way. framed: a frame's last word was taken.
 // Rate:   one word per cycle, less the wait for the responses at a job's end.
-// Needs:  OUTSTANDING >= 1.
+// Needs:  OUTSTANDING >= 2.
 `default_nettype none
 
 module axi_write #(
@@ -52,11 +52,10 @@ module axi_write #(
   output logic        m_axi_bready
 );
 
-  if (OUTSTANDING < 1) begin : gen_bad_outstanding
-    $error("axi_write: OUTSTANDING must be at least 1");
+  if (OUTSTANDING < 2) begin : gen_bad_outstanding
+    $error("axi_write: OUTSTANDING must be at least 2");
   end
 
-  localparam int unsigned OUT_W = $clog2(OUTSTANDING + 1);
   // A burst that leaves and one that gathers, and some for the FIFO's latency.
   localparam int unsigned FIFO_BEATS = (RAM_STYLE == "block") ? 512 : 40;
 
@@ -78,28 +77,28 @@ module axi_write #(
 
   // Words to beats, beats to bursts. A burst's end waits until the one before has left; so does
   // each frame's end, which may be one.
-  typedef enum logic [1:0] {JOB, WORDS, FLUSH, ANSWERS} state_t;
-  state_t           state_q;
-  logic [28:0]      address_q;
-  logic [3:0]       index_q;
-  logic [31:0]      low_q;
-  logic [1:0]       read_error_q, error_q;
-  logic             upper_q, sending_q, full_q;
-  logic [OUT_W-1:0] bursts_q;
-  logic             free, last_index, job_end, flush, beat, burst_end;
+  localparam int unsigned JOB = 0, WORDS = 1, FLUSH = 2, ANSWERS = 3;  // one bit each
+  logic [3:0]  state_q;
+  logic [28:0] address_q;
+  logic [3:0]  index_q;
+  logic [31:0] low_q;
+  logic [1:0]  read_error_q, error_q;
+  logic        upper_q, final_q, sending_q, answer_q, free_q;
+  logic        bursts_some, bursts_full;
+  logic        job_end, flush, beat, burst_end;
 
-  assign free       = !m_axi_awvalid && !sending_q && !full_q;
-  assign last_index = index_q == '1;
-  assign word_rdy   = (state_q == WORDS) && !stop
-    && (free || !(last_index || word_last)) && (mark_valid || !word_last);
+  // final_q: the beat that gathers is the last before a boundary. free_q: a burst may begin; it
+  // falls with every beginning, and rises late rather than early.
+  assign word_rdy   = state_q[WORDS]
+    && (free_q || !(final_q || word_last)) && (mark_valid || !word_last);
   assign framed     = word_vld && word_rdy && word_last;
   assign mark_ready = framed;
   assign job_end    = framed && mark_data[2];
-  assign flush      = state_q == FLUSH;
+  assign flush      = state_q[FLUSH];
   assign beat       = (word_vld && word_rdy && upper_q) || flush;
-  assign burst_end  = beat && (last_index || job_end || flush);
-  assign job_ready  = state_q == JOB;
-  assign done       = (state_q == ANSWERS) && (bursts_q == '0);
+  assign burst_end  = beat && (final_q || job_end || flush);
+  assign job_ready  = state_q[JOB];
+  assign done       = state_q[ANSWERS] && !bursts_some;
 
   assign done_errors = {error_q, read_error_q};
   assign failed      = error_q != '0;
@@ -109,6 +108,8 @@ module axi_write #(
     else if (burst_end) address_q <= {address_q[28:4] + 1'b1, 4'd0};
     if (job_ready) index_q <= job_address[3:0];
     else if (beat) index_q <= index_q + 1'b1;
+    if (job_ready) final_q <= job_address[3:0] == 4'd15;
+    else if (beat) final_q <= index_q == 4'd14;
     if (word_rdy && !upper_q) low_q <= word;
     if (framed) read_error_q <= mark_data[1:0];
     if (burst_end) begin
@@ -119,16 +120,14 @@ module axi_write #(
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      state_q       <= JOB;
+      state_q       <= 4'b1 << JOB;
       upper_q       <= 1'b0;
       m_axi_awvalid <= 1'b0;
     end else begin
-      unique case (state_q)
-        JOB:     if (job_valid) state_q <= WORDS;
-        WORDS:   if (job_end) state_q <= upper_q ? ANSWERS : FLUSH;
-        FLUSH:   state_q <= ANSWERS;
-        default: if (done) state_q <= JOB;
-      endcase
+      state_q[JOB]     <= (state_q[JOB] && !job_valid) || done;
+      state_q[WORDS]   <= (state_q[JOB] && job_valid) || (state_q[WORDS] && !job_end);
+      state_q[FLUSH]   <= job_end && !upper_q;
+      state_q[ANSWERS] <= (job_end && upper_q) || state_q[FLUSH] || (state_q[ANSWERS] && !done);
       if (flush) upper_q <= 1'b0;
       else if (word_vld && word_rdy) upper_q <= !upper_q;
       if (burst_end) m_axi_awvalid <= 1'b1;
@@ -165,10 +164,20 @@ module axi_write #(
     end
   end
 
-  logic       answer_q;
   logic [1:0] resp_q;
   assign m_axi_bready = 1'b1;
-  assign idle = !m_axi_awvalid && !m_axi_wvalid && !sending_q && (bursts_q == '0);
+  assign idle = !m_axi_awvalid && !m_axi_wvalid && !sending_q && !bursts_some;
+
+  axi_tally #(
+    .MOST(OUTSTANDING)
+  ) u_bursts (
+    .clk  (clk),
+    .rst_n(rst_n),
+    .up   (burst_end),
+    .down (answer_q),
+    .some (bursts_some),
+    .full (bursts_full)
+  );
 
   always_ff @(posedge clk) resp_q <= m_axi_bresp;
 
@@ -177,8 +186,7 @@ module axi_write #(
       m_axi_wvalid <= 1'b0;
       sending_q    <= 1'b0;
       answer_q     <= 1'b0;
-      bursts_q     <= '0;
-      full_q       <= 1'b0;
+      free_q       <= 1'b0;
       error_q      <= '0;
     end else begin
       if (load && beat_vld) m_axi_wvalid <= 1'b1;
@@ -186,17 +194,17 @@ module axi_write #(
       if (burst_end) sending_q <= 1'b1;
       else if (load && beat_vld && beat_last) sending_q <= 1'b0;
       answer_q <= m_axi_bvalid;
-      if (burst_end != answer_q) bursts_q <= burst_end ? bursts_q + 1'b1 : bursts_q - 1'b1;
-      // A burst that begins in this cycle keeps the next one waiting: full_q may be a cycle late.
-      full_q <= 32'(bursts_q) >= OUTSTANDING;
+      free_q   <= !burst_end && !m_axi_awvalid && !sending_q && !bursts_full && !stop;
       if (done) error_q <= '0;
       else if (answer_q) error_q <= error_q | {resp_q == 2'd3, resp_q == 2'd2};
     end
   end
 
 `ifndef SYNTHESIS
+  one_at_a_time : assert property (@(posedge clk) disable iff (!rst_n)
+    burst_end |-> !m_axi_awvalid && !sending_q && !bursts_full);
   beat_fits : assert property (@(posedge clk) disable iff (!rst_n) beat |-> fifo_rdy);
-  asked_for : assert property (@(posedge clk) disable iff (!rst_n) answer_q |-> bursts_q != '0);
+  asked_for : assert property (@(posedge clk) disable iff (!rst_n) answer_q |-> bursts_some);
   address_holds : assert property (@(posedge clk) disable iff (!rst_n)
     m_axi_awvalid && !m_axi_awready
       |=> m_axi_awvalid && $stable({m_axi_awaddr, m_axi_awlen}));
