@@ -17,12 +17,16 @@ class Resources:
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """A board, its chip and what the accelerator may take of it, by tool."""
+    """A board, its chip and what the accelerator may take of it, by tool.
+
+    bitstream_bytes: configuration data of a whole bitstream.
+    """
 
     name: str
     title: str
     part: str
     chip: Resources
+    bitstream_bytes: int
     budget: dict[str, Resources]
 
 
@@ -34,6 +38,7 @@ BOARDS = {
         title="TUL PYNQ-Z2",
         part="xc7z020clg400-1",
         chip=Resources(lut=53_200, ff=106_400, bram36=140, dsp=220),
+        bitstream_bytes=4_045_564,
         budget={
             "openxc7": Resources(lut=29_000, ff=39_000, bram36=110, dsp=0),
             "vivado": Resources(lut=40_500, ff=85_000, bram36=110, dsp=176),

@@ -18,6 +18,15 @@ from finn_build.config import Options
 from finn_build.errors import ConfigError, HeadraceError
 
 DEFAULT_MODEL = "arch2_slim_w2a2"
+Chipdb = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="NEXTPNR_XILINX_DIR", help="nextpnr's database of the chip: a file, or its folder."
+    ),
+]
+PrjxrayDb = Annotated[
+    Path | None, typer.Option(envvar="PRJXRAY_DB_DIR", help="Folder of Project X-Ray's database.")
+]
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
@@ -40,6 +49,11 @@ def build(
     ] = "throughput",
     images: Annotated[int, typer.Option(help="Images to simulate at the RTL.")] = 10,
     folding: Annotated[Path | None, typer.Option(help="A folding.json to use.")] = None,
+    seeds: Annotated[
+        int, typer.Option(help="Place and route as often, side by side; the fastest is kept.")
+    ] = 1,
+    chipdb: Chipdb = None,
+    prjxray_db: PrjxrayDb = None,
     first: Annotated[str | None, typer.Option("--from", help="Redo from this step.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Stop after this step.")] = None,
 ) -> None:
@@ -58,6 +72,9 @@ def build(
         images=images,
         folding=folding,
         pixel_max=pixel_max,
+        seeds=seeds,
+        chipdb=chipdb,
+        prjxray_db=prjxray_db,
     )
     if folding is not None and not folding.is_file():
         raise ConfigError(f"--folding {folding}: no such file; a build leaves fold/folding.json")
@@ -65,9 +82,9 @@ def build(
 
 
 @app.command()
-def doctor() -> None:
-    """Say which tools were found and what is missing."""
-    if not doctor_module.run(Console()):
+def doctor(chipdb: Chipdb = None, prjxray_db: PrjxrayDb = None) -> None:
+    """Say which tools were found, what they make possible and what is missing."""
+    if not doctor_module.run(Console(), chipdb=chipdb, prjxray_db=prjxray_db):
         raise typer.Exit(1)
 
 

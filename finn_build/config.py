@@ -23,7 +23,8 @@ class Options:
 
     model: a zoo name, a checkpoint (.safetensors) or a QONNX file (.onnx); data: folder of the
     CIFAR-10 files, used where it exists; images: how many to simulate at the RTL; pixel_max: what
-    a QONNX file takes for the brightest pixel, 255 where it takes bytes.
+    a QONNX file takes for the brightest pixel, 255 where it takes bytes; seeds: how many times to
+    place and route; chipdb, prjxray_db: databases of nextpnr and Project X-Ray, for openxc7.
     """
 
     board: str
@@ -37,6 +38,9 @@ class Options:
     images: int = 10
     folding: Path | None = None
     pixel_max: float = 255.0
+    seeds: int = 1
+    chipdb: Path | None = None
+    prjxray_db: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
@@ -55,6 +59,8 @@ class Options:
             raise ConfigError(f"--pixel-max {self.pixel_max:g}: use 255, 1 or another above 0")
         if self.pixel_max != 255 and Path(self.model).suffix != ".onnx":
             raise ConfigError("--pixel-max is for QONNX files; leave it out for a model of the zoo")
+        if self.seeds < 1:
+            raise ConfigError(f"--seeds {self.seeds}: use 1 or more")
         if not 2 <= self.images <= VECTORS:
             raise ConfigError(f"--images {self.images}: use 2 to {VECTORS}")
 

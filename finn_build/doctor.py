@@ -1,21 +1,24 @@
-"""Say what was found on this machine, what is missing, and what that costs."""
+"""Say what was found on this machine, what it makes possible, and what to install for the rest."""
 
 import importlib.util
 import shutil
+import tempfile
 from importlib import metadata
+from pathlib import Path
 
 from rich.console import Console
 
-from finn_build.backends import bitstream, verilator
+from finn_build.backends import openxc7, tools, verilator
+from finn_build.boards import BOARDS, Board
 from finn_build.errors import ToolError
 
 _PACKAGES = ("torch", "brevitas", "qonnx", "finn-plus", "onnxruntime", "verilator", "pyosys")
 
 
-def run(console: Console) -> bool:
+def run(console: Console, *, chipdb: Path | None, prjxray_db: Path | None) -> bool:
     """Print one line per tool; returns whether a build without a bitstream can run."""
     lines = [("package", name, _version(name)) for name in _PACKAGES]
-    lines += [("program", name, shutil.which(name)) for name in ("g++", "make")]
+    lines += [("program", name, _program(name)) for name in ("g++", "make")]
     try:
         simulator: str | None = str(verilator.binaries() / "verilator")
     except ToolError:
@@ -24,18 +27,40 @@ def run(console: Console) -> bool:
     needed = all(found for _, _, found in lines)
     for kind, name, found in lines:
         _line(console, kind, name, found, needed=True)
-    for name, path in bitstream.found().items():
-        _line(console, "bitstream", name, path, needed=False)
+    for name in (*openxc7.PLACERS, *openxc7.PROGRAMS, "vivado"):
+        _line(console, "bitstream", name, shutil.which(name), needed=False)
     _line(console, "tests", "cocotb", _version("cocotb"), needed=False)
     if needed:
-        console.print("Everything up to the bitstream can be built.")
+        _say(console, "Everything up to the bitstream can be built.")
     else:
-        console.print(
+        _say(
+            console,
             "Install what is missing: packages with `pip install .`, programs from your system "
-            "(Debian: apt-get install g++ make)."
+            "(Debian: apt-get install g++ make).",
         )
-    console.print(bitstream.choose("auto").reason, style="dim")
+    for board in BOARDS.values():
+        _say(console, f"{board.title}: {_bitstream(board, chipdb, prjxray_db)}")
     return needed
+
+
+def _bitstream(board: Board, chipdb: Path | None, prjxray_db: Path | None) -> str:
+    """What the open tools make possible for a board; they are tried on an empty chip."""
+    try:
+        setup = openxc7.find(board.part, chipdb=chipdb, prjxray_db=prjxray_db)
+        with tempfile.TemporaryDirectory() as scratch:
+            openxc7.self_check(setup, Path(scratch), size=board.bitstream_bytes)
+    except ToolError as error:
+        return f"no bitstream: {error}"
+    return (
+        f"bitstreams by openxc7: {openxc7.version(setup)}, {setup.database}; an empty chip went "
+        "through all of it"
+    )
+
+
+def _program(name: str) -> str | None:
+    """Path of a program with the first line of what it says of its version."""
+    path = shutil.which(name)
+    return path and f"{path}, {tools.output([path, '--version']).partition(chr(10))[0]}"
 
 
 def _version(name: str) -> str | None:
@@ -45,6 +70,10 @@ def _version(name: str) -> str | None:
     return metadata.version(name)
 
 
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def _line(console: Console, kind: str, name: str, found: str | None, *, needed: bool) -> None:
     mark = "found  " if found else "MISSING" if needed else "absent "
-    console.print(f"{mark}  {kind:<10} {name:<20} {found or ''}", markup=False, highlight=False)
+    _say(console, f"{mark}  {kind:<10} {name:<20} {found or ''}")

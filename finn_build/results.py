@@ -18,10 +18,14 @@ def table(reports: Sequence[dict[str, Any]]) -> str:
     """Markdown table with one row per report, and a line that says what the figures are."""
     rows = [_row(r) for r in reports]
     clocks = sorted({f"{r['clock']['fclk_mhz']:g}" for r in reports})
+    if all(r["clock"]["achieved_mhz"] for r in reports):
+        clock, counted = "reached by the routed model", "of the whole chip"
+    else:
+        clock, counted = "not yet placed and routed", "summed over top's modules"
     notes = (
-        f"Clock {', '.join(clocks)} MHz, not yet placed and routed; accuracy of the golden integer "
-        "model, which the RTL equals on every simulated image; resources by Yosys, "
-        "summed over top's modules (LUTs include LUTRAM). Written by `./build.sh results`."
+        f"Clock {', '.join(clocks)} MHz, {clock}; accuracy of the golden integer model, which the "
+        f"RTL equals on every simulated image; resources by Yosys, {counted} (LUTs include "
+        "LUTRAM). Written by `./build.sh results`."
     )
     return _HEAD + "\n".join(rows) + f"\n\n{notes}\n"
 

@@ -1,52 +1,44 @@
-"""Which tools on this machine could make a bitstream."""
+"""Choose the tool for the bitstream among those on this machine."""
 
 import shutil
 from dataclasses import dataclass
 
+from finn_build.backends import openxc7
+from finn_build.config import Options
 from finn_build.errors import ToolError
 
-OPEN = ("nextpnr-himbaechel", "nextpnr-xilinx")
+UNBUILT = "this version stops before place and route for it: emit/chip.f lists the sources"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """The tool for the last step, or None; the budget that counts; why there is no bitstream."""
+    """The tool for the last steps, or None; the budget that counts; why there is no bitstream."""
 
     tool: str | None
     share: str
     reason: str
 
 
-def found() -> dict[str, str | None]:
-    """Path of each tool that places and routes, or None."""
-    names = ("vivado", *OPEN, "fasm2frames", "xc7frames2bit")
-    return {name: shutil.which(name) for name in names}
-
-
-def choose(tool: str) -> Choice:
+def choose(options: Options) -> Choice:
     """Pick the tool: what `--tool` says, or what is there; Vivado's budget where nothing is.
 
-    Raises ToolError where a tool was asked for by name and is not on PATH.
+    A tool that was asked for by name and is not there is an error when its turn comes.
     """
-    present = found()
-    has_open = any(present[name] for name in OPEN)
-    has_vivado = present["vivado"] is not None
-    if tool == "none":
+    if options.tool == "none":
         return Choice(tool=None, share="vivado", reason="no bitstream was asked for (--tool none)")
-    if tool == "openxc7" and not has_open:
-        raise ToolError(f"--tool openxc7: neither {' nor '.join(OPEN)} is on PATH")
-    if tool in ("vivado", "finn") and not has_vivado:
-        raise ToolError(f"--tool {tool}: vivado is not on PATH; use --tool auto or none")
-    if tool == "auto" and not has_open and not has_vivado:
-        reason = (
-            "no tool on PATH: a bitstream takes Vivado (vivado), or the open tools: "
-            f"{' or '.join(OPEN)}, fasm2frames and xc7frames2bit with Project X-Ray's database"
-        )
+    if options.tool != "auto":
+        share = "openxc7" if options.tool == "openxc7" else "vivado"
+        return Choice(tool=options.tool, share=share, reason="")
+    try:
+        open_tools(options)
+    except ToolError as error:
+        if shutil.which("vivado"):
+            return Choice(tool=None, share="vivado", reason=f"vivado was found, but {UNBUILT}")
+        reason = f"no tool for it: vivado is not on PATH; {error}"
         return Choice(tool=None, share="vivado", reason=reason)
-    picked = ("openxc7" if has_open else "vivado") if tool == "auto" else tool
-    return Choice(
-        tool=picked,
-        share="openxc7" if picked == "openxc7" else "vivado",
-        reason=f"{picked} was found, but this version stops before place and route: emit/files.f "
-        "lists the sources for it",
-    )
+    return Choice(tool="openxc7", share="openxc7", reason="")
+
+
+def open_tools(options: Options) -> openxc7.Setup:
+    """The open tools for a build. Raises ToolError that lists what is missing."""
+    return openxc7.find(options.target.part, chipdb=options.chipdb, prjxray_db=options.prjxray_db)

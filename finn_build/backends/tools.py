@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -49,8 +50,28 @@ def run(
     if done.returncode != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
         name = name or Path(command[0]).name
-        raise ToolError(f"{name} failed ({done.returncode}); {log}:\n{tail}")
+        raise ToolError(f"{name} failed ({_why(done.returncode)}); {log}:\n{tail}")
     return done.stdout
+
+
+def output(command: Sequence[str | Path]) -> str:
+    """What a program says for a moment's question, on stdout and stderr, however it ends."""
+    done = subprocess.run(
+        [str(c) for c in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.stdout
+
+
+def _why(status: int) -> str:
+    """An exit status in words: a number, or the signal that ended the program."""
+    if status >= 0:
+        return str(status)
+    name = signal.Signals(-status).name
+    return f"{name}, perhaps out of memory" if name == "SIGKILL" else name
 
 
 def run_module(module: str, *arguments: str | Path, cwd: Path | None = None, log: Path) -> str:

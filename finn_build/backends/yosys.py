@@ -103,7 +103,8 @@ def synthesise(
 ) -> dict[str, Counts]:
     """Synthesise instances with the sources of rtl/modules.f; returns their counts by name.
 
-    Leaves Yosys' statistics in out/NAME.json and its log beside `log`, one for each instance.
+    Leaves each instance's statistics in out/NAME.json and its netlist in out/NAME.il, with those
+    of its lanes beside it, and Yosys' logs beside `log`.
     """
 
     def one(job: Sequence[Instance]) -> dict[str, Counts]:
@@ -173,11 +174,12 @@ def _cells(parts: Sequence[_Part], out: Path) -> dict[str, tuple[dict[str, int],
 
     The parts stand in a top without wires, so that what Yosys does once it does once for all.
     Lanes are synthesised once and counted as often as they are. A lane is a module that stands
-    many times in one of LANED; Yosys' slang front end would make each of them a module of its own.
+    many times in one of LANED, always with the same parameters; Yosys' slang front end would make
+    each of them a module of its own. The netlists of all parts and lanes are left in `out`.
     """
     from pyosys import libyosys  # loads a large native library: only in the synthesis process
 
-    scratch = out / f"{parts[0].name}.partial"
+    scratch = out / f"{parts[0].name}.{os.getpid()}.partial"
     design, lanes = libyosys.Design(), dict[str, list[_Part]]()
     for name, module, parameters in parts:
         settings = [f"-G {key}={_literal(value)}" for key, value in parameters.items()]
@@ -199,6 +201,12 @@ def _cells(parts: Sequence[_Part], out: Path) -> dict[str, tuple[dict[str, int],
     inside = _cells(list(unique.values()), out) if unique else {}
     made = {}
     for part in parts:
+        for kind in {lane.name for lane in lanes[part.name]}:
+            libyosys.run_pass(f"chtype -set {kind} {part.name}/t:{LANE}", design)
+        libyosys.run_pass(f"select {part.name}", design)
+        libyosys.run_pass(f"write_rtlil -selected {scratch}", design)
+        libyosys.run_pass("select -clear", design)
+        scratch.replace(out / f"{part.name}.il")
         total: dict[str, int] = counted[f"\\{part.name}"]["num_cells_by_type"]
         total = {name: n for name, n in total.items() if not name.lstrip("\\").startswith(LANE)}
         depth = levels(netlists[part.name])

@@ -1,5 +1,6 @@
-"""Collect what goes to the board: golden vectors and a manifest that describes the accelerator."""
+"""Collect what goes to the board: bitstream, golden vectors, a manifest of the accelerator."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from finn_build.pipeline import Build
 
 
 def run(build: Build, out: Path) -> str:
-    """Leave golden.npz (images, labels, logits) and manifest.json in `out`."""
+    """Leave the bitstream, golden.npz (images, labels, logits) and manifest.json in `out`."""
     source = build.path("golden", "network.npz")
     network = Network.load(source)
     with np.load(build.path("export", "vectors.npz"), allow_pickle=False) as stored:
@@ -21,11 +22,14 @@ def run(build: Build, out: Path) -> str:
     expected = golden.run(network, images)
     save_npz(out / "golden.npz", images=images, labels=expected.labels, logits=expected.logits)
     classes = network.mvtus[-1].rows
+    bitstream = load_json(build.path("bitstream", "result.json"))["path"]
+    if bitstream is not None:
+        shutil.copyfile(build.folder / bitstream, out / Path(bitstream).name)
     manifest = {
         "model": network.name,
         "model_hash": model_hash(source),
         "board": build.options.board,
-        "bitstream": load_json(build.path("bitstream", "result.json"))["path"],
+        "bitstream": bitstream and Path(bitstream).name,
         "fclk_mhz": build.options.fclk_mhz,
         "input": {
             "shape": [network.height, network.width, network.channels],
@@ -38,4 +42,4 @@ def run(build: Build, out: Path) -> str:
         "classes": class_names(classes),
     }
     save_json(out / "manifest.json", manifest)
-    return f"{len(images)} golden vectors, model {manifest['model_hash'][:8]}"
+    return f"{len(images)} golden vectors, model {model_hash[:8]}"

@@ -18,7 +18,7 @@ def run(build: Build, out: Path) -> str:
     """Leave folding.json (to edit and feed back) and costs.json in `out`."""
     options = build.options
     network = Network.load(build.path("golden", "network.npz"))
-    share = choose(options.tool).share
+    share = choose(options).share
     budget = options.target.budget[share]
     search = Search(network, budget)
     if options.folding is not None:

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from finn_build.backends.bitstream import choose
+from finn_build.backends.bitstream import choose, open_tools
+from finn_build.backends.openxc7 import asked_mhz
 from finn_build.config import Options
 from finn_build.pipeline import Step
 
@@ -27,6 +28,16 @@ def _zoo(name: str) -> Any:
     return [_content(root), [f for f in _content(root / "zoo") if f[0].startswith(name)]]
 
 
+def _routing(options: Options) -> Any:
+    """What place and route depends on: the tool, its databases, and what is asked of it."""
+    choice = choose(options)
+    if choice.tool != "openxc7":
+        return [options.tool, choice]
+    setup = open_tools(options)
+    tools = [_content(path) for path in (setup.nextpnr, setup.chipdb) if path is not None]
+    return [choice, setup, tools, options.target, options.seeds, asked_mhz(options.fclk_mhz)]
+
+
 STEPS = (
     Step(name="export", options=lambda o: [_model(o), o.pixel_max]),
     Step(name="streamline", needs=("export",)),
@@ -37,7 +48,7 @@ STEPS = (
         needs=("golden",),
         options=lambda o: [
             o.target,
-            choose(o.tool).share,
+            choose(o).share,
             o.fclk_mhz,
             o.target_fps,
             o.objective,
@@ -47,7 +58,8 @@ STEPS = (
     Step(name="emit", needs=("golden", "fold")),
     Step(name="simulate", needs=("export", "golden", "fold", "emit"), options=lambda o: o.images),
     Step(name="synthesise", needs=("fold", "emit"), options=lambda o: o.target),
-    Step(name="bitstream", needs=("emit",), options=lambda o: choose(o.tool)),
+    Step(name="route", needs=("emit", "synthesise"), options=_routing),
+    Step(name="bitstream", needs=("route",), options=lambda o: [o.name, o.fclk_mhz, o.target]),
     Step(
         name="deploy",
         needs=("export", "golden", "bitstream"),
@@ -62,6 +74,7 @@ STEPS = (
             "fold",
             "simulate",
             "synthesise",
+            "route",
             "bitstream",
             "deploy",
         ),

@@ -8,6 +8,8 @@ from finn_build.files import load_json, save_json
 from finn_build.layers import Network
 from finn_build.pipeline import Build
 
+# Counts of the whole chip; levels of logic are known of the accelerator's modules alone.
+_PLACED = ("lut", "ff", "bram36", "dsp", "carry4", "lutram")
 FILES = (report.TEMPLATE,)
 
 
@@ -32,6 +34,8 @@ def collect(build: Build) -> dict[str, Any]:
     costs = load_json(build.path("fold", "costs.json"))
     sim = load_json(build.path("simulate", "result.json"))
     synth = load_json(build.path("synthesise", "result.json"))
+    routed = load_json(build.path("route", "result.json"))
+    placed = {k: v for k, v in routed.get("resources", {}).items() if k in _PLACED}
     rungs = load_json(build.path("golden", "verification.json"))
     rtl = {"stage": "golden", "against": "rtl", "images": sim["images"]}
     rtl |= {"mismatches": sim["mismatches"], "explained": 0, "explanations": []}
@@ -78,15 +82,19 @@ def collect(build: Build) -> dict[str, Any]:
         "rtl_sim": {k: v for k, v in sim.items() if k != "labels"},
         "resources": {
             **synth["whole"],
-            "source": "yosys",
+            **placed,
+            "source": routed["tool"] or "yosys",
             "estimate": costs["estimate"],
             "budget": {**costs["budget"], "share": costs["share"]},
         },
         "clock": {
             "target_mhz": options.clock_mhz,
-            "achieved_mhz": None,
+            "achieved_mhz": routed["best"]["mhz"] if routed["tool"] else None,
             "fclk_mhz": options.fclk_mhz,
-            "source": "target; not placed and routed",
+            "source": "routed clock by nextpnr's model"
+            if routed["tool"]
+            else "target; not placed and routed",
+            "critical_path": routed.get("path"),
         },
         "fps": {
             "predicted": hertz / costs["cycles"],

@@ -37,7 +37,7 @@ def report(built):
 
 def test_every_step_has_its_line(built):
     lines = built[1].splitlines()
-    assert [line.split("]")[0] for line in lines] == [f"[{i}/11" for i in range(1, 12)]
+    assert [line.split("]")[0] for line in lines] == [f"[{i}/12" for i in range(1, 13)]
     assert all(re.search(r"\d s  \S", line) for line in lines)
 
 

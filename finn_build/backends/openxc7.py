@@ -1,0 +1,253 @@
+"""Place, route and write a bitstream with the open tools for 7 series.
+
+nextpnr (with the xilinx architecture of himbaechel, or openXC7's nextpnr-xilinx) places, routes and
+times; Project X-Ray's fasm2frames and xc7frames2bit write the configuration.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from finn_build.backends import bitfile, routed, tools
+from finn_build.backends.routed import Routed
+from finn_build.errors import ToolError
+from finn_build.files import save_json
+
+PLACERS = ("nextpnr-himbaechel", "nextpnr-xilinx")
+PROGRAMS = ("fasm2frames", "xc7frames2bit")
+INSTALL = (
+    "openXC7 packages all of them (github.com/openXC7); --chipdb and --prjxray-db, or "
+    "NEXTPNR_XILINX_DIR and PRJXRAY_DB_DIR, say where the databases are"
+)
+_PART_FILES = ("part.json", "part.yaml", "package_pins.csv")
+# nextpnr works on the paths that miss what it is asked for, and on no other.
+_MARGIN, _LEAST_MHZ = 1.25, 125.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """The tools and databases for a part.
+
+    chipdb: nextpnr's description of the device, None where it knows its own; database: Project
+    X-Ray's folder of the part's family.
+    """
+
+    part: str
+    nextpnr: Path
+    fasm2frames: Path
+    xc7frames2bit: Path
+    chipdb: Path | None
+    database: Path
+
+    @property
+    def himbaechel(self) -> bool:
+        """Whether nextpnr is the himbaechel one."""
+        return self.nextpnr.name == PLACERS[0]
+
+
+def find(part: str, *, chipdb: Path | None, prjxray_db: Path | None) -> Setup:
+    """Look for everything that a bitstream for the part takes.
+
+    chipdb: the file, or the folder that it is in; prjxray_db: Project X-Ray's database, or its
+    folder for the family. Raises ToolError that lists all that is missing, and what to install.
+    """
+    missing = []
+    nextpnr = next((path for name in PLACERS if (path := shutil.which(name))), None)
+    if nextpnr is None:
+        missing.append(f"{' or '.join(PLACERS)} on PATH")
+    missing += [f"{name} on PATH" for name in PROGRAMS if shutil.which(name) is None]
+    device_file = None
+    try:
+        device_file = nextpnr and _chipdb(part, Path(nextpnr), chipdb)
+    except ToolError as error:
+        missing.append(str(error))
+    database = None
+    try:
+        database = _database(part, prjxray_db)
+    except ToolError as error:
+        missing.append(str(error))
+    if missing or nextpnr is None or database is None:
+        raise ToolError(f"openxc7 lacks {'; '.join(missing)}. {INSTALL}")
+    return Setup(
+        part=part,
+        nextpnr=Path(nextpnr),
+        fasm2frames=tools.find(PROGRAMS[0], INSTALL),
+        xc7frames2bit=tools.find(PROGRAMS[1], INSTALL),
+        chipdb=device_file or None,
+        database=database,
+    )
+
+
+def _chipdb(part: str, nextpnr: Path, given: Path | None) -> Path | None:
+    device, package = part.split("-")[0], part.split("-")[0]
+    device = device[: re.match(r"xc7\w\d+", device).end()]  # type: ignore[union-attr]
+    names = (f"chipdb-{device}.bin", f"{package}.bin", f"{device}.bin")
+    if given is None:
+        if nextpnr.name == PLACERS[0]:
+            return None
+        raise ToolError(f"nextpnr's database of {part} (--chipdb FILE)")
+    if given.is_file():
+        if not any(given.name == name for name in names):
+            raise ToolError(f"a --chipdb for {part}: {given} should be called {names[0]}")
+        return given.resolve()
+    found = next((given / name for name in names if (given / name).is_file()), None)
+    if found is None:
+        raise ToolError(f"a --chipdb for {part}: no {' or '.join(names)} in {given}")
+    return found.resolve()
+
+
+def _database(part: str, given: Path | None) -> Path:
+    if given is None:
+        raise ToolError(f"Project X-Ray's database of {part} (--prjxray-db DIR)")
+    parts = [given / part, *sorted(given.glob(f"*/{part}"))]
+    for folder in parts:
+        if folder.is_dir():
+            gone = [name for name in _PART_FILES if not (folder / name).is_file()]
+            if gone:
+                raise ToolError(f"a whole --prjxray-db: {folder} has no {', '.join(gone)}")
+            return folder.parent.resolve()
+    known = sorted(
+        {p.parent.name for p in [*given.glob("*/part.json"), *given.glob("*/*/part.json")]}
+    )
+    raise ToolError(
+        f"a --prjxray-db with {part}: {given} has {', '.join(known[:6]) or 'no part at all'}"
+    )
+
+
+def version(setup: Setup) -> str:
+    """nextpnr's name and version."""
+    said = tools.output([setup.nextpnr, "--version"])
+    found = re.search(r"\(Version ([^)]+)\)", said)
+    return f"{setup.nextpnr.name} {found[1] if found else 'of unknown version'}"
+
+
+def asked_mhz(fclk_mhz: float) -> float:
+    """The clock that nextpnr is asked for, so that it works on all paths that matter."""
+    return max(_LEAST_MHZ, _MARGIN * fclk_mhz)
+
+
+def constraints(clocks: Sequence[str], mhz: float) -> str:
+    """XDC of a chip without ports: its clocks."""
+    return "".join(
+        f"create_clock -period {1000 / mhz:.3f} [get_nets {clock}]\n" for clock in clocks
+    )
+
+
+def place_command(setup: Setup, folder: Path, seed: int, mhz: float) -> list[str | Path]:
+    """nextpnr's command line for folder/chip.json and chip.xdc; leaves seedN.fasm and .json."""
+    fasm, xdc = folder / f"seed{seed}.fasm", folder / "chip.xdc"
+    command: list[str | Path] = [setup.nextpnr]
+    if setup.himbaechel:
+        command += ["--device", setup.part, "-o", f"xdc={xdc}", "-o", f"fasm={fasm}"]
+        command += ["--placer", "static"]
+    else:
+        command += ["--xdc", xdc, "--fasm", fasm]
+    if setup.chipdb is not None:
+        command += ["--chipdb", setup.chipdb]
+    command += ["--json", folder / "chip.json", "--report", folder / f"seed{seed}.json"]
+    command += ["--freq", f"{mhz:g}", "--timing-allow-fail", "--seed", str(seed)]
+    return command
+
+
+def place_and_route(
+    setup: Setup,
+    folder: Path,
+    module: dict[str, Any],
+    *,
+    mhz: float,
+    seeds: int,
+    log: Path,
+    tick: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Routed]:
+    """Place and route folder/chip.json with each seed, side by side; returns them, fastest first.
+
+    module: the chip's of that netlist. Leaves chip.xdc and seedN.fasm in the folder and nextpnr's
+    logs beside `log`. Raises ToolError if no seed succeeds: what ran out, or how nextpnr ended.
+    """
+    (folder / "chip.xdc").write_text(constraints(routed.clocks(module), mhz))
+
+    def one(seed: int) -> Routed:
+        own = log.with_name(f"{log.stem}-seed{seed}{log.suffix}")
+        try:
+            tools.run(place_command(setup, folder, seed, mhz), cwd=folder, log=own)
+        except ToolError as error:
+            full = routed.exhausted(own.read_text(errors="replace"))
+            raise ToolError(f"{full}\n{error}" if full else str(error)) from error
+        return routed.read(folder / f"seed{seed}.json", module, seed=seed)
+
+    made, failed = [], []
+    with ThreadPoolExecutor(min(seeds, os.cpu_count() or 1)) as pool:
+        waiting = [pool.submit(one, seed) for seed in range(1, seeds + 1)]
+        for done in as_completed(waiting):
+            try:
+                made.append(done.result())
+            except ToolError as error:
+                failed.append(error)
+            tick(len(made) + len(failed), seeds)
+    if not made:
+        raise failed[0]
+    return sorted(made, key=lambda each: (-each.mhz, each.seed))
+
+
+def bitstream(setup: Setup, fasm: Path, out: Path, *, design: str, size: int, log: Path) -> None:
+    """Turn a FASM file into the .bit file `out`; size: bytes of configuration data.
+
+    Every step's output is checked: xc7frames2bit makes a file of the right size out of nothing.
+    """
+    frames, raw = out.with_suffix(".frames"), out.with_suffix(".raw")
+    tools.run(
+        [setup.fasm2frames, "--part", setup.part, "--db-root", setup.database, fasm, frames],
+        cwd=out.parent,
+        log=log.with_name(f"fasm2frames{log.suffix}"),
+    )
+    words = _frame_words(frames)
+    tools.run(
+        [
+            *(setup.xc7frames2bit, "--part_name", setup.part, "--frm_file", frames),
+            *("--part_file", setup.database / setup.part / "part.yaml", "--output_file", raw),
+        ],
+        cwd=out.parent,
+        log=log.with_name(f"xc7frames2bit{log.suffix}"),
+    )
+    made = bitfile.read(raw)
+    if made.part != setup.part:
+        raise ToolError(f"{raw} is for {made.part}, not {setup.part}")
+    if len(made.data) != size:
+        raise ToolError(f"{raw} has {len(made.data):,} bytes of configuration, not {size:,}")
+    if (kept := bitfile.words(made.data)) < words:
+        raise ToolError(f"{raw} has {kept:,} words that are not zero, its frames {words:,}")
+    # No time of day: the same design is the same file.
+    replace(made, design=design, date="1970/01/01", time="00:00:00").write(out)
+    frames.unlink()
+    raw.unlink()
+
+
+def _frame_words(frames: Path) -> int:
+    """Words that are not zero. Raises ToolError for a file that is not whole or has none."""
+    total = 0
+    for number, line in enumerate(frames.read_text().splitlines(), start=1):
+        words = line.partition(" ")[2].split(",")
+        if len(words) != 101:
+            raise ToolError(f"{frames}, line {number}: {len(words)} words in a frame, not 101")
+        total += len(words) - words.count("0x00000000")
+    if not total:
+        raise ToolError(f"{frames} has no frame with anything in it")
+    return total
+
+
+def self_check(setup: Setup, folder: Path, *, size: int) -> None:
+    """Run every tool on an empty chip: a wrong version or database shows within seconds."""
+    module: dict[str, Any] = {"attributes": {"top": "1"}, "ports": {}, "cells": {}, "netnames": {}}
+    save_json(folder / "chip.json", {"creator": "headrace", "modules": {"chip": module}})
+    (folder / "chip.xdc").write_text("")
+    log = folder / "nextpnr.log"
+    command = [*place_command(setup, folder, 1, 100), "--pack-only"]
+    tools.run(command, cwd=folder, log=log)
+    empty = folder / "empty.fasm"
+    empty.write_text("")
+    bitstream(setup, empty, folder / "chip.bit", design="empty", size=size, log=log)
