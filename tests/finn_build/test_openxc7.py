@@ -382,7 +382,7 @@ module chip;
   logic rst_n_q;
   (* rom_style = "block" *) logic [71:0] rom [512];
   logic [71:0] word_q;
-  initial for (int i = 0; i < 512; i++) rom[i] = 72'(i * 40503);
+  initial for (int i = 0; i < 512; i++) rom[i] = {3{24'(i * 40503)}};
   BUFG u_clock (.I(clocks[0]), .O(clk));
   PS7 u_ps7 (
     .FCLKCLK(clocks), .FCLKRESETN(resets_n), .MAXIGP0ACLK(clk), .MAXIGP0WDATA(data),
