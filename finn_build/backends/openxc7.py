@@ -56,17 +56,15 @@ def find(part: str, *, chipdb: Path | None, prjxray_db: Path | None) -> Setup:
     chipdb: the file, or the folder that it is in; prjxray_db: Project X-Ray's database, or its
     folder for the family. Raises ToolError that lists all that is missing, and what to install.
     """
-    missing = []
-    nextpnr = next((path for name in PLACERS if (path := shutil.which(name))), None)
-    if nextpnr is None:
-        missing.append(f"{' or '.join(PLACERS)} on PATH")
-    missing += [f"{name} on PATH" for name in PROGRAMS if shutil.which(name) is None]
-    device_file = None
+    programs = {name: shutil.which(name) for name in (*PLACERS, *PROGRAMS)}
+    nextpnr = next((programs[name] for name in PLACERS if programs[name]), None)
+    missing = [] if nextpnr else [f"{' or '.join(PLACERS)} on PATH"]
+    missing += [f"{name} on PATH" for name in PROGRAMS if not programs[name]]
+    device = database = None
     try:
-        device_file = nextpnr and _chipdb(part, Path(nextpnr), chipdb)
+        device = _chipdb(part, chipdb, needed=nextpnr is not None and nextpnr.endswith(PLACERS[1]))
     except ToolError as error:
         missing.append(str(error))
-    database = None
     try:
         database = _database(part, prjxray_db)
     except ToolError as error:
@@ -78,21 +76,21 @@ def find(part: str, *, chipdb: Path | None, prjxray_db: Path | None) -> Setup:
         nextpnr=Path(nextpnr),
         fasm2frames=tools.find(PROGRAMS[0], INSTALL),
         xc7frames2bit=tools.find(PROGRAMS[1], INSTALL),
-        chipdb=device_file or None,
+        chipdb=device,
         database=database,
     )
 
 
-def _chipdb(part: str, nextpnr: Path, given: Path | None) -> Path | None:
-    device, package = part.split("-")[0], part.split("-")[0]
-    device = device[: re.match(r"xc7\w\d+", device).end()]  # type: ignore[union-attr]
+def _chipdb(part: str, given: Path | None, *, needed: bool) -> Path | None:
+    package = part.partition("-")[0]
+    device = re.sub(r"^(xc7[a-z]\d+).*", r"\1", package)
     names = (f"chipdb-{device}.bin", f"{package}.bin", f"{device}.bin")
     if given is None:
-        if nextpnr.name == PLACERS[0]:
-            return None
-        raise ToolError(f"nextpnr's database of {part} (--chipdb FILE)")
+        if needed:
+            raise ToolError(f"nextpnr's database of {part} (--chipdb FILE)")
+        return None
     if given.is_file():
-        if not any(given.name == name for name in names):
+        if given.name not in names:
             raise ToolError(f"a --chipdb for {part}: {given} should be called {names[0]}")
         return given.resolve()
     found = next((given / name for name in names if (given / name).is_file()), None)
@@ -169,6 +167,7 @@ def place_and_route(
     module: the chip's of that netlist. Leaves chip.xdc and seedN.fasm in the folder and nextpnr's
     logs beside `log`. Raises ToolError if no seed succeeds: what ran out, or how nextpnr ended.
     """
+    folder = folder.resolve()
     (folder / "chip.xdc").write_text(constraints(routed.clocks(module), mhz))
 
     def one(seed: int) -> Routed:
@@ -183,12 +182,16 @@ def place_and_route(
     made, failed = [], []
     with ThreadPoolExecutor(min(seeds, os.cpu_count() or 1)) as pool:
         waiting = [pool.submit(one, seed) for seed in range(1, seeds + 1)]
-        for done in as_completed(waiting):
-            try:
-                made.append(done.result())
-            except ToolError as error:
-                failed.append(error)
-            tick(len(made) + len(failed), seeds)
+        try:
+            for done in as_completed(waiting):
+                try:
+                    made.append(done.result())
+                except ToolError as error:
+                    failed.append(error)
+                tick(len(made) + len(failed), seeds)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
     if not made:
         raise failed[0]
     return sorted(made, key=lambda each: (-each.mhz, each.seed))
@@ -199,9 +202,18 @@ def bitstream(setup: Setup, fasm: Path, out: Path, *, design: str, size: int, lo
 
     Every step's output is checked: xc7frames2bit makes a file of the right size out of nothing.
     """
+    out = out.resolve()
     frames, raw = out.with_suffix(".frames"), out.with_suffix(".raw")
     tools.run(
-        [setup.fasm2frames, "--part", setup.part, "--db-root", setup.database, fasm, frames],
+        [
+            setup.fasm2frames,
+            "--part",
+            setup.part,
+            "--db-root",
+            setup.database,
+            fasm.resolve(),
+            frames,
+        ],
         cwd=out.parent,
         log=log.with_name(f"fasm2frames{log.suffix}"),
     )

@@ -34,8 +34,8 @@ def run(build: Build, out: Path) -> str:
     path = out / f"{options.name}.bit"
     openxc7.bitstream(
         open_tools(options),
-        source.resolve(),
-        path.resolve(),
+        source,
+        path,
         design=options.name,
         size=options.target.bitstream_bytes,
         log=build.log("frames"),

@@ -82,9 +82,7 @@ def tool(folder, name):
 
 def options(tmp_path, **changes):
     changes = {"tool": "openxc7", "prjxray_db": tmp_path / "db"} | changes
-    return Options(
-        board="pynq-z2", model="arch1_w2a2", data=tmp_path, out=tmp_path / "build", **changes
-    )
+    return Options(board="pynq-z2", model="arch1_w2a2", data=tmp_path, out=Path("build"), **changes)
 
 
 @pytest.fixture
@@ -97,6 +95,7 @@ def steps(monkeypatch, tmp_path, plan):
         return COUNTS
 
     monkeypatch.setattr(netlist, "assemble", assemble)
+    monkeypatch.chdir(tmp_path)
 
     def run(**changes):
         build = Build(options=options(tmp_path, **changes))
@@ -211,12 +210,24 @@ def test_what_the_frame_tools_leave_is_checked(steps, plan, changes, message):
 
 
 def test_the_command_lines_are_these(tmp_path, plan):
-    setup = openxc7.find(PART, chipdb=None, prjxray_db=tmp_path / "db" / "zynq7")
+    device = tmp_path / "chipdb-xc7z020.bin"
+    device.write_text("")
+    setup = openxc7.find(PART, chipdb=tmp_path, prjxray_db=tmp_path / "db" / "zynq7")
+    assert setup == openxc7.find(PART, chipdb=device, prjxray_db=tmp_path / "db")
     command = [str(each) for each in openxc7.place_command(setup, Path("f"), 3, 125)]
     assert command == [
         str(tmp_path / "bin" / "nextpnr-himbaechel"),
         *("--device", PART, "-o", "xdc=f/chip.xdc", "-o", "fasm=f/seed3.fasm"),
-        *("--placer", "static", "--json", "f/chip.json", "--report", "f/seed3.json"),
+        *(
+            "--placer",
+            "static",
+            "--chipdb",
+            str(device),
+            "--json",
+            "f/chip.json",
+            "--report",
+            "f/seed3.json",
+        ),
         *("--freq", "125", "--timing-allow-fail", "--seed", "3"),
     ]
     assert openxc7.constraints(["clk", "slow"], 125) == (
