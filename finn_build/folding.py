@@ -151,7 +151,8 @@ def fits(used: Resources, budget: Resources) -> bool:
 def shortfall(used: Resources, budget: Resources) -> str:
     """Resources over budget, in words."""
     over = []
-    for name, title in (("lut", "LUTs"), ("bram36", "BRAM36"), ("dsp", "DSPs")):
+    kinds = (("lut", "LUTs"), ("ff", "FFs"), ("bram36", "BRAM36"), ("dsp", "DSPs"))
+    for name, title in kinds:
         have, want = getattr(budget, name), getattr(used, name)
         if want > have:
             over.append(f"{want:,g} {title} of {have:,g}")

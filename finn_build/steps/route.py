@@ -6,11 +6,16 @@ from pathlib import Path
 
 from finn_build.backends import netlist, openxc7
 from finn_build.backends.bitstream import UNBUILT, choose, open_tools
+from finn_build.boards import Resources
 from finn_build.errors import ToolError
 from finn_build.files import load_json, save_json
+from finn_build.folding import shortfall
 from finn_build.pipeline import Build
 
 SOURCES, TOP = "chip.f", "chip"
+_TOO_MUCH = (
+    "\nThe chip takes {} that these tools are known to place; --target-fps asks for a smaller one"
+)
 
 
 def run(build: Build, out: Path) -> str:
@@ -30,15 +35,20 @@ def run(build: Build, out: Path) -> str:
         openxc7.self_check(setup, Path(scratch), size=options.target.bitstream_bytes)
     rtl, parts = build.path("emit"), build.path("synthesise")
     counts = netlist.assemble(rtl, parts, out, files=SOURCES, top=TOP, log=build.log("yosys-chip"))
-    made = openxc7.place_and_route(
-        setup,
-        out,
-        load_json(out / "chip.json")["modules"][TOP],
-        mhz=openxc7.asked_mhz(options.fclk_mhz),
-        seeds=options.seeds,
-        log=build.log("nextpnr"),
-        tick=build.tick,
-    )
+    try:
+        made = openxc7.place_and_route(
+            setup,
+            out,
+            load_json(out / "chip.json")["modules"][TOP],
+            mhz=openxc7.asked_mhz(options.fclk_mhz),
+            seeds=options.seeds,
+            log=build.log("nextpnr"),
+            tick=build.tick,
+        )
+    except ToolError as error:
+        used = Resources(lut=counts.lut, ff=counts.ff, bram36=counts.bram36, dsp=counts.dsp)
+        over = shortfall(used, options.target.budget[choice.share])
+        raise ToolError(f"{error}{over and _TOO_MUCH.format(over)}") from error
     best = made[0]
     (out / f"seed{best.seed}.fasm").rename(out / "chip.fasm")
     for other in out.glob("seed*.fasm"):

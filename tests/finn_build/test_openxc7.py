@@ -190,6 +190,17 @@ def test_a_tool_that_is_killed_says_so_and_shows_its_log(steps, plan):
     assert str(caught.value).endswith("Info: Running router2...")
 
 
+def test_a_chip_larger_than_has_been_placed_says_by_what(monkeypatch, steps, plan):
+    plan(nextpnr="ERROR: Unable to find legal placement for all cells")
+    monkeypatch.setattr(sys.modules[__name__], "COUNTS", yosys.count({"LUT6": 30, "FDRE": 56_000}))
+    with pytest.raises(ToolError) as caught:
+        steps()
+    assert str(caught.value).splitlines()[-1] == (
+        "The chip takes 56,000 FFs of 39,000 that these tools are known to place; "
+        "--target-fps asks for a smaller one"
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
