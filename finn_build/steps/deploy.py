@@ -25,9 +25,10 @@ def run(build: Build, out: Path) -> str:
     bitstream = load_json(build.path("bitstream", "result.json"))["path"]
     if bitstream is not None:
         shutil.copyfile(build.folder / bitstream, out / Path(bitstream).name)
+    identity = model_hash(source)
     manifest = {
         "model": network.name,
-        "model_hash": model_hash(source),
+        "model_hash": identity,
         "board": build.options.board,
         "bitstream": bitstream and Path(bitstream).name,
         "fclk_mhz": build.options.fclk_mhz,
@@ -42,4 +43,4 @@ def run(build: Build, out: Path) -> str:
         "classes": class_names(classes),
     }
     save_json(out / "manifest.json", manifest)
-    return f"{len(images)} golden vectors, model {model_hash[:8]}"
+    return f"{len(images)} golden vectors, model {identity[:8]}"
