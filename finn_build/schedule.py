@@ -110,7 +110,10 @@ def _pipeline(layer: Mvtu, fold: Fold) -> int:
         dot = ceil(log2(fold.simd)) + ceil(log2(narrow)) + (3 if wide > 2 else 2)
     spacing = layer.cols // fold.simd
     passes = ceil(layer.steps / ceil(layer.steps / spacing)) if layer.steps else -3
-    return dot + passes + 8 - (fold.memory == "block" and dot > 2)
+    # Registers of the weights' memory (nn_mvtu).
+    deep = fold.memory == "logic" and layer.rows // fold.pe * spacing > 256
+    memory = deep - (fold.memory == "block" and dot > 2)
+    return dot + passes + 8 + memory
 
 
 def _each(spent: float, flow: _Flow) -> tuple[Times, int]:

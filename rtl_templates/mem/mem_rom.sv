@@ -1,6 +1,7 @@
 // mem_rom - ROM with a registered read, filled from a file.
 // dout = ROM[addr]
-// Rate:   one word per cycle; latency 1 + OUT_REG cycles.
+// Rate:   one word per cycle; latency 1 + OUT_REG cycles. OUT_REG == 2: for many words in logic,
+//         which are read bank by bank.
 // Needs:  INIT_FILE in $readmemh format with DEPTH words; STYLE "auto", "logic" (LUT logic) or
 //         "block" (block RAM). Without a file every word is zero.
 `default_nettype none
@@ -24,24 +25,23 @@ module mem_rom #(
   if (DEPTH < 1) begin : gen_bad_depth
     $error("mem_rom: DEPTH must be at least 1");
   end
-  if (OUT_REG > 1) begin : gen_bad_out_reg
-    $error("mem_rom: OUT_REG must be 0 or 1");
+  if (OUT_REG > 2 || (OUT_REG == 2 && (STYLE != "logic" || DEPTH <= 64))) begin : gen_bad_out_reg
+    $error("mem_rom: OUT_REG must be 0 or 1, or 2 for logic of more than 64 words");
   end
   if (STYLE != "auto" && STYLE != "logic" && STYLE != "block") begin : gen_bad_style
     $error("mem_rom: STYLE must be auto, logic or block");
   end
 
   localparam logic [WIDTH-1:0] ZERO = WIDTH'(0);
-  // Bits that one address register reads in logic; words that are read in one cycle, and of a bank
-  // where there are more: a LUT a bit.
+  // Bits that one address register reads in logic; words of a bank, a LUT a bit.
   localparam int unsigned SLICE = 256;
-  localparam int unsigned DEEP  = 256;
   localparam int unsigned BANK  = 64;
 
   // Attributes take no parameters, hence one branch per style. Initialised LUT RAM is never asked
   // for: open place-and-route tools drop its contents.
-  if (STYLE == "logic" && OUT_REG != 0 && DEPTH > DEEP) begin : gen_banked
-    // The first register holds a word of each bank, the second the one that is asked for.
+  if (OUT_REG == 2) begin : gen_banked
+    // The first register holds the address, the second a word of each bank, the third the one that
+    // was asked for.
     localparam int unsigned BANKS  = (DEPTH + BANK - 1) / BANK;
     localparam int unsigned WORD_W = $clog2(BANK);
     (* rom_style = "logic" *) logic [WIDTH-1:0] mem [BANKS*BANK];
@@ -51,15 +51,17 @@ module mem_rom #(
     end
     logic [WIDTH-1:0]         words [BANKS];
     logic [WIDTH-1:0]         data_q;
+    logic [ADDR_W-1:0]        addr_q;
     logic [ADDR_W-WORD_W-1:0] bank_q;
     for (genvar b = 0; b < int'(BANKS); b++) begin : gen_bank
       // A register of its own: an array would be a memory, and the ROM's address its register.
       logic [WIDTH-1:0] word_q;
-      always_ff @(posedge clk) word_q <= mem[{(ADDR_W-WORD_W)'(b), addr[WORD_W-1:0]}];
+      always_ff @(posedge clk) word_q <= mem[{(ADDR_W-WORD_W)'(b), addr_q[WORD_W-1:0]}];
       assign words[b] = word_q;
     end
     always_ff @(posedge clk) begin
-      bank_q <= addr[ADDR_W-1:WORD_W];
+      addr_q <= addr;
+      bank_q <= addr_q[ADDR_W-1:WORD_W];
       data_q <= words[bank_q];
     end
     assign dout = data_q;

@@ -83,8 +83,10 @@ module nn_mvtu #(
   localparam int unsigned LATENCY  =
       (CHAIN == 0) ? LEVELS + 1 : CHAIN + 2 + $clog2((SIMD + SLICES - 1) / SLICES);
 
-  // A block RAM needs no register after its own; the shortest dot product leaves the rest no time.
-  localparam int unsigned OUT_REG  = (MEMORY == "block" && LATENCY > 2) ? 0 : 1;
+  // A block RAM needs no register after its own, though the rest needs the time of one if the dot
+  // product is very short; many words in logic take another one.
+  localparam int unsigned OUT_REG  =
+      (MEMORY == "block" && LATENCY > 2) ? 0 : (MEMORY == "logic" && DEPTH > 256) ? 2 : 1;
 
   // Cycle of each stage after issue: operands at the dot product, its sum, the accumulator.
   localparam int unsigned AT_SUM   = 1 + OUT_REG + LATENCY;
@@ -171,7 +173,7 @@ module nn_mvtu #(
   end
 
   // ---------------------------------------------------------------- operands and dot products
-  logic [SIMD*A_BITS-1:0]    x_sub, x_q, x;
+  logic [SIMD*A_BITS-1:0]    x_sub, x;
   logic [PE*SIMD*W_BITS-1:0] weights;
   logic [PE*ACC_W-1:0]       sums;
 
@@ -185,15 +187,12 @@ module nn_mvtu #(
     assign x_sub = s_axis_tdata;
   end
 
-  always_ff @(posedge clk) x_q <= x_sub;
-
-  if (OUT_REG != 0) begin : gen_two
-    logic [SIMD*A_BITS-1:0] x2_q;
-    always_ff @(posedge clk) x2_q <= x_q;
-    assign x = x2_q;
-  end else begin : gen_one
-    assign x = x_q;
+  logic [SIMD*A_BITS-1:0] x_q [OUT_REG+1];
+  always_ff @(posedge clk) begin
+    x_q[0] <= x_sub;
+    for (int k = 1; k <= int'(OUT_REG); k++) x_q[k] <= x_q[k-1];
   end
+  assign x = x_q[OUT_REG];
 
   mem_rom #(
     .WIDTH    (PE * SIMD * W_BITS),

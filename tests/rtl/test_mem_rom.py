@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 CASES = (
     (1, 1, "auto", 0),
     (7, 13, "logic", 1),
-    (5, 600, "logic", 1),
+    (5, 600, "logic", 2),
     (72, 64, "block", 1),
     (40, 3, "auto", 0),
 )
