@@ -2,8 +2,8 @@
 
 Usage: object_cache.py CACHE_DIR COMPILER ARGUMENTS...
 Sources outside the build folder (Verilator's and cocotb's runtime) give the same object in every
-build and take most of its time; they are kept by a hash of the command line. Everything else is
-compiled as asked.
+build and take most of its time; they are kept by a hash of the command line, unless they include a
+header of the build folder, as cocotb's main program does. Everything else is compiled as asked.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ def main() -> int:
     kept = cache / f"{state.hexdigest()[:16]}.o"
     if not kept.exists():
         code = subprocess.run(command, check=False).returncode
-        if code:
+        if code or _depends_on_the_build(target.with_suffix(".d")):
             return code
         cache.mkdir(parents=True, exist_ok=True)
         part = kept.with_suffix(f".{os.getpid()}")
@@ -33,6 +33,12 @@ def main() -> int:
         part.rename(kept)
     shutil.copyfile(kept, target)
     return 0
+
+
+def _depends_on_the_build(listing: Path) -> bool:
+    """Whether a header is named in the compiler's list of dependencies by a relative path."""
+    named = listing.read_text().replace("\\\n", " ").partition(":")[2].split()
+    return not all(Path(name).is_absolute() for name in named)
 
 
 if __name__ == "__main__":
