@@ -36,7 +36,7 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str, dsp: bool) -> Cost:
     depth = groups * chunks
     weight_bits, used = layer.weight_bits, 0
     if dsp:
-        plan = slices.code(layer, pe).plan
+        plan = slices.plan_of(layer, pe)
         weight_bits, used = plan.weight_bits, plan.slices(pe, simd)
         dot = plan.lut(pe, simd)
     else:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from finn_build.folding import CONSTANT, Fold, Folding
 from finn_build.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Network, Window
 from finn_build.schedule import depths
-from finn_build.slices import code
+from finn_build.slices import code, plan_of
 from finn_build.unit import constants, unit
 
 TOP = Path(__file__).with_name("top.sv.j2")
@@ -219,8 +219,7 @@ def weight_words(layer: Mvtu, fold: Fold) -> tuple[NDArray[np.int64], int]:
     """
     weights, bits = layer.weights, layer.weight_bits
     if fold.dsp:
-        coded = code(layer, fold.pe)
-        weights, bits = coded.weights, coded.plan.weight_bits
+        weights, bits = code(layer, fold.pe), plan_of(layer, fold.pe).weight_bits
     elif bits == 1:
         weights = (weights + 1) // 2
     beat = layer.cols if layer.windowed else fold.simd
@@ -272,7 +271,7 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
             "W_BITS": weight_bits,
             "A_BITS": layer.in_bits,
             "TERNARY": int(numbers.ternary),
-            "CHAIN": code(layer, fold.pe).plan.chain if fold.dsp else 0,
+            "CHAIN": plan_of(layer, fold.pe).chain if fold.dsp else 0,
             "ACC_W": numbers.acc_bits,
             "THRESHOLDS": layer.steps,
             "OUT_W": layer.out_bits,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from finn_build.folding import CONSTANT, Fold, Folding
 from finn_build.layers import Ints, Layer, Lookup, MaxPool, Mvtu, Network, Window
-from finn_build.slices import code
+from finn_build.slices import plan_of
 from finn_build.unit import constants
 
 # The first frame finds everything empty; two more show what repeats.
@@ -104,7 +104,7 @@ def _pipeline(layer: Mvtu, fold: Fold) -> int:
         passes = ceil(layer.steps / ceil(layer.steps / numbers.steps))
         return numbers.latency + passes + 6
     if fold.dsp:
-        dot = code(layer, fold.pe).plan.latency(fold.simd)
+        dot = plan_of(layer, fold.pe).latency(fold.simd)
     else:
         narrow, wide = sorted((layer.weight_bits, layer.in_bits))
         dot = ceil(log2(fold.simd)) + ceil(log2(narrow)) + (3 if wide > 2 else 2)

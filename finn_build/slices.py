@@ -66,27 +66,23 @@ def worth(layer: Mvtu, pe: int) -> bool:
     return pe > 1 or max(2, layer.weight_bits) + layer.in_bits + 1 >= _LEAST
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Coded:
-    """Weights as a multiplier holds them: (ROWS, COLS) int64, and the plan for their width."""
-
-    weights: Ints
-    plan: Plan
-
-
 @lru_cache(maxsize=512)
-def code(layer: Mvtu, pe: int) -> Coded:
-    """The weights of a layer for PE rows at a time.
-
-    A weight is one less where the row below it in the multiplier, as coded, is negative. That takes
-    another bit if there is a lowest weight above a negative one.
-    """
+def plan_of(layer: Mvtu, pe: int) -> Plan:
+    """The plan for the weights of a layer, as coded for PE rows at a time."""
     bits = max(2, layer.weight_bits)
-    coded = _code(layer.weights, pe, plan(bits, layer.in_bits))
-    if int(coded.min()) < -(1 << (bits - 1)):
-        bits += 1
-        coded = _code(layer.weights, pe, plan(bits, layer.in_bits))
-    return Coded(weights=coded, plan=plan(bits, layer.in_bits))
+    made, lowest = plan(bits, layer.in_bits), -(1 << (bits - 1))
+    # Only a lowest weight can become one that takes another bit.
+    if int(layer.weights.min()) > lowest or int(_code(layer.weights, pe, made).min()) >= lowest:
+        return made
+    return plan(bits + 1, layer.in_bits)
+
+
+def code(layer: Mvtu, pe: int) -> Ints:
+    """(ROWS, COLS) int64, the weights of a layer as the multipliers hold them, PE rows at a time.
+
+    A weight is one less where the row below it in the multiplier, as coded, is negative.
+    """
+    return _code(layer.weights, pe, plan_of(layer, pe))
 
 
 def _code(weights: Ints, pe: int, made: Plan) -> Ints:

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from finn_build.backends import tools
-from finn_build.backends.yosys import SYNTHESIS, Counts, count
+from finn_build.backends.yosys import SLANG, SYNTHESIS, Counts, count
 from finn_build.emit import read_instances
 from finn_build.files import load_json
 
 ACCELERATOR = "top"
-_SLANG = "read_slang --max-generate-steps 100000000 --unroll-limit 1000000 -f {files} --top {top}"
 
 
 def assemble(rtl: Path, parts: Path, out: Path, *, files: str, top: str, log: Path) -> Counts:
@@ -48,7 +47,7 @@ def _main(job: dict[str, Any]) -> None:
     modules = sorted({module for module, _ in job["instances"].values()})
     boxes = "".join(f" --blackboxed-module {module}" for module in modules)
     accelerator = out / f"{ACCELERATOR}.il"
-    libyosys.run_pass(_SLANG.format(files="files.f", top=ACCELERATOR) + boxes, design)
+    libyosys.run_pass(f"{SLANG} -f files.f --top {ACCELERATOR}{boxes}", design)
     libyosys.run_pass(f"write_json {out / 'top.json'}", design)
     cells = load_json(out / "top.json")["modules"][ACCELERATOR]["cells"]
     for name, (_, part) in job["instances"].items():
@@ -63,8 +62,8 @@ def _main(job: dict[str, Any]) -> None:
         # The chip's primitives, for slang.
         "read_verilog -lib +/xilinx/cells_sim.v",
         "read_verilog -lib +/xilinx/cells_xtra.v",
-        _SLANG.format(files=job["files"], top=job["top"])
-        + f" --extern-modules --blackboxed-module {ACCELERATOR}",
+        f"{SLANG} -f {job['files']} --top {job['top']} --extern-modules "
+        f"--blackboxed-module {ACCELERATOR}",
         "flatten",
         *(each.format(top=job["top"]) for each in SYNTHESIS),
         *(f"read_rtlil -overwrite {part}" for part in [accelerator, *sorted(parts.glob("*.il"))]),

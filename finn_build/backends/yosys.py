@@ -21,7 +21,8 @@ from finn_build.emit import Instance
 from finn_build.errors import ToolError
 from finn_build.files import load_json, save_json
 
-READ = "read_slang --max-generate-steps 100000000 --unroll-limit 1000000 -f modules.f --top {top}"
+SLANG = "read_slang --max-generate-steps 100000000 --unroll-limit 1000000"
+READ = f"{SLANG} -f modules.f --top {{top}}"
 TOP = "parts"
 LANE = "nn_heap"
 LANED = ("nn_mvtu",)

@@ -303,10 +303,10 @@ module axi_shell #(
   always_ff @(posedge clk) begin
     done_q      <= done;
     errors_q    <= done ? done_errors : '0;
-    irq_q <= sw.interrupt.enable.value && sw.interrupt.done.value;
+    irq_q       <= sw.interrupt.enable.value && sw.interrupt.done.value;
   end
 
-  assign irq   = irq_q;
+  assign irq       = irq_q;
   assign clean     = !(sw.errors.read_slverr.value || sw.errors.read_decerr.value
     || sw.errors.write_slverr.value || sw.errors.write_decerr.value);
 

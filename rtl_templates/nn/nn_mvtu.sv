@@ -173,7 +173,7 @@ module nn_mvtu #(
   end
 
   // ---------------------------------------------------------------- operands and dot products
-  logic [SIMD*A_BITS-1:0]    x_sub, x;
+  logic [SIMD*A_BITS-1:0]    x_sub, x_q [OUT_REG+1];
   logic [PE*SIMD*W_BITS-1:0] weights;
   logic [PE*ACC_W-1:0]       sums;
 
@@ -187,12 +187,10 @@ module nn_mvtu #(
     assign x_sub = s_axis_tdata;
   end
 
-  logic [SIMD*A_BITS-1:0] x_q [OUT_REG+1];
   always_ff @(posedge clk) begin
     x_q[0] <= x_sub;
     for (int k = 1; k <= int'(OUT_REG); k++) x_q[k] <= x_q[k-1];
   end
-  assign x = x_q[OUT_REG];
 
   mem_rom #(
     .WIDTH    (PE * SIMD * W_BITS),
@@ -216,7 +214,7 @@ module nn_mvtu #(
       .CHAIN (CHAIN)
     ) u_dsp (
       .clk (clk),
-      .x   (x),
+      .x   (x_q[OUT_REG]),
       .w   (weights),
       .sums(sums)
     );
@@ -231,7 +229,7 @@ module nn_mvtu #(
         .LATENCY(LATENCY)
       ) u_heap (
         .clk(clk),
-        .x  (x),
+        .x  (x_q[OUT_REG]),
         .w  (weights[p*SIMD*W_BITS +: SIMD*W_BITS]),
         .sum(sums[p*ACC_W +: ACC_W])
       );

@@ -166,6 +166,11 @@ def hand_made() -> Network:
     )
 
 
+def hardware(model: ModelWrapper) -> ModelWrapper:
+    """A loaded QONNX graph as FINN's hardware layers."""
+    return stages.to_hardware(stages.lower(stages.streamline(stages.convert(model))))
+
+
 def ladder(
     model: ModelWrapper, images: np.ndarray, *, name: str = "m"
 ) -> tuple[Network, dict[str, Outputs]]:

@@ -173,9 +173,7 @@ def test_brevitas_own_cnv_is_exact(bits, tmp_path):
 def test_pixels_in_the_wrong_range_are_named(tmp_path):
     settled(model := small_cnv(1, 1), size=12, channels=3)
     path = models.export(model, tmp_path / "m.onnx", size=12)
-    hardware = stages.to_hardware(
-        stages.lower(stages.streamline(stages.convert(stages.load(str(path)))))
-    )
+    hardware = models.hardware(stages.load(str(path)))
     with pytest.raises(ModelError, match=r"take 2 of 256 values.*--pixel-max 1"):
         models.extract(hardware, "m")
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finn_build.fit import random_unit
-from finn_build.slices import Plan, code, plan
+from finn_build.slices import Plan, code, plan, plan_of
 
 
 @pytest.mark.parametrize(
@@ -34,11 +34,10 @@ def test_one_product_holds_the_products_of_all_rows(weight_bits, in_bits, pe, na
     draw = np.random.default_rng(seed)
     low = -(1 << (weight_bits - 1)) + narrow
     layer = random_unit(draw, (2 * pe, 5), weight_bits=weight_bits, in_bits=in_bits, low=low)
-    coded = code(layer, pe)
-    made = coded.plan
+    coded, made = code(layer, pe), plan_of(layer, pe)
     assert made.weight_bits in (weight_bits, weight_bits + (not narrow))
     half = 1 << (made.weight_bits - 1)
-    assert -half <= coded.weights.min() and coded.weights.max() < half
+    assert -half <= coded.min() and coded.max() < half
     x = draw.integers(0, 1 << in_bits, (made.chain, 5))
     field = 1 << made.spacing
     groups = [[first + row for row in rows] for first in (0, pe) for rows in made.groups(pe)]
@@ -47,7 +46,7 @@ def test_one_product_holds_the_products_of_all_rows(weight_bits, in_bits, pe, na
     for rows in groups:
         for col in range(5):
             # What the multiplier gets: fields beside each other, the last one with its sign.
-            codes = [int(coded.weights[row, col]) for row in rows]
+            codes = [int(coded[row, col]) for row in rows]
             fields = [each % field for each in codes[:-1]] + codes[-1:]
             word = sum(each << (i * made.spacing) for i, each in enumerate(fields))
             assert -(1 << 24) <= word < 1 << 24

@@ -48,10 +48,7 @@ def test_brevitas_agrees_with_golden(tmp_path):
     model = models.network(seed=3)
     path = models.export(model, tmp_path / "m.onnx")
     images = np.random.default_rng(5).integers(0, 256, (50, 8, 8, 3)).astype(np.uint8)
-    hardware = stages.to_hardware(
-        stages.lower(stages.streamline(stages.convert(stages.load(str(path)))))
-    )
-    network = extract(hardware, "m")
+    network = extract(models.hardware(stages.load(str(path))), "m")
     with torch.no_grad():
         logits = model(torch.tensor(images.transpose(0, 3, 1, 2), dtype=torch.float32)).numpy()
     exact = golden.run(network, images).logits * network.scale
@@ -61,9 +58,7 @@ def test_brevitas_agrees_with_golden(tmp_path):
 
 def test_the_layer_list_is_read_as_it_is(tiny_onnx):
     model = stages.load(str(tiny_onnx))
-    network = extract(
-        stages.to_hardware(stages.lower(stages.streamline(stages.convert(model)))), "tiny"
-    )
+    network = extract(models.hardware(model), "tiny")
     kinds = [type(layer) for layer in network.layers[:-1]]
     assert kinds == [Window, Mvtu, MaxPool, Window, Mvtu, Mvtu, Mvtu]
     conv0, conv1, dense0, dense1 = network.mvtus
@@ -123,7 +118,7 @@ def test_a_network_without_a_dense_end_is_refused(tiny_onnx, tmp_path):
         model.graph.output[0].name = last.output[0]
 
     model = stages.load(edited(tiny_onnx, tmp_path, lambda m: None))
-    hardware = stages.to_hardware(stages.lower(stages.streamline(stages.convert(model))))
+    hardware = models.hardware(model)
     mvaus = hardware.get_nodes_by_op_type("MVAU")
     for node in hardware.graph.node[list(hardware.graph.node).index(mvaus[-1]) :]:
         hardware.graph.node.remove(node)
@@ -134,6 +129,6 @@ def test_a_network_without_a_dense_end_is_refused(tiny_onnx, tmp_path):
 def test_an_image_too_small_for_its_window_is_refused(tmp_path):
     model = models.network(size=4, convs=(4, 6, 5), stride=2)
     loaded = stages.load(str(models.export(model, tmp_path / "m.onnx", size=4)))
-    hardware = stages.to_hardware(stages.lower(stages.streamline(stages.convert(loaded))))
+    hardware = models.hardware(loaded)
     with pytest.raises(ModelError, match="image of 1 x 1 is too small for a 3 x 3 window"):
         extract(hardware, "small")

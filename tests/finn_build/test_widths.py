@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from models import ladder, simulate
+from models import hardware, ladder, simulate
 from torch import nn
 
 from finn_build import golden
@@ -134,10 +134,7 @@ def test_the_accelerator_computes_every_logit(quantisation, tmp_path):
     path = tmp_path / "model.onnx"
     proto = export.to_qonnx(trained(NORMED, quantisation), NORMED.input_shape)
     path.write_bytes(proto.SerializeToString())
-    hardware = stages.to_hardware(
-        stages.lower(stages.streamline(stages.convert(stages.load(str(path)))))
-    )
-    network = extract(hardware, "widths")
+    network = extract(hardware(stages.load(str(path))), "widths")
     ran = simulate(network, images, tmp_path)
     expected = golden.run(network, images)
     assert len(np.unique(expected.logits, axis=0)) > 10

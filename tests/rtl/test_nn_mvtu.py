@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from finn_build.layers import Mvtu
-from finn_build.slices import code
+from finn_build.slices import code, plan_of
 from finn_build.unit import unit
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def run(
     # Word ((beat*RF + group)*SF + sub), element (p*SIMD + s).
     words = weights if w_bits > 1 else (weights > 0).astype(int)
     if dsp:
-        words, w_bits = code(layer, pe).weights, code(layer, pe).plan.weight_bits
+        words, w_bits = code(layer, pe), plan_of(layer, pe).weight_bits
     words = words.reshape(rows // pe, pe, cols // in_elems, in_elems // simd, simd)
     words = words.transpose(2, 0, 3, 1, 4).reshape(-1, pe * simd)
     files = {"weights.hex": memory_image(words, w_bits)}
@@ -119,7 +119,7 @@ def run(
         **p,
         "W_BITS": w_bits,
         "TERNARY": int(numbers.ternary),
-        "CHAIN": code(layer, pe).plan.chain if dsp else 0,
+        "CHAIN": plan_of(layer, pe).chain if dsp else 0,
         "ACC_W": numbers.acc_bits,
         "START": int(numbers.start[0]),
         "WEIGHT_FILE": "weights.hex",
