@@ -1,7 +1,7 @@
 // nn_swu - sliding window unit: the windows of a padded image, piece by piece from a buffer.
 // y[r][c] = x[r-PAD +: KERNEL][c-PAD +: KERNEL], elements FILL outside the image
-// Stream: HEIGHT*WIDTH pixels of CHANNELS elements in, row-major, SIMD elements a beat; HEIGHT*WIDTH
-//         windows out, row-major, REPEAT times each, every time as KERNEL*KERNEL*CHANNELS/SIMD
+// Stream: HEIGHT*WIDTH pixels of CHANNELS elements in, row-major, SIMD elements a beat; a window for
+//         each of them out, row-major, REPEAT times each, every time in KERNEL*KERNEL*CHANNELS/SIMD
 //         beats, order (kh, kw, channel), channel fastest.
 // Rate:   one beat out per cycle, without a gap between windows, rows or frames, if pixels come
 //         in time. Padding waits for nothing: that before a frame's first pixel leaves ahead of it.
