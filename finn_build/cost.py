@@ -116,7 +116,7 @@ def sliding_window(layer: Window, *, simd: int) -> Cost:
     """Cost of a sliding window unit with its FIFO: a buffer of K-1 lines in LUTRAM."""
     beats = layer.height * layer.width * layer.channels // simd
     memory = _lutram(sliding_words(layer, simd=simd), simd * layer.bits)
-    return Cost(cycles=beats, lut=memory + 90)
+    return Cost(cycles=beats, lut=memory + 75)
 
 
 def sliding_words(layer: Window, *, simd: int) -> int:

@@ -1,7 +1,7 @@
 // nn_swu - sliding window unit: the windows of a padded image, piece by piece from a buffer.
 // y[r][c] = x[r-PAD +: KERNEL][c-PAD +: KERNEL], elements FILL outside the image
-// Stream: HEIGHT*WIDTH pixels of CHANNELS elements in, row-major, SIMD elements a beat; a window for
-//         each of them out, row-major, REPEAT times each, every time in KERNEL*KERNEL*CHANNELS/SIMD
+// Stream: HEIGHT*WIDTH pixels of CHANNELS elements in, row-major, SIMD elements a beat; a
+//         window of each of them out, REPEAT times, every time in KERNEL*KERNEL*CHANNELS/SIMD
 //         beats, order (kh, kw, channel), channel fastest.
 // Rate:   one beat out per cycle, without a gap between windows, rows or frames, if pixels come
 //         in time. Padding waits for nothing: that before a frame's first pixel leaves ahead of it.
@@ -68,7 +68,7 @@ module nn_swu #(
   logic [ADDR_W-1:0] write_q, corner_q, addr_q;
   // Words from the corner to the next one to come.
   logic [LOG:0]      level_q;
-  logic              accept, step, window_ends;
+  logic              accept, step, freed_q;
 
   assign s_axis_tready = !level_q[LOG];
   assign accept        = s_axis_tvalid && s_axis_tready;
@@ -83,7 +83,7 @@ module nn_swu #(
       level_q <= (LOG+1)'(LEAD);
     end else begin
       if (accept) write_q <= write_q + 1'b1;
-      level_q <= level_q + (LOG+1)'(accept) - (window_ends ? (LOG+1)'(PIECES) : '0);
+      level_q <= level_q + (LOG+1)'(accept) - (freed_q ? (LOG+1)'(PIECES) : '0);
     end
   end
 
@@ -92,11 +92,11 @@ module nn_swu #(
   logic [KERNEL_W-1:0] kw_q, kh_q;
   logic [REPEAT_W-1:0] repeat_q;
   // Corner, and where the word that is due lies, in the padded image.
-  logic [X_W-1:0]      col_q, x_q, x;
-  logic [Y_W-1:0]      row_q, y_q, y;
+  logic [X_W-1:0]      col_q, x_q;
+  logic [Y_W-1:0]      row_q, y_q;
   logic                inside_x_q, inside_y_q;
   logic                piece_last_q, kw_last_q, kh_last_q, repeat_last_q, col_last_q, row_last_q;
-  logic                pixel_ends, run_ends, turn_ends, line_ends;
+  logic                run_last, turn_last, window_last, line_last;
   logic [ADDR_W-1:0]   behind;
   logic                due, outside;
 
@@ -106,23 +106,15 @@ module nn_swu #(
   assign due     = outside || behind[ADDR_W-1];
   assign step    = due && (!m_axis_tvalid || m_axis_tready);
 
-  assign pixel_ends  = step && piece_last_q;
-  assign run_ends    = step && piece_last_q && kw_last_q;
-  assign turn_ends   = step && piece_last_q && kw_last_q && kh_last_q;
-  assign window_ends = turn_ends && repeat_last_q;
-  assign line_ends   = window_ends && col_last_q;
+  // Of a window's row, of the window, of its last turn, of a row of windows.
+  assign run_last    = piece_last_q && kw_last_q;
+  assign turn_last   = run_last && kh_last_q;
+  assign window_last = turn_last && repeat_last_q;
+  assign line_last   = window_last && col_last_q;
 
-  always_comb begin
-    x = x_q;
-    if (line_ends) x = '0;
-    else if (window_ends) x = col_q + 1'b1;
-    else if (run_ends) x = col_q;
-    else if (pixel_ends) x = x_q + 1'b1;
-    y = y_q;
-    if (line_ends) y = row_last_q ? '0 : row_q + 1'b1;
-    else if (turn_ends) y = row_q;
-    else if (run_ends) y = y_q + 1'b1;
-  end
+  function automatic logic in_image(input int at, input int unsigned size);
+    return at >= int'(PAD) && at < int'(size + PAD);
+  endfunction
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -144,41 +136,56 @@ module nn_swu #(
       row_last_q    <= HEIGHT == 1;
       corner_q      <= ADDR_W'(0) - ADDR_W'(LEAD);
       addr_q        <= ADDR_W'(0) - ADDR_W'(LEAD);
-    end else begin
-      if (step) begin
-        piece_q      <= piece_last_q ? '0 : piece_q + 1'b1;
-        piece_last_q <= piece_last_q ? PIECES == 1 : 32'(piece_q) == PIECES - 2;
-        addr_q       <= addr_q + 1'b1;
+    end else if (step) begin
+      piece_q      <= piece_last_q ? '0 : piece_q + 1'b1;
+      piece_last_q <= piece_last_q ? PIECES == 1 : 32'(piece_q) == PIECES - 2;
+      addr_q       <= addr_q + 1'b1;
+      if (piece_last_q) begin
+        kw_q       <= kw_last_q ? '0 : kw_q + 1'b1;
+        kw_last_q  <= kw_last_q ? KERNEL == 1 : 32'(kw_q) == KERNEL - 2;
+        x_q        <= x_q + 1'b1;
+        inside_x_q <= in_image(int'(32'(x_q)) + 1, WIDTH);
       end
-      if (pixel_ends) begin
-        kw_q      <= kw_last_q ? '0 : kw_q + 1'b1;
-        kw_last_q <= kw_last_q ? KERNEL == 1 : 32'(kw_q) == KERNEL - 2;
+      if (run_last) begin
+        kh_q       <= kh_last_q ? '0 : kh_q + 1'b1;
+        kh_last_q  <= kh_last_q ? KERNEL == 1 : 32'(kh_q) == KERNEL - 2;
+        addr_q     <= addr_q + ADDR_W'(LINE + 1) - ADDR_W'(RUN);
+        x_q        <= col_q;
+        inside_x_q <= in_image(int'(32'(col_q)), WIDTH);
+        y_q        <= y_q + 1'b1;
+        inside_y_q <= in_image(int'(32'(y_q)) + 1, HEIGHT);
       end
-      if (run_ends) begin
-        kh_q      <= kh_last_q ? '0 : kh_q + 1'b1;
-        kh_last_q <= kh_last_q ? KERNEL == 1 : 32'(kh_q) == KERNEL - 2;
-        addr_q    <= addr_q + ADDR_W'(LINE + 1) - ADDR_W'(RUN);
-      end
-      if (turn_ends) begin
+      if (turn_last) begin
         repeat_q      <= repeat_last_q ? '0 : repeat_q + 1'b1;
         repeat_last_q <= repeat_last_q ? REPEAT == 1 : 32'(repeat_q) == REPEAT - 2;
         addr_q        <= corner_q;
+        y_q           <= row_q;
+        inside_y_q    <= in_image(int'(32'(row_q)), HEIGHT);
       end
-      if (window_ends) begin
-        col_q      <= col_last_q ? '0 : col_q + 1'b1;
-        col_last_q <= col_last_q ? WIDTH == 1 : 32'(col_q) == WIDTH - 2;
+      if (window_last) begin
+        col_q      <= col_q + 1'b1;
+        col_last_q <= 32'(col_q) == WIDTH - 2;
         corner_q   <= corner_q + ADDR_W'(PIECES);
         addr_q     <= corner_q + ADDR_W'(PIECES);
+        x_q        <= col_q + 1'b1;
+        inside_x_q <= in_image(int'(32'(col_q)) + 1, WIDTH);
       end
-      if (line_ends) begin
+      if (line_last) begin
+        col_q      <= '0;
+        col_last_q <= WIDTH == 1;
+        x_q        <= '0;
+        inside_x_q <= PAD == 0;
         row_q      <= row_last_q ? '0 : row_q + 1'b1;
         row_last_q <= row_last_q ? HEIGHT == 1 : 32'(row_q) == HEIGHT - 2;
+        y_q        <= row_last_q ? '0 : row_q + 1'b1;
+        inside_y_q <= row_last_q ? PAD == 0 : in_image(int'(32'(row_q)) + 1, HEIGHT);
       end
-      x_q        <= x;
-      y_q        <= y;
-      inside_x_q <= (int'(32'(x)) >= int'(PAD)) && (int'(32'(x)) < int'(WIDTH + PAD));
-      inside_y_q <= (int'(32'(y)) >= int'(PAD)) && (int'(32'(y)) < int'(HEIGHT + PAD));
     end
+  end
+
+  // The pixels that a window leaves behind make room a cycle later.
+  always_ff @(posedge clk) begin
+    freed_q <= rst_n && step && window_last;
   end
 
   // Written so that a word outside the image is a synchronous clear or set: no LUT per bit.
