@@ -3,7 +3,9 @@
 The LUT counts are fitted to Yosys' counts of the modules (finn_build.backends.yosys).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, log2
 
 from finn_build import heap, slices
@@ -22,6 +24,16 @@ class Cost:
     lut: int
     bram18: int = 0
     dsp: int = 0
+
+
+def together(parts: Collection[Cost]) -> Cost:
+    """Cost of layers that work side by side."""
+    return Cost(
+        cycles=max(part.cycles for part in parts),
+        lut=sum(part.lut for part in parts),
+        bram18=sum(part.bram18 for part in parts),
+        dsp=sum(part.dsp for part in parts),
+    )
 
 
 def divisors(n: int) -> list[int]:
@@ -68,17 +80,27 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str, dsp: bool) -> Cost:
     return Cost(cycles=layer.positions * depth, lut=ceil(lut + 60), bram18=bram18, dsp=used)
 
 
-def constant(layer: Mvtu, *, slice_bits: int) -> Cost:
-    """Cost of a unit built for its weights that takes so many bits of every input at a time."""
+def constant(layer: Mvtu, *, slice_bits: int, pixels: int = 1) -> Cost:
+    """Cost of a unit built for its weights that takes so many bits of every input at a time.
+
+    pixels: vectors that it works on beside each other, each in LUTs of its own.
+    """
     numbers = constants(layer, slice_bits)
-    bits = {"in_bits": slice_bits, "sum_bits": numbers.sum_bits}
     lut = _threshold_lut(layer, layer.rows, numbers.acc_bits, 1, numbers.steps)
-    for row in range(layer.rows):
-        lut += heap.constant_lut(places=numbers.places(row), **bits)
+    lut += _constant_dots(layer, slice_bits)
     if numbers.steps > 1:
         lut += layer.rows * numbers.acc_bits + layer.cols * slice_bits * ceil(numbers.steps / 4)
-    lut += _lutram(32, layer.rows * layer.out_bits)
-    return Cost(cycles=layer.positions * numbers.steps, lut=ceil(lut + 60))
+    lut = pixels * lut + _lutram(32, pixels * layer.rows * layer.out_bits)
+    return Cost(cycles=layer.positions // pixels * numbers.steps, lut=ceil(lut + 60))
+
+
+@lru_cache(maxsize=128)
+def _constant_dots(layer: Mvtu, slice_bits: int) -> int:
+    """LUTs of all rows' dot products with built-in weights."""
+    numbers = constants(layer, slice_bits)
+    bits = {"in_bits": slice_bits, "sum_bits": numbers.sum_bits}
+    rows = range(layer.rows)
+    return sum(heap.constant_lut(places=numbers.places(row), **bits) for row in rows)
 
 
 def _threshold_lut(layer: Mvtu, pe: int, acc_bits: int, groups: int, spacing: int) -> float:
@@ -96,24 +118,27 @@ def _threshold_lut(layer: Mvtu, pe: int, acc_bits: int, groups: int, spacing: in
     return lut + (rom_lut(levels, pe * ways * acc_bits) if levels > 1 else 0.0)
 
 
-def lookup(layer: Lookup) -> Cost:
-    """Cost of a table per channel at one pixel per cycle."""
-    lut = 0 if layer.idle else layer.channels * rom_lut(1 << layer.in_bits, layer.out_bits) + 5
-    return Cost(cycles=layer.height * layer.width, lut=lut)
+def lookup(layer: Lookup, pixels: int) -> Cost:
+    """Cost of a table per channel and pixel of a beat."""
+    table = rom_lut(1 << layer.in_bits, layer.out_bits)
+    lut = 0 if layer.idle else pixels * layer.channels * table + 5
+    return Cost(cycles=layer.height * layer.width // pixels, lut=lut)
 
 
-def window(layer: Window) -> Cost:
-    """Cost of a window generator with its FIFO: one push per pixel, K-1 lines in LUTRAM."""
-    memory = layer.kernel * _lutram(layer.width, layer.channels * layer.bits)
+def window(layer: Window, pixels: int) -> Cost:
+    """Cost of a window generator with its FIFO: one push per beat, K-1 lines in LUTRAM."""
+    memory = layer.kernel * _lutram(layer.width // pixels, pixels * layer.channels * layer.bits)
     cycles = max(layer.height * layer.width, layer.out_height * layer.out_width)
-    return Cost(cycles=cycles, lut=memory + 50)
+    return Cost(cycles=cycles // pixels, lut=memory + 50)
 
 
-def max_pool(layer: MaxPool) -> Cost:
-    """Cost of a max-pool at one pixel per cycle."""
-    pixel = layer.channels * layer.bits
-    row = _lutram(layer.width // layer.kernel, pixel)
-    return Cost(cycles=layer.height * layer.width, lut=row + 2 * pixel + 20)
+def max_pool(layer: MaxPool, pixels: int) -> Cost:
+    """Cost of a max-pool at so many pixels per cycle."""
+    pixel, squares = layer.channels * layer.bits, max(1, pixels // layer.kernel)
+    row = _lutram(layer.width // layer.kernel // squares, squares * pixel)
+    # Of the pixels of a square beside each other, of its beats, and of its rows.
+    maxima = pixels - squares + (pixels < layer.kernel) + squares
+    return Cost(cycles=layer.height * layer.width // pixels, lut=row + maxima * pixel + 20)
 
 
 def argmax(layer: Argmax) -> Cost:
@@ -121,14 +146,14 @@ def argmax(layer: Argmax) -> Cost:
     return Cost(cycles=layer.classes + 1, lut=4 * layer.bits + 20)
 
 
-def fixed(layer: Layer) -> Cost:
-    """Cost of a layer that has nothing to fold."""
+def fixed(layer: Layer, pixels: int) -> Cost:
+    """Cost of a layer that has nothing to fold, with so many pixels in a beat."""
     if isinstance(layer, Lookup):
-        return lookup(layer)
+        return lookup(layer, pixels)
     if isinstance(layer, Window):
-        return window(layer)
+        return window(layer, pixels)
     if isinstance(layer, MaxPool):
-        return max_pool(layer)
+        return max_pool(layer, pixels)
     if isinstance(layer, Argmax):
         return argmax(layer)
     raise TypeError(f"{layer.name} needs a folding")

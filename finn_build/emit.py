@@ -114,12 +114,15 @@ def design(network: Network, folding: Folding) -> Design:
         for window, unit in pairwise(network.layers)
         if isinstance(window, Window)
         and isinstance(unit, Mvtu)
-        and (unit.name in waiting or folding.costs[unit.name].cycles == unit.positions)
+        and (
+            unit.name in waiting
+            or folding.costs[unit.name].cycles * folding.pixels[unit.name] == unit.positions
+        )
     )
     source = Stream(elems=beat, bits=8)
     made = Design(name=network.name, source=source, depths=waiting, prompt=prompt)
     if any(isinstance(layer, Window) for layer in network.layers):
-        frame = network.height * network.width * network.channels // beat
+        frame = network.frame_bytes // beat
         parameters: dict[str, int | str] = {"DATA_W": made.stream.width, "FRAME": frame}
         made.add("axis_begun", "begun", made.stream, parameters, begun="begun")
     for layer in network.layers:
@@ -129,9 +132,10 @@ def design(network: Network, folding: Folding) -> Design:
 
 def alone(layer: Mvtu, fold: Fold) -> Design:
     """One windowed layer without the window before it."""
-    source = Stream(elems=layer.cols, bits=layer.in_bits)
+    source = Stream(elems=fold.pixels * layer.cols, bits=layer.in_bits)
     made = Design(name=layer.name, source=source, depths={})
-    _add_mvtu(made, layer, Folding(folds={layer.name: fold}, costs={}))
+    single = Folding(folds={layer.name: fold}, costs={}, pixels={}, input_cycles=0)
+    _add_mvtu(made, layer, single)
     return made
 
 
@@ -157,28 +161,31 @@ def _add_lookup(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, Lookup)
     if layer.idle:
         return
-    _resize(made, layer.name, layer.channels)
+    pixels = folding.pixels[layer.name]
+    elems, tables = pixels * layer.channels, np.tile(layer.tables, (pixels, 1))
+    _resize(made, layer.name, elems)
     made.add(
         "nn_lookup",
         layer.name,
-        Stream(elems=layer.channels, bits=layer.out_bits),
+        Stream(elems=elems, bits=layer.out_bits),
         {
-            "CHANNELS": layer.channels,
+            "CHANNELS": elems,
             "IN_W": layer.in_bits,
             "OUT_W": layer.out_bits,
-            "TABLE_FILE": made.image(f"{layer.name}.hex", layer.tables.T, layer.out_bits),
+            "TABLE_FILE": made.image(f"{layer.name}.hex", tables.T, layer.out_bits),
         },
     )
 
 
 def _add_window(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, Window)
-    _resize(made, layer.name, layer.channels)
+    pixels = folding.pixels[layer.name]
+    _resize(made, layer.name, pixels * layer.channels)
     _buffer(made, layer.name)
     made.add(
         "nn_window",
         layer.name,
-        Stream(elems=layer.kernel**2 * layer.channels, bits=layer.bits),
+        Stream(elems=pixels * layer.kernel**2 * layer.channels, bits=layer.bits),
         {
             "ELEM_W": layer.bits,
             "CHANNELS": layer.channels,
@@ -188,6 +195,7 @@ def _add_window(made: Design, layer: Layer, folding: Folding) -> None:
             "STRIDE": layer.stride,
             "PAD": layer.pad,
             "FILL": layer.fill,
+            "PIXELS": pixels,
             "PROMPT": int(layer.name in made.prompt),
         },
         begun="begun",
@@ -196,17 +204,19 @@ def _add_window(made: Design, layer: Layer, folding: Folding) -> None:
 
 def _add_pool(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, MaxPool)
-    _resize(made, layer.name, layer.channels)
+    pixels = folding.pixels[layer.name]
+    _resize(made, layer.name, pixels * layer.channels)
     made.add(
         "nn_maxpool",
         layer.name,
-        made.stream,
+        Stream(elems=max(1, pixels // layer.kernel) * layer.channels, bits=layer.bits),
         {
             "ELEM_W": layer.bits,
             "CHANNELS": layer.channels,
             "HEIGHT": layer.height,
             "WIDTH": layer.width,
             "KERNEL": layer.kernel,
+            "PIXELS": pixels,
         },
     )
 
@@ -232,7 +242,7 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, Mvtu)
     fold = folding.folds[layer.name]
     if fold.memory == CONSTANT:
-        _add_unrolled(made, layer, fold.slice_bits)
+        _add_unrolled(made, layer, fold)
         return
     elems = layer.cols if layer.windowed else fold.simd
     if layer.windowed:
@@ -281,38 +291,40 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
     )
 
 
-def _add_unrolled(made: Design, layer: Mvtu, slice_bits: int) -> None:
-    numbers, module = constants(layer, slice_bits), f"{layer.name}_unit"
-    _resize(made, layer.name, layer.cols)
+def _add_unrolled(made: Design, layer: Mvtu, fold: Fold) -> None:
+    """The layer for each pixel of a beat: all their inputs and rows make one unit."""
+    numbers, module = constants(layer, fold.slice_bits), f"{layer.name}_unit"
+    cols, outputs = fold.pixels * layer.cols, fold.pixels * layer.rows
+    _resize(made, layer.name, cols)
     _buffer(made, layer.name)
     rows = []
-    for index, terms in enumerate(numbers.terms):
-        signs = np.array([3 if term.negative else 1 for term in terms], np.int64)
-        places = np.array(numbers.places(index), np.int64)
-        rows.append(
-            {
-                "cols": [term.col for term in terms],
-                "signs": f"{pack(signs, 2):x}",
-                "places": f"{pack(places, 16):x}",
-            }
-        )
+    for pixel in range(fold.pixels):
+        for index, terms in enumerate(numbers.terms):
+            signs = np.array([3 if term.negative else 1 for term in terms], np.int64)
+            places = np.array(numbers.places(index), np.int64)
+            rows.append(
+                {
+                    "cols": [pixel * layer.cols + term.col for term in terms],
+                    "signs": f"{pack(signs, 2):x}",
+                    "places": f"{pack(places, 16):x}",
+                }
+            )
+    thresholds = np.tile(numbers.thresholds.reshape(1, -1), fold.pixels)
     made.unrolled[module] = {
         "module": module,
         "name": layer.name,
         "rows": rows,
-        "cols": layer.cols,
+        "cols": cols,
         "in_bits": layer.in_bits,
         "out_bits": layer.out_bits,
-        "slice": slice_bits,
+        "slice": fold.slice_bits,
         "sum_bits": numbers.sum_bits,
         "acc_bits": numbers.acc_bits,
         "latency": numbers.latency,
         "thresholds": layer.steps,
-        "threshold_file": made.image(
-            f"{layer.name}_thresholds.hex", numbers.thresholds.reshape(1, -1), numbers.acc_bits
-        ),
+        "threshold_file": made.image(f"{layer.name}_thresholds.hex", thresholds, numbers.acc_bits),
     }
-    made.add(module, layer.name, Stream(elems=layer.rows, bits=layer.out_bits), {})
+    made.add(module, layer.name, Stream(elems=outputs, bits=layer.out_bits), {})
 
 
 def _add_argmax(made: Design, layer: Layer, folding: Folding) -> None:

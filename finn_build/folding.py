@@ -1,6 +1,7 @@
 """The parallelism of every layer, as a user reads and edits it, and what it costs."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from finn_build.boards import Resources
 from finn_build.cost import Cost
 from finn_build.errors import FoldingError
 from finn_build.files import load_json, save_json
-from finn_build.layers import Mvtu, Network
+from finn_build.layers import Argmax, Layer, MaxPool, Mvtu, Network, Window
 from finn_build.slices import worth
 
 MEMORIES = ("logic", "block")
@@ -21,7 +22,7 @@ class Fold:
     """Parallelism of one layer: PE outputs, SIMD inputs per cycle, weights in logic or BRAM.
 
     `dsp`: multiplied in DSP slices. Or weights built in (`constant`): all outputs and inputs at
-    once, `slice_bits` bits of every input per cycle.
+    once, `slice_bits` bits of every input per cycle, of `pixels` neighbouring positions.
     """
 
     pe: int
@@ -29,24 +30,31 @@ class Fold:
     memory: str
     slice_bits: int = 0
     dsp: bool = False
+    pixels: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Folding:
-    """Folds by layer name; costs by layer name, of every layer."""
+    """Folds by layer name; of every layer by its name, costs and the pixels in a beat.
+
+    input_cycles: beats in which an image comes.
+    """
 
     folds: dict[str, Fold]
     costs: dict[str, Cost]
+    pixels: dict[str, int]
+    input_cycles: int
 
     @property
     def cycles(self) -> int:
-        """Cycles per frame in the steady state: the slowest layer's."""
-        return max(c.cycles for c in self.costs.values())
+        """Cycles per frame in the steady state: the slowest layer's, or the input's."""
+        return max(self.input_cycles, *(c.cycles for c in self.costs.values()))
 
     @property
     def bottleneck(self) -> str:
-        """Name of the slowest layer."""
-        return max(self.costs, key=lambda name: self.costs[name].cycles)
+        """Name of the slowest layer, or "input"."""
+        slowest = max(self.costs, key=lambda name: self.costs[name].cycles)
+        return slowest if self.costs[slowest].cycles == self.cycles else "input"
 
     @property
     def total(self) -> Resources:
@@ -83,14 +91,71 @@ def make(network: Network, folds: dict[str, Fold]) -> Folding:
     names = [m.name for m in network.mvtus]
     if sorted(folds) != sorted(names):
         raise FoldingError(f"the folding is for {sorted(folds)}; the network has {sorted(names)}")
-    costs = {}
+    costs: dict[str, Cost] = {}
+    pixels: dict[str, int] = {}
+    for stage in stages(network):
+        fold = folds[stage.unit.name]
+        costs |= stage.costs(fold)
+        pixels |= {layer.name: at_once(layer, fold.pixels) for layer in stage.layers}
+    beats = network.frame_bytes // network.input_bytes
+    return Folding(folds=folds, costs=costs, pixels=pixels, input_cycles=beats)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A unit that multiplies, and the layers in order that work with as many pixels as it does."""
+
+    unit: Mvtu
+    layers: tuple[Layer, ...]
+
+    @property
+    def legal_pixels(self) -> list[int]:
+        """Positions that the unit can take at once with its weights built in."""
+        window = next((each for each in self.layers if isinstance(each, Window)), None)
+        if window is None:
+            return cost.divisors(self.unit.positions)
+        if window.stride > 1:
+            return [1]
+        legal, size = gcd(window.width, window.out_width), window.height * window.width
+        return [
+            n for n in cost.divisors(legal) if 2 * n <= window.width and window.lag(n) < size // n
+        ]
+
+    def costs(self, fold: Fold) -> dict[str, Cost]:
+        """Costs of all layers by their names. Raises FoldingError if the fold is not legal."""
+        spent = price(self.unit, fold)
+        if fold.pixels not in self.legal_pixels:
+            raise FoldingError(
+                f"{self.unit.name}: pixels={fold.pixels} cannot be taken at once; use "
+                f"{', '.join(map(str, self.legal_pixels))}"
+            )
+        return {
+            each.name: spent if each is self.unit else cost.fixed(each, at_once(each, fold.pixels))
+            for each in self.layers
+        }
+
+
+def stages(network: Network) -> list[Stage]:
+    """All layers: what gathers is in the stage of the unit after it, a pool of the one before."""
+    found: list[Stage] = []
+    gathered: tuple[Layer, ...] = ()
     for layer in network.layers:
         if isinstance(layer, Mvtu):
-            fold = folds[layer.name]
-            costs[layer.name] = price(layer, fold)
+            found.append(Stage(unit=layer, layers=(*gathered, layer)))
+            gathered = ()
+        elif isinstance(layer, MaxPool | Argmax) and found:
+            found[-1] = replace(found[-1], layers=(*found[-1].layers, layer))
         else:
-            costs[layer.name] = cost.fixed(layer)
-    return Folding(folds=folds, costs=costs)
+            gathered += (layer,)
+    return found
+
+
+def at_once(layer: Layer, pixels: int) -> int:
+    """Pixels in a beat of a layer of a stage with `pixels`; a pool needs whole squares or parts."""
+    if not isinstance(layer, MaxPool):
+        return pixels
+    legal = cost.divisors(gcd(pixels, layer.width))
+    return max(n for n in legal if n % layer.kernel == 0 or layer.kernel % n == 0)
 
 
 def price(layer: Mvtu, fold: Fold) -> Cost:
@@ -111,6 +176,8 @@ def price(layer: Mvtu, fold: Fold) -> Cost:
             )
         if fold.slice_bits:
             raise FoldingError(f"{layer.name}: slice_bits are for memory {CONSTANT} only; use 0")
+        if fold.pixels != 1:
+            raise FoldingError(f"{layer.name}: pixels are for memory {CONSTANT} only; use 1")
         return cost.mvtu(layer, pe=fold.pe, simd=fold.simd, memory=fold.memory, dsp=fold.dsp)
     if fold.dsp:
         raise FoldingError(f"{layer.name}: memory {CONSTANT} has no use for DSPs; use dsp false")
@@ -129,7 +196,7 @@ def price(layer: Mvtu, fold: Fold) -> Cost:
             f"{layer.name}: slice_bits={fold.slice_bits} of {layer.in_bits} bits of an input; use "
             f"1 to {layer.in_bits}"
         )
-    return cost.constant(layer, slice_bits=fold.slice_bits)
+    return cost.constant(layer, slice_bits=fold.slice_bits, pixels=fold.pixels)
 
 
 def can_be_constant(layer: Mvtu) -> bool:

@@ -41,7 +41,7 @@ def run(build: Build, out: Path) -> str:
                 "kind": layer.kind,
                 "pe": fold.pe if fold else None,
                 "simd": fold.simd if fold else None,
-                "pixels": 1,
+                "pixels": made.pixels[layer.name],
                 "cycles": spent.cycles,
                 "lut": spent.lut,
                 "bram18": spent.bram18,

@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Simulate
 
-DEFAULTS = {"STRIDE": 1, "FILL": 0, "PROMPT": 1}
+DEFAULTS = {"STRIDE": 1, "FILL": 0, "PIXELS": 1, "PROMPT": 1}
 CASES = {
     "pointwise": {"KERNEL": 1, "PAD": 0, "HEIGHT": 3, "WIDTH": 4, "CHANNELS": 1, "ELEM_W": 1},
     "same": {"KERNEL": 3, "PAD": 1, "HEIGHT": 6, "WIDTH": 5, "CHANNELS": 3, "ELEM_W": 2},
@@ -23,6 +23,22 @@ CASES = {
     "five": {"KERNEL": 5, "PAD": 2, "HEIGHT": 7, "WIDTH": 6, "CHANNELS": 1, "ELEM_W": 8},
     "strided": {
         "KERNEL": 3, "PAD": 1, "STRIDE": 2, "HEIGHT": 6, "WIDTH": 7, "CHANNELS": 2, "ELEM_W": 2,
+    },
+    "two_pixels": {
+        "KERNEL": 3, "PAD": 1, "PIXELS": 2, "HEIGHT": 6, "WIDTH": 6, "CHANNELS": 3, "ELEM_W": 2,
+    },
+    "three_pixels": {
+        "KERNEL": 4, "PAD": 0, "PIXELS": 3, "HEIGHT": 5, "WIDTH": 12, "CHANNELS": 1, "ELEM_W": 2,
+    },
+    "filled_pixels": {
+        "KERNEL": 7, "PAD": 3, "FILL": 2, "PIXELS": 2, "PROMPT": 0, "HEIGHT": 7, "WIDTH": 8,
+        "CHANNELS": 1, "ELEM_W": 2,
+    },
+    "four_pixels": {
+        "KERNEL": 5, "PAD": 0, "PIXELS": 4, "HEIGHT": 6, "WIDTH": 12, "CHANNELS": 1, "ELEM_W": 4,
+    },
+    "more_than_a_window": {
+        "KERNEL": 3, "PAD": 1, "PIXELS": 4, "HEIGHT": 3, "WIDTH": 8, "CHANNELS": 2, "ELEM_W": 1,
     },
     "smallest": {"KERNEL": 3, "PAD": 1, "HEIGHT": 2, "WIDTH": 2, "CHANNELS": 1, "ELEM_W": 1},
 }  # fmt: skip
