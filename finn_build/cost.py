@@ -125,11 +125,14 @@ def lookup(layer: Lookup, pixels: int) -> Cost:
     return Cost(cycles=layer.height * layer.width // pixels, lut=lut)
 
 
-def window(layer: Window, pixels: int) -> Cost:
-    """Cost of a window generator with its FIFO: one push per beat, K-1 lines in LUTRAM."""
-    memory = layer.kernel * _lutram(layer.width // pixels, pixels * layer.channels * layer.bits)
-    cycles = max(layer.height * layer.width, layer.out_height * layer.out_width)
-    return Cost(cycles=cycles // pixels, lut=memory + 50)
+def window(layer: Window, pixels: int, lines: str) -> Cost:
+    """Cost of a window generator with a FIFO of a line: one push per beat, K-1 lines."""
+    beats, bits = layer.width // pixels, pixels * layer.channels * layer.bits
+    cycles = max(layer.height * layer.width, layer.positions) // pixels
+    fifo, width = _lutram(beats, bits) + 50, (layer.kernel - 1) * bits
+    if lines == "block":
+        return Cost(cycles=cycles, lut=fifo, bram18=bram18_count(beats, width))
+    return Cost(cycles=cycles, lut=fifo + _lutram(beats, width))
 
 
 def max_pool(layer: MaxPool, pixels: int) -> Cost:
@@ -146,12 +149,12 @@ def argmax(layer: Argmax) -> Cost:
     return Cost(cycles=layer.classes + 1, lut=4 * layer.bits + 20)
 
 
-def fixed(layer: Layer, pixels: int) -> Cost:
-    """Cost of a layer that has nothing to fold, with so many pixels in a beat."""
+def fixed(layer: Layer, *, pixels: int, lines: str) -> Cost:
+    """Cost of a layer that goes by the fold of another; lines: in "logic" or "block"."""
     if isinstance(layer, Lookup):
         return lookup(layer, pixels)
     if isinstance(layer, Window):
-        return window(layer, pixels)
+        return window(layer, pixels, lines)
     if isinstance(layer, MaxPool):
         return max_pool(layer, pixels)
     if isinstance(layer, Argmax):

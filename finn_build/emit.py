@@ -23,6 +23,8 @@ from finn_build.unit import constants, unit
 TOP = Path(__file__).with_name("top.sv.j2")
 UNROLLED = Path(__file__).with_name("unrolled.sv.j2")
 OUTPUT_BITS = 32
+# What a memory of a folding is called by the modules that write to theirs.
+RAM_STYLES = {"logic": "distributed", "block": "block"}
 # What accelerators are made of; axi and vendor are the chip around them.
 AREAS = ("axis", "mem", "nn")
 
@@ -116,7 +118,7 @@ def design(network: Network, folding: Folding) -> Design:
         and isinstance(unit, Mvtu)
         and (
             unit.name in waiting
-            or folding.costs[unit.name].cycles * folding.pixels[unit.name] == unit.positions
+            or folding.costs[unit.name].cycles * folding.pixels(unit) == unit.positions
         )
     )
     source = Stream(elems=beat, bits=8)
@@ -134,7 +136,7 @@ def alone(layer: Mvtu, fold: Fold) -> Design:
     """One windowed layer without the window before it."""
     source = Stream(elems=fold.pixels * layer.cols, bits=layer.in_bits)
     made = Design(name=layer.name, source=source, depths={})
-    single = Folding(folds={layer.name: fold}, costs={}, pixels={}, input_cycles=0)
+    single = Folding(folds={layer.name: fold}, costs={}, followed={}, input_cycles=0)
     _add_mvtu(made, layer, single)
     return made
 
@@ -161,7 +163,7 @@ def _add_lookup(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, Lookup)
     if layer.idle:
         return
-    pixels = folding.pixels[layer.name]
+    pixels = folding.pixels(layer)
     elems, tables = pixels * layer.channels, np.tile(layer.tables, (pixels, 1))
     _resize(made, layer.name, elems)
     made.add(
@@ -179,7 +181,7 @@ def _add_lookup(made: Design, layer: Layer, folding: Folding) -> None:
 
 def _add_window(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, Window)
-    pixels = folding.pixels[layer.name]
+    pixels = folding.pixels(layer)
     _resize(made, layer.name, pixels * layer.channels)
     _buffer(made, layer.name)
     made.add(
@@ -197,6 +199,7 @@ def _add_window(made: Design, layer: Layer, folding: Folding) -> None:
             "FILL": layer.fill,
             "PIXELS": pixels,
             "PROMPT": int(layer.name in made.prompt),
+            "RAM_STYLE": RAM_STYLES[folding.followed[layer.name].lines],
         },
         begun="begun",
     )
@@ -204,7 +207,7 @@ def _add_window(made: Design, layer: Layer, folding: Folding) -> None:
 
 def _add_pool(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, MaxPool)
-    pixels = folding.pixels[layer.name]
+    pixels = folding.pixels(layer)
     _resize(made, layer.name, pixels * layer.channels)
     made.add(
         "nn_maxpool",

@@ -22,7 +22,8 @@ class Fold:
     """Parallelism of one layer: PE outputs, SIMD inputs per cycle, weights in logic or BRAM.
 
     `dsp`: multiplied in DSP slices. Or weights built in (`constant`): all outputs and inputs at
-    once, `slice_bits` bits of every input per cycle, of `pixels` neighbouring positions.
+    once, `slice_bits` bits of every input per cycle, of `pixels` neighbouring positions. `lines`:
+    where the window before the layer keeps its rows.
     """
 
     pe: int
@@ -31,19 +32,25 @@ class Fold:
     slice_bits: int = 0
     dsp: bool = False
     pixels: int = 1
+    lines: str = "logic"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Folding:
-    """Folds by layer name; of every layer by its name, costs and the pixels in a beat.
+    """Folds by layer name; costs by layer name, of every layer.
 
-    input_cycles: beats in which an image comes.
+    followed: the fold that a layer goes by, by its name: of its stage's unit; input_cycles: beats
+    in which an image comes.
     """
 
     folds: dict[str, Fold]
     costs: dict[str, Cost]
-    pixels: dict[str, int]
+    followed: dict[str, Fold]
     input_cycles: int
+
+    def pixels(self, layer: Layer) -> int:
+        """Pixels in a beat of a layer."""
+        return at_once(layer, self.followed[layer.name].pixels)
 
     @property
     def cycles(self) -> int:
@@ -92,26 +99,36 @@ def make(network: Network, folds: dict[str, Fold]) -> Folding:
     if sorted(folds) != sorted(names):
         raise FoldingError(f"the folding is for {sorted(folds)}; the network has {sorted(names)}")
     costs: dict[str, Cost] = {}
-    pixels: dict[str, int] = {}
+    followed: dict[str, Fold] = {}
     for stage in stages(network):
         fold = folds[stage.unit.name]
         costs |= stage.costs(fold)
-        pixels |= {layer.name: at_once(layer, fold.pixels) for layer in stage.layers}
+        followed |= {layer.name: fold for layer in stage.layers}
     beats = network.frame_bytes // network.input_bytes
-    return Folding(folds=folds, costs=costs, pixels=pixels, input_cycles=beats)
+    return Folding(folds=folds, costs=costs, followed=followed, input_cycles=beats)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A unit that multiplies, and the layers in order that work with as many pixels as it does."""
+    """A unit that multiplies, and the layers in order that go by its fold."""
 
     unit: Mvtu
     layers: tuple[Layer, ...]
 
     @property
+    def window(self) -> Window | None:
+        """What gathers windows for the unit."""
+        return next((each for each in self.layers if isinstance(each, Window)), None)
+
+    @property
+    def legal_lines(self) -> tuple[str, ...]:
+        """Where the window's lines can be; logic if there are none."""
+        return MEMORIES if self.window is not None and self.window.kernel > 1 else MEMORIES[:1]
+
+    @property
     def legal_pixels(self) -> list[int]:
         """Positions that the unit can take at once with its weights built in."""
-        window = next((each for each in self.layers if isinstance(each, Window)), None)
+        window = self.window
         if window is None:
             return cost.divisors(self.unit.positions)
         if window.stride > 1:
@@ -129,8 +146,15 @@ class Stage:
                 f"{self.unit.name}: pixels={fold.pixels} cannot be taken at once; use "
                 f"{', '.join(map(str, self.legal_pixels))}"
             )
+        if fold.lines not in self.legal_lines:
+            raise FoldingError(
+                f"{self.unit.name}: lines cannot be in {fold.lines!r}; use "
+                f"{' or '.join(self.legal_lines)}"
+            )
         return {
-            each.name: spent if each is self.unit else cost.fixed(each, at_once(each, fold.pixels))
+            each.name: spent
+            if each is self.unit
+            else cost.fixed(each, pixels=at_once(each, fold.pixels), lines=fold.lines)
             for each in self.layers
         }
 

@@ -73,7 +73,7 @@ def _follow(
     """A stream through some layers; what waits before them goes into `found`."""
     window: Window | None = None
     for layer in layers:
-        pixels = folding.pixels[layer.name]
+        pixels = folding.pixels(layer)
         if isinstance(layer, Lookup | Window | MaxPool):
             flow = _whole(flow, pixels * layer.channels)
         if isinstance(layer, Window):
@@ -134,7 +134,7 @@ def _gathered(window: Window, layer: Mvtu, folding: Folding) -> int:
 
     The fewest with which the layer keeps up if there is always a pixel for it.
     """
-    pixels = folding.pixels[layer.name]
+    pixels = folding.pixels(layer)
     spent = folding.costs[layer.name].cycles * pixels / layer.positions
     return _fewest(window, pixels, spent, folding.cycles)
 

@@ -227,4 +227,5 @@ def _choices(stage: Stage, *, dsp: bool) -> _Choices:
             for pixels in stage.legal_pixels
             if pixels <= MAX_PIXELS
         ]
+    folds = [replace(fold, lines=lines) for fold in folds for lines in stage.legal_lines]
     return [(fold, cost.together(stage.costs(fold).values())) for fold in folds]

@@ -23,7 +23,9 @@ module nn_window #(
   parameter int unsigned PAD      = 1,
   parameter int unsigned FILL     = 0,
   parameter int unsigned PIXELS   = 1,
-  parameter bit          PROMPT   = 1
+  parameter bit          PROMPT   = 1,
+  // "distributed" or "block", of the KERNEL-1 lines
+  parameter string       RAM_STYLE = "distributed"
 ) (
   input  wire                                             clk,
   input  wire                                             rst_n,
@@ -73,6 +75,9 @@ module nn_window #(
   if (PIXELS < 1 || WIDTH % PIXELS != 0 || OW % PIXELS != 0 || (PIXELS > 1 && STRIDE > 1)) begin
     : gen_bad_pixels
     $error("nn_window: PIXELS must divide WIDTH and the windows of a row, or be 1 with a STRIDE");
+  end
+  if (RAM_STYLE != "distributed" && RAM_STYLE != "block") begin : gen_bad_style
+    $error("nn_window: RAM_STYLE must be distributed or block");
   end
   if ((FILL >> ELEM_W) != 0) begin : gen_bad_fill
     $error("nn_window: FILL must fit into ELEM_W bits");
@@ -179,20 +184,35 @@ module nn_window #(
 
   if (KERNEL > 1) begin : gen_lines
     localparam int unsigned LINES_W = (KERNEL - 1) * BEAT_W;
-    (* ram_style = "distributed" *) logic [LINES_W-1:0] lines [COLS];
-    logic [COL_W-1:0]   slot_q;
+    logic [COL_W-1:0]   slot_q, slot_d;
     logic [LINES_W-1:0] lines_rd;
 
-    assign lines_rd = lines[slot_q];
-    assign column   = {s_axis_tdata, lines_rd};
-
-    always_ff @(posedge clk) begin
-      if (push) lines[slot_q] <= column[BEAT_W +: LINES_W];
-    end
+    assign column = {s_axis_tdata, lines_rd};
+    assign slot_d = (32'(slot_q) == COLS - 1) ? '0 : slot_q + 1'b1;
 
     always_ff @(posedge clk) begin
       if (!rst_n) slot_q <= '0;
-      else if (push) slot_q <= (32'(slot_q) == COLS - 1) ? '0 : slot_q + 1'b1;
+      else if (push) slot_q <= slot_d;
+    end
+
+    // Attributes take no parameters, hence one branch per style.
+    if (RAM_STYLE == "block") begin : gen_block
+      (* ram_style = "block" *) logic [LINES_W-1:0] lines [COLS];
+      logic [LINES_W-1:0] lines_q;
+      // The slot of the next push is read with this one; what is read after a reset is not used.
+      always_ff @(posedge clk) begin
+        if (push) begin
+          lines[slot_q] <= column[BEAT_W +: LINES_W];
+          lines_q       <= lines[slot_d];
+        end
+      end
+      assign lines_rd = lines_q;
+    end else begin : gen_distributed
+      (* ram_style = "distributed" *) logic [LINES_W-1:0] lines [COLS];
+      always_ff @(posedge clk) begin
+        if (push) lines[slot_q] <= column[BEAT_W +: LINES_W];
+      end
+      assign lines_rd = lines[slot_q];
     end
   end else begin : gen_no_lines
     assign column = s_axis_tdata;

@@ -17,9 +17,9 @@ FOLDS = {
 }
 
 
-def built_in(slice_bits, pixels=1):
+def built_in(slice_bits):
     """A fold of the first layer with constant weights."""
-    return Fold(pe=4, simd=18, memory="constant", slice_bits=slice_bits, pixels=pixels)
+    return Fold(pe=4, simd=18, memory="constant", slice_bits=slice_bits)
 
 
 GOLDEN_TOP = """\
@@ -112,7 +112,11 @@ def test_a_frame_that_is_no_multiple_of_eight_bytes_gets_a_narrower_beat(network
         (built_in(1), FOLDS["dense0"], 2),
         (built_in(3), FOLDS["dense0"], 4),
         (built_in(8), FOLDS["dense0"], 4),
-        (built_in(8, pixels=2), Fold(pe=6, simd=16, memory="logic"), 2),
+        (
+            replace(built_in(8), pixels=2, lines="block"),
+            Fold(pe=6, simd=16, memory="logic"),
+            2,
+        ),
     ],
     ids=["folded", "parallel", "serial", "slices of 1", "slices of 3", "slices of 8", "pixels"],
 )

@@ -12,8 +12,8 @@ from finn_build import cost, folding
 from finn_build.boards import BOARDS, Resources
 from finn_build.errors import FoldingError
 from finn_build.fit import random_unit
-from finn_build.folding import Stage, at_once
-from finn_build.layers import MaxPool, Window
+from finn_build.folding import Fold, Stage, at_once
+from finn_build.layers import MaxPool, Network, Window
 from finn_build.schedule import latency
 from finn_build.search import Search
 
@@ -115,6 +115,26 @@ def test_a_pool_takes_whole_squares_or_parts_of_one(kernel, width, pixels, taken
     assert at_once(pool, pixels) == taken
 
 
+def test_lines_are_in_blocks_where_there_is_room_for_nothing_else():
+    """Deep lines of an image of 224 x 224 in an eighth of their bits as LUTs."""
+    unit = random_unit(
+        np.random.default_rng(1), (4, 144), weight_bits=2, in_bits=2, low=-1, positions=224 * 224
+    )
+    unit = replace(unit, windowed=True, thresholds=np.zeros((4, 3), np.int64))
+    window = Window(name="w", height=224, width=224, channels=16, bits=2, kernel=3, stride=1, pad=1)
+    network = Network(
+        name="n", height=224, width=224, channels=16, scale=1.0, layers=(window, unit)
+    )
+    plenty = Resources(lut=40_000, ff=0, bram36=100, dsp=0)
+    logic = folding.make(network, {"unit": Fold(pe=1, simd=16, memory="logic")})
+    small = replace(plenty, lut=logic.total.lut - 100)
+    made = Search(network, small).within(logic.cycles)
+    assert made.folds["unit"].lines == "block"
+    assert made.costs["w"].bram18 == 2 and made.costs["w"].lut < logic.costs["w"].lut - 300
+    alone = Stage(unit=unit, layers=(unit,))
+    assert alone.legal_lines == ("logic",)
+
+
 def test_the_input_can_be_the_slowest(network):
     wide = replace(network, channels=40)
     made = folding.make(wide, Search(network, ROOMY).fastest().folds)
@@ -147,6 +167,7 @@ def test_a_saved_folding_comes_back(network, tmp_path):
         (LOGIC | {"slice_bits": 2}, r"conv0: slice_bits are for memory constant only; use 0"),
         (LOGIC | {"pixels": 2}, r"conv0: pixels are for memory constant only; use 1"),
         (ALL | {"pixels": 4}, r"conv0: pixels=4 cannot be taken at once; use 1, 2"),
+        ({"lines": "tape"}, r"conv0: lines cannot be in 'tape'; use logic or block"),
         (ALL | {"simd": 9}, r"conv0: memory constant takes all at once; use PE=4 and SIMD=18"),
         (ALL | {"slice_bits": 9}, r"conv0: slice_bits=9 of 8 bits of an input; use 1 to 8"),
         ({"speed": 1}, r"not a folding"),

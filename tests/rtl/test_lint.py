@@ -130,6 +130,7 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"KERNEL": 1, "PAD": 0, "PIXELS": 4},
         {"ELEM_W": 8, "HEIGHT": 32, "WIDTH": 32, "KERNEL": 5, "PAD": 0, "PIXELS": 4},
         {"WIDTH": 16, "KERNEL": 7, "PAD": 3, "PIXELS": 2, "PROMPT": 0},
+        {"CHANNELS": 64, "HEIGHT": 224, "WIDTH": 224, "RAM_STYLE": "block"},
     ],
     "vendor_ps7": [],
     "vendor_zynq": [{"WIDTH": 8, "FRAME_BYTES": 75}],
@@ -185,6 +186,7 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_window", {"PAD": 0, "PIXELS": 4}, "PIXELS"),
     ("nn_window", {"STRIDE": 2, "PIXELS": 2}, "PIXELS"),
     ("nn_window", {"PIXELS": 8}, "WIDTH"),
+    ("nn_window", {"RAM_STYLE": "auto"}, "RAM_STYLE"),
 ]
 
 
