@@ -3,7 +3,9 @@
 The LUT counts are fitted to Yosys' counts of the modules (finn_build.backends.yosys).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, log2
 
 from finn_build import heap, slices
@@ -24,9 +26,20 @@ class Cost:
     dsp: int = 0
 
 
-def divisors(n: int) -> list[int]:
+def together(parts: Collection[Cost]) -> Cost:
+    """Cost of layers that work side by side."""
+    return Cost(
+        cycles=max(part.cycles for part in parts),
+        lut=sum(part.lut for part in parts),
+        bram18=sum(part.bram18 for part in parts),
+        dsp=sum(part.dsp for part in parts),
+    )
+
+
+@lru_cache(maxsize=512)
+def divisors(n: int) -> tuple[int, ...]:
     """All divisors of n, ascending."""
-    return [d for d in range(1, n + 1) if n % d == 0]
+    return tuple(d for d in range(1, n + 1) if n % d == 0)
 
 
 def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str, dsp: bool, sliding: bool = False) -> Cost:
@@ -71,17 +84,27 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str, dsp: bool, sliding: bo
     return Cost(cycles=layer.positions * depth, lut=ceil(lut + 60), bram18=bram18, dsp=used)
 
 
-def constant(layer: Mvtu, *, slice_bits: int) -> Cost:
-    """Cost of a unit built for its weights that takes so many bits of every input at a time."""
+def constant(layer: Mvtu, *, slice_bits: int, pixels: int = 1) -> Cost:
+    """Cost of a unit built for its weights that takes so many bits of every input at a time.
+
+    pixels: vectors that it works on beside each other, each in LUTs of its own.
+    """
     numbers = constants(layer, slice_bits)
-    bits = {"in_bits": slice_bits, "sum_bits": numbers.sum_bits}
     lut = _threshold_lut(layer, layer.rows, numbers.acc_bits, 1, numbers.steps)
-    for row in range(layer.rows):
-        lut += heap.constant_lut(places=numbers.places(row), **bits)
+    lut += _constant_dots(layer, slice_bits)
     if numbers.steps > 1:
         lut += layer.rows * numbers.acc_bits + layer.cols * slice_bits * ceil(numbers.steps / 4)
-    lut += _lutram(32, layer.rows * layer.out_bits)
-    return Cost(cycles=layer.positions * numbers.steps, lut=ceil(lut + 60))
+    lut = pixels * lut + _lutram(32, pixels * layer.rows * layer.out_bits)
+    return Cost(cycles=layer.positions // pixels * numbers.steps, lut=ceil(lut + 60))
+
+
+@lru_cache(maxsize=128)
+def _constant_dots(layer: Mvtu, slice_bits: int) -> int:
+    """LUTs of all rows' dot products with built-in weights."""
+    numbers = constants(layer, slice_bits)
+    bits = {"in_bits": slice_bits, "sum_bits": numbers.sum_bits}
+    rows = range(layer.rows)
+    return sum(heap.constant_lut(places=numbers.places(row), **bits) for row in rows)
 
 
 def _threshold_lut(layer: Mvtu, pe: int, acc_bits: int, groups: int, spacing: int) -> float:
@@ -99,17 +122,21 @@ def _threshold_lut(layer: Mvtu, pe: int, acc_bits: int, groups: int, spacing: in
     return lut + (rom_lut(levels, pe * ways * acc_bits) if levels > 1 else 0.0)
 
 
-def lookup(layer: Lookup) -> Cost:
-    """Cost of a table per channel at one pixel per cycle."""
-    lut = 0 if layer.idle else layer.channels * rom_lut(1 << layer.in_bits, layer.out_bits) + 5
-    return Cost(cycles=layer.height * layer.width, lut=lut)
+def lookup(layer: Lookup, pixels: int) -> Cost:
+    """Cost of a table per channel and pixel of a beat."""
+    table = rom_lut(1 << layer.in_bits, layer.out_bits)
+    lut = 0 if layer.idle else pixels * layer.channels * table + 5
+    return Cost(cycles=layer.height * layer.width // pixels, lut=lut)
 
 
-def window(layer: Window) -> Cost:
-    """Cost of a window generator with its FIFO: one push per pixel, K-1 lines in LUTRAM."""
-    memory = layer.kernel * _lutram(layer.width, layer.channels * layer.bits)
-    cycles = max(layer.height * layer.width, layer.out_height * layer.out_width)
-    return Cost(cycles=cycles, lut=memory + 50)
+def window(layer: Window, pixels: int, lines: str) -> Cost:
+    """Cost of a window generator with a FIFO of a line: one push per beat, K-1 lines."""
+    beats, bits = layer.width // pixels, pixels * layer.channels * layer.bits
+    cycles = max(layer.height * layer.width, layer.positions) // pixels
+    fifo, width = _lutram(beats, bits) + 50, (layer.kernel - 1) * bits
+    if lines == "block":
+        return Cost(cycles=cycles, lut=fifo, bram18=bram18_count(beats, width))
+    return Cost(cycles=cycles, lut=fifo + _lutram(beats, width))
 
 
 def sliding_window(layer: Window, *, simd: int) -> Cost:
@@ -125,11 +152,13 @@ def sliding_words(layer: Window, *, simd: int) -> int:
     return max(32, 1 << (span - 1).bit_length())
 
 
-def max_pool(layer: MaxPool) -> Cost:
-    """Cost of a max-pool at one pixel per cycle."""
-    pixel = layer.channels * layer.bits
-    row = _lutram(layer.width // layer.kernel, pixel)
-    return Cost(cycles=layer.height * layer.width, lut=row + 2 * pixel + 20)
+def max_pool(layer: MaxPool, pixels: int) -> Cost:
+    """Cost of a max-pool at so many pixels per cycle."""
+    pixel, squares = layer.channels * layer.bits, max(1, pixels // layer.kernel)
+    row = _lutram(layer.width // layer.kernel // squares, squares * pixel)
+    # Of the pixels of a square beside each other, of its beats, and of its rows.
+    maxima = pixels - squares + (pixels < layer.kernel) + squares
+    return Cost(cycles=layer.height * layer.width // pixels, lut=row + maxima * pixel + 20)
 
 
 def argmax(layer: Argmax) -> Cost:
@@ -137,14 +166,14 @@ def argmax(layer: Argmax) -> Cost:
     return Cost(cycles=layer.classes + 1, lut=4 * layer.bits + 20)
 
 
-def fixed(layer: Layer) -> Cost:
-    """Cost of a layer that has nothing to fold."""
+def fixed(layer: Layer, *, pixels: int, lines: str) -> Cost:
+    """Cost of a layer that goes by the fold of another; lines: in "logic" or "block"."""
     if isinstance(layer, Lookup):
-        return lookup(layer)
+        return lookup(layer, pixels)
     if isinstance(layer, Window):
-        return window(layer)
+        return window(layer, pixels, lines)
     if isinstance(layer, MaxPool):
-        return max_pool(layer)
+        return max_pool(layer, pixels)
     if isinstance(layer, Argmax):
         return argmax(layer)
     raise TypeError(f"{layer.name} needs a folding")

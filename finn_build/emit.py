@@ -22,6 +22,8 @@ from finn_build.unit import constants, unit
 TOP = Path(__file__).with_name("top.sv.j2")
 UNROLLED = Path(__file__).with_name("unrolled.sv.j2")
 OUTPUT_BITS = 32
+# What a memory of a folding is called by the modules that write to theirs.
+RAM_STYLES = {"logic": "distributed", "block": "block"}
 # What accelerators are made of; axi and vendor are the chip around them.
 AREAS = ("axis", "mem", "nn")
 
@@ -113,7 +115,7 @@ def design(network: Network, folding: Folding) -> Design:
         windows=windows,
     )
     if any(not slides(window, folding.folds[name]) for name, window in windows.items()):
-        frame = network.height * network.width * network.channels // beat
+        frame = network.frame_bytes // beat
         parameters: dict[str, int | str] = {"DATA_W": made.stream.width, "FRAME": frame}
         made.add("axis_begun", "begun", made.stream, parameters, begun="begun")
     for layer in network.layers:
@@ -124,9 +126,10 @@ def design(network: Network, folding: Folding) -> Design:
 
 def alone(layer: Mvtu, fold: Fold) -> Design:
     """One windowed layer without the window before it."""
-    source = Stream(elems=layer.cols, bits=layer.in_bits)
+    source = Stream(elems=fold.pixels * layer.cols, bits=layer.in_bits)
     made = Design(name=layer.name, source=source, depths={})
-    _add_mvtu(made, layer, Folding(folds={layer.name: fold}, costs={}))
+    single = Folding(folds={layer.name: fold}, costs={}, followed={}, input_cycles=0)
+    _add_mvtu(made, layer, single)
     return made
 
 
@@ -152,16 +155,18 @@ def _add_lookup(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, Lookup)
     if layer.idle:
         return
-    _resize(made, layer.name, layer.channels)
+    pixels = folding.pixels(layer)
+    elems, tables = pixels * layer.channels, np.tile(layer.tables, (pixels, 1))
+    _resize(made, layer.name, elems)
     made.add(
         "nn_lookup",
         layer.name,
-        Stream(elems=layer.channels, bits=layer.out_bits),
+        Stream(elems=elems, bits=layer.out_bits),
         {
-            "CHANNELS": layer.channels,
+            "CHANNELS": elems,
             "IN_W": layer.in_bits,
             "OUT_W": layer.out_bits,
-            "TABLE_FILE": made.image(f"{layer.name}.hex", layer.tables.T, layer.out_bits),
+            "TABLE_FILE": made.image(f"{layer.name}.hex", tables.T, layer.out_bits),
         },
     )
 
@@ -171,14 +176,15 @@ def _add_window(made: Design, layer: Window, unit: Mvtu, folding: Folding) -> No
     if slides(layer, fold):
         _add_sliding(made, layer, unit, fold)
         return
-    _resize(made, layer.name, layer.channels)
+    _resize(made, layer.name, fold.pixels * layer.channels)
     _buffer(made, layer.name)
     # Windows that may have to follow each other in every cycle.
-    prompt = unit.name in made.depths or folding.costs[unit.name].cycles == unit.positions
+    each = folding.costs[unit.name].cycles * fold.pixels // unit.positions
+    prompt = unit.name in made.depths or each == 1
     made.add(
         "nn_window",
         layer.name,
-        Stream(elems=layer.kernel**2 * layer.channels, bits=layer.bits),
+        Stream(elems=fold.pixels * layer.kernel**2 * layer.channels, bits=layer.bits),
         {
             "ELEM_W": layer.bits,
             "CHANNELS": layer.channels,
@@ -188,7 +194,9 @@ def _add_window(made: Design, layer: Window, unit: Mvtu, folding: Folding) -> No
             "STRIDE": layer.stride,
             "PAD": layer.pad,
             "FILL": layer.fill,
+            "PIXELS": fold.pixels,
             "PROMPT": int(prompt),
+            "RAM_STYLE": RAM_STYLES[fold.lines],
         },
         begun="begun",
     )
@@ -217,17 +225,19 @@ def _add_sliding(made: Design, layer: Window, unit: Mvtu, fold: Fold) -> None:
 
 def _add_pool(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, MaxPool)
-    _resize(made, layer.name, layer.channels)
+    pixels = folding.pixels(layer)
+    _resize(made, layer.name, pixels * layer.channels)
     made.add(
         "nn_maxpool",
         layer.name,
-        made.stream,
+        Stream(elems=max(1, pixels // layer.kernel) * layer.channels, bits=layer.bits),
         {
             "ELEM_W": layer.bits,
             "CHANNELS": layer.channels,
             "HEIGHT": layer.height,
             "WIDTH": layer.width,
             "KERNEL": layer.kernel,
+            "PIXELS": pixels,
         },
     )
 
@@ -255,7 +265,7 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
     if window is not None:
         _add_window(made, window, layer, folding)
     if fold.memory == CONSTANT:
-        _add_unrolled(made, layer, fold.slice_bits)
+        _add_unrolled(made, layer, fold)
         return
     sliding = slides(window, fold)
     elems = layer.cols if layer.windowed and not sliding else fold.simd
@@ -306,38 +316,40 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
     )
 
 
-def _add_unrolled(made: Design, layer: Mvtu, slice_bits: int) -> None:
-    numbers, module = constants(layer, slice_bits), f"{layer.name}_unit"
-    _resize(made, layer.name, layer.cols)
+def _add_unrolled(made: Design, layer: Mvtu, fold: Fold) -> None:
+    """The layer for each pixel of a beat: all their inputs and rows make one unit."""
+    numbers, module = constants(layer, fold.slice_bits), f"{layer.name}_unit"
+    cols, outputs = fold.pixels * layer.cols, fold.pixels * layer.rows
+    _resize(made, layer.name, cols)
     _buffer(made, layer.name)
     rows = []
-    for index, terms in enumerate(numbers.terms):
-        signs = np.array([3 if term.negative else 1 for term in terms], np.int64)
-        places = np.array(numbers.places(index), np.int64)
-        rows.append(
-            {
-                "cols": [term.col for term in terms],
-                "signs": f"{pack(signs, 2):x}",
-                "places": f"{pack(places, 16):x}",
-            }
-        )
+    for pixel in range(fold.pixels):
+        for index, terms in enumerate(numbers.terms):
+            signs = np.array([3 if term.negative else 1 for term in terms], np.int64)
+            places = np.array(numbers.places(index), np.int64)
+            rows.append(
+                {
+                    "cols": [pixel * layer.cols + term.col for term in terms],
+                    "signs": f"{pack(signs, 2):x}",
+                    "places": f"{pack(places, 16):x}",
+                }
+            )
+    thresholds = np.tile(numbers.thresholds.reshape(1, -1), fold.pixels)
     made.unrolled[module] = {
         "module": module,
         "name": layer.name,
         "rows": rows,
-        "cols": layer.cols,
+        "cols": cols,
         "in_bits": layer.in_bits,
         "out_bits": layer.out_bits,
-        "slice": slice_bits,
+        "slice": fold.slice_bits,
         "sum_bits": numbers.sum_bits,
         "acc_bits": numbers.acc_bits,
         "latency": numbers.latency,
         "thresholds": layer.steps,
-        "threshold_file": made.image(
-            f"{layer.name}_thresholds.hex", numbers.thresholds.reshape(1, -1), numbers.acc_bits
-        ),
+        "threshold_file": made.image(f"{layer.name}_thresholds.hex", thresholds, numbers.acc_bits),
     }
-    made.add(module, layer.name, Stream(elems=layer.rows, bits=layer.out_bits), {})
+    made.add(module, layer.name, Stream(elems=outputs, bits=layer.out_bits), {})
 
 
 def _add_argmax(made: Design, layer: Layer, folding: Folding) -> None:

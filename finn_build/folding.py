@@ -1,6 +1,7 @@
 """The parallelism of every layer, as a user reads and edits it, and what it costs."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from finn_build.boards import Resources
 from finn_build.cost import Cost
 from finn_build.errors import FoldingError
 from finn_build.files import load_json, save_json
-from finn_build.layers import Mvtu, Network, Window
+from finn_build.layers import Argmax, Layer, MaxPool, Mvtu, Network, Window
 from finn_build.slices import worth
 
 MEMORIES = ("logic", "block")
@@ -21,7 +22,8 @@ class Fold:
     """Parallelism of one layer: PE outputs, SIMD inputs per cycle, weights in logic or BRAM.
 
     `dsp`: multiplied in DSP slices. Or weights built in (`constant`): all outputs and inputs at
-    once, `slice_bits` bits of every input per cycle.
+    once, `slice_bits` bits of every input per cycle, of `pixels` neighbouring positions. `lines`:
+    where the window before the layer keeps its rows.
     """
 
     pe: int
@@ -29,24 +31,37 @@ class Fold:
     memory: str
     slice_bits: int = 0
     dsp: bool = False
+    pixels: int = 1
+    lines: str = "logic"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Folding:
-    """Folds by layer name; costs by layer name, of every layer."""
+    """Folds by layer name; costs by layer name, of every layer.
+
+    followed: the fold that a layer goes by, by its name: of its stage's unit; input_cycles: beats
+    in which an image comes.
+    """
 
     folds: dict[str, Fold]
     costs: dict[str, Cost]
+    followed: dict[str, Fold]
+    input_cycles: int
+
+    def pixels(self, layer: Layer) -> int:
+        """Pixels in a beat of a layer."""
+        return at_once(layer, self.followed[layer.name].pixels)
 
     @property
     def cycles(self) -> int:
-        """Cycles per frame in the steady state: the slowest layer's."""
-        return max(c.cycles for c in self.costs.values())
+        """Cycles per frame in the steady state: the slowest layer's, or the input's."""
+        return max(self.input_cycles, *(c.cycles for c in self.costs.values()))
 
     @property
     def bottleneck(self) -> str:
-        """Name of the slowest layer."""
-        return max(self.costs, key=lambda name: self.costs[name].cycles)
+        """Name of the slowest layer, or "input"."""
+        slowest = max(self.costs, key=lambda name: self.costs[name].cycles)
+        return slowest if self.costs[slowest].cycles == self.cycles else "input"
 
     @property
     def total(self) -> Resources:
@@ -83,35 +98,105 @@ def make(network: Network, folds: dict[str, Fold]) -> Folding:
     names = [m.name for m in network.mvtus]
     if sorted(folds) != sorted(names):
         raise FoldingError(f"the folding is for {sorted(folds)}; the network has {sorted(names)}")
-    costs = {}
-    windows = network.windows
+    costs: dict[str, Cost] = {}
+    followed: dict[str, Fold] = {}
+    for stage in stages(network):
+        fold = folds[stage.unit.name]
+        costs |= stage.costs(fold)
+        followed |= {layer.name: fold for layer in stage.layers}
+    beats = network.frame_bytes // network.input_bytes
+    return Folding(folds=folds, costs=costs, followed=followed, input_cycles=beats)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A unit that multiplies, and the layers in order that go by its fold."""
+
+    unit: Mvtu
+    layers: tuple[Layer, ...]
+
+    @property
+    def window(self) -> Window | None:
+        """What gathers windows for the unit."""
+        return next((each for each in self.layers if isinstance(each, Window)), None)
+
+    def legal_lines(self, fold: Fold) -> tuple[str, ...]:
+        """Where the window's lines can be; logic if there are none, or it slides."""
+        whole = self.window is not None and self.window.kernel > 1 and not slides(self.window, fold)
+        return MEMORIES if whole else MEMORIES[:1]
+
+    @property
+    def legal_pixels(self) -> tuple[int, ...]:
+        """Positions that the unit can take at once with its weights built in."""
+        window = self.window
+        if window is None:
+            return cost.divisors(self.unit.positions)
+        if window.stride > 1:
+            return (1,)
+        legal, size = gcd(window.width, window.out_width), window.height * window.width
+        return tuple(
+            n for n in cost.divisors(legal) if 2 * n <= window.width and window.lag(n) < size // n
+        )
+
+    def costs(self, fold: Fold) -> dict[str, Cost]:
+        """Costs of all layers by their names. Raises FoldingError if the fold is not legal."""
+        spent = price(self.unit, fold, sliding=slides(self.window, fold))
+        if fold.pixels not in self.legal_pixels:
+            raise FoldingError(
+                f"{self.unit.name}: pixels={fold.pixels} cannot be taken at once; use "
+                f"{', '.join(map(str, self.legal_pixels))}"
+            )
+        if fold.lines not in (legal := self.legal_lines(fold)):
+            raise FoldingError(
+                f"{self.unit.name}: lines cannot be in {fold.lines!r}; use {' or '.join(legal)}"
+            )
+        return {
+            each.name: spent if each is self.unit else _go_by(each, fold) for each in self.layers
+        }
+
+
+def _go_by(layer: Layer, fold: Fold) -> Cost:
+    """Cost of a layer that goes by the fold of a unit."""
+    if isinstance(layer, Window) and slides(layer, fold):
+        return cost.sliding_window(layer, simd=fold.simd)
+    return cost.fixed(layer, pixels=at_once(layer, fold.pixels), lines=fold.lines)
+
+
+def stages(network: Network) -> list[Stage]:
+    """All layers: what gathers is in the stage of the unit after it, a pool of the one before."""
+    found: list[Stage] = []
+    gathered: tuple[Layer, ...] = ()
     for layer in network.layers:
         if isinstance(layer, Mvtu):
-            window, fold = windows.get(layer.name), folds[layer.name]
-            costs[layer.name] = price(layer, fold, window)
-            if window is not None:
-                costs[window.name] = price_window(window, fold)
-        elif not isinstance(layer, Window):
-            costs[layer.name] = cost.fixed(layer)
-    return Folding(folds=folds, costs={layer.name: costs[layer.name] for layer in network.layers})
+            found.append(Stage(unit=layer, layers=(*gathered, layer)))
+            gathered = ()
+        elif isinstance(layer, MaxPool | Argmax) and found:
+            found[-1] = replace(found[-1], layers=(*found[-1].layers, layer))
+        else:
+            gathered += (layer,)
+    return found
+
+
+def at_once(layer: Layer, pixels: int) -> int:
+    """Pixels in a beat of a layer of a stage with `pixels`; a pool needs whole squares or parts."""
+    if not isinstance(layer, MaxPool):
+        return pixels
+    legal = cost.divisors(gcd(pixels, layer.width))
+    return max(n for n in legal if n % layer.kernel == 0 or layer.kernel % n == 0)
 
 
 def slides(window: Window | None, fold: Fold) -> bool:
     """Whether a unit gets its windows piece by piece, as it takes them, and not each as a whole."""
     if window is None or fold.memory == CONSTANT:
         return False
-    return window.same and window.kernel > 1 and window.channels % fold.simd == 0
+    return window.same and window.kernel > 1 and fold.simd in cost.divisors(window.channels)
 
 
-def price_window(window: Window, fold: Fold) -> Cost:
-    """Cost of the window before a layer with a fold."""
-    if slides(window, fold):
-        return cost.sliding_window(window, simd=fold.simd)
-    return cost.fixed(window)
+def price(layer: Mvtu, fold: Fold, *, sliding: bool = False) -> Cost:
+    """Cost of a unit with a fold, of windows piece by piece or not.
 
-
-def price(layer: Mvtu, fold: Fold, window: Window | None = None) -> Cost:
-    """Cost of a layer with a fold behind a window. Raises FoldingError if it is not legal."""
+    Raises FoldingError if it is not legal.
+    """
     built_in = fold.memory == CONSTANT
     if not built_in and fold.memory not in MEMORIES:
         raise FoldingError(
@@ -128,13 +213,15 @@ def price(layer: Mvtu, fold: Fold, window: Window | None = None) -> Cost:
             )
         if fold.slice_bits:
             raise FoldingError(f"{layer.name}: slice_bits are for memory {CONSTANT} only; use 0")
+        if fold.pixels != 1:
+            raise FoldingError(f"{layer.name}: pixels are for memory {CONSTANT} only; use 1")
         return cost.mvtu(
             layer,
             pe=fold.pe,
             simd=fold.simd,
             memory=fold.memory,
             dsp=fold.dsp,
-            sliding=slides(window, fold),
+            sliding=sliding,
         )
     if fold.dsp:
         raise FoldingError(f"{layer.name}: memory {CONSTANT} has no use for DSPs; use dsp false")
@@ -153,7 +240,7 @@ def price(layer: Mvtu, fold: Fold, window: Window | None = None) -> Cost:
             f"{layer.name}: slice_bits={fold.slice_bits} of {layer.in_bits} bits of an input; use "
             f"1 to {layer.in_bits}"
         )
-    return cost.constant(layer, slice_bits=fold.slice_bits)
+    return cost.constant(layer, slice_bits=fold.slice_bits, pixels=fold.pixels)
 
 
 def can_be_constant(layer: Mvtu) -> bool:

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -83,6 +84,16 @@ class Window:
     def same(self) -> bool:
         """Whether every pixel is the middle of a window."""
         return self.stride == 1 and self.kernel == 2 * self.pad + 1
+
+    @property
+    def positions(self) -> int:
+        """Windows of an image."""
+        return self.out_height * self.out_width
+
+    def lag(self, pixels: int) -> int:
+        """Beats of `pixels` that come between a window's place in the image and its last one."""
+        reach = self.kernel - 1 - self.pad
+        return reach * self.width // pixels + ceil(reach / pixels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,10 +212,14 @@ class Network:
         return sum(m.positions * m.rows * m.cols for m in self.mvtus)
 
     @property
+    def frame_bytes(self) -> int:
+        """Bytes of an image."""
+        return self.height * self.width * self.channels
+
+    @property
     def input_bytes(self) -> int:
         """Bytes per beat into the accelerator: the largest power of two up to 8 in a frame."""
-        frame = self.height * self.width * self.channels
-        return next(n for n in (8, 4, 2, 1) if frame % n == 0)
+        return next(n for n in (8, 4, 2, 1) if self.frame_bytes % n == 0)
 
     def save(self, path: Path) -> None:
         """Write the network as one .npz file: a JSON description and the arrays."""

@@ -27,7 +27,7 @@ def page(report: dict[str, Any]) -> str:
 def _derived(report: dict[str, Any]) -> dict[str, Any]:
     """Shares and rates that the page shows and report.json leaves to be computed."""
     layers = report["folding"]
-    slowest = max(layer["cycles"] for layer in layers)
+    slowest = round(1e6 * report["clock"]["fclk_mhz"] / report["fps"]["predicted"])
     largest = max(layer["lut"] for layer in layers)
     chip, used = report["board"]["chip"], report["resources"]
     gauges = [

@@ -8,8 +8,10 @@ soon as it can; what waits at most is what a FIFO has to hold. Streams of this k
 everything as early as possible is never slower than this schedule.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, log2
 
 import numpy as np
@@ -40,12 +42,14 @@ class _Flow:
 def depths(network: Network, folding: Folding) -> dict[str, int]:
     """Beats that wait before each window and each layer that multiplies, by its name.
 
-    A window's beat is a pixel; before the first window nothing has to wait: what is there to feed
-    it is not part of the accelerator.
+    A window's beat is a pixel, or several; before the first window nothing has to wait: what is
+    there to feed it is not part of the accelerator.
     """
     first = network.mvtus[0]
-    fold, pace = folding.folds[first.name], folding.cycles / first.positions
-    vectors = np.arange(FRAMES * first.positions, dtype=np.float64) * pace
+    fold = folding.folds[first.name]
+    beats = first.positions // fold.pixels
+    pace = folding.cycles / beats
+    vectors = np.arange(FRAMES * beats, dtype=np.float64) * pace
     flow = _trickle(vectors, pace, first, fold) if first.windowed else _burst(vectors, first, fold)
     found: dict[str, int] = {}
     start = network.layers.index(first)
@@ -71,27 +75,32 @@ def _follow(
     """A stream through some layers; what waits before them goes into `found`."""
     window: Window | None = None
     for layer in layers:
+        pixels = folding.pixels(layer)
+        if isinstance(layer, Lookup | MaxPool):
+            flow = _whole(flow, pixels * layer.channels)
         if isinstance(layer, Window):
             window = layer
         elif isinstance(layer, Lookup):
-            flow = _Flow(times=flow.times + 1, elems=layer.channels)
+            flow = _Flow(times=flow.times + 1, elems=flow.elems)
         elif isinstance(layer, MaxPool):
-            flow = _pool(layer, frames, _whole(flow, layer.channels))
+            flow = _pool(layer, pixels, frames, flow)
         elif isinstance(layer, Mvtu):
             fold = folding.folds[layer.name]
-            spent = folding.costs[layer.name].cycles / layer.positions
+            spent = folding.costs[layer.name].cycles * pixels / layer.positions
             if layer.windowed:
                 if window is not None and slides(window, fold):
                     flow = _whole(flow, fold.simd)
                     started, found[window.name] = _slide(window, spent, frames, flow)
                 elif window is not None:
-                    flow = _whole(flow, window.channels)
+                    flow = _whole(flow, pixels * window.channels)
                     gathered = _gathered(window, layer, folding)
                     if gathered:
                         found[layer.name] = gathered
-                    started, found[window.name] = _convolve(window, spent, frames, flow, gathered)
+                    started, found[window.name] = _convolve(
+                        window, pixels, spent, frames, flow, gathered
+                    )
                 else:
-                    started, found[layer.name] = _each(spent, _whole(flow, layer.cols))
+                    started, found[layer.name] = _each(spent, _whole(flow, pixels * layer.cols))
                 flow = _trickle(started + _pipeline(layer, fold), spent, layer, fold)
                 window = None
             else:
@@ -129,31 +138,45 @@ def _each(spent: float, flow: _Flow) -> tuple[Times, int]:
 def _gathered(window: Window, layer: Mvtu, folding: Folding) -> int:
     """Windows that must wait for the pixels that complete none, as between unpadded frames.
 
-    With them there is one for the layer whenever its turn comes in an even stream.
+    The fewest with which the layer keeps up if there is always a pixel for it.
     """
-    pace = folding.cycles / layer.positions
-    needed = _needed(window)
-    pushes = np.concatenate([needed, needed + window.height * window.width])
-    behind = pushes / pace - np.arange(len(pushes))
-    most = float((behind - np.minimum.accumulate(behind)).max())
-    # One waits in a register while the other is being taken.
-    return ceil(most + _WINDOW / pace) - 1 if most else 0
+    pixels = folding.pixels(layer)
+    spent = folding.costs[layer.name].cycles * pixels / layer.positions
+    return _fewest(window, pixels, spent, folding.cycles)
+
+
+@lru_cache(maxsize=1024)
+def _fewest(window: Window, pixels: int, spent: float, cycles: int) -> int:
+    pace, beats = cycles * pixels / window.positions, window.height * window.width // pixels
+    needed = _needed(window, pixels)
+    behind = np.concatenate([needed, needed + beats]) / pace - np.arange(2 * len(needed))
+    # So many that there is one whenever the layer's turn comes in an even stream.
+    most = ceil(float((behind - np.minimum.accumulate(behind)).max()) + _WINDOW / pace) - 1
+    source = _Flow(times=np.zeros(FRAMES * beats), elems=pixels * window.channels)
+
+    def keeps_up(gathered: int) -> bool:
+        started, _ = _convolve(window, pixels, spent, FRAMES, source, gathered)
+        return bool(started[-1] - started[-1 - len(needed)] <= cycles)
+
+    return bisect_left(range(most), True, key=keeps_up)
 
 
 def _convolve(
-    window: Window, spent: float, frames: int, flow: _Flow, gathered: int
+    window: Window, pixels: int, spent: float, frames: int, flow: _Flow, gathered: int
 ) -> tuple[Times, int]:
-    """When the work on each window begins, and the pixels that wait."""
-    pixels, needed = window.height * window.width, _needed(window)
-    due = (np.arange(frames)[:, None] * pixels + needed).ravel()
+    """When the work on each beat of windows begins, and the beats of pixels that wait."""
+    beats, needed = window.height * window.width // pixels, _needed(window, pixels)
+    due = (np.arange(frames)[:, None] * beats + needed).ravel()
     # After the last frame the unit drains by itself.
     drained = np.full(max(0, int(due[-1]) + 1 - len(flow.times)), flow.times[-1])
     times = np.append(flow.times, drained)
     pushed, started = np.empty(len(times)), np.empty(len(due))
     now, busy, made = -np.inf, -np.inf, 0
+    # A window waits in registers while the one before it is being worked on; the next one comes
+    # when that is taken, or a cycle later (nn_window: PROMPT).
+    ahead, after = 2 + gathered, spent - (2 if spent == 1 or gathered else 1)
     for n, arrival in enumerate(times):
-        # A window waits in registers while the one before it is being worked on.
-        free = started[made - 2 - gathered] + spent if made >= 2 + gathered else -np.inf
+        free = started[made - ahead] + after if made >= ahead else -np.inf
         now = max(arrival, now + 1, free)
         pushed[n] = now
         if made < len(due) and n == due[made]:
@@ -192,20 +215,21 @@ def _slide(window: Window, spent: float, frames: int, flow: _Flow) -> tuple[Time
     return started, _waiting(flow.times, pushed.ravel())
 
 
-def _needed(window: Window) -> Ints:
-    """The pixel that completes each window; after the frame's own come those of the next."""
-    lag = (window.kernel - 1 - window.pad) * (window.width + 1)
+def _needed(window: Window, pixels: int) -> Ints:
+    """The beat that completes each beat of windows; after the frame's own come the next one's."""
     rows = np.arange(window.out_height) * window.stride
-    cols = np.arange(window.out_width) * window.stride
-    return (rows[:, None] * window.width + cols + lag).ravel()
+    cols = np.arange(window.out_width // pixels) * window.stride
+    return (rows[:, None] * (window.width // pixels) + cols + window.lag(pixels)).ravel()
 
 
-def _pool(layer: MaxPool, frames: int, flow: _Flow) -> _Flow:
+def _pool(layer: MaxPool, pixels: int, frames: int, flow: _Flow) -> _Flow:
     """Pixels to the largest of each square, there soon after the square's last pixel."""
-    k = layer.kernel
-    image = flow.times.reshape(frames, layer.height, layer.width)
-    last = image[:, k - 1 :: k, k - 1 :: k]
-    return _Flow(times=last.ravel() + 2, elems=layer.channels)
+    k, squares = layer.kernel, max(1, pixels // layer.kernel)
+    across = k * squares // pixels
+    image = flow.times.reshape(frames, layer.height, layer.width // pixels)
+    last = image[:, k - 1 :: k, across - 1 :: across]
+    latency = 2 if pixels == squares else 3
+    return _Flow(times=last.ravel() + latency, elems=squares * layer.channels)
 
 
 def _multiply(layer: Mvtu, fold: Fold, spent: float, frames: int, flow: _Flow) -> tuple[_Flow, int]:
@@ -227,7 +251,7 @@ def _trickle(started: Times, spent: float, layer: Mvtu, fold: Fold) -> _Flow:
     """The results of a windowed layer's vectors, group by group while each is worked on."""
     groups = layer.rows // fold.pe
     done = started[:, None] + np.arange(1, groups + 1) * (spent / groups)
-    return _Flow(times=done.ravel(), elems=fold.pe)
+    return _Flow(times=done.ravel(), elems=fold.pixels * fold.pe)
 
 
 def _whole(flow: _Flow, elems: int) -> _Flow:

@@ -16,13 +16,13 @@ from finn_build.folding import (
     MEMORIES,
     Fold,
     Folding,
+    Stage,
     can_be_constant,
     make,
-    price,
-    price_window,
     shortfall,
+    stages,
 )
-from finn_build.layers import Mvtu, Network, Window
+from finn_build.layers import Network
 from finn_build.schedule import latency
 from finn_build.slices import worth
 
@@ -31,11 +31,13 @@ from finn_build.slices import worth
 MAX_SIMD = 144
 # More weights than that, built in, are a large part of any chip.
 MAX_CONSTANTS = 30_000
+# The input brings so many bytes at once, and each is a pixel's at least.
+MAX_PIXELS = 8
 # Integer programs for each number of cycles, in the search for the quickest.
 _TURNS = 2
 
 _Choices = list[tuple[Fold, Cost]]
-# Of a layer by its name, to be as small as can be in all.
+# Of a unit by its name, to be as small as can be in all.
 Price = Callable[[str, Cost], float]
 
 
@@ -43,23 +45,19 @@ class Search:
     """All foldings of a network, and a budget.
 
     Exact for the cost model: for a number of cycles per frame, an integer program picks one fold
-    per layer, the cheapest in all within the budget.
+    per unit, the cheapest in all within the budget. What a fold costs is its whole stage.
     """
 
     def __init__(self, network: Network, budget: Resources) -> None:
-        """List every layer's folds with their costs."""
+        """List every unit's folds with their costs."""
         self.network = network
         self.budget = budget
-        windows = network.windows
-        self.choices = {
-            m.name: _choices(m, windows.get(m.name), dsp=budget.dsp > 0) for m in network.mvtus
-        }
-        others = [each for each in network.layers if not isinstance(each, Mvtu)]
-        self.fixed = [cost.fixed(each) for each in others if not isinstance(each, Window)]
-        # Below this the stream itself is the limit.
-        self.floor = max(cost.fixed(each).cycles for each in others)
-        folded = {c.cycles for choices in self.choices.values() for _, c in choices}
-        self.targets = sorted({max(self.floor, cycles) for cycles in folded})
+        made = stages(network)
+        self.choices = {each.unit.name: _choices(each, dsp=budget.dsp > 0) for each in made}
+        folded = [{c.cycles for _, c in choices} for choices in self.choices.values()]
+        # Below this the input is the limit, or a stage with all at once.
+        self.floor = max(network.frame_bytes // network.input_bytes, *map(min, folded))
+        self.targets = sorted({max(self.floor, cycles) for each in folded for cycles in each})
 
     def fastest(self) -> Folding:
         """The folding with the fewest cycles per frame within the budget.
@@ -87,10 +85,10 @@ class Search:
 
         Raises FoldingError if there is none or it is over the budget, with the nearest that is not.
         """
-        if cycles < self.floor or not all(self._candidates(cycles).values()):
+        if cycles < self.floor:
             raise FoldingError(
-                f"{self.network.name}: {cycles} cycles per frame cannot be reached; the stream "
-                f"itself takes {self.floor}"
+                f"{self.network.name}: {cycles} cycles per frame cannot be reached; with all the "
+                f"room there is they are {self.floor}"
             )
         folding = self._cheapest(cycles)
         if folding is None:
@@ -182,7 +180,6 @@ class Search:
         used = np.array([_used(made) for _, _, made in folds])
         most = self.budget
         room = np.array([most.dsp, 2 * most.bram36, np.inf if any_lut else most.lut])
-        room = room - np.array([_used(made) for made in self.fixed]).sum(axis=0)
         one_each = np.array([[name == each for name, _, _ in folds] for each in candidates])
         solved = milp(
             [value(name, made) for name, _, made in folds],
@@ -212,8 +209,9 @@ def _used(made: Cost) -> tuple[int, int, int]:
     return made.dsp, made.bram18, made.lut
 
 
-def _choices(layer: Mvtu, window: Window | None, *, dsp: bool) -> _Choices:
-    """All folds of a layer, with DSPs or without, and what each takes with the window before it."""
+def _choices(stage: Stage, *, dsp: bool) -> _Choices:
+    """All folds of a stage's unit, with DSPs or without, and what the stage costs with them."""
+    layer = stage.unit
     folds = [
         Fold(pe=pe, simd=simd, memory=memory, dsp=multiplied)
         for pe in cost.divisors(layer.rows)
@@ -224,14 +222,10 @@ def _choices(layer: Mvtu, window: Window | None, *, dsp: bool) -> _Choices:
     ]
     if can_be_constant(layer) and layer.weights.size <= MAX_CONSTANTS:
         folds += [
-            Fold(pe=layer.rows, simd=layer.cols, memory=CONSTANT, slice_bits=bits)
+            Fold(pe=layer.rows, simd=layer.cols, memory=CONSTANT, slice_bits=bits, pixels=pixels)
             for bits in range(1, layer.in_bits + 1)
+            for pixels in stage.legal_pixels
+            if pixels <= MAX_PIXELS
         ]
-    return [(fold, _with_window(price(layer, fold, window), window, fold)) for fold in folds]
-
-
-def _with_window(made: Cost, window: Window | None, fold: Fold) -> Cost:
-    if window is None:
-        return made
-    before = price_window(window, fold)
-    return replace(made, cycles=max(made.cycles, before.cycles), lut=made.lut + before.lut)
+    folds = [replace(fold, lines=lines) for fold in folds for lines in stage.legal_lines(fold)]
+    return [(fold, cost.together(stage.costs(fold).values())) for fold in folds]

@@ -35,8 +35,11 @@ class Simulated:
 
     @property
     def cycles_per_frame(self) -> float:
-        """Mean distance of results in the second half of the run; the whole run if shorter."""
-        settled = self.last_out[len(self.last_out) // 2 :]
+        """Mean distance of results in the second half of the run; the whole run if shorter.
+
+        Without the last one, which is early: no frame follows it.
+        """
+        settled = self.last_out[len(self.last_out) // 2 : -1]
         if len(settled) < 2:
             return float(self.last_out[-1] - self.first_in[0] + 1)
         return float(settled[-1] - settled[0]) / (len(settled) - 1)

@@ -4,14 +4,22 @@ from dataclasses import asdict
 from math import floor
 from pathlib import Path
 
-from finn_build import folding
 from finn_build.backends.bitstream import choose
 from finn_build.errors import FoldingError
 from finn_build.files import save_json
-from finn_build.layers import Mvtu, Network
+from finn_build.folding import Folding, fits, shortfall
+from finn_build.layers import Layer, Mvtu, Network, Window
 from finn_build.pipeline import Build
 from finn_build.schedule import latency
 from finn_build.search import Search
+
+
+def _memory(made: Folding, layer: Layer) -> str | None:
+    """Where a layer keeps its weights or lines."""
+    fold = made.followed[layer.name]
+    if isinstance(layer, Mvtu):
+        return fold.memory
+    return fold.lines if isinstance(layer, Window) else None
 
 
 def run(build: Build, out: Path) -> str:
@@ -22,9 +30,9 @@ def run(build: Build, out: Path) -> str:
     budget = options.target.budget[share]
     search = Search(network, budget)
     if options.folding is not None:
-        made = folding.Folding.load(options.folding, network)
-        if not folding.fits(made.total, budget):
-            raise FoldingError(f"{options.folding}: {folding.shortfall(made.total, budget)}")
+        made = Folding.load(options.folding, network)
+        if not fits(made.total, budget):
+            raise FoldingError(f"{options.folding}: {shortfall(made.total, budget)}")
     elif options.target_fps is not None:
         made = search.within(floor(options.fclk_mhz * 1e6 / options.target_fps))
     elif options.objective == "latency":
@@ -41,12 +49,12 @@ def run(build: Build, out: Path) -> str:
                 "kind": layer.kind,
                 "pe": fold.pe if fold else None,
                 "simd": fold.simd if fold else None,
-                "pixels": 1,
+                "pixels": made.pixels(layer),
                 "cycles": spent.cycles,
                 "lut": spent.lut,
                 "bram18": spent.bram18,
                 "dsp": spent.dsp,
-                "memory": fold.memory if fold else None,
+                "memory": _memory(made, layer),
                 "slice_bits": fold.slice_bits if fold else None,
                 "macs": layer.positions * layer.rows * layer.cols if isinstance(layer, Mvtu) else 0,
             }

@@ -2,9 +2,10 @@
 // y[r][c] = max(x[r*KERNEL +: KERNEL][c*KERNEL +: KERNEL]), per channel, unsigned
 // Stream: HEIGHT*WIDTH pixels of CHANNELS elements in, row-major;
 //         (HEIGHT/KERNEL)*(WIDTH/KERNEL) pixels out. A ragged rest at the right and below is
-//         taken in and dropped.
-// Rate:   one pixel in per cycle.
-// Needs:  1 <= KERNEL <= HEIGHT, KERNEL <= WIDTH.
+//         taken in and dropped. PIXELS make a beat in, PIXELS/KERNEL or one a beat out.
+// Rate:   one beat in per cycle.
+// Needs:  1 <= KERNEL <= HEIGHT, KERNEL <= WIDTH; PIXELS divides WIDTH and is a multiple of KERNEL
+//         or divides it.
 `default_nettype none
 
 module nn_maxpool #(
@@ -12,18 +13,20 @@ module nn_maxpool #(
   parameter int unsigned CHANNELS = 4,
   parameter int unsigned HEIGHT   = 8,
   parameter int unsigned WIDTH    = 8,
-  parameter int unsigned KERNEL   = 2
+  parameter int unsigned KERNEL   = 2,
+  parameter int unsigned PIXELS   = 1,
+  localparam int unsigned SQUARES = (PIXELS > KERNEL) ? PIXELS / KERNEL : 1
 ) (
-  input  wire                        clk,
-  input  wire                        rst_n,
+  input  wire                                clk,
+  input  wire                                rst_n,
 
-  input  wire  [CHANNELS*ELEM_W-1:0] s_axis_tdata,
-  input  wire                        s_axis_tvalid,
-  output logic                       s_axis_tready,
+  input  wire  [PIXELS*CHANNELS*ELEM_W-1:0]  s_axis_tdata,
+  input  wire                                s_axis_tvalid,
+  output logic                               s_axis_tready,
 
-  output logic [CHANNELS*ELEM_W-1:0] m_axis_tdata,
-  output logic                       m_axis_tvalid,
-  input  wire                        m_axis_tready
+  output logic [SQUARES*CHANNELS*ELEM_W-1:0] m_axis_tdata,
+  output logic                               m_axis_tvalid,
+  input  wire                                m_axis_tready
 );
 
   if (ELEM_W < 1 || CHANNELS < 1 || KERNEL < 1) begin : gen_bad_size
@@ -32,42 +35,85 @@ module nn_maxpool #(
   if (HEIGHT < KERNEL || WIDTH < KERNEL) begin : gen_bad_image
     $error("nn_maxpool: HEIGHT and WIDTH must be at least KERNEL");
   end
+  if (PIXELS < 1 || WIDTH % PIXELS != 0 || (PIXELS % KERNEL != 0 && KERNEL % PIXELS != 0)) begin
+    : gen_bad_pixels
+    $error("nn_maxpool: PIXELS must divide WIDTH, and be a multiple of KERNEL or divide it");
+  end
 
   localparam int unsigned PIX_W   = CHANNELS * ELEM_W;
-  localparam int unsigned OH      = HEIGHT / KERNEL;
-  localparam int unsigned OW      = WIDTH / KERNEL;
+  localparam int unsigned OUT_W   = SQUARES * PIX_W;
+  // Pixels of a beat that are side by side in a square, and beats across a square.
+  localparam int unsigned SIDE    = PIXELS / SQUARES;
+  localparam int unsigned ACROSS  = KERNEL / SIDE;
+  // Rows and beats that squares are made of; beats of a row, and those that come out of it.
+  localparam int unsigned USED    = HEIGHT / KERNEL * KERNEL;
+  localparam int unsigned COLS    = WIDTH / PIXELS;
+  localparam int unsigned SLOTS   = COLS / ACROSS;
   localparam int unsigned ROW_W   = (HEIGHT > 1) ? $clog2(HEIGHT) : 1;
-  localparam int unsigned COL_W   = (WIDTH > 1) ? $clog2(WIDTH) : 1;
-  localparam int unsigned PHASE_W = (KERNEL > 1) ? $clog2(KERNEL) : 1;
-  localparam int unsigned SLOT_W  = (OW > 1) ? $clog2(OW) : 1;
+  localparam int unsigned COL_W   = (COLS > 1) ? $clog2(COLS) : 1;
+  localparam int unsigned DOWN_W  = (KERNEL > 1) ? $clog2(KERNEL) : 1;
+  localparam int unsigned PHASE_W = (ACROSS > 1) ? $clog2(ACROSS) : 1;
+  localparam int unsigned SLOT_W  = (SLOTS > 1) ? $clog2(SLOTS) : 1;
 
-  function automatic logic [PIX_W-1:0] pixel_max(
-    input logic [PIX_W-1:0] a, input logic [PIX_W-1:0] b
+  function automatic logic [OUT_W-1:0] pixel_max(
+    input logic [OUT_W-1:0] a, input logic [OUT_W-1:0] b
   );
-    for (int i = 0; i < int'(CHANNELS); i++) begin
+    for (int i = 0; i < int'(SQUARES * CHANNELS); i++) begin
       pixel_max[i*ELEM_W +: ELEM_W] = (a[i*ELEM_W +: ELEM_W] > b[i*ELEM_W +: ELEM_W])
                                     ? a[i*ELEM_W +: ELEM_W] : b[i*ELEM_W +: ELEM_W];
     end
   endfunction
 
+  // Stage 0, for several pixels a beat: the maximum of those beside each other.
+  logic [OUT_W-1:0] beat;
+  logic             beat_vld, step;
+
+  if (SIDE > 1) begin : gen_beside
+    logic [OUT_W-1:0] beside [SIDE];
+    logic [OUT_W-1:0] most, beat_q;
+    logic             beat_vld_q;
+    for (genvar i = 0; i < int'(SIDE); i++) begin : gen_side
+      for (genvar j = 0; j < int'(SQUARES); j++) begin : gen_square
+        assign beside[i][j*PIX_W +: PIX_W] = s_axis_tdata[(j*int'(SIDE)+i)*PIX_W +: PIX_W];
+      end
+    end
+    always_comb begin
+      most = beside[0];
+      for (int i = 1; i < int'(SIDE); i++) most = pixel_max(most, beside[i]);
+    end
+    always_ff @(posedge clk) begin
+      if (step) beat_q <= most;
+    end
+    always_ff @(posedge clk) begin
+      if (!rst_n) beat_vld_q <= 1'b0;
+      else if (step) beat_vld_q <= s_axis_tvalid;
+    end
+    assign beat     = beat_q;
+    assign beat_vld = beat_vld_q;
+  end else begin : gen_alone
+    assign beat     = s_axis_tdata;
+    assign beat_vld = s_axis_tvalid;
+  end
+
   // Stage 1: the maximum along a row of the square. Stage 2: down the rows.
   logic [ROW_W-1:0]   row_q;
   logic [COL_W-1:0]   col_q;
-  logic [PHASE_W-1:0] row_phase_q, col_phase_q;
+  logic [DOWN_W-1:0]  row_phase_q;
+  logic [PHASE_W-1:0] col_phase_q;
   logic [SLOT_W-1:0]  slot_q;
 
-  logic [PIX_W-1:0]   across_q, down, above;
+  logic [OUT_W-1:0]   across_q, down, above;
   logic               across_vld_q, top_q, bottom_q;
   logic [SLOT_W-1:0]  across_slot_q;
-  logic [PIX_W-1:0]   out_q;
+  logic [OUT_W-1:0]   out_q;
   logic               out_vld_q;
-  logic               step, accept, row_used, col_used;
+  logic               accept, row_used, col_used;
 
   assign step          = !out_vld_q || m_axis_tready;
   assign s_axis_tready = step;
-  assign accept        = s_axis_tvalid && step;
-  assign row_used      = 32'(row_q) < OH * KERNEL;
-  assign col_used      = 32'(col_q) < OW * KERNEL;
+  assign accept        = beat_vld && step;
+  assign row_used      = 32'(row_q) < USED;
+  assign col_used      = 32'(col_q) < SLOTS * ACROSS;
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -77,9 +123,9 @@ module nn_maxpool #(
       col_phase_q <= '0;
       slot_q      <= '0;
     end else if (accept) begin
-      if (32'(col_q) != WIDTH - 1) begin
+      if (32'(col_q) != COLS - 1) begin
         col_q <= col_q + 1'b1;
-        if (32'(col_phase_q) != KERNEL - 1) begin
+        if (32'(col_phase_q) != ACROSS - 1) begin
           col_phase_q <= col_phase_q + 1'b1;
         end else begin
           col_phase_q <= '0;
@@ -98,7 +144,7 @@ module nn_maxpool #(
 
   always_ff @(posedge clk) begin
     if (accept) begin
-      across_q      <= (col_phase_q == '0) ? s_axis_tdata : pixel_max(across_q, s_axis_tdata);
+      across_q      <= (col_phase_q == '0) ? beat : pixel_max(across_q, beat);
       across_slot_q <= slot_q;
       top_q         <= row_phase_q == '0;
       bottom_q      <= 32'(row_phase_q) == KERNEL - 1;
@@ -108,18 +154,18 @@ module nn_maxpool #(
   always_ff @(posedge clk) begin
     if (!rst_n) across_vld_q <= 1'b0;
     else if (step) begin
-      across_vld_q <= accept && row_used && col_used && (32'(col_phase_q) == KERNEL - 1);
+      across_vld_q <= accept && row_used && col_used && (32'(col_phase_q) == ACROSS - 1);
     end
   end
 
-  if (KERNEL > 1 && OW > 1) begin : gen_line
-    (* ram_style = "distributed" *) logic [PIX_W-1:0] line [OW];
+  if (KERNEL > 1 && SLOTS > 1) begin : gen_line
+    (* ram_style = "distributed" *) logic [OUT_W-1:0] line [SLOTS];
     always_ff @(posedge clk) begin
       if (step && across_vld_q) line[across_slot_q] <= down;
     end
     assign above = line[across_slot_q];
   end else begin : gen_single
-    logic [PIX_W-1:0] above_q;
+    logic [OUT_W-1:0] above_q;
     always_ff @(posedge clk) begin
       if (step && across_vld_q) above_q <= down;
     end

@@ -113,8 +113,13 @@ def test_a_frame_that_is_no_multiple_of_eight_bytes_gets_a_narrower_beat(network
         (built_in(1), FOLDS["dense0"], 2),
         (built_in(3), FOLDS["dense0"], 4),
         (built_in(8), FOLDS["dense0"], 4),
+        (
+            replace(built_in(8), pixels=2, lines="block"),
+            Fold(pe=6, simd=16, memory="logic"),
+            2,
+        ),
     ],
-    ids=["folded", "parallel", "serial", "slices of 1", "slices of 3", "slices of 8"],
+    ids=["folded", "parallel", "serial", "slices of 1", "slices of 3", "slices of 8", "pixels"],
 )
 def test_the_accelerator_computes_what_the_golden_model_does(
     network, tmp_path, conv0, dense0, weight_bits

@@ -1,6 +1,8 @@
 import json
 import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,10 +11,13 @@ from models import hand_made
 from finn_build import cost, folding
 from finn_build.boards import BOARDS, Resources
 from finn_build.errors import FoldingError
+from finn_build.fit import random_unit
+from finn_build.folding import Fold, Stage, at_once
+from finn_build.layers import MaxPool, Network, Window
 from finn_build.schedule import latency
 from finn_build.search import Search
 
-LOGIC = {"memory": "logic", "slice_bits": 0}
+LOGIC = {"memory": "logic", "slice_bits": 0, "pixels": 1}
 ALL = {"pe": 4, "simd": 18, "memory": "constant", "slice_bits": 2}
 ROOMY = Resources(lut=40_000, ff=80_000, bram36=100, dsp=0)
 
@@ -42,7 +47,7 @@ def test_more_room_is_never_slower(network):
         for lut in rooms
     ]
     assert cycles == sorted(cycles, reverse=True)
-    assert cycles[-1] == 16, "with room enough the stream itself is the limit"
+    assert cycles[-1] == 8, "with room enough two pixels come at once, the most there can be"
 
 
 def test_a_target_takes_the_cheapest(network):
@@ -76,8 +81,64 @@ def test_at_the_limit_of_the_stream_there_is_no_step_up(network):
 
 
 def test_an_unreachable_target_names_the_limit(network):
-    with pytest.raises(FoldingError, match="15 cycles per frame cannot be reached; .* takes 16"):
-        Search(network, ROOMY).within(15)
+    with pytest.raises(FoldingError, match="7 cycles per frame cannot be reached; .* they are 8"):
+        Search(network, ROOMY).within(7)
+
+
+@pytest.mark.parametrize(
+    ("window", "legal"),
+    [
+        ({}, [1, 2, 4, 8]),
+        ({"pad": 0}, [1, 2]),
+        ({"kernel": 5, "pad": 0}, [1, 2, 4]),
+        ({"kernel": 4, "pad": 1}, [1]),
+        ({"stride": 2}, [1]),
+        ({"width": 8}, [1, 2, 4]),
+        (None, [1, 2, 4, 8, 16, 32, 64]),
+    ],
+)
+def test_pixels_divide_both_sides_of_a_window(window, legal):
+    unit = random_unit(
+        np.random.default_rng(1), (2, 9), weight_bits=2, in_bits=2, low=-1, positions=64
+    )
+    values = {"height": 16, "width": 16, "channels": 1, "bits": 2, "kernel": 3, "stride": 1}
+    before = () if window is None else (Window(name="w", **{**values, "pad": 1, **window}),)
+    assert list(Stage(unit=unit, layers=(*before, unit)).legal_pixels) == legal
+
+
+@pytest.mark.parametrize(
+    ("kernel", "width", "pixels", "taken"),
+    [(2, 16, 4, 4), (2, 18, 3, 1), (3, 18, 6, 6), (3, 18, 9, 9), (4, 12, 2, 2), (4, 14, 8, 2)],
+)
+def test_a_pool_takes_whole_squares_or_parts_of_one(kernel, width, pixels, taken):
+    pool = MaxPool(name="p", height=16, width=width, channels=1, bits=2, kernel=kernel)
+    assert at_once(pool, pixels) == taken
+
+
+def test_lines_are_in_blocks_where_there_is_room_for_nothing_else():
+    """Deep lines of an image of 224 x 224 in an eighth of their bits as LUTs."""
+    unit = random_unit(
+        np.random.default_rng(1), (4, 144), weight_bits=2, in_bits=2, low=-1, positions=224 * 224
+    )
+    unit = replace(unit, windowed=True, thresholds=np.zeros((4, 3), np.int64))
+    window = Window(name="w", height=224, width=224, channels=16, bits=2, kernel=3, stride=1, pad=1)
+    network = Network(
+        name="n", height=224, width=224, channels=16, scale=1.0, layers=(window, unit)
+    )
+    plenty = Resources(lut=40_000, ff=0, bram36=100, dsp=0)
+    logic = folding.make(network, {"unit": Fold(pe=1, simd=16, memory="logic")})
+    small = replace(plenty, lut=logic.total.lut - 100)
+    made = Search(network, small).within(logic.cycles)
+    assert made.folds["unit"].lines == "block"
+    assert made.costs["w"].bram18 == 2 and made.costs["w"].lut < logic.costs["w"].lut - 200
+    alone = Stage(unit=unit, layers=(unit,))
+    assert alone.legal_lines(made.folds["unit"]) == ("logic",)
+
+
+def test_the_input_can_be_the_slowest(network):
+    wide = replace(network, channels=40)
+    made = folding.make(wide, Search(network, ROOMY).fastest().folds)
+    assert (made.cycles, made.bottleneck) == (4 * 4 * 40 // 8, "input")
 
 
 def test_a_target_that_does_not_fit_names_the_nearest(network):
@@ -104,6 +165,9 @@ def test_a_saved_folding_comes_back(network, tmp_path):
         (LOGIC | {"simd": 0}, r"conv0: SIMD=0 does not divide 18 inputs; use 1, 2, 3, 6, 9, 18"),
         ({"memory": "tape"}, r"conv0: memory 'tape' is unknown; use logic, block or constant"),
         (LOGIC | {"slice_bits": 2}, r"conv0: slice_bits are for memory constant only; use 0"),
+        (LOGIC | {"pixels": 2}, r"conv0: pixels are for memory constant only; use 1"),
+        (ALL | {"pixels": 4}, r"conv0: pixels=4 cannot be taken at once; use 1, 2"),
+        ({"lines": "tape"}, r"conv0: lines cannot be in 'tape'; use logic or block"),
         (ALL | {"simd": 9}, r"conv0: memory constant takes all at once; use PE=4 and SIMD=18"),
         (ALL | {"slice_bits": 9}, r"conv0: slice_bits=9 of 8 bits of an input; use 1 to 8"),
         ({"speed": 1}, r"not a folding"),

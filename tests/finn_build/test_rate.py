@@ -9,7 +9,7 @@ from models import simulate
 from finn_build import golden
 from finn_build.fit import random_unit
 from finn_build.folding import Fold, make, slides
-from finn_build.layers import Argmax, Network, Window
+from finn_build.layers import Argmax, Lookup, MaxPool, Mvtu, Network, Window
 from finn_build.schedule import depths, latency
 
 
@@ -91,6 +91,66 @@ def test_sliding_windows_leave_no_gap(pe, simd, tmp_path):
     )
     assert all(slides(network.windows[name], made.folds[name]) for name in ("conv0", "conv1"))
     images = draw.integers(0, 256, (12, 8, 8, 3)).astype(np.uint8)
+    ran = simulate(network, images, tmp_path, folding=made, stall=0)
+    assert np.array_equal(ran.logits, golden.run(network, images).logits)
+    assert ran.cycles_per_frame == made.cycles
+    assert abs(ran.latency_cycles - latency(network, made)) <= 10
+    assert all(most <= depth <= max(2, 2 * most) for depth, most in ran.fifos.values())
+
+
+def conv(name: str, rows: int, cols: int, *, in_bits: int, positions: int) -> Mvtu:
+    draw = np.random.default_rng(len(name))
+    made = random_unit(
+        draw,
+        (rows, cols),
+        weight_bits=2,
+        in_bits=in_bits,
+        low=-1,
+        positions=positions,
+        windowed=True,
+    )
+    return replace(made, name=name, thresholds=np.sort(draw.integers(*made.reach, (rows, 3))))
+
+
+def test_several_pixels_come_in_every_cycle(tmp_path):
+    """Through a table, unpadded windows, a pool, single pixels and padded windows."""
+    draw = np.random.default_rng(2)
+    shape = {"height": 12, "width": 12, "channels": 2}
+    last = replace(
+        random_unit(draw, (4, 48), weight_bits=2, in_bits=2, low=-1), name="dense0", positions=1
+    )
+    network = Network(
+        name="n",
+        scale=1.0,
+        layers=(
+            Lookup(
+                name="pixels",
+                height=12,
+                width=12,
+                in_bits=8,
+                tables=255 - draw.permuted(np.tile(np.arange(256), (2, 1)), axis=1),
+            ),
+            Window(name="w0", bits=8, kernel=5, stride=1, pad=0, **shape),
+            conv("conv0", 4, 50, in_bits=8, positions=64),
+            MaxPool(name="pool0", height=8, width=8, channels=4, bits=2, kernel=2),
+            conv("conv1x", 6, 4, in_bits=2, positions=16),
+            Window(name="w2", height=4, width=4, channels=6, bits=2, kernel=3, stride=1, pad=1),
+            conv("conv2", 3, 54, in_bits=2, positions=16),
+            last,
+            Argmax(name="argmax", classes=4, bits=last.acc_bits),
+        ),
+        **shape,
+    )
+    built_in = Fold(pe=0, simd=0, memory="constant")
+    folds = {
+        "conv0": replace(built_in, pe=4, simd=50, slice_bits=8, pixels=4),
+        "conv1x": replace(built_in, pe=6, simd=4, slice_bits=1, pixels=4),
+        "conv2": replace(built_in, pe=3, simd=54, slice_bits=2, pixels=2),
+        "dense0": Fold(pe=4, simd=6, memory="logic"),
+    }
+    made = make(network, folds)
+    assert made.cycles == 12 * 12 * 2 // 8 == made.costs["w0"].cycles
+    images = draw.integers(0, 256, (20, 12, 12, 2)).astype(np.uint8)
     ran = simulate(network, images, tmp_path, folding=made, stall=0)
     assert np.array_equal(ran.logits, golden.run(network, images).logits)
     assert ran.cycles_per_frame == made.cycles

@@ -13,15 +13,18 @@ from streams import SEED, STALLS, check, exchange, pack, reset, start
 from finn_build import golden
 
 SIZE = (P["HEIGHT"], P["WIDTH"], P["CHANNELS"])
-PIXELS = P["HEIGHT"] * P["WIDTH"]
+BEATS = P["HEIGHT"] * P["WIDTH"] // P["PIXELS"]
+SQUARES = max(1, P["PIXELS"] // P["KERNEL"])
 
 
-def frames(count: int, rng: random.Random) -> tuple[list[int], list[int]]:
+def frames(count: int, rng: random.Random) -> list[list[int]]:
     """Random frames as input beats, and the beats expected for them."""
     x = np.random.default_rng(rng.getrandbits(32)).integers(0, 1 << P["ELEM_W"], (count, *SIZE))
     y = golden.max_pool(x, kernel=P["KERNEL"])
-    beats = [pack(pixel, P["ELEM_W"]) for pixel in x.reshape(-1, P["CHANNELS"])]
-    return beats, [pack(pixel, P["ELEM_W"]) for pixel in y.reshape(-1, P["CHANNELS"])]
+    return [
+        [pack(beat, P["ELEM_W"]) for beat in each.reshape(-1, pixels * P["CHANNELS"])]
+        for each, pixels in ((x, P["PIXELS"]), (y, SQUARES))
+    ]
 
 
 @cocotb.test()
@@ -42,19 +45,20 @@ async def rate(dut: Any) -> None:
     trace = await exchange(dut, beats, len(expected), rng=rng)
     check(trace, expected, "rate")
     taken = trace.in_cycles[-1] - trace.in_cycles[0] + 1
-    assert taken == len(beats), f"{taken} cycles for {len(beats)} pixels"
-    square = (P["KERNEL"] - 1) * (P["WIDTH"] + 1)
-    assert trace.out_cycles[0] - trace.in_cycles[square] == 2, "latency after the last pixel"
+    assert taken == len(beats), f"{taken} cycles for {len(beats)} beats"
+    square = ((P["KERNEL"] - 1) * (P["WIDTH"] + 1)) // P["PIXELS"]
+    latency = 2 + (P["KERNEL"] > 1 and P["PIXELS"] > 1)
+    assert trace.out_cycles[0] - trace.in_cycles[square] == latency, "after the last pixel"
 
 
 @cocotb.test()
 async def reset_in_frame(dut: Any) -> None:
     rng = random.Random(SEED + 2)
     await start(dut)
-    for cut in range(1, PIXELS + 1, max(1, PIXELS // 6)):
+    for cut in range(1, BEATS + 1, max(1, BEATS // 6)):
         beats, _ = frames(1, rng)
         await exchange(dut, beats[:cut], None, stall="output", rng=rng, linger=1)
         await reset(dut)
         beats, expected = frames(2, rng)
         trace = await exchange(dut, beats, len(expected), stall="both", rng=rng)
-        check(trace, expected, f"after a reset at pixel {cut}")
+        check(trace, expected, f"after a reset at beat {cut}")

@@ -14,15 +14,21 @@ from streams import SEED, STALLS, check, exchange, pack, reset, start
 from finn_build import golden
 
 SIZE = (P["HEIGHT"], P["WIDTH"], P["CHANNELS"])
-PIXELS = P["HEIGHT"] * P["WIDTH"]
+COLS = P["WIDTH"] // P["PIXELS"]
+BEATS = P["HEIGHT"] * COLS
+# Beats that the first windows need before the one that they begin in.
+REACH = P["KERNEL"] - 1 - P["PAD"]
+LAG = REACH * COLS + -(-REACH // P["PIXELS"])
 
 
-def frames(count: int, rng: random.Random) -> tuple[list[int], list[int]]:
+def frames(count: int, rng: random.Random) -> list[list[int]]:
     """Random frames as input beats, and the beats expected for them."""
     x = np.random.default_rng(rng.getrandbits(32)).integers(0, 1 << P["ELEM_W"], (count, *SIZE))
     y = golden.window(x, kernel=P["KERNEL"], stride=P["STRIDE"], pad=P["PAD"], fill=P["FILL"])
-    beats = [pack(pixel, P["ELEM_W"]) for pixel in x.reshape(-1, P["CHANNELS"])]
-    return beats, [pack(window, P["ELEM_W"]) for window in y.reshape(-1, y.shape[-1])]
+    return [
+        [pack(beat, P["ELEM_W"]) for beat in each.reshape(-1, P["PIXELS"] * each.shape[-1])]
+        for each in (x, y)
+    ]
 
 
 async def begin(dut: Any, *, frames: int = 0) -> None:
@@ -40,7 +46,7 @@ async def count_frames(dut: Any, frames: int) -> None:
             taken = 0
         elif int(dut.s_axis_tvalid.value) and int(dut.s_axis_tready.value):
             taken += 1
-        come = -(-taken // PIXELS)
+        come = -(-taken // BEATS)
         dut.begun.value = max(come, min(frames, come + 1)) % 256
 
 
@@ -65,11 +71,10 @@ async def rate(dut: Any) -> None:
     period = trace.out_cycles[2 * per_frame] - trace.out_cycles[per_frame]
     if P["PROMPT"]:
         taken = trace.in_cycles[-1] - trace.in_cycles[0] + 1
-        assert taken == len(beats), f"{taken} cycles for {len(beats)} pixels"
-        assert period == PIXELS, f"{period} cycles per frame of {PIXELS} pixels"
-    assert period <= 2 * PIXELS, f"{period} cycles per frame of {PIXELS} pixels"
-    lag = (P["KERNEL"] - 1 - P["PAD"]) * (P["WIDTH"] + 1)
-    assert trace.out_cycles[0] - trace.in_cycles[lag] == 2, "latency after the last pixel needed"
+        assert taken == len(beats), f"{taken} cycles for {len(beats)} beats"
+        assert period == BEATS, f"{period} cycles per frame of {BEATS} beats"
+    assert period <= 2 * BEATS, f"{period} cycles per frame of {BEATS} beats"
+    assert trace.out_cycles[0] - trace.in_cycles[LAG] == 2, "latency after the last pixel needed"
 
 
 @cocotb.test()
@@ -82,7 +87,7 @@ async def pause_between_frames(dut: Any) -> None:
         stall = "output" if pause % 2 else "none"
         trace = await exchange(
             dut, beats, len(expected), stall=stall, rng=rng,
-            pauses=(PIXELS, 2 * PIXELS), pause_cycles=pause, linger=5,
+            pauses=(BEATS, 2 * BEATS), pause_cycles=pause, linger=5,
         )  # fmt: skip
         check(trace, expected, f"pause {pause}")
 
@@ -98,21 +103,20 @@ async def slow_frames_that_follow(dut: Any) -> None:
     )
     check(trace, expected, "slow")
     oh, ow = ((n + 2 * P["PAD"] - P["KERNEL"]) // P["STRIDE"] for n in SIZE[:2])
-    lag = (P["KERNEL"] - 1 - P["PAD"]) * (P["WIDTH"] + 1)
-    last = (oh * P["WIDTH"] + ow) * P["STRIDE"] + lag
+    last = oh * P["STRIDE"] * COLS + ow * P["STRIDE"] // P["PIXELS"] + LAG
     for frame in range(2):
         left = trace.out_cycles[(frame + 1) * len(expected) // 3 - 1]
-        assert left == trace.in_cycles[frame * PIXELS + last] + 2, f"tail of frame {frame}"
+        assert left == trace.in_cycles[frame * BEATS + last] + 2, f"tail of frame {frame}"
 
 
 @cocotb.test()
 async def reset_in_frame(dut: Any) -> None:
     rng = random.Random(SEED + 3)
     await begin(dut)
-    for cut in range(1, PIXELS, max(1, PIXELS // 5)):
+    for cut in range(1, BEATS, max(1, BEATS // 5)):
         beats, _ = frames(1, rng)
         await exchange(dut, beats[:cut], None, stall="output", rng=rng, linger=1)
         await reset(dut)
         beats, expected = frames(2, rng)
         trace = await exchange(dut, beats, len(expected), stall="both", rng=rng)
-        check(trace, expected, f"after a reset at pixel {cut}")
+        check(trace, expected, f"after a reset at beat {cut}")

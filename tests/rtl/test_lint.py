@@ -97,6 +97,8 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"ELEM_W": 1, "CHANNELS": 1, "HEIGHT": 1, "WIDTH": 1, "KERNEL": 1},
         {"ELEM_W": 8, "CHANNELS": 64, "HEIGHT": 33, "WIDTH": 35, "KERNEL": 4},
         {"HEIGHT": 9, "WIDTH": 3, "KERNEL": 3},
+        {"ELEM_W": 4, "HEIGHT": 28, "WIDTH": 32, "KERNEL": 4, "PIXELS": 2},
+        {"HEIGHT": 9, "WIDTH": 9, "KERNEL": 3, "PIXELS": 9},
     ],
     "nn_mvtu": [
         {"ROWS": 1, "COLS": 1, "PE": 1, "SIMD": 1, "IN_ELEMS": 1, "W_BITS": 1, "A_BITS": 1,
@@ -132,6 +134,10 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"HEIGHT": 3, "WIDTH": 3, "KERNEL": 3, "PAD": 0},
         {"HEIGHT": 9, "WIDTH": 70, "KERNEL": 7, "PAD": 1, "STRIDE": 3, "FILL": 3},
         {"PROMPT": 0},
+        {"KERNEL": 1, "PAD": 0, "PIXELS": 4},
+        {"ELEM_W": 8, "HEIGHT": 32, "WIDTH": 32, "KERNEL": 5, "PAD": 0, "PIXELS": 4},
+        {"WIDTH": 16, "KERNEL": 7, "PAD": 3, "PIXELS": 2, "PROMPT": 0},
+        {"CHANNELS": 64, "HEIGHT": 224, "WIDTH": 224, "RAM_STYLE": "block"},
     ],
     "vendor_ps7": [],
     "vendor_zynq": [{"WIDTH": 8, "FRAME_BYTES": 75}],
@@ -171,6 +177,7 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_heap", {"TERNARY": 1, "PLACES": "144'h3_0003"}, "PLACES"),
     ("nn_lookup", {"OUT_W": 0}, "OUT_W"),
     ("nn_maxpool", {"HEIGHT": 1}, "HEIGHT"),
+    ("nn_maxpool", {"WIDTH": 9, "PIXELS": 3}, "PIXELS"),
     ("nn_mvtu", {"PE": 3}, "PE"),
     ("nn_mvtu", {"IN_ELEMS": 5}, "IN_ELEMS"),
     ("nn_mvtu", {"SIMD": 3}, "SIMD"),
@@ -188,6 +195,10 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_window", {"FILL": 4}, "FILL"),
     ("nn_window", {"WIDTH": 1}, "WIDTH"),
     ("nn_window", {"HEIGHT": 2, "PAD": 0}, "KERNEL"),
+    ("nn_window", {"PAD": 0, "PIXELS": 4}, "PIXELS"),
+    ("nn_window", {"STRIDE": 2, "PIXELS": 2}, "PIXELS"),
+    ("nn_window", {"PIXELS": 8}, "WIDTH"),
+    ("nn_window", {"RAM_STYLE": "auto"}, "RAM_STYLE"),
 ]
 
 

@@ -9,19 +9,27 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Simulate
 
+DEFAULTS = {"PIXELS": 1}
 CASES = {
     "smallest": {"KERNEL": 1, "HEIGHT": 1, "WIDTH": 1, "CHANNELS": 1, "ELEM_W": 1},
     "typical": {"KERNEL": 2, "HEIGHT": 6, "WIDTH": 8, "CHANNELS": 5, "ELEM_W": 2},
     "ragged": {"KERNEL": 2, "HEIGHT": 5, "WIDTH": 7, "CHANNELS": 2, "ELEM_W": 4},
     "three": {"KERNEL": 3, "HEIGHT": 7, "WIDTH": 5, "CHANNELS": 1, "ELEM_W": 8},
-}
+    "whole_square": {
+        "KERNEL": 2, "PIXELS": 2, "HEIGHT": 5, "WIDTH": 6, "CHANNELS": 3, "ELEM_W": 2,
+    },
+    "squares": {"KERNEL": 3, "PIXELS": 6, "HEIGHT": 7, "WIDTH": 12, "CHANNELS": 2, "ELEM_W": 3},
+    "half_a_square": {
+        "KERNEL": 4, "PIXELS": 2, "HEIGHT": 9, "WIDTH": 14, "CHANNELS": 1, "ELEM_W": 4,
+    },
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_maxpool(simulate: Simulate, name: str) -> None:
-    simulate("nn_maxpool", CASES[name], "bench_nn_maxpool", seed=len(name))
+    simulate("nn_maxpool", {**DEFAULTS, **CASES[name]}, "bench_nn_maxpool", seed=len(name))
 
 
 @pytest.mark.slow
 def test_maxpool_netlist(simulate: Simulate) -> None:
-    simulate("nn_maxpool", CASES["ragged"], "bench_nn_maxpool", netlist=True)
+    simulate("nn_maxpool", {**DEFAULTS, **CASES["ragged"]}, "bench_nn_maxpool", netlist=True)
