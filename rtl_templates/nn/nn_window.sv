@@ -218,15 +218,19 @@ module nn_window #(
     assign column = s_axis_tdata;
   end
 
+  // Without a stride the columns at the left are still in the windows before.
+  localparam int unsigned KEPT = (STRIDE == 1) ? PAD : 0;
+  localparam int unsigned FROM = (STRIDE == 1) ? LEFT : 0;
+
   // The windows, beat by beat, and which of their rows and columns lie in the image.
-  logic [KERNEL*BEAT_W-1:0] win_q [REACH];
+  logic [KERNEL*BEAT_W-1:0] win_q [FROM:REACH-1];
   logic [KERNEL-1:0]        row_in_q;
   logic [SPAN-1:0]          col_in_q;
   logic                     out_load;
 
   always_ff @(posedge clk) begin
     if (push) begin
-      for (int b = 0; b + 1 < int'(REACH); b++) win_q[b] <= win_q[b+1];
+      for (int b = int'(FROM); b + 1 < int'(REACH); b++) win_q[b] <= win_q[b+1];
       win_q[REACH-1] <= column;
       for (int k = 0; k < int'(KERNEL); k++) begin
         row_in_q[k] <= (int'(32'(row_q)) + k >= int'(PAD))
@@ -241,17 +245,22 @@ module nn_window #(
 
   assign out_load = win_vld_q && (!out_vld_q || m_axis_tready);
 
-  // Written so that a tap outside the image is a synchronous clear or set: no LUT per bit.
+  // Written so that a tap outside the image is a synchronous clear or set: no LUT per bit, and so
+  // that each tap has an enable of its own: no LUT drives them all.
   for (genvar kh = 0; kh < int'(KERNEL); kh++) begin : gen_tap_row
     for (genvar k = 0; k < int'(SPAN); k++) begin : gen_tap
       localparam int unsigned AT = LEFT * PIXELS - PAD + k;
-      logic [PIX_W-1:0] tap_q;
+      logic [PIX_W-1:0] tap_d, tap_q;
+      if (k < int'(KEPT)) begin : gen_kept
+        assign tap_d = gen_tap[k+int'(PIXELS)].tap_q;
+      end else begin : gen_new
+        assign tap_d = win_q[AT/PIXELS][kh*BEAT_W + AT%PIXELS*PIX_W +: PIX_W];
+      end
+      logic             in_image;
+      assign in_image = row_in_q[kh] && col_in_q[k];
       always_ff @(posedge clk) begin
-        if (out_load) begin
-          if (row_in_q[kh] && col_in_q[k]) begin
-            tap_q <= win_q[AT/PIXELS][kh*BEAT_W + AT%PIXELS*PIX_W +: PIX_W];
-          end else tap_q <= {CHANNELS{ELEM_W'(FILL)}};
-        end
+        if (out_load && !in_image) tap_q <= {CHANNELS{ELEM_W'(FILL)}};
+        else if (out_load && in_image) tap_q <= tap_d;
       end
       for (genvar p = 0; p < int'(PIXELS); p++) begin : gen_window
         if (k >= p && k - p < int'(KERNEL)) begin : gen_covered
