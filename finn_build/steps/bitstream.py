@@ -25,7 +25,7 @@ def run(build: Build, out: Path) -> str:
     if mhz < options.fclk_mhz:
         raise ToolError(
             f"the chip is too slow for {options.fclk_mhz:g} MHz: {mhz:.1f} MHz by nextpnr's model; "
-            f"use --clock-mhz {1000 / -(-1000 // mhz):.4g}, or more --seeds than "
+            f"use --clock-mhz {options.target.fclk_mhz(mhz):.4g}, or more --seeds than "
             f"{len(made['seeds'])}. The critical path is {made['path']}"
         )
     source = build.path("route", "chip.fasm")
