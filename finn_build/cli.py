@@ -27,6 +27,10 @@ Chipdb = Annotated[
 PrjxrayDb = Annotated[
     Path | None, typer.Option(envvar="PRJXRAY_DB_DIR", help="Folder of Project X-Ray's database.")
 ]
+Vivado = Annotated[
+    Path | None,
+    typer.Option(envvar="XILINX_VIVADO", help="Vivado's folder, where it is not on PATH."),
+]
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
@@ -54,6 +58,7 @@ def build(
     ] = 1,
     chipdb: Chipdb = None,
     prjxray_db: PrjxrayDb = None,
+    vivado: Vivado = None,
     first: Annotated[str | None, typer.Option("--from", help="Redo from this step.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Stop after this step.")] = None,
 ) -> None:
@@ -75,6 +80,7 @@ def build(
         seeds=seeds,
         chipdb=chipdb,
         prjxray_db=prjxray_db,
+        vivado=vivado,
     )
     if folding is not None and not folding.is_file():
         raise ConfigError(f"--folding {folding}: no such file; a build leaves fold/folding.json")

@@ -24,7 +24,8 @@ class Options:
     model: a zoo name, a checkpoint (.safetensors) or a QONNX file (.onnx); data: folder of the
     CIFAR-10 files, used where it exists; images: how many to simulate at the RTL; pixel_max: what
     a QONNX file takes for the brightest pixel, 255 where it takes bytes; seeds: how many times to
-    place and route; chipdb, prjxray_db: databases of nextpnr and Project X-Ray, for openxc7.
+    place and route; chipdb, prjxray_db: databases of nextpnr and Project X-Ray, for openxc7;
+    vivado: Vivado's own folder.
     """
 
     board: str
@@ -41,6 +42,7 @@ class Options:
     seeds: int = 1
     chipdb: Path | None = None
     prjxray_db: Path | None = None
+    vivado: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""

@@ -22,9 +22,13 @@ def table(reports: Sequence[dict[str, Any]]) -> str:
         clock, counted = "reached by the routed model", "of the whole chip"
     else:
         clock, counted = "not yet placed and routed", "summed over top's modules"
+    vendor = ("vivado", "finn")
+    counters = " and ".join(
+        sorted({"Vivado" if r["resources"]["source"] in vendor else "Yosys" for r in reports})
+    )
     notes = (
         f"Clock {', '.join(clocks)} MHz, {clock}; accuracy of the golden integer model, which the "
-        f"RTL equals on every simulated image; resources by Yosys, {counted} (LUTs include "
+        f"RTL equals on every simulated image; resources by {counters}, {counted} (LUTs include "
         "LUTRAM). Written by `./build.sh results`."
     )
     return _HEAD + "\n".join(rows) + f"\n\n{notes}\n"

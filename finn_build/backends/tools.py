@@ -67,10 +67,14 @@ def output(command: Sequence[str | Path]) -> str:
 
 
 def _why(status: int) -> str:
-    """An exit status in words: a number, or the signal that ended the program."""
-    if status >= 0:
+    """An exit status in words: a number, or the signal that ended the program.
+
+    A shell script around the program, as Vivado's, gives 128 more than the signal.
+    """
+    number = -status if status < 0 else status - 128
+    if number not in set(signal.Signals):
         return str(status)
-    name = signal.Signals(-status).name
+    name = signal.Signals(number).name
     return f"{name}, perhaps out of memory" if name == "SIGKILL" else name
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from finn_build.backends.bitstream import choose, open_tools
+from finn_build.backends.bitstream import choose, open_tools, vendor_tool
 from finn_build.backends.openxc7 import asked_mhz
 from finn_build.config import Options
 from finn_build.pipeline import Step
@@ -31,6 +31,9 @@ def _zoo(name: str) -> Any:
 def _routing(options: Options) -> Any:
     """What place and route depends on: the tool, its databases, and what is asked of it."""
     choice = choose(options)
+    if choice.tool == "vivado":
+        vendor = vendor_tool(options)
+        return [choice, vendor, _content(vendor.program), options.target, options.fclk_mhz]
     if choice.tool != "openxc7":
         return [options.tool, choice]
     setup = open_tools(options)

@@ -91,7 +91,7 @@ def collect(build: Build) -> dict[str, Any]:
             "target_mhz": options.clock_mhz,
             "achieved_mhz": routed["best"]["mhz"] if routed["tool"] else None,
             "fclk_mhz": options.fclk_mhz,
-            "source": "routed clock by nextpnr's model"
+            "source": f"routed clock by {routed['timing']}"
             if routed["tool"]
             else "target; not placed and routed",
             "critical_path": routed.get("path"),
