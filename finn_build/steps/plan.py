@@ -66,7 +66,7 @@ STEPS = (
     Step(
         name="deploy",
         needs=("export", "golden", "bitstream"),
-        options=lambda o: [o.board, o.fclk_mhz],
+        options=lambda o: [o.target, o.fclk_mhz, str(o.folder)],
     ),
     Step(
         name="report",

@@ -147,6 +147,9 @@ def test_the_board_gets_vectors_that_it_can_check(built):
     manifest = json.loads((built[0] / "deploy" / "manifest.json").read_text())
     assert re.fullmatch("[0-9a-f]{32}", manifest["model_hash"])
     assert manifest["input"]["shape"] == [8, 8, 3]
+    assert manifest["board"] == "pynq-z2" and manifest["clock"]["divisors"] == [10, 1]
+    assert {"README.md", "golden.npz"} <= set(manifest["files"])
+    assert (built[0] / "tiny-pynq-z2.tar.gz").is_file()
 
 
 def test_a_second_run_changes_nothing_and_a_folding_can_be_fed_back(built):
