@@ -88,9 +88,10 @@ def build(
 
 
 @app.command()
-def doctor(chipdb: Chipdb = None, prjxray_db: PrjxrayDb = None) -> None:
+def doctor(chipdb: Chipdb = None, prjxray_db: PrjxrayDb = None, vivado: Vivado = None) -> None:
     """Say which tools were found, what they make possible and what is missing."""
-    if not doctor_module.run(Console(), chipdb=chipdb, prjxray_db=prjxray_db):
+    folders = {"chipdb": chipdb, "prjxray_db": prjxray_db, "vivado_folder": vivado}
+    if not doctor_module.run(Console(), **folders):
         raise typer.Exit(1)
 
 

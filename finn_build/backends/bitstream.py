@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from finn_build.backends import openxc7, vivado
+from finn_build.backends import finn, openxc7, vivado
 from finn_build.config import Options
 from finn_build.errors import ConfigError, ToolError
 
@@ -20,7 +20,8 @@ def choose(options: Options) -> Choice:
     """Pick the tool: what `--tool` says, or Vivado, or the open tools where they are there.
 
     Vivado's budget counts where there is nothing. A tool that was asked for by name and is not
-    there is an error when its turn comes. Raises ConfigError for seeds where the tool has none.
+    there is an error when its turn comes. Raises ConfigError for what the tool does not have:
+    seeds, or FINN's shell for the board.
     """
     tool, reason = (None, "no bitstream was asked for (--tool none)")
     if options.tool == "auto":
@@ -30,6 +31,10 @@ def choose(options: Options) -> Choice:
     if options.seeds > 1 and tool in ("vivado", "finn"):
         raise ConfigError(
             f"--seeds {options.seeds}: {tool} has none; use --tool openxc7, or leave it"
+        )
+    if tool == "finn" and options.board not in finn.BOARDS:
+        raise ConfigError(
+            f"--tool finn: FINN has no {options.board}; use {' or '.join(finn.BOARDS)}"
         )
     share = "openxc7" if tool == "openxc7" else "vivado"
     return Choice(tool=tool, share=share, reason=reason)

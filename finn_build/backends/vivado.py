@@ -73,6 +73,14 @@ def parts(setup: Setup, wanted: list[str], folder: Path) -> list[str]:
     return re.findall(rf"^{_PART_MARK}(\S+)", said, re.MULTILINE)
 
 
+def no_part(setup: Setup) -> str:
+    """What to do where Vivado does not have the part."""
+    return (
+        f"{version(setup)} at {setup.program} has no {setup.part}: add the devices Zynq-7000 with "
+        "Vivado's installer"
+    )
+
+
 def sources(rtl: Path, listed: str) -> list[str]:
     """Files of a list in folder `rtl`, in order, with those of the lists that it names."""
     found = []
@@ -111,10 +119,7 @@ def place_and_route(
     except ToolError as error:
         said = log.read_text(errors="replace")
         if _NO_PART in said:
-            raise ToolError(
-                f"{version(setup)} at {setup.program} has no {setup.part}: add the devices "
-                "Zynq-7000 with Vivado's installer"
-            ) from error
+            raise ToolError(no_part(setup)) from error
         over = [f"{int(n):,} {what} of {int(of):,}" for what, n, of in _OVER.findall(said)]
         full = f"the chip is too small: {', '.join(over)}\n" if over else ""
         raise ToolError(f"{full}{error}") from error

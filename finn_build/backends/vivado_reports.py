@@ -1,6 +1,7 @@
 """Read Vivado's report_timing_summary and report_utilization (formats of 2018 to 2025)."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from finn_build.backends.routed import Hop, Routed
@@ -24,34 +25,41 @@ _RESOURCES = {
 }
 
 
-def read(timing: Path, utilisation: Path) -> tuple[Routed, dict[str, float]]:
+def read(report: Path, utilisation: Path) -> tuple[Routed, dict[str, float]]:
     """The critical path with what is used, and report.json's resources.
 
     Raises ToolError where a report is not whole, registers have no clock, or a hold time or pulse
     width is missed, which no slower clock mends.
     """
-    text, rows = timing.read_text(), table(utilisation.read_text())
+    rows = table(utilisation.read_text())
     lacking = [row for row in _RESOURCES.values() if row not in rows]
     if lacking:
         raise ToolError(f"{utilisation} has no {', '.join(lacking)}")
     resources = {key: rows[row][0] for key, row in _RESOURCES.items()}
     resources["carry4"] = rows.get("CARRY4", (0.0, None))[0]
+    used = {name: (round(n), of) for name, (n, of) in rows.items() if n and of is not None}
+    return replace(timing(report), used=used), resources
+
+
+def timing(report: Path) -> Routed:
+    """The critical path of a timing summary; raises as `read` does."""
+    text = report.read_text()
     bare = _NO_CLOCK.search(text)
     if bare is None or int(bare[1]):
-        raise ToolError(f"{timing}: {bare[1] if bare else 'some'} registers have no clock")
+        raise ToolError(f"{report}: {bare[1] if bare else 'some'} registers have no clock")
     worst = _SUMMARY.search(text)
     path = _PATH.search(text)
     if worst is None or path is None:
-        raise ToolError(f"{timing} has no timing summary with a path")
+        raise ToolError(f"{report} has no timing summary with a path")
     slacks = worst[1].split()
     wns, whs, wpws = (float(slacks[place]) for place in (0, 4, 8))
     if whs < 0 or wpws < 0:
         what, missed = ("hold time", whs) if whs < 0 else ("pulse width", wpws)
-        raise ToolError(f"{timing}: a {what} is missed by {-missed:g} ns; no slower clock mends it")
-    return _routed(path[0], wns, rows), resources
+        raise ToolError(f"{report}: a {what} is missed by {-missed:g} ns; no slower clock mends it")
+    return _routed(path[0], wns)
 
 
-def _routed(path: str, wns: float, rows: dict[str, tuple[float, int | None]]) -> Routed:
+def _routed(path: str, wns: float) -> Routed:
     fields = {key: re.search(_FIELD.format(key), path, re.M) for key in ("Source", "Destination")}
     delay, period = _DELAY.search(path), _REQUIREMENT.search(path)
     source, end = fields["Source"], fields["Destination"]
@@ -69,9 +77,7 @@ def _routed(path: str, wns: float, rows: dict[str, tuple[float, int | None]]) ->
             Hop(net=_tidy(net), loads=int(loads), ns=float(ns))
             for loads, ns, net in _NET.findall(data[0])
         ],
-        used={
-            name: (round(used), of) for name, (used, of) in rows.items() if used and of is not None
-        },
+        used={},
     )
 
 

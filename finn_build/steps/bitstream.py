@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from finn_build.backends import fasm, openxc7, vivado
+from finn_build.backends import fasm, finn, openxc7, vivado
 from finn_build.backends.bitstream import open_tools, vendor_tool
 from finn_build.errors import ToolError
 from finn_build.files import load_json, save_json
@@ -63,4 +63,15 @@ def _vivado(build: Build, path: Path) -> None:
     )
 
 
-_WRITE = {"openxc7": _openxc7, "vivado": _vivado}
+def _finn(build: Build, path: Path) -> None:
+    board = build.options.target
+    vivado.settle(
+        build.path("route", finn.BITFILE),
+        path,
+        part=board.part,
+        design=build.options.name,
+        size=board.bitstream_bytes,
+    )
+
+
+_WRITE = {"openxc7": _openxc7, "vivado": _vivado, "finn": _finn}

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from finn_build import golden, package
+from finn_build.backends import finn
 from finn_build.chip import model_hash
 from finn_build.config import class_names
 from finn_build.files import load_json, save_json, save_npz
@@ -27,6 +28,8 @@ def run(build: Build, out: Path) -> str:
     classes = network.mvtus[-1].rows
     made = load_json(build.path("bitstream", "result.json"))
     bitstream = made["path"]
+    if made.get("tool") == "finn":  # FINN's own driver, and its bitstream as that expects it
+        shutil.copytree(build.path("route", f"{finn.OUTPUT}/deploy"), out, dirs_exist_ok=True)
     if bitstream is not None:
         shutil.copyfile(build.folder / bitstream, out / Path(bitstream).name)
     identity = model_hash(source)
@@ -34,6 +37,7 @@ def run(build: Build, out: Path) -> str:
         "model": network.name,
         "model_hash": identity,
         "board": build.options.board,
+        "accelerator": "finn" if made.get("tool") == "finn" else "headrace",
         "bitstream": bitstream and Path(bitstream).name,
         "fclk_mhz": build.options.fclk_mhz,
         "clock": package.clock(build.options.target, build.options.fclk_mhz),

@@ -5,12 +5,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from finn_build.backends import netlist, openxc7, vivado
+import numpy as np
+
+from finn_build import golden
+from finn_build.backends import finn, netlist, openxc7, vivado
 from finn_build.backends.bitstream import choose, open_tools, vendor_tool
 from finn_build.boards import Resources
 from finn_build.errors import ToolError
 from finn_build.files import load_json, save_json
 from finn_build.folding import shortfall
+from finn_build.layers import Network
 from finn_build.pipeline import Build
 
 SOURCES, TOP = "chip.f", "chip"
@@ -96,4 +100,40 @@ def _vivado(build: Build, out: Path) -> dict[str, Any]:
     }
 
 
-_ROUTE = {"openxc7": _openxc7, "vivado": _vivado}
+def _finn(build: Build, out: Path) -> dict[str, Any]:
+    """Leave a folder with all of FINN's build; what needs no Vivado also where there is none."""
+    options, log = build.options, build.log("finn")
+    network = build.path("golden", "network.npz")
+    with np.load(build.path("export", "vectors.npz"), allow_pickle=False) as stored:
+        images = stored["images"]
+    finn.prepare(
+        build.path("export", "model.onnx"),
+        network,
+        build.path("fold", "folding.json"),
+        out,
+        settings=finn.config(options.board, options.fclk_mhz),
+        images=images,
+        labels=golden.run(Network.load(network), images).labels,
+        log=build.log("finn-estimate"),
+    )
+    try:
+        setup = vendor_tool(options)
+        finn.build(setup, out, log=log)
+    except ToolError as error:
+        raise ToolError(
+            f"{error}\nFINN's estimates, {finn.cycles(out):,} cycles per frame, are in "
+            f"{out / finn.OUTPUT / 'report'}"
+        ) from error
+    best, resources, cycles = finn.read(out)
+    return {
+        "tool_version": finn.version(setup),
+        "timing": "Vivado's timing analysis",
+        "resources": resources,
+        "best": asdict(best),
+        "path": best.path,
+        "seeds": {best.seed: best.mhz},
+        "cycles": cycles,
+    }
+
+
+_ROUTE = {"openxc7": _openxc7, "vivado": _vivado, "finn": _finn}

@@ -19,7 +19,7 @@ def folder(tmp_path):
     (made / "driver").mkdir(parents=True)
     (made / "driver" / "one.py").write_text("1\n")
     (made / "m.bit").write_bytes(bytes(100))
-    manifest = {"model": "m", "bitstream": "m.bit", "fclk_mhz": 125.0}
+    manifest = {"model": "m", "accelerator": "headrace", "bitstream": "m.bit", "fclk_mhz": 125.0}
     save_json(made / "manifest.json", manifest)
     return made
 
@@ -59,7 +59,8 @@ def test_the_readme_says_how_to_run_it_or_why_not(folder):
     text = (folder / "README.md").read_text()
     assert text.startswith("# m on Digilent Zybo Z7-20\n\nCopy this folder to the board")
     assert "python3 run.py self-test" in text and "xc7z020clg400-1, at 125 MHz" in text
-    save_json(folder / "manifest.json", {"model": "m", "bitstream": None, "fclk_mhz": 125.0})
+    manifest = load_json(folder / "manifest.json")
+    save_json(folder / "manifest.json", manifest | {"bitstream": None})
     finish(folder, "no tool for it")
     text = (folder / "README.md").read_text()
     assert "so it does not run yet: no tool for it" in text and "run.py" not in text
