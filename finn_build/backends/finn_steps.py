@@ -79,7 +79,8 @@ def translate(model: ModelWrapper, network: Network, folding: Folding) -> ModelW
     """
     from finn.transformation.fpgadataflow.set_folding import SetFolding
 
-    model = model.transform(SetFolding(folding.cycles))
+    # Without the second pass, which would slow all down to what its narrow matrix units reach.
+    model = model.transform(SetFolding(folding.cycles, two_pass_relaxation=False))
     nodes = [node for node in model.graph.node if node.op_type in _UNITS]
     shapes = [(getCustomOp(n).get_nodeattr("MH"), getCustomOp(n).get_nodeattr("MW")) for n in nodes]
     if shapes != [(layer.rows, layer.cols) for layer in network.mvtus]:

@@ -1,5 +1,6 @@
 """Vivado, with a fake that checks the scripts it gets and answers with reports in its format."""
 
+import io
 import os
 import signal
 import sys
@@ -7,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from models import hand_made, lowest_fold
+from rich.console import Console
 
-from finn_build import chip, emit
+from finn_build import chip, doctor, emit
 from finn_build.backends import bitfile, bitstream, tools, vivado, vivado_reports
 from finn_build.config import Options
 from finn_build.errors import ConfigError, ToolError
@@ -251,6 +253,22 @@ def test_the_parts_are_asked_for_by_name(tmp_path, plan):
     tcl.setvar("argv", " ".join(wanted))
     tcl.eval((tmp_path / "parts.tcl").read_text())
     assert printed == ["headrace: found xc7z020clg484-1"]
+
+
+def test_doctor_starts_it_and_asks_for_the_parts(plan, tmp_path):
+    plan(parts=["xc7z020clg400-1"])
+    text = io.StringIO()
+    doctor.run(Console(file=text), chipdb=None, prjxray_db=None, vivado_folder=None)
+    program = tmp_path / "Vivado" / "bin" / "vivado"
+    said = text.getvalue()
+    assert f"bitstreams by vivado: Vivado 2023.2, {program}; it starts and has it" in said
+    assert f"no bitstream: Vivado 2023.2 at {program} has no xc7z020clg484-1" in said
+    assert "Digilent PYNQ-Z1, TUL PYNQ-Z2, Digilent Zybo Z7-20" in said
+    assert "pynq-z1 and pynq-z2 by FINN: estimates only: vitis_hls or vitis-run" in said
+    program.unlink()
+    text = io.StringIO()
+    doctor.run(Console(file=text), chipdb=None, prjxray_db=None, vivado_folder=None)
+    assert "vivado   no bitstream: vivado is not on PATH. Vivado's free Standard" in text.getvalue()
 
 
 @pytest.mark.vivado
