@@ -12,8 +12,10 @@ run() {
 }
 
 usage() {
+  local boards=(finn_build/boards/*.toml)
+  boards=("${boards[@]##*/}")
   cat <<'EOF'
-usage: ./build.sh pynq-z2 [--model NAME|FILE.onnx] [--target-fps N] [--images N] [...]
+usage: ./build.sh BOARD [--model NAME|FILE.onnx] [--target-fps N] [--images N] [...]
        ./build.sh doctor            what was found on this machine, what is missing
        ./build.sh train [...]       train a network, float and quantised
        ./build.sh prune [...]       remove filters of a trained network
@@ -27,6 +29,8 @@ usage: ./build.sh pynq-z2 [--model NAME|FILE.onnx] [--target-fps N] [--images N]
        ./build.sh results [REPORT.json...]  write the README's tables, from records and reports
        ./build.sh BOARD --help      all options of a build
 EOF
+  printf -v boards '%s, ' "${boards[@]%.toml}"
+  echo "boards: ${boards%, }"
 }
 
 find_python() {

@@ -13,7 +13,7 @@ from finn_build import fit as fit_module
 from finn_build import pipeline
 from finn_build import registers as registers_module
 from finn_build import results as results_module
-from finn_build.boards import BOARDS
+from finn_build.boards import names
 from finn_build.config import Options
 from finn_build.errors import ConfigError, HeadraceError
 
@@ -27,12 +27,16 @@ Chipdb = Annotated[
 PrjxrayDb = Annotated[
     Path | None, typer.Option(envvar="PRJXRAY_DB_DIR", help="Folder of Project X-Ray's database.")
 ]
+Vivado = Annotated[
+    Path | None,
+    typer.Option(envvar="XILINX_VIVADO", help="Vivado's folder, where it is not on PATH."),
+]
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.command()
 def build(
-    board: Annotated[str, typer.Argument(help=f"Known boards: {', '.join(BOARDS)}.")],
+    board: Annotated[str, typer.Argument(help=f"Known boards: {', '.join(names())}.")],
     model: Annotated[str, typer.Option(help="Zoo model or QONNX file.")] = DEFAULT_MODEL,
     pixel_max: Annotated[
         float, typer.Option(help="Brightest pixel for a QONNX file: 255 for bytes, 1 for 0 to 1.")
@@ -54,6 +58,7 @@ def build(
     ] = 1,
     chipdb: Chipdb = None,
     prjxray_db: PrjxrayDb = None,
+    vivado: Vivado = None,
     first: Annotated[str | None, typer.Option("--from", help="Redo from this step.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Stop after this step.")] = None,
 ) -> None:
@@ -75,6 +80,7 @@ def build(
         seeds=seeds,
         chipdb=chipdb,
         prjxray_db=prjxray_db,
+        vivado=vivado,
     )
     if folding is not None and not folding.is_file():
         raise ConfigError(f"--folding {folding}: no such file; a build leaves fold/folding.json")
@@ -82,9 +88,10 @@ def build(
 
 
 @app.command()
-def doctor(chipdb: Chipdb = None, prjxray_db: PrjxrayDb = None) -> None:
+def doctor(chipdb: Chipdb = None, prjxray_db: PrjxrayDb = None, vivado: Vivado = None) -> None:
     """Say which tools were found, what they make possible and what is missing."""
-    if not doctor_module.run(Console(), chipdb=chipdb, prjxray_db=prjxray_db):
+    folders = {"chipdb": chipdb, "prjxray_db": prjxray_db, "vivado_folder": vivado}
+    if not doctor_module.run(Console(), **folders):
         raise typer.Exit(1)
 
 
@@ -127,7 +134,7 @@ def registers(
 def main() -> None:
     """Run the command line; errors of ours become one message and exit code 2."""
     arguments = sys.argv[1:]
-    if arguments and arguments[0] in BOARDS:
+    if arguments and arguments[0] in names():
         arguments = ["build", *arguments]
     try:
         app(args=arguments, standalone_mode=False)

@@ -24,7 +24,8 @@ class Options:
     model: a zoo name, a checkpoint (.safetensors) or a QONNX file (.onnx); data: folder of the
     CIFAR-10 files, used where it exists; images: how many to simulate at the RTL; pixel_max: what
     a QONNX file takes for the brightest pixel, 255 where it takes bytes; seeds: how many times to
-    place and route; chipdb, prjxray_db: databases of nextpnr and Project X-Ray, for openxc7.
+    place and route; chipdb, prjxray_db: databases of nextpnr and Project X-Ray, for openxc7;
+    vivado: Vivado's own folder.
     """
 
     board: str
@@ -41,14 +42,15 @@ class Options:
     seeds: int = 1
     chipdb: Path | None = None
     prjxray_db: Path | None = None
+    vivado: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
-        find_board(self.board)
+        board = find_board(self.board)
         if self.tool not in TOOLS:
             raise ConfigError(f"unknown tool {self.tool!r}; known tools: {', '.join(TOOLS)}")
-        if not 1 <= self.clock_mhz <= 1000:
-            raise ConfigError(f"--clock-mhz {self.clock_mhz:g}: use 1 to 1000")
+        if not 1 <= self.clock_mhz <= board.most_mhz:
+            raise ConfigError(f"--clock-mhz {self.clock_mhz:g}: use 1 to {board.most_mhz:g}")
         if self.target_fps is not None and self.target_fps <= 0:
             raise ConfigError(f"--target-fps {self.target_fps:g}: use a rate above 0")
         if self.objective not in OBJECTIVES:
@@ -81,5 +83,5 @@ class Options:
 
     @property
     def fclk_mhz(self) -> float:
-        """Fastest clock of the form 1000/n MHz, which the PS7 can set, not above the target."""
-        return 1000 / -(-1000 // self.clock_mhz)
+        """Fastest clock that the board can set, not above the target."""
+        return self.target.fclk_mhz(self.clock_mhz)

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from finn_build.backends import openxc7, tools, verilator
-from finn_build.boards import BOARDS, Board
+from finn_build.backends import finn, openxc7, tools, verilator, vivado
+from finn_build.boards import Board, find_board, names
 from finn_build.errors import ToolError
 
 _PACKAGES = ("torch", "brevitas", "qonnx", "finn-plus", "onnxruntime", "verilator", "pyosys")
 
 
-def run(console: Console, *, chipdb: Path | None, prjxray_db: Path | None) -> bool:
+def run(
+    console: Console, *, chipdb: Path | None, prjxray_db: Path | None, vivado_folder: Path | None
+) -> bool:
     """Print one line per tool; returns whether a build without a bitstream can run."""
     lines = [("package", name, _version(name)) for name in _PACKAGES]
     lines += [("program", name, _program(name)) for name in ("g++", "make")]
@@ -38,12 +40,18 @@ def run(console: Console, *, chipdb: Path | None, prjxray_db: Path | None) -> bo
             "Install what is missing: packages with `pip install .`, programs from your system "
             "(Debian: apt-get install g++ make).",
         )
-    for board in BOARDS.values():
-        _say(console, f"{board.title}: {_bitstream(board, chipdb, prjxray_db)}")
+    boards: dict[str, list[Board]] = {}
+    for board in map(find_board, names()):
+        boards.setdefault(board.part, []).append(board)
+    for part, same in boards.items():
+        _say(console, f"{part} ({', '.join(board.title for board in same)}):")
+        _say(console, f"  vivado   {_vivado(part, vivado_folder)}")
+        _say(console, f"  openxc7  {_openxc7(same[0], chipdb, prjxray_db)}")
+    _say(console, f"{' and '.join(finn.BOARDS)} by FINN: {_finn(vivado_folder)}")
     return needed
 
 
-def _bitstream(board: Board, chipdb: Path | None, prjxray_db: Path | None) -> str:
+def _openxc7(board: Board, chipdb: Path | None, prjxray_db: Path | None) -> str:
     """What the open tools make possible for a board; they are tried on an empty chip."""
     try:
         setup = openxc7.find(board.part, chipdb=chipdb, prjxray_db=prjxray_db)
@@ -55,6 +63,29 @@ def _bitstream(board: Board, chipdb: Path | None, prjxray_db: Path | None) -> st
         f"bitstreams by openxc7: {openxc7.version(setup)}, {setup.database}; an empty chip went "
         "through all of it"
     )
+
+
+def _vivado(part: str, folder: Path | None) -> str:
+    """What Vivado makes possible for a part; it is started and asked for it."""
+    try:
+        setup = vivado.find(part, folder=folder)
+        with tempfile.TemporaryDirectory() as scratch:
+            there = vivado.parts(setup, [part], Path(scratch))
+    except ToolError as error:
+        return f"no bitstream: {error}"
+    if not there:
+        return f"no bitstream: {vivado.no_part(setup)}"
+    return f"bitstreams by vivado: {vivado.version(setup)}, {setup.program}; it starts and has it"
+
+
+def _finn(folder: Path | None) -> str:
+    """What FINN's own build makes possible."""
+    try:
+        setup = vivado.find("", folder=folder)
+        compiler = finn.find_compiler()
+    except ToolError as error:
+        return f"estimates only: {error}"
+    return f"bitstreams by finn: {finn.version(setup)}, {compiler}"
 
 
 def _program(name: str) -> str | None:

@@ -380,10 +380,10 @@ def templates(*areas: str, suffix: str = ".sv") -> list[Path]:
     )
 
 
-def environment() -> jinja2.Environment:
-    """What renders the templates beside this file."""
+def environment(folder: Path = TOP.parent) -> jinja2.Environment:
+    """What renders the templates of a folder, those beside this file where none is named."""
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TOP.parent),
+        loader=jinja2.FileSystemLoader(folder),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

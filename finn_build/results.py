@@ -22,9 +22,13 @@ def table(reports: Sequence[dict[str, Any]]) -> str:
         clock, counted = "reached by the routed model", "of the whole chip"
     else:
         clock, counted = "not yet placed and routed", "summed over top's modules"
+    vendor = ("vivado", "finn")
+    counters = " and ".join(
+        sorted({"Vivado" if r["resources"]["source"] in vendor else "Yosys" for r in reports})
+    )
     notes = (
         f"Clock {', '.join(clocks)} MHz, {clock}; accuracy of the golden integer model, which the "
-        f"RTL equals on every simulated image; resources by Yosys, {counted} (LUTs include "
+        f"RTL equals on every simulated image; resources by {counters}, {counted} (LUTs include "
         "LUTRAM). Written by `./build.sh results`."
     )
     return _HEAD + "\n".join(rows) + f"\n\n{notes}\n"
@@ -37,13 +41,14 @@ def _row(report: dict[str, Any]) -> str:
         report["board"]["chip"],
     )
     accuracy = "" if measured["value"] is None else f"{100 * measured['value']:.2f} %"
+    rate = report["fps"]["simulated"]
     latency = report["rtl_sim"]["latency_cycles"] / report["clock"]["fclk_mhz"]
     counts = [f"{used[k]:,g} of {chip[k]:,g}" for k in ("lut", "ff", "bram36", "dsp")]
     cells = [
         f"{report['model']['name']}, {report['board']['title']}",
         f"{accuracy}, {measured['images']:,}",
-        f"{report['fps']['simulated']:,.0f}",
-        f"{latency:,.1f} µs",
+        f"{rate:,.0f}" if rate else f"{report['fps']['predicted']:,.0f}, estimated",
+        f"{latency:,.1f} µs" if rate else "",
         *counts,
     ]
     return f"| {' | '.join(cells)} |"

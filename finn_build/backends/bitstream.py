@@ -1,13 +1,10 @@
 """Choose the tool for the bitstream among those on this machine."""
 
-import shutil
 from dataclasses import dataclass
 
-from finn_build.backends import openxc7
+from finn_build.backends import finn, openxc7, vivado
 from finn_build.config import Options
-from finn_build.errors import ToolError
-
-UNBUILT = "this version stops before place and route for it: emit/chip.f lists the sources"
+from finn_build.errors import ConfigError, ToolError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,23 +17,44 @@ class Choice:
 
 
 def choose(options: Options) -> Choice:
-    """Pick the tool: what `--tool` says, or what is there; Vivado's budget where nothing is.
+    """Pick the tool: what `--tool` says, or Vivado, or the open tools where they are there.
 
-    A tool that was asked for by name and is not there is an error when its turn comes.
+    Vivado's budget counts where there is nothing. A tool that was asked for by name and is not
+    there is an error when its turn comes. Raises ConfigError for what the tool does not have:
+    seeds, or FINN's shell for the board.
     """
-    if options.tool == "none":
-        return Choice(tool=None, share="vivado", reason="no bitstream was asked for (--tool none)")
-    if options.tool != "auto":
-        share = "openxc7" if options.tool == "openxc7" else "vivado"
-        return Choice(tool=options.tool, share=share, reason="")
-    try:
-        open_tools(options)
-    except ToolError as error:
-        if shutil.which("vivado"):
-            return Choice(tool=None, share="vivado", reason=f"vivado was found, but {UNBUILT}")
-        reason = f"no tool for it: vivado is not on PATH; {error}"
-        return Choice(tool=None, share="vivado", reason=reason)
-    return Choice(tool="openxc7", share="openxc7", reason="")
+    tool, reason = (None, "no bitstream was asked for (--tool none)")
+    if options.tool == "auto":
+        tool, reason = _found(options)
+    elif options.tool != "none":
+        tool, reason = options.tool, ""
+    if options.seeds > 1 and tool in ("vivado", "finn"):
+        raise ConfigError(
+            f"--seeds {options.seeds}: {tool} has none; use --tool openxc7, or leave it"
+        )
+    if tool == "finn" and options.board not in finn.BOARDS:
+        raise ConfigError(
+            f"--tool finn: FINN has no {options.board}; use {' or '.join(finn.BOARDS)}"
+        )
+    share = "openxc7" if tool == "openxc7" else "vivado"
+    return Choice(tool=tool, share=share, reason=reason)
+
+
+def _found(options: Options) -> tuple[str | None, str]:
+    lacking = []
+    for tool, look in (("vivado", vendor_tool), ("openxc7", open_tools)):
+        try:
+            look(options)
+        except ToolError as error:
+            lacking.append(str(error))
+        else:
+            return tool, ""
+    return None, f"no tool for it: {'; '.join(lacking)}"
+
+
+def vendor_tool(options: Options) -> vivado.Setup:
+    """Vivado for a build. Raises ToolError that says what to install."""
+    return vivado.find(options.target.part, folder=options.vivado)
 
 
 def open_tools(options: Options) -> openxc7.Setup:

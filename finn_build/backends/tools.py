@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from finn_build.errors import ToolError
@@ -26,13 +26,14 @@ def run(
     log: Path,
     path: Path | None = None,
     name: str | None = None,
+    extra: Mapping[str, str] | None = None,
 ) -> str:
     """Run a program, keep its output in `log` and return its stdout.
 
-    path: a folder put in front of PATH; name: what to call the program in messages. Raises
-    ToolError with the log's last 20 lines if the program fails.
+    path: a folder put in front of PATH; name: what to call the program in messages; extra: more
+    environment variables. Raises ToolError with the log's last 20 lines if the program fails.
     """
-    environment = dict(os.environ)
+    environment = {**os.environ, **(extra or {})}
     if path is not None:
         environment["PATH"] = f"{path}{os.pathsep}{environment['PATH']}"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -67,10 +68,14 @@ def output(command: Sequence[str | Path]) -> str:
 
 
 def _why(status: int) -> str:
-    """An exit status in words: a number, or the signal that ended the program."""
-    if status >= 0:
+    """An exit status in words: a number, or the signal that ended the program.
+
+    A shell script around the program, as Vivado's, gives 128 more than the signal.
+    """
+    number = -status if status < 0 else status - 128
+    if number not in set(signal.Signals):
         return str(status)
-    name = signal.Signals(-status).name
+    name = signal.Signals(number).name
     return f"{name}, perhaps out of memory" if name == "SIGKILL" else name
 
 

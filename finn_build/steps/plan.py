@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from finn_build.backends.bitstream import choose, open_tools
+from finn_build.backends.bitstream import choose, open_tools, vendor_tool
 from finn_build.backends.openxc7 import asked_mhz
 from finn_build.config import Options
-from finn_build.pipeline import Step
+from finn_build.pipeline import Step, digest
 
 
 def _content(path: Path) -> Any:
@@ -31,8 +31,14 @@ def _zoo(name: str) -> Any:
 def _routing(options: Options) -> Any:
     """What place and route depends on: the tool, its databases, and what is asked of it."""
     choice = choose(options)
-    if choice.tool != "openxc7":
-        return [options.tool, choice]
+    if choice.tool == "vivado":
+        vendor = vendor_tool(options)
+        return [choice, vendor, _content(vendor.program), options.target, options.fclk_mhz]
+    if choice.tool == "finn":
+        needed = [digest(options.folder / name) for name in ("export", "golden", "fold")]
+        return [choice, options.vivado, needed, options.target, options.fclk_mhz]
+    if choice.tool is None:
+        return [choice]
     setup = open_tools(options)
     tools = [_content(path) for path in (setup.nextpnr, setup.chipdb) if path is not None]
     return [choice, setup, tools, options.target, options.seeds, asked_mhz(options.fclk_mhz)]
@@ -62,8 +68,8 @@ STEPS = (
     Step(name="bitstream", needs=("route",), options=lambda o: [o.name, o.fclk_mhz, o.target]),
     Step(
         name="deploy",
-        needs=("export", "golden", "bitstream"),
-        options=lambda o: [o.board, o.fclk_mhz],
+        needs=("export", "golden", "route", "bitstream"),
+        options=lambda o: [o.target, o.fclk_mhz, str(o.folder)],
     ),
     Step(
         name="report",

@@ -22,8 +22,8 @@ def run(build: Build, out: Path) -> str:
         partial = build.folder / f"{name}.partial"
         partial.write_bytes((out / name).read_bytes())
         partial.replace(build.folder / name)
-    fps = made["fps"]["simulated"]
-    return f"{build.folder / 'report.html'}: {fps:,.0f} frames/s simulated"
+    kind = "predicted" if made["fps"]["simulated"] is None else "simulated"
+    return f"{build.folder / 'report.html'}: {made['fps'][kind]:,.0f} frames/s {kind}"
 
 
 def collect(build: Build) -> dict[str, Any]:
@@ -36,6 +36,8 @@ def collect(build: Build) -> dict[str, Any]:
     synth = load_json(build.path("synthesise", "result.json"))
     routed = load_json(build.path("route", "result.json"))
     placed = {k: v for k, v in routed.get("resources", {}).items() if k in _PLACED}
+    # What Yosys counted and what was simulated is our accelerator, not FINN's.
+    ours = routed["tool"] != "finn"
     rungs = load_json(build.path("golden", "verification.json"))
     rtl = {"stage": "golden", "against": "rtl", "images": sim["images"]}
     rtl |= {"mismatches": sim["mismatches"], "explained": 0, "explanations": []}
@@ -52,6 +54,7 @@ def collect(build: Build) -> dict[str, Any]:
             "macs": network.macs,
             "filters": convs,
         },
+        "accelerator": "headrace" if ours else "finn",
         "board": {
             "name": options.target.name,
             "title": options.target.title,
@@ -81,7 +84,7 @@ def collect(build: Build) -> dict[str, Any]:
         "bottleneck": costs["bottleneck"],
         "rtl_sim": {k: v for k, v in sim.items() if k != "labels"},
         "resources": {
-            **synth["whole"],
+            **(synth["whole"] if ours else {}),
             **placed,
             "source": routed["tool"] or "yosys",
             "estimate": costs["estimate"],
@@ -91,14 +94,14 @@ def collect(build: Build) -> dict[str, Any]:
             "target_mhz": options.clock_mhz,
             "achieved_mhz": routed["best"]["mhz"] if routed["tool"] else None,
             "fclk_mhz": options.fclk_mhz,
-            "source": "routed clock by nextpnr's model"
+            "source": f"routed clock by {routed['timing']}"
             if routed["tool"]
             else "target; not placed and routed",
             "critical_path": routed.get("path"),
         },
         "fps": {
-            "predicted": hertz / costs["cycles"],
-            "simulated": hertz / sim["cycles_per_frame"],
+            "predicted": hertz / (costs["cycles"] if ours else routed["cycles"]),
+            "simulated": hertz / sim["cycles_per_frame"] if ours else None,
         },
         "bitstream": load_json(build.path("bitstream", "result.json")),
         "seconds": {name: step["seconds"] for name, step in build.records.items()},

@@ -1,10 +1,12 @@
 """One small network through every step, from QONNX to a report, with the real tools."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,13 +14,19 @@ from models import hand_made
 
 from finn_build import emit
 from finn_build.backends import yosys
-from finn_build.files import load_json
+from finn_build.files import load_json, save_json
 from finn_build.folding import Fold, make
 
 
-def build(folder, model, *more):
+def build(folder, model, *more, tool="none", programs=None):
+    """Run a build; programs: a folder put in front of PATH."""
     command = [sys.executable, "-m", "finn_build", "pynq-z2", "--model", model, *more]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    command += ["--tool", tool]
+    path = os.pathsep.join([*([str(programs)] if programs else []), os.environ["PATH"]])
+    environment = {k: v for k, v in os.environ.items() if k != "XILINX_VIVADO"} | {"PATH": path}
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +155,9 @@ def test_the_board_gets_vectors_that_it_can_check(built):
     manifest = json.loads((built[0] / "deploy" / "manifest.json").read_text())
     assert re.fullmatch("[0-9a-f]{32}", manifest["model_hash"])
     assert manifest["input"]["shape"] == [8, 8, 3]
+    assert manifest["board"] == "pynq-z2" and manifest["clock"]["divisors"] == [10, 1]
+    assert {"README.md", "golden.npz"} <= set(manifest["files"])
+    assert (built[0] / "tiny-pynq-z2.tar.gz").is_file()
 
 
 def test_a_second_run_changes_nothing_and_a_folding_can_be_fed_back(built):
@@ -159,3 +170,38 @@ def test_a_second_run_changes_nothing_and_a_folding_can_be_fed_back(built):
     mine.write_text(json.dumps(folds))
     done = build(folder, "tiny.onnx", "--folding", "mine.json", "--images", "12", "--to", "fold")
     assert "bottleneck conv1, 864 cycles" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """Fakes of Vivado, of FINN's build and of Vitis HLS."""
+    here, folder = Path(__file__).parent, tmp_path_factory.mktemp("tools") / "bin"
+    folder.mkdir()
+    for name in ("vivado", "finn"):
+        text = (here / f"fake_{name}.py").read_text()
+        (folder / name).write_text(f"#!{sys.executable}\n{text}")
+    (folder / "vitis_hls").write_text("#!/bin/sh\n")
+    for path in folder.iterdir():
+        path.chmod(0o755)
+    save_json(folder / "plan.json", {"reports": str(here)})
+    return folder
+
+
+@pytest.mark.parametrize(("tool", "luts"), [("vivado", 31412), ("finn", 21000)])
+def test_a_vendors_tool_fills_the_same_report(built, programs, tool, luts):
+    more = ("--images", "12", "--target-fps", "200000")
+    done = build(built[0].parents[2], "tiny.onnx", *more, tool=tool, programs=programs)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert re.search(r"synthesise +unchanged", done.stdout), done.stdout
+    made = load_json(built[0] / "report.json")
+    assert (made["resources"]["source"], made["resources"]["lut"]) == (tool, luts)
+    assert made["clock"]["achieved_mhz"] == 102.438
+    assert made["clock"]["source"] == "routed clock by Vivado's timing analysis"
+    assert made["bitstream"]["tool"] == tool
+    ours = tool == "vivado"
+    assert (made["fps"]["simulated"] is not None) == ours
+    assert made["accelerator"] == ("headrace" if ours else "finn")
+    assert f"{luts:,}" in (built[0] / "report.html").read_text()
+    files = load_json(built[0] / "deploy" / "manifest.json")["files"]
+    assert files["tiny.bit"] == made["bitstream"]["sha256"]
+    assert ("driver/driver.py" in files) != ours

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from models import hand_made
 
 from finn_build import cost, folding
-from finn_build.boards import BOARDS, Resources
+from finn_build.boards import Resources
 from finn_build.errors import FoldingError
 from finn_build.fit import random_unit
 from finn_build.folding import Fold, Stage, at_once
@@ -203,9 +203,3 @@ def test_a_folding_of_another_network_is_refused(network, tmp_path):
 )
 def test_block_ram_is_counted_in_its_best_shape(depth, width, blocks):
     assert cost.bram18_count(depth, width) == blocks
-
-
-def test_every_board_has_a_budget_within_its_chip():
-    for board in BOARDS.values():
-        assert {"openxc7", "vivado"} <= set(board.budget)
-        assert all(folding.fits(b, board.chip) for b in board.budget.values())

@@ -12,7 +12,7 @@ def report(accuracy):
         "board": {"title": "TUL PYNQ-Z2", "chip": chip},
         "accuracy": {"hardware": {"value": accuracy, "images": 10000}},
         "rtl_sim": {"latency_cycles": 6774},
-        "resources": {"lut": 39420, "ff": 38669, "bram36": 29.0, "dsp": 0},
+        "resources": {"lut": 39420, "ff": 38669, "bram36": 29.0, "dsp": 0, "source": "yosys"},
         "clock": {"fclk_mhz": 100.0, "achieved_mhz": None},
         "fps": {"simulated": 24414.0625},
     }

@@ -1,0 +1,156 @@
+"""Synthesise, place, route and write a bitstream with Vivado, by scripts without a project."""
+
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from math import floor
+from pathlib import Path
+
+from finn_build.backends import bitfile, tools, vivado_reports
+from finn_build.backends.routed import Routed
+from finn_build.emit import environment
+from finn_build.errors import ToolError
+
+TEMPLATE = Path(__file__).parent / "vivado.tcl.j2"
+FILES = (TEMPLATE,)
+INSTALL = (
+    "Vivado's free Standard edition has the parts of these boards (amd.com, Zynq-7000 devices); "
+    "source its settings64.sh, or say --vivado DIR or XILINX_VIVADO"
+)
+CHECKPOINT = "chip.dcp"
+# The one clock, and the one cell that stands for all that is outside: without a port, nothing else
+# keeps the logic from being removed as unused.
+_PS7 = "zynq_i/u_ps7/u_ps7"
+_CONSTRAINTS = (
+    "create_clock -name fclk0 -period {ns:.3f} [get_pins {{{ps7}/FCLKCLK[0]}}]\n"
+    "set_property DONT_TOUCH true [get_cells {ps7}]\n"
+)
+_WRITE = "open_checkpoint {{{checkpoint}}}\nwrite_bitstream -force chip.bit\n"
+_NO_PART = "headrace: this part is not installed"
+_PART_MARK = "headrace: found "
+_PARTS = (
+    "foreach part $argv {\n"
+    f'  if {{[llength [get_parts -quiet $part]]}} {{ puts "{_PART_MARK}$part" }}\n'
+    "}\n"
+)
+_OVER = re.compile(
+    r"requires more ([^\n]+?) cells than are available[^\n]*?requires (\d+) of such cell types but "
+    r"only (\d+)"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """Vivado's program, and the part that it is wanted for."""
+
+    part: str
+    program: Path
+
+
+def find(part: str, *, folder: Path | None) -> Setup:
+    """Look for Vivado in its folder, or on PATH. Raises ToolError that says what to install."""
+    given = folder and folder / "bin" / "vivado"
+    if given is not None and given.is_file():
+        return Setup(part=part, program=given.resolve())
+    found = shutil.which("vivado")
+    if found is None:
+        where = f", and there is no {given}" if given else ""
+        raise ToolError(f"vivado is not on PATH{where}. {INSTALL}")
+    return Setup(part=part, program=Path(found))
+
+
+def version(setup: Setup) -> str:
+    """Vivado's name and version."""
+    found = re.search(r"vivado v(\S+)", tools.output([setup.program, "-version"]), re.IGNORECASE)
+    return f"Vivado {found[1] if found else 'of unknown version'}"
+
+
+def parts(setup: Setup, wanted: list[str], folder: Path) -> list[str]:
+    """Start Vivado in a scratch folder and return those of the wanted parts that it has."""
+    (folder / "parts.tcl").write_text(_PARTS)
+    said = _run(setup, folder, "parts.tcl", *wanted, log=folder / "parts.log")
+    return re.findall(rf"^{_PART_MARK}(\S+)", said, re.MULTILINE)
+
+
+def no_part(setup: Setup) -> str:
+    """What to do where Vivado does not have the part."""
+    return (
+        f"{version(setup)} at {setup.program} has no {setup.part}: add the devices Zynq-7000 with "
+        "Vivado's installer"
+    )
+
+
+def sources(rtl: Path, listed: str) -> list[str]:
+    """Files of a list in folder `rtl`, in order, with those of the lists that it names."""
+    found = []
+    for line in (rtl / listed).read_text().splitlines():
+        if line.startswith("-f "):
+            found += sources(rtl, line.removeprefix("-f "))
+        else:
+            found.append(line)
+    return found
+
+
+def constraints(mhz: float) -> str:
+    """XDC of the chip, which has no ports."""
+    ns = floor(1e6 / mhz + 1e-3) / 1e3  # never longer than the clock's period
+    return _CONSTRAINTS.format(ns=ns, ps7=_PS7)
+
+
+def place_and_route(
+    setup: Setup, rtl: Path, out: Path, *, mhz: float, files: str, top: str, log: Path
+) -> tuple[Routed, dict[str, float]]:
+    """Take the sources of `top` that `files` lists in `rtl` up to a routed checkpoint in `out`.
+
+    Leaves a folder that Vivado can be run in again: sources, memory images, chip.xdc, chip.tcl; and
+    its reports. Returns the critical path with what is used, and report.json's resources. Raises
+    ToolError if the part is not installed, something ran out, or a hold time is missed.
+    """
+    listed = sources(rtl, files)
+    for name in [*listed, *(path.name for path in sorted(rtl.glob("*.hex")))]:
+        shutil.copyfile(rtl / name, out / name)
+    (out / "chip.xdc").write_text(constraints(mhz))
+    script = environment(TEMPLATE.parent).get_template(TEMPLATE.name)
+    text = script.render(top=top, part=setup.part, sources=listed, no_part=_NO_PART)
+    (out / "chip.tcl").write_text(text)
+    try:
+        _run(setup, out, "chip.tcl", log=log)
+    except ToolError as error:
+        said = log.read_text(errors="replace")
+        if _NO_PART in said:
+            raise ToolError(no_part(setup)) from error
+        over = [f"{int(n):,} {what} of {int(of):,}" for what, n, of in _OVER.findall(said)]
+        full = f"the chip is too small: {', '.join(over)}\n" if over else ""
+        raise ToolError(f"{full}{error}") from error
+    return vivado_reports.read(out / "timing.txt", out / "utilization.txt")
+
+
+def bitstream(
+    setup: Setup, checkpoint: Path, out: Path, *, design: str, size: int, log: Path
+) -> None:
+    """Write the .bit file `out` of a routed checkpoint; size: bytes of configuration data."""
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        (scratch / "write.tcl").write_text(_WRITE.format(checkpoint=checkpoint.resolve()))
+        _run(setup, scratch, "write.tcl", log=log)
+        settle(scratch / "chip.bit", out, part=setup.part, design=design, size=size)
+
+
+def settle(raw: Path, out: Path, *, part: str, design: str, size: int) -> None:
+    """Check a .bit file of Vivado's and write it without the time of day.
+
+    Vivado's header has the part without its family's letters and speed grade: 7z020clg400.
+    """
+    made = bitfile.read(raw)
+    if made.part != part.removeprefix("xc").partition("-")[0]:
+        raise ToolError(f"{raw} is for {made.part}, not {part}")
+    if len(made.data) != size:
+        raise ToolError(f"{raw} has {len(made.data):,} bytes of configuration, not {size:,}")
+    replace(made, design=design, part=part, date="1970/01/01", time="00:00:00").write(out)
+
+
+def _run(setup: Setup, folder: Path, script: str, *arguments: str, log: Path) -> str:
+    how = ("-mode", "batch", "-nolog", "-nojournal", "-notrace", "-source", script)
+    more = ("-tclargs", *arguments) if arguments else ()
+    return tools.run([setup.program, *how, *more], cwd=folder, log=log)
