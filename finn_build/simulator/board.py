@@ -1,0 +1,34 @@
+"""Make a simulated board's bitstream: the whole chip as a shared library that simulator/pynq loads.
+
+A program sees the simulated board instead of a real one when `PYNQ` is first on its Python path.
+"""
+
+import hashlib
+from pathlib import Path
+
+from finn_build.backends import verilator
+
+SOURCE = Path(__file__).with_name("board.cpp")
+PYNQ = Path(__file__).parent
+STAMP = "sources.sha256"
+
+
+def build(rtl: Path, folder: Path, *, log: Path, fast: bool = True) -> Path:
+    """Compile the chip that `chip.write` left in `rtl`; returns the library.
+
+    A library of the same sources is not compiled again. fast: as in verilator.build. The library
+    reads its memory images from `rtl`. Raises ToolError.
+    """
+    library, stamp = folder.resolve() / "chip.so", folder / STAMP
+    state = hashlib.sha256(f"{rtl.resolve()} {fast}".encode())
+    for path in (SOURCE, *sorted(rtl.iterdir())):
+        state.update(f"{path.name}\0".encode() + path.read_bytes())
+    if library.is_file() and stamp.is_file() and stamp.read_text() == state.hexdigest():
+        return library
+    what = ["--top-module", "chip", "-f", "sim.f", str(SOURCE), "-o", str(library)]
+    # Without unique symbols several chips live in one process.
+    flags = f'-fPIC -fno-gnu-unique -DRTL_FOLDER=\\"{rtl.resolve()}\\"'
+    what += ["-CFLAGS", flags, "-LDFLAGS", "-shared"]
+    verilator.compile_model(rtl, folder, what, log=log, fast=fast)
+    stamp.write_text(state.hexdigest())
+    return library
