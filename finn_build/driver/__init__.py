@@ -7,3 +7,9 @@
 
 Runs on Python 3.8, which PYNQ 2.7 has, and later.
 """
+
+from .accelerator import Accelerator
+from .errors import DriverError
+
+__all__ = ["Accelerator", "DriverError", "__version__"]
+__version__ = "0.1.0"
