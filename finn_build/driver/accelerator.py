@@ -137,7 +137,10 @@ class Accelerator:
         clocks.fclk0_mhz = mhz
         found = float(clocks.fclk0_mhz)
         if abs(found - mhz) > CLOCK_ERROR * mhz:
-            raise BoardError(f"FCLK0 is {found:g} MHz though set to {mhz:g}; the board sets 1000/n")
+            raise BoardError(
+                f"FCLK0 is {found:g} MHz though set to {mhz:g}; build with a --clock-mhz that the "
+                "board's PLL divides to, as 1000/n"
+            )
         self.fclk_mhz = found
 
     def _identify(self) -> None:

@@ -4,9 +4,11 @@ A program sees the simulated board instead of a real one when `PYNQ` is first on
 """
 
 import hashlib
+import shutil
 from pathlib import Path
 
 from finn_build.backends import verilator
+from finn_build.files import load_json, save_json
 
 SOURCE = Path(__file__).with_name("board.cpp")
 PYNQ = Path(__file__).parent
@@ -32,3 +34,13 @@ def build(rtl: Path, folder: Path, *, log: Path, fast: bool = True) -> Path:
     verilator.compile_model(rtl, folder, what, log=log, fast=fast)
     stamp.write_text(state.hexdigest())
     return library
+
+
+def furnish(deploy: Path, library: Path, folder: Path) -> None:
+    """Copy a deploy folder, with the library as the bitstream that its manifest names."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(deploy, folder)
+    manifest = load_json(folder / "manifest.json")
+    manifest["bitstream"] = f"{manifest['model']}.so"
+    shutil.copyfile(library, folder / manifest["bitstream"])
+    save_json(folder / "manifest.json", manifest)

@@ -62,7 +62,7 @@ STEPS = (
     Step(name="bitstream", needs=("route",), options=lambda o: [o.name, o.fclk_mhz, o.target]),
     Step(
         name="deploy",
-        needs=("export", "golden", "bitstream"),
+        needs=("export", "golden", "fold", "emit", "route", "bitstream"),
         options=lambda o: [o.board, o.fclk_mhz],
     ),
     Step(

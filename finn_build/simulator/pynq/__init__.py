@@ -116,7 +116,9 @@ class Device:
 
     def _set_width(self) -> None:
         if self._board:
-            self._library.board_narrow(self._board, any(v & 1 for v in self.registers.values()))
+            self._library.board_narrow(
+                self._board, any(self.registers[at] & 1 for at in AFI_WIDTHS)
+            )
 
     def fault(self, first: int = 0, end: int = 0, response: int = 2) -> None:
         """Answer the chip's accesses to these addresses with 2 (slave) or 3 (decode error)."""
@@ -225,7 +227,7 @@ class Clocks(metaclass=_ClocksMeta):
     """The clocks of the programmable logic."""
 
 
-class PynqBuffer(np.ndarray[Any, Any]):
+class PynqBuffer(np.ndarray):  # type: ignore[type-arg]
     """An array whose contents the chip sees after flush; views of it are as good."""
 
     device_address: int | None
