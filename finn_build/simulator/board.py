@@ -23,14 +23,15 @@ def build(rtl: Path, folder: Path, *, log: Path, fast: bool = True) -> Path:
     """
     library, stamp = folder.resolve() / "chip.so", folder / STAMP
     state = hashlib.sha256(f"{rtl.resolve()} {fast}".encode())
-    for path in (SOURCE, *sorted(rtl.iterdir())):
+    for path in (Path(__file__), SOURCE, *sorted(rtl.iterdir())):
         state.update(f"{path.name}\0".encode() + path.read_bytes())
     if library.is_file() and stamp.is_file() and stamp.read_text() == state.hexdigest():
         return library
     what = ["--top-module", "chip", "-f", "sim.f", str(SOURCE), "-o", str(library)]
     # Without unique symbols several chips live in one process.
     flags = f'-fPIC -fno-gnu-unique -DRTL_FOLDER=\\"{rtl.resolve()}\\"'
-    what += ["-CFLAGS", flags, "-LDFLAGS", "-shared"]
+    what += ["-CFLAGS", flags, "-LDFLAGS", "-shared -Wl,-z,defs"]
+    shutil.rmtree(folder, ignore_errors=True)  # make goes on from what an earlier failure left
     verilator.compile_model(rtl, folder, what, log=log, fast=fast)
     stamp.write_text(state.hexdigest())
     return library
