@@ -45,8 +45,8 @@ class Shown:
 
     def caption(self, index: int) -> str:
         """What the chip says of an image, and its class where that is another one."""
-        said = self.names[self.labels[index]]
-        if self.truth is None or self.truth[index] == self.labels[index]:
+        said = self.names[int(self.labels[index])]
+        if self.truth is None or self.right(index):
             return said
         return f"{said}, not {self.names[self.truth[index]]}"
 

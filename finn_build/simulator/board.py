@@ -32,6 +32,7 @@ def build(rtl: Path, folder: Path, *, log: Path, fast: bool = True) -> Path:
     flags = f'-fPIC -fno-gnu-unique -DRTL_FOLDER=\\"{rtl.resolve()}\\"'
     what += ["-CFLAGS", flags, "-LDFLAGS", "-shared -Wl,-z,defs"]
     shutil.rmtree(folder, ignore_errors=True)  # make goes on from what an earlier failure left
+    folder.mkdir(parents=True)
     verilator.compile_model(rtl, folder, what, log=log, fast=fast)
     stamp.write_text(state.hexdigest())
     return library

@@ -227,7 +227,7 @@ class Clocks(metaclass=_ClocksMeta):
     """The clocks of the programmable logic."""
 
 
-class PynqBuffer(np.ndarray):  # type: ignore[type-arg]
+class PynqBuffer(np.ndarray):
     """An array whose contents the chip sees after flush; views of it are as good."""
 
     device_address: int | None
