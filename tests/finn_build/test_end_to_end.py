@@ -147,6 +147,18 @@ def test_the_board_gets_vectors_that_it_can_check(built):
     manifest = json.loads((built[0] / "deploy" / "manifest.json").read_text())
     assert re.fullmatch("[0-9a-f]{32}", manifest["model_hash"])
     assert manifest["input"]["shape"] == [8, 8, 3]
+    assert manifest["predicted"]["cycles_per_frame"] == max(
+        row["cycles"] for row in json.loads((built[0] / "report.json").read_text())["folding"]
+    )
+    registers = json.loads((built[0] / "deploy" / "registers.json").read_text())
+    assert registers["hash"] == {**registers["hash"], "offset": 16, "count": 4}
+
+
+def test_the_board_gets_the_driver(built):
+    """It says why it cannot run here; on a board there is a pynq, and a bitstream."""
+    command = [sys.executable, built[0] / "deploy" / "run.py", "self-test"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "this build made no bitstream" in done.stderr
 
 
 def test_a_second_run_changes_nothing_and_a_folding_can_be_fed_back(built):
