@@ -83,7 +83,7 @@ def build(
 
 @app.command()
 def demo(
-    board: Annotated[str, typer.Argument(help=f"Known boards: {', '.join(BOARDS)}.")] = "pynq-z2",
+    board: Annotated[str, typer.Argument(help="Board that it is built for.")] = "pynq-z2",
     model: Annotated[str, typer.Option(help="Zoo model or QONNX file.")] = DEFAULT_MODEL,
     out: Annotated[Path | None, typer.Option(help="Folder of a build that is there.")] = None,
     images: Annotated[int, typer.Option(help="Images to classify.")] = 10,

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from rich.columns import Columns
-from rich.console import Console, Group
+from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
@@ -114,12 +114,13 @@ def classify(folder: Path, count: int, console: Console) -> Shown:
 
 
 def show(shown: Shown, console: Console) -> None:
-    """Pictures in half blocks with what the chip says, and what it took."""
+    """What the chip says of each image, on a terminal below its picture, and what it took."""
     styles = {True: "green", False: "red", None: "bold"}
     parts = []
     for i, image in enumerate(shown.images):
         caption = Text(shown.caption(i), styles[shown.right(i)])
-        parts.append(Group(_blocks(image), caption, Text(f"logit {shown.logits[i].max()}", "dim")))
+        caption.append(f"\nlogit {shown.logits[i].max()}", "not bold default")
+        parts.append(Text("\n").join([_blocks(image), caption]) if console.is_terminal else caption)
     console.print(Columns(parts, padding=(1, 2)))
     count = len(shown.images)
     right = [shown.right(i) for i in range(count)]
