@@ -15,8 +15,8 @@ from rich.text import Text
 
 from finn_build import pipeline
 from finn_build.config import Options
-from finn_build.driver import Accelerator
-from finn_build.errors import MismatchError
+from finn_build.driver import Accelerator, DriverError
+from finn_build.errors import ConfigError, MismatchError, ToolError
 from finn_build.simulator import board
 from finn_build.steps import deploy
 from finn_build.steps.plan import STEPS
@@ -28,12 +28,13 @@ ACROSS = 5  # pictures in a row of the grid
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shown:
-    """Images that ran: (N, H, W, C), their classes or None, what the chip gave, names of classes.
+    """Images (N, H, W, C), their classes or None, what the chip gave, names of the classes.
 
     latency_us: of single images; rate: frames per second of all in one call, both in the chip's
     time; seconds: what the simulation took per image.
     """
 
+    model: str
     images: NDArray[np.uint8]
     truth: NDArray[np.int64] | None
     labels: NDArray[np.int32]
@@ -56,23 +57,32 @@ class Shown:
 
 
 def run(options: Options, count: int, console: Console) -> Path:
-    """Build up to the sources, simulate the whole chip, classify; returns the picture's path.
+    """Simulate the whole chip of a build and classify; returns the picture's path.
 
-    Raises MismatchError where the chip does not give the golden model's results.
+    A finished build is taken as it is; otherwise the steps up to the sources are done. Raises
+    ConfigError where --out is no finished build, MismatchError where the chip does not give the
+    golden model's results.
     """
-    steps = [step for step in STEPS if step.name in NEEDED]
-    build = pipeline.run(steps, options, console=console)
-    folder = build.path("board")
+    build = pipeline.Build(options=options)
+    deployed, folder = build.path("deploy"), build.path("board")
+    if not (deployed / "run.py").is_file():
+        if options.out is not None:
+            raise ConfigError(f"--out {options.out}: no finished build; leave it out, or build")
+        steps = [step for step in STEPS if step.name in NEEDED]
+        build = pipeline.run(steps, options, console=console)
+        deployed = folder / "deploy.partial"
+        deployed.mkdir(parents=True, exist_ok=True)
+        deploy.write(build, deployed, bitstream=None, critical_path=None)
     with console.status("compiling the chip, minutes the first time"):
         library = board.build(build.path("emit"), folder / "model", log=build.log("board"))
-    written = folder / "deploy.partial"
-    written.mkdir(parents=True, exist_ok=True)
-    deploy.write(build, written, bitstream=None, critical_path=None)
-    board.furnish(written, library, folder / "deploy")
-    shown = classify(folder / "deploy", count, console)
+    board.furnish(deployed, library, folder / "deploy")
+    try:
+        shown = classify(folder / "deploy", count, console)
+    except DriverError as error:
+        raise ToolError(f"the simulated board: {error}") from error
     show(shown, console)
     path = folder / "demo.png"
-    picture(shown, options.name, path)
+    picture(shown, path)
     console.print(f"deploy folder of the simulated board: {folder / 'deploy'}", soft_wrap=True)
     console.print(f"picture: {path}", soft_wrap=True)
     return path
@@ -102,6 +112,7 @@ def classify(folder: Path, count: int, console: Console) -> Shown:
             f"{wrong.sum()} of {count} images: the chip does not give the golden model's results"
         )
     return Shown(
+        model=accelerator.manifest.model,
         images=images,
         truth=vectors["truth"][picks] if "truth" in vectors else None,
         labels=labels,
@@ -148,12 +159,12 @@ def _blocks(image: NDArray[np.uint8]) -> Text:
     return text
 
 
-def picture(shown: Shown, model: str, path: Path) -> None:
+def picture(shown: Shown, path: Path) -> None:
     """Write a grid of the images with their labels and logits as PNG."""
     count = len(shown.images)
     down = -(-count // ACROSS)
     figure = Figure(figsize=(2.4 * ACROSS, 0.6 + 3.6 * down), layout="constrained")
-    figure.suptitle(f"{model} on the simulated board")
+    figure.suptitle(f"{shown.model} on the simulated board")
     grid = figure.subplots(2 * down, ACROSS, squeeze=False, height_ratios=[3, 2] * down)
     for axes in grid.flat:
         axes.axis("off")

@@ -37,6 +37,7 @@ OLDEST_PYNQ = (2, 7)
 # HP0's registers for the width of reads and of writes: bit 0 is 0 for 64 bits (UG585, AFI).
 AFI_WIDTHS = (0xF8008000, 0xF8008014)
 CLOCK_ERROR = 0.005  # share by which FCLK0 may miss what was asked for
+MOST_FRAMES = 1 << 20  # of a job
 RESET_POLLS = 1000  # a reset waits for bursts that are under way, some microseconds
 TIMEOUT_S, TIMEOUT_FACTOR = 1.0, 20  # beside what a job takes, and a multiple of that
 EXPECTED_HZ = 1000.0  # frames per second where the build has no prediction
@@ -72,8 +73,10 @@ class Accelerator:
         """Load the bitstream of a deploy folder, check that it is the manifest's, take buffers.
 
         batch: images per job; timeout_s: longest time for a job, 0 for a generous one. Raises
-        DeployError, BoardError, IdentityError and ModelError.
+        ImagesError, DeployError, BoardError, IdentityError and ModelError.
         """
+        if not 1 <= batch <= MOST_FRAMES:
+            raise ImagesError(f"batch {batch}: use 1 to {MOST_FRAMES} images per job")
         self._closed, self._clean = True, True
         self._pairs: tuple[_Pair, ...] = ()
         self.manifest = manifests.load(Path(folder))

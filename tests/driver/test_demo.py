@@ -13,7 +13,7 @@ from rich.console import Console
 
 from finn_build import demo, pipeline
 from finn_build.config import CLASSES, Options
-from finn_build.errors import MismatchError
+from finn_build.errors import ConfigError, MismatchError, ToolError
 from finn_build.files import save_npz
 from finn_build.simulator import board
 
@@ -24,13 +24,24 @@ def console(monkeypatch):
     return Console(file=io.StringIO(), width=120, force_terminal=True, color_system="truecolor")
 
 
-def test_it_shows_images_with_labels(written, tiny, simulated, console, monkeypatch, tmp_path):
-    built = pipeline.Build(options=Options(board="pynq-z2", model="tiny.onnx", data=tmp_path))
+@pytest.fixture
+def options(written, monkeypatch, tmp_path):
+    """A build whose steps up to the sources are done; its chip is compiled already."""
     folder = shutil.copytree(cases.BUILDS / "tiny", tmp_path / "tiny")
     monkeypatch.setattr(pipeline.Build, "folder", folder)
-    monkeypatch.setattr(pipeline, "run", lambda steps, options, console: built)
     monkeypatch.setattr(board, "build", lambda rtl, where, log: written / "tiny.so")
-    path = demo.run(built.options, 7, console)
+    return Options(board="pynq-z2", model="tiny.onnx", data=tmp_path)
+
+
+@pytest.mark.parametrize("finished", [True, False], ids=["", "unfinished"])
+def test_it_shows_images_with_labels(options, finished, tiny, simulated, console, monkeypatch):
+    build = pipeline.Build(options=options)
+    if finished:
+        monkeypatch.delattr(pipeline, "run")
+    else:
+        shutil.rmtree(build.path("deploy"))
+        monkeypatch.setattr(pipeline, "run", lambda steps, options, console: build)
+    path = demo.run(options, 7, console)
     text = console.file.getvalue()
     picks = np.linspace(0, 99, 7).astype(int)
     right = (tiny.expected.labels[picks] == tiny.truth[picks]).sum()
@@ -41,6 +52,19 @@ def test_it_shows_images_with_labels(written, tiny, simulated, console, monkeypa
     assert f"38;2;{corner[0]};{corner[1]};{corner[2]}" in text, "the first image's first pixel"
     with Image.open(path) as picture:
         assert picture.width > 1000 and len(np.unique(np.asarray(picture))) > 50
+
+
+def test_a_folder_without_a_build_is_refused(console, tmp_path):
+    options = Options(board="pynq-z2", model="tiny.onnx", data=tmp_path, out=tmp_path / "none")
+    with pytest.raises(ConfigError, match="none: no finished build; leave it out, or build"):
+        demo.run(options, 7, console)
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_the_driver_says_is_passed_on(options, simulated, console, monkeypatch):
+    monkeypatch.setattr(simulated, "__version__", "2.4")
+    with pytest.raises(ToolError, match="the simulated board: pynq 2.4 is too old"):
+        demo.run(options, 7, console)
 
 
 def test_a_chip_that_is_wrong_is_an_error(written, simulated, console, tmp_path):

@@ -105,6 +105,12 @@ def test_other_images_are_refused(accelerator, odd, images, message):
     assert np.array_equal(accelerator.predict(odd.images[:5]), odd.expected.labels[:5])
 
 
+@pytest.mark.parametrize("batch", [0, (1 << 20) + 1])
+def test_a_batch_that_no_job_can_have_is_refused(chip, folder, batch):
+    with pytest.raises(errors.ImagesError, match=f"batch {batch}: use 1 to 1048576"):
+        Accelerator(folder, batch=batch)
+
+
 def test_closing_twice_is_harmless_and_use_after_it_is_not(chip, folder, odd):
     accelerator = Accelerator(folder)
     accelerator.close()
