@@ -41,7 +41,8 @@ def bare(odd, tmp_path_factory):
 
 
 @pytest.fixture
-def folder(bare, tmp_path):
+def folder(bare, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     return shutil.copytree(bare, tmp_path / "deploy")
 
 
