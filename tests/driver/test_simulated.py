@@ -169,6 +169,23 @@ def test_an_interrupted_call_leaves_a_working_one(board, accelerator, tiny, monk
     assert works(accelerator, tiny)
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda images: images.astype(np.int8),
+        lambda images: images / 255,
+        lambda images: images[0],
+        lambda images: images[:, :4],
+        lambda images: images[:0],
+    ],
+    ids=["type", "range", "one", "shape", "none"],
+)
+def test_other_images_leave_a_working_call(accelerator, tiny, spoil):
+    with pytest.raises(errors.ImagesError, match=r"tiny takes uint8, \(N, 8, 8, 3\)"):
+        accelerator.predict(spoil(tiny.images))
+    assert works(accelerator, tiny)
+
+
 def test_closing_after_an_interrupt_stops_the_chip_first(simulated, written, tiny, monkeypatch):
     board = simulated.Device.active_device
     accelerator = Accelerator(written)

@@ -156,7 +156,7 @@ def test_the_board_gets_vectors_that_it_can_check(built):
 
 def test_the_board_gets_the_driver(built):
     """It says why it cannot run here; on a board there is a pynq, and a bitstream."""
-    command = [sys.executable, built[0] / "deploy" / "run.py", "self-test"]
+    command = [sys.executable, "-B", built[0] / "deploy" / "run.py", "self-test"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "this build made no bitstream" in done.stderr
 
