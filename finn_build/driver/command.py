@@ -60,8 +60,13 @@ def accuracy(
 
 def _accuracy(accelerator: Accelerator, options: argparse.Namespace) -> None:
     images, truth, source = pictures.labelled(accelerator.manifest, options.data)
+    began = accelerator.clock()
     made = accuracy(accelerator, images[: options.images], truth[: options.images], source)
-    print(f"{100 * made['value']:.2f} % of {made['images']:,} images right ({source})")
+    rate = made["images"] / (accelerator.clock() - began)
+    print(
+        f"{100 * made['value']:.2f} % of {made['images']:,} images right ({source}), "
+        f"{rate:,.0f} frames/s with the host's work"
+    )
     print(_table(made["confusion"], made["classes"]))
     _save(accelerator, options, accuracy=made)
 
