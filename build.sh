@@ -16,6 +16,7 @@ usage() {
   boards=("${boards[@]##*/}")
   cat <<'EOF'
 usage: ./build.sh BOARD [--model NAME|FILE.onnx] [--target-fps N] [--images N] [...]
+       ./build.sh demo [--images N] classify real images on the simulated chip
        ./build.sh doctor            what was found on this machine, what is missing
        ./build.sh train [...]       train a network, float and quantised
        ./build.sh prune [...]       remove filters of a trained network
@@ -86,7 +87,7 @@ case "$verb" in
   check) environment && check ;;
   test) environment && check && exec .venv/bin/python -m pytest "$@" ;;
   train | prune | grow | benchmark | download | pack) environment && run -m quant "$verb" "$@" ;;
-  costs | fit | registers) environment && run -m finn_build "$verb" "$@" ;;
+  costs | demo | fit | registers) environment && run -m finn_build "$verb" "$@" ;;
   results)
     environment && (run -m quant results) &&
       { [ $# -eq 0 ] || run -m finn_build results "$@"; }

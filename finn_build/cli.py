@@ -14,7 +14,7 @@ from finn_build import pipeline
 from finn_build import registers as registers_module
 from finn_build import results as results_module
 from finn_build.boards import names
-from finn_build.config import Options
+from finn_build.config import VECTORS, Options
 from finn_build.errors import ConfigError, HeadraceError
 
 DEFAULT_MODEL = "arch2_slim_w2a2"
@@ -85,6 +85,22 @@ def build(
     if folding is not None and not folding.is_file():
         raise ConfigError(f"--folding {folding}: no such file; a build leaves fold/folding.json")
     pipeline.run(STEPS, options, first=first, last=last)
+
+
+@app.command()
+def demo(
+    board: Annotated[str, typer.Argument(help="Board that it is built for.")] = "pynq-z2",
+    model: Annotated[str, typer.Option(help="Zoo model or QONNX file.")] = DEFAULT_MODEL,
+    out: Annotated[Path | None, typer.Option(help="Folder of a build that is there.")] = None,
+    images: Annotated[int, typer.Option(help="Images to classify.")] = 10,
+) -> None:
+    """Classify real images on the simulated chip."""
+    from finn_build import demo as demo_module
+
+    options = Options(board=board, model=model, data=Path("data/cifar10"), out=out)
+    if not 1 <= images <= VECTORS:
+        raise ConfigError(f"--images {images}: use 1 to {VECTORS}")
+    demo_module.run(options, images, Console(highlight=False))
 
 
 @app.command()

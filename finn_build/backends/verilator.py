@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
@@ -65,6 +66,14 @@ def build(rtl: Path, folder: Path, *, input_bytes: int, log: Path, fast: bool = 
     of counters that are synthesised.
     Raises ToolError without a C++ compiler or make, and with the log where the build fails.
     """
+    what = ["--top-module", "top", "-CFLAGS", f"-DINPUT_BYTES={input_bytes}"]
+    what += ["-f", "files.f", str(TESTBENCH)]
+    compile_model(rtl, folder, what, log=log, fast=fast)
+    return folder.resolve() / "Vtop"
+
+
+def compile_model(rtl: Path, folder: Path, what: Sequence[str], *, log: Path, fast: bool) -> None:
+    """Compile what Verilator is asked for beside the options of every model, in `folder`."""
     hint = "install a C++ compiler and make (Debian: apt-get install g++ make)"
     tools.find("g++", hint)
     tools.find("make", hint)
@@ -77,27 +86,20 @@ def build(rtl: Path, folder: Path, *, input_bytes: int, log: Path, fast: bool = 
             "--assert",
             "-O3",
             "-Wall",
-            "--top-module",
-            "top",
             "-j",
             str(os.cpu_count() or 1),
-            "-CFLAGS",
-            f"-DINPUT_BYTES={input_bytes}",
             # The wheel was configured without the compiler flag for precompiled headers.
             "-MAKEFLAGS",
             f"CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O{int(fast)} OPT_SLOW=-O0",
             *(["+define+NN_HEAP_FORMULA"] if fast else []),
             "--Mdir",
             folder.resolve(),
-            "-f",
-            "files.f",
-            TESTBENCH,
+            *what,
         ],
         cwd=rtl,
         log=log,
         path=binaries(),
     )
-    return folder.resolve() / "Vtop"
 
 
 def run(

@@ -1,11 +1,11 @@
-"""Collect what goes to the board: bitstream, golden vectors, a manifest of the accelerator."""
+"""Collect what goes to the board: bitstream, driver, golden vectors, a manifest."""
 
 import shutil
 from pathlib import Path
 
 import numpy as np
 
-from finn_build import golden, package
+from finn_build import driver_files, golden, package
 from finn_build.backends import finn
 from finn_build.chip import model_hash
 from finn_build.config import class_names
@@ -13,34 +13,73 @@ from finn_build.files import load_json, save_json, save_npz
 from finn_build.layers import Network
 from finn_build.pipeline import Build
 
+FILES = driver_files.FILES
+
 
 def run(build: Build, out: Path) -> str:
-    """Leave the bitstream, golden.npz (images, labels, logits), manifest.json and README.md.
+    """Leave what `write` does, the bitstream and a README in `out`, and all of it as one archive.
 
-    All of it goes to the build's root as one archive, too.
+    FINN's accelerator comes with FINN's own driver instead of ours.
+    """
+    made = load_json(build.path("bitstream", "result.json"))
+    bitstream, by_finn = made["path"], made.get("tool") == "finn"
+    path = load_json(build.path("route", "result.json")).get("path")
+    write(
+        build,
+        out,
+        bitstream=bitstream and Path(bitstream).name,
+        critical_path=path,
+        accelerator="finn" if by_finn else "headrace",
+    )
+    if by_finn:
+        shutil.copytree(build.path("route", f"{finn.OUTPUT}/deploy"), out, dirs_exist_ok=True)
+    if bitstream is not None:
+        shutil.copyfile(build.folder / bitstream, out / Path(bitstream).name)
+    model, options = load_json(out / "manifest.json"), build.options
+    archive = build.folder / f"{model['model']}-{options.board}.tar.gz"
+    package.finish(out, archive, board=options.target, reason=made.get("reason", ""))
+    return f"{archive}: {model['vectors']} golden vectors, model {model['model_hash'][:8]}"
+
+
+def write(
+    build: Build,
+    out: Path,
+    *,
+    bitstream: str | None = None,
+    critical_path: str | None = None,
+    accelerator: str = "headrace",
+) -> None:
+    """Leave golden.npz, manifest.json, and the driver with its registers.json in `out`.
+
+    golden.npz has images, the labels and logits that they give, and `truth`, their classes, where
+    these are known. bitstream: a file in `out`; critical_path: of the routed chip.
     """
     source = build.path("golden", "network.npz")
     network = Network.load(source)
     with np.load(build.path("export", "vectors.npz"), allow_pickle=False) as stored:
-        images = stored["images"]
+        images, truth = stored["images"], stored.get("labels")
     expected = golden.run(network, images)
-    save_npz(out / "golden.npz", images=images, labels=expected.labels, logits=expected.logits)
     classes = network.mvtus[-1].rows
-    made = load_json(build.path("bitstream", "result.json"))
-    bitstream = made["path"]
-    if made.get("tool") == "finn":  # FINN's own driver, and its bitstream as that expects it
-        shutil.copytree(build.path("route", f"{finn.OUTPUT}/deploy"), out, dirs_exist_ok=True)
-    if bitstream is not None:
-        shutil.copyfile(build.folder / bitstream, out / Path(bitstream).name)
-    identity = model_hash(source)
+    vectors = {"images": images, "labels": expected.labels, "logits": expected.logits}
+    if truth is not None and truth.max() < classes:
+        vectors["truth"] = truth
+    save_npz(out / "golden.npz", **vectors)
+    costs, mhz = load_json(build.path("fold", "costs.json")), build.options.fclk_mhz
     manifest = {
         "model": network.name,
-        "model_hash": identity,
+        "model_hash": model_hash(source),
         "board": build.options.board,
-        "accelerator": "finn" if made.get("tool") == "finn" else "headrace",
-        "bitstream": bitstream and Path(bitstream).name,
-        "fclk_mhz": build.options.fclk_mhz,
-        "clock": package.clock(build.options.target, build.options.fclk_mhz),
+        "accelerator": accelerator,
+        "bitstream": bitstream,
+        "fclk_mhz": mhz,
+        "clock": package.clock(build.options.target, mhz),
+        "predicted": {
+            "frames_per_second": mhz * 1e6 / costs["cycles"],
+            "latency_us": costs["latency_cycles"] / mhz,
+            "cycles_per_frame": costs["cycles"],
+        },
+        "critical_path": critical_path,
+        "vectors": len(images),
         "input": {
             "shape": [network.height, network.width, network.channels],
             "dtype": "uint8",
@@ -52,6 +91,6 @@ def run(build: Build, out: Path) -> str:
         "classes": class_names(classes),
     }
     save_json(out / "manifest.json", manifest)
-    archive = build.folder / f"{network.name}-{build.options.board}.tar.gz"
-    package.finish(out, archive, board=build.options.target, reason=made.get("reason", ""))
-    return f"{archive}: {len(images)} golden vectors, model {identity[:8]}"
+    if accelerator == "headrace":
+        driver_files.copy(out)
+        shutil.copyfile(build.path("emit", "registers.json"), out / "registers.json")

@@ -68,7 +68,7 @@ STEPS = (
     Step(name="bitstream", needs=("route",), options=lambda o: [o.name, o.fclk_mhz, o.target]),
     Step(
         name="deploy",
-        needs=("export", "golden", "route", "bitstream"),
+        needs=("export", "golden", "fold", "emit", "route", "bitstream"),
         options=lambda o: [o.target, o.fclk_mhz, str(o.folder)],
     ),
     Step(

@@ -31,6 +31,7 @@ def headrace(*arguments, cwd):
         (["pynq-z2", "--tool", "quartus"], "unknown tool 'quartus'; known tools: auto, openxc7"),
         (["pynq-z2", "--from", "bake"], "unknown step 'bake'; steps: export, streamline"),
         (["pynq-z2", "--images", "1"], "--images 1: use 2 to 100"),
+        (["demo", "--images", "0"], "--images 0: use 1 to 100"),
         (["pynq-z2", "--seeds", "0"], "--seeds 0: use 1 or more"),
         (["pynq-z2", "--folding", "mine.json"], "--folding mine.json: no such file"),
     ],

@@ -158,6 +158,18 @@ def test_the_board_gets_vectors_that_it_can_check(built):
     assert manifest["board"] == "pynq-z2" and manifest["clock"]["divisors"] == [10, 1]
     assert {"README.md", "golden.npz"} <= set(manifest["files"])
     assert (built[0] / "tiny-pynq-z2.tar.gz").is_file()
+    assert manifest["predicted"]["cycles_per_frame"] == max(
+        row["cycles"] for row in json.loads((built[0] / "report.json").read_text())["folding"]
+    )
+    registers = json.loads((built[0] / "deploy" / "registers.json").read_text())
+    assert registers["hash"] == {**registers["hash"], "offset": 16, "count": 4}
+
+
+def test_the_board_gets_the_driver(built):
+    """It says why it cannot run here; on a board there is a pynq, and a bitstream."""
+    command = [sys.executable, "-B", built[0] / "deploy" / "run.py", "self-test"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "this build made no bitstream" in done.stderr
 
 
 def test_a_second_run_changes_nothing_and_a_folding_can_be_fed_back(built):

@@ -1,0 +1,378 @@
+"""The accelerator: a bitstream, its registers, and two pairs of buffers."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    NamedTuple,
+    Sequence,
+)
+
+import numpy as np
+
+from . import manifest as manifests
+from .errors import (
+    BoardError,
+    ClosedError,
+    DeployError,
+    IdentityError,
+    ImagesError,
+    JobTimeoutError,
+    ModelError,
+    TransferError,
+)
+from .registers import WINDOW, WINDOW_BYTES, Registers
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+IDENTITY, INTERFACE = 0x48524143, 1
+OLDEST_PYNQ = (2, 7)
+# HP0's registers for the width of reads and of writes: bit 0 is 0 for 64 bits (UG585, AFI).
+AFI_WIDTHS = (0xF8008000, 0xF8008014)
+CLOCK_ERROR = 0.005  # share by which FCLK0 may miss what was asked for
+MOST_FRAMES = 1 << 20  # of a job
+RESET_POLLS = 1000  # a reset waits for bursts that are under way, some microseconds
+TIMEOUT_S, TIMEOUT_FACTOR = 1.0, 20  # beside what a job takes, and a multiple of that
+EXPECTED_HZ = 1000.0  # frames per second where the build has no prediction
+
+
+class _Pair(NamedTuple):
+    """Buffers of a job, as pynq's arrays and as plain ones."""
+
+    source: Any
+    target: Any
+    pixels: NDArray[np.uint8]
+    results: NDArray[np.int32]
+
+
+class _Job(NamedTuple):
+    number: int  # counted from 1 since the reset
+    start: int  # of its images, in those of the call
+    frames: int
+    pair: _Pair
+
+
+class Accelerator:
+    """A model on the board; a context manager, which frees what it took.
+
+    Two jobs are in the chip's queue while there are images: while it works on one, the next one is
+    there already, and the host reads results and copies images. A call that is interrupted leaves
+    its jobs; the next call drops them by a reset.
+    """
+
+    def __init__(
+        self, folder: str | Path = ".", *, batch: int = 128, timeout_s: float = 0.0
+    ) -> None:
+        """Load the bitstream of a deploy folder, check that it is the manifest's, take buffers.
+
+        batch: images per job; timeout_s: longest time for a job, 0 for a generous one. Raises
+        ImagesError, DeployError, BoardError, IdentityError and ModelError.
+        """
+        if not 1 <= batch <= MOST_FRAMES:
+            raise ImagesError(f"batch {batch}: use 1 to {MOST_FRAMES} images per job")
+        self._closed, self._clean = True, True
+        self._pairs: tuple[_Pair, ...] = ()
+        self.manifest = manifests.load(Path(folder))
+        self.batch = batch
+        self._pynq = _pynq()
+        self.pynq_version = str(self._pynq.__version__)
+        self.device = self._pynq.Device.active_device
+        # A device may bring a clock of its own, as one does that is simulated.
+        self.clock: Callable[[], float] = getattr(self.device, "clock", time.perf_counter)
+        self.timeout_s = timeout_s or TIMEOUT_S + TIMEOUT_FACTOR * self._expected_s()
+        self.waited_s = 0.0  # time in which the host had nothing to do but wait for the chip
+        self._jobs = 0
+        self._open()
+        self._pairs = self._allocate()
+        self._closed = False
+
+    def __enter__(self) -> Accelerator:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def _expected_s(self) -> float:
+        predicted = self.manifest.predicted or {}
+        return self.batch / predicted.get("frames_per_second", EXPECTED_HZ)
+
+    def _open(self) -> None:
+        """Load the bitstream, set what it needs around it, check what it is."""
+        path, pynq = self.manifest.bitstream, self._pynq
+        try:
+            self.set_clock(self.manifest.fclk_mhz)
+            if path.with_suffix(".hwh").exists():
+                pynq.Overlay(str(path))
+                self.set_clock(self.manifest.fclk_mhz)
+            else:
+                pynq.Bitstream(str(path)).download()
+            for address in AFI_WIDTHS:
+                width = pynq.MMIO(address, 4)
+                width.write(0, int(width.read(0)) & ~1)
+            window = pynq.MMIO(WINDOW, WINDOW_BYTES)
+        except (OSError, RuntimeError) as error:
+            raise BoardError(
+                f"{path}: the board does not load it ({error}); run as root, "
+                f"`sudo -i` on PYNQ images, and on the {self.manifest.board}"
+            ) from error
+        self.registers = Registers(window, self.manifest.registers)
+        self._identify()
+        if not self._reset():
+            raise BoardError(f"{path}: the chip's reset does not end; restart the board")
+
+    def set_clock(self, mhz: float) -> None:
+        """Set FCLK0 and read it back. Raises BoardError where it is another one."""
+        clocks = self._pynq.Clocks
+        clocks.fclk0_mhz = mhz
+        found = float(clocks.fclk0_mhz)
+        if abs(found - mhz) > CLOCK_ERROR * mhz:
+            raise BoardError(
+                f"FCLK0 is {found:g} MHz though set to {mhz:g}; build with a --clock-mhz that the "
+                "board's PLL divides to, as 1000/n"
+            )
+        self.fclk_mhz = found
+
+    def _identify(self) -> None:
+        registers, path, wanted = self.registers, self.manifest.bitstream, self.manifest
+        found = registers.read("id")
+        if found != IDENTITY:
+            raise IdentityError(
+                f"{path}: register id is 0x{found:08x}, headrace's is 0x{IDENTITY:08x}; "
+                "use a bitstream that headrace built"
+            )
+        version = registers.read("version")
+        if version != INTERFACE:
+            raise IdentityError(
+                f"{path}: version {version} of the registers, this driver knows {INTERFACE}; "
+                "use the driver in the deploy folder of the bitstream"
+            )
+        digits = "".join(f"{registers.read('hash', i):08x}" for i in range(4))
+        if digits != wanted.model_hash:
+            raise ModelError(
+                f"{path}: the chip holds model {digits[:8]}, manifest.json says "
+                f"{wanted.model} {wanted.model_hash[:8]}; copy both from one build"
+            )
+        sizes = (registers.read("frame_bytes"), registers.read("result_words"))
+        expected = (-(-wanted.image_bytes // 8) * 8, wanted.words)
+        if sizes != expected:
+            raise DeployError(
+                f"{wanted.folder / 'manifest.json'}: {expected[0]} bytes in and {expected[1]} "
+                f"words out per image, the chip has {sizes[0]} and {sizes[1]}; copy both from "
+                "one build"
+            )
+
+    def _allocate(self) -> tuple[_Pair, ...]:
+        """Two pairs of buffers. Raises BoardError, with nothing taken."""
+        shapes = (
+            ((self.batch, self.registers.read("frame_bytes")), np.uint8),
+            ((self.batch, self.manifest.words), np.int32),
+        )
+        buffers: list[Any] = []
+        try:
+            for _ in range(2):
+                buffers += [self._pynq.allocate(shape, dtype) for shape, dtype in shapes]
+        except (MemoryError, OSError, RuntimeError) as error:
+            for buffer in buffers:
+                buffer.freebuffer()
+            raise BoardError(
+                f"no memory for buffers of {self.batch} images ({error}); close other programs "
+                "that use the board, or take a smaller batch"
+            ) from error
+        return tuple(
+            _Pair(source, target, source.view(np.ndarray), target.view(np.ndarray))
+            for source, target in zip(buffers[::2], buffers[1::2])
+        )
+
+    def close(self) -> None:
+        """Give the buffers back; a second time does nothing.
+
+        Raises ClosedError where somebody else freed one, after all others are freed.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        if not self._clean:
+            self._recover()  # or jobs left over would write into memory of others
+        pairs, self._pairs = self._pairs, ()
+        gone = []
+        for buffer in (b for pair in pairs for b in (pair.source, pair.target)):
+            try:
+                buffer.freebuffer()
+            except RuntimeError as error:
+                gone.append(str(error))
+        if gone:
+            raise ClosedError(
+                f"{len(gone)} of the buffers were freed before ({gone[0]}); leave them to close()"
+            )
+
+    def reset(self) -> None:
+        """Drop all jobs and set the counters to 0; loads the bitstream again if it must."""
+        self._check_open()
+        self._recover()
+
+    def _recover(self) -> str:
+        """Reset by the register or, where that does not end, by the bitstream; says which."""
+        if self._reset():
+            return "the chip was reset"
+        self._open()
+        return "a reset did not end either, so the bitstream was loaded again"
+
+    def _reset(self) -> bool:
+        """Whether the reset ended."""
+        registers = self.registers
+        registers.write("control", registers.bit("control", "reset"))
+        resetting = registers.bit("status", "resetting")
+        for _ in range(RESET_POLLS):
+            if not registers.read("status") & resetting:
+                self._jobs, self._clean = 0, True
+                return True
+        return False
+
+    def counters(self) -> dict[str, int]:
+        """Cycles with a job, of these starved of pixels, stalled by results; since the reset."""
+        return {name: self.registers.read(name) for name in ("cycles", "starved", "stalled")}
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("this accelerator was closed; make another Accelerator(folder)")
+
+    def predict(
+        self, images: NDArray[np.uint8], logits: bool = False
+    ) -> NDArray[np.int32] | tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Labels (N,) of images (N, H, W, C) uint8, any N; with their logits (N, CLASSES) if asked.
+
+        Logits are integers; times the manifest's logit_scale plus logit_offset they are those of
+        the trained network. Raises ImagesError, TransferError, JobTimeoutError, ClosedError; the
+        next call works.
+        """
+        self._check_open()
+        flat = self._checked(images)
+        if not self._clean:
+            self._recover()
+        self._clean = False
+        results = np.empty((len(flat), self.manifest.words), np.int32)
+        jobs: deque[_Job] = deque()
+        for turn, start in enumerate(range(0, len(flat), self.batch)):
+            if len(jobs) == len(self._pairs):
+                self._finish(jobs.popleft(), results)
+            jobs.append(self._start(flat, start, self._pairs[turn % len(self._pairs)]))
+        while jobs:
+            self._finish(jobs.popleft(), results)
+        self._clean = True
+        labels = results[:, 0].copy()
+        return (labels, results[:, 1:]) if logits else labels
+
+    def _checked(self, images: Any) -> NDArray[np.uint8]:
+        """Images as rows of bytes."""
+        shape = self.manifest.shape
+        wanted = f"{self.manifest.model} takes uint8, (N, {', '.join(map(str, shape))})"
+        found = np.asarray(images)
+        what = f"images are {found.dtype}, {found.shape}; {wanted}"
+        if found.dtype != np.uint8:
+            raise ImagesError(f"{what}: for pixels from 0 to 1, (255 * images).astype('uint8')")
+        if found.shape == shape:
+            raise ImagesError(f"{what}: for a single image, images[None]")
+        if found.shape[1:] != shape:
+            raise ImagesError(what)
+        if not len(found):
+            raise ImagesError(f"no images; {wanted} with N of at least 1")
+        return found.reshape(len(found), -1)
+
+    def _start(self, flat: NDArray[np.uint8], start: int, pair: _Pair) -> _Job:
+        """Copy images into a buffer and queue them."""
+        part = flat[start : start + self.batch]
+        count = len(part)
+        pair.pixels[:count, : part.shape[1]] = part
+        self._sync(pair.source[:count].flush)
+        registers = self.registers
+        registers.write("source", pair.source.device_address)
+        registers.write("target", pair.target.device_address)
+        registers.write("frames", count)
+        registers.write("control", registers.bit("control", "start"))
+        self._jobs += 1
+        return _Job(self._jobs, start, count, pair)
+
+    def _finish(self, job: _Job, results: NDArray[np.int32]) -> None:
+        """Wait for a job and copy its results."""
+        self._wait(job)
+        registers = self.registers
+        if registers.read("errors"):
+            names = registers.fields("errors")
+            failed, dump = registers.read("failed"), registers.dump()
+            raise TransferError(
+                f"job {failed or job.number} ended with {names}: the memory refused an access of "
+                f"the chip; free memory of other programs and try again. Registers: {dump}"
+            )
+        self._sync(job.pair.target[: job.frames].invalidate)
+        results[job.start : job.start + job.frames] = job.pair.results[: job.frames]
+
+    def _wait(self, job: _Job) -> None:
+        began, read = self.clock(), self.registers.read
+        # The count is modulo 2**32: it is behind where the difference's highest bit is set.
+        while (read("jobs") - job.number) & 0x80000000:
+            if self.clock() - began > self.timeout_s:
+                dump = self.registers.dump()
+                raise JobTimeoutError(
+                    f"job {job.number} of {job.frames} images did not end within "
+                    f"{self.timeout_s:g} s, {self._recover()}. Registers before: {dump}"
+                )
+        self.waited_s += self.clock() - began
+
+    @staticmethod
+    def _sync(step: Callable[[], None]) -> None:
+        try:
+            step()
+        except RuntimeError as error:
+            raise ClosedError(
+                f"a buffer is not there any more ({error}); leave buffers to close(), and make "
+                "another Accelerator(folder)"
+            ) from error
+
+    def benchmark(self, **options: Any) -> dict[str, Any]:
+        """Rates, latency and counters; see benchmark.measure."""
+        from .benchmark import measure
+
+        return measure(self, **options)
+
+    def self_test(self) -> Any:
+        """Run the golden vectors; see selftest.run."""
+        from .selftest import run
+
+        return run(self)
+
+
+def _pynq() -> Any:
+    """The board's pynq. Raises BoardError where there is none, or one that is too old."""
+    try:
+        import pynq
+    except ImportError as error:
+        raise BoardError(
+            f"pynq is not there ({error}); run this on a board with a PYNQ image, version "
+            f"{_dotted(OLDEST_PYNQ)} or later, as root"
+        ) from error
+    version = str(pynq.__version__)
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if numbers < OLDEST_PYNQ:
+        raise BoardError(
+            f"pynq {version} is too old; use a PYNQ image of version {_dotted(OLDEST_PYNQ)} or "
+            "later (pynq.io/board.html)"
+        )
+    return pynq
+
+
+def _dotted(version: Sequence[int]) -> str:
+    return ".".join(map(str, version))

@@ -1,0 +1,120 @@
+"""The deploy folder: what the build says about the accelerator, and the files beside that."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import DeployError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_AGAIN = "copy the whole deploy folder of one build to the board again"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """manifest.json and registers.json.
+
+    shape: of an image, (H, W, C); classes: names; predicted: the build's {frames_per_second,
+    latency_us, cycles_per_frame}, or None; critical_path: of the routed chip, or None; registers:
+    {name: {offset, count, fields}}.
+    """
+
+    folder: Path
+    model: str
+    model_hash: str
+    board: str
+    bitstream: Path
+    fclk_mhz: float
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    logit_scale: float
+    logit_offset: float
+    predicted: dict[str, float] | None
+    critical_path: str | None
+    registers: dict[str, Any]
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of an image."""
+        height, width, channels = self.shape
+        return height * width * channels
+
+    @property
+    def words(self) -> int:
+        """32-bit words of a result: the label and the logits."""
+        return 1 + len(self.classes)
+
+    def golden(self) -> dict[str, NDArray[Any]]:
+        """golden.npz: images, the labels and logits that they must give, their true classes.
+
+        The true classes, `truth`, are not there where nobody knew them. Raises DeployError.
+        """
+        path = self.folder / "golden.npz"
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                vectors = dict(stored)
+        except (OSError, ValueError) as error:
+            raise DeployError(f"{path}: not readable ({error}); {_AGAIN}") from error
+        missing = {"images", "labels", "logits"} - set(vectors)
+        if missing or vectors["images"].shape[1:] != self.shape:
+            raise DeployError(f"{path}: not the vectors of {self.model}; {_AGAIN}")
+        return vectors
+
+
+def load(folder: Path) -> Manifest:
+    """Read a deploy folder. Raises DeployError for what is missing or makes no sense."""
+    path = folder / "manifest.json"
+    found = _json(path)
+    try:
+        bitstream = found["bitstream"]
+        manifest = Manifest(
+            folder=folder,
+            model=str(found["model"]),
+            model_hash=str(found["model_hash"]),
+            board=str(found["board"]),
+            bitstream=folder / str(bitstream),
+            fclk_mhz=float(found["fclk_mhz"]),
+            shape=_shape(found["input"]["shape"]),
+            classes=tuple(map(str, found["classes"])),
+            logit_scale=float(found["logit_scale"]),
+            logit_offset=float(found["logit_offset"]),
+            predicted=found.get("predicted"),
+            critical_path=found.get("critical_path"),
+            registers=_json(folder / "registers.json"),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DeployError(f"{path}: no manifest of this driver ({error!r}); {_AGAIN}") from error
+    if len(found["output"]["words"]) != manifest.words:
+        raise DeployError(
+            f"{path}: {len(found['output']['words'])} words of output for "
+            f"{len(manifest.classes)} classes; {_AGAIN}"
+        )
+    if bitstream is None:
+        raise DeployError(
+            f"{path}: this build made no bitstream; install the tools that `./build.sh doctor` "
+            "names, build again and copy the deploy folder again"
+        )
+    if not manifest.bitstream.is_file():
+        raise DeployError(f"{manifest.bitstream}: no such file; {_AGAIN}")
+    return manifest
+
+
+def _shape(values: Any) -> tuple[int, int, int]:
+    height, width, channels = map(int, values)
+    return height, width, channels
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise DeployError(f"{path}: no such file; {_AGAIN}") from None
+    except (OSError, ValueError) as error:
+        raise DeployError(f"{path}: not readable ({error}); {_AGAIN}") from error

@@ -1,0 +1,85 @@
+"""results.json: what a board did, for people and for programs that compare.
+
+    format            "headrace-results"
+    version           1; another number is another layout
+    model, model_hash name and 32 hex digits, as in manifest.json
+    board             the board that the chip was built for, as in manifest.json: "pynq-z2"
+    where             "measured" on a board; "simulated" where the device brings a clock of its own
+    device            what pynq calls the device
+    date              UTC, ISO 8601
+    fclk_mhz          the clock as read back
+    software          {driver, pynq, python, numpy}: versions
+    predicted         {frames_per_second, latency_us} of the build; null where it has none
+    accuracy          null until `run.py accuracy` ran, then
+      value           share of the images whose label is right, 0 to 1
+      images          how many there were
+      source          where they are from
+      confusion       rows true classes, columns predicted, both in the order of `classes`
+      classes         names
+    throughput        null until `run.py benchmark` ran, then a list, one for each batch size:
+      batch           images per call of predict
+      repeats         calls; every figure is of the call with the median time
+      frames_per_second         by the clock: what a program sees, host included
+      fabric_frames_per_second  batch / cycles * clock: what the chip does by itself
+      host_us_per_image         time in the driver's own work, not waiting for the chip
+      idle_share                share of the call in which the chip had no job, 0 to 1
+      counters        {cycles, starved, stalled} of the call, as in docs/registers.md
+    latency           null until `run.py benchmark` ran, then for single images
+      images          how many calls
+      microseconds    {p50, p90, p99, max} by the clock
+      fabric_us       median of cycles / clock
+
+The two commands fill one file together; results of another chip or board start it anew.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict
+
+from .errors import ResultsError
+
+FORMAT, VERSION = "headrace-results", 1
+_IDENTITY = ("model_hash", "board", "where", "device", "fclk_mhz")
+_PARTS = ("accuracy", "throughput", "latency")
+_FIELDS = ("model", "date", "software", "predicted", *_IDENTITY, *_PARTS)
+
+Results = Dict[str, Any]
+
+
+def load(path: Path) -> Results:
+    """Read results. Raises ResultsError for what is none, or of another version."""
+    again = "run `python3 run.py benchmark` again to write it"
+    try:
+        found = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise ResultsError(f"{path}: no such file; {again}") from None
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path}: not readable as JSON ({error}); {again}") from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise ResultsError(f"{path}: no results of headrace; {again}")
+    if found.get("version") != VERSION:
+        raise ResultsError(
+            f"{path}: version {found.get('version')} of the results, this one reads {VERSION}; "
+            f"{again}"
+        )
+    missing = [name for name in _FIELDS if name not in found]
+    if missing:
+        raise ResultsError(f"{path}: {', '.join(missing)} missing; {again}")
+    return found
+
+
+def update(path: Path, made: Results) -> Results:
+    """Write results; parts that `made` lacks stay as they were if the same chip gave them."""
+    merged = {"format": FORMAT, "version": VERSION, **made}
+    if path.exists():
+        before = load(path)
+        same = all(before[name] == made[name] for name in _IDENTITY)
+        for name in _PARTS:
+            if same and merged[name] is None:
+                merged[name] = before[name]
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(merged, indent=1) + "\n")
+    part.replace(path)
+    return merged

@@ -1,0 +1,79 @@
+"""Does the chip give what the golden model gives; and if not, what to suspect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import JobTimeoutError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .accelerator import Accelerator
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """images: how many ran; mismatches: of these wrong; suspect: why, None if none is wrong."""
+
+    images: int
+    mismatches: int
+    suspect: str | None
+
+
+def run(accelerator: Accelerator) -> SelfTest:
+    """Run the golden vectors; where results differ, once more at half the clock.
+
+    What is right then was too fast before: the suspect is the routed chip's critical path. What is
+    wrong the same way at both clocks is wrong in the bitstream or on the way to it.
+    """
+    vectors = accelerator.manifest.golden()
+    count = len(vectors["images"])
+    wrong = _wrong(accelerator, vectors)
+    mismatches = int(wrong.any(axis=1).sum())
+    if not mismatches:
+        return SelfTest(count, 0, None)
+    mhz = accelerator.manifest.fclk_mhz
+    try:
+        accelerator.set_clock(mhz / 2)
+        slow = _wrong(accelerator, vectors)
+    except JobTimeoutError:
+        slow = np.ones_like(wrong)
+    finally:
+        accelerator.set_clock(mhz)
+        accelerator.reset()
+    return SelfTest(count, mismatches, _suspect(accelerator, wrong, slow))
+
+
+def _wrong(accelerator: Accelerator, vectors: Any) -> NDArray[np.bool_]:
+    """Which words of the results differ: (N, 1 + CLASSES)."""
+    labels, logits = accelerator.predict(vectors["images"], logits=True)
+    expected = np.column_stack([vectors["labels"], vectors["logits"]])
+    return np.asarray(np.column_stack([labels, logits]) != expected)
+
+
+def _suspect(accelerator: Accelerator, wrong: NDArray[np.bool_], slow: NDArray[np.bool_]) -> str:
+    manifest = accelerator.manifest
+    images = f"{int(wrong.any(axis=1).sum())} of {len(wrong)} images"
+    if not slow.any():
+        path = manifest.critical_path or "not known: the build has no routed chip"
+        return (
+            f"the time of a path: {images} are wrong at {manifest.fclk_mhz:g} MHz, none at "
+            f"{manifest.fclk_mhz / 2:g} MHz. The critical path is {path}. Build with a lower "
+            "--clock-mhz"
+        )
+    logits = wrong[:, 1:]
+    if not logits.any():
+        return f"argmax: {images} have another label than their logits say. Build again"
+    classes = np.flatnonzero(logits.any(axis=0))
+    if 2 * len(classes) <= logits.shape[1]:
+        names = ", ".join(manifest.classes[i] for i in classes)
+        return f"the last layer: {images} are wrong, all in the logits of {names}. Build again"
+    return (
+        f"a layer before the last, or the memory's way to the chip: {images} are wrong in most "
+        f"logits, at {manifest.fclk_mhz:g} MHz and at half of it. Copy the deploy folder again, "
+        "then build again"
+    )

@@ -1,0 +1,48 @@
+"""Make a simulated board's bitstream: the whole chip as a shared library that simulator/pynq loads.
+
+A program sees the simulated board instead of a real one when `PYNQ` is first on its Python path.
+"""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from finn_build.backends import verilator
+from finn_build.files import load_json, save_json
+
+SOURCE = Path(__file__).with_name("board.cpp")
+PYNQ = Path(__file__).parent
+STAMP = "sources.sha256"
+
+
+def build(rtl: Path, folder: Path, *, log: Path, fast: bool = True) -> Path:
+    """Compile the chip that `chip.write` left in `rtl`; returns the library.
+
+    A library of the same sources is not compiled again. fast: as in verilator.build. The library
+    reads its memory images from `rtl`. Raises ToolError.
+    """
+    library, stamp = folder.resolve() / "chip.so", folder / STAMP
+    state = hashlib.sha256(f"{rtl.resolve()} {fast}".encode())
+    for path in (Path(__file__), SOURCE, *sorted(rtl.iterdir())):
+        state.update(f"{path.name}\0".encode() + path.read_bytes())
+    if library.is_file() and stamp.is_file() and stamp.read_text() == state.hexdigest():
+        return library
+    what = ["--top-module", "chip", "-f", "sim.f", str(SOURCE), "-o", str(library)]
+    # Without unique symbols several chips live in one process.
+    flags = f'-fPIC -fno-gnu-unique -DRTL_FOLDER=\\"{rtl.resolve()}\\"'
+    what += ["-CFLAGS", flags, "-LDFLAGS", "-shared -Wl,-z,defs"]
+    shutil.rmtree(folder, ignore_errors=True)  # make goes on from what an earlier failure left
+    folder.mkdir(parents=True)
+    verilator.compile_model(rtl, folder, what, log=log, fast=fast)
+    stamp.write_text(state.hexdigest())
+    return library
+
+
+def furnish(deploy: Path, library: Path, folder: Path) -> None:
+    """Copy a deploy folder, with the library as the bitstream that its manifest names."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(deploy, folder)
+    manifest = load_json(folder / "manifest.json")
+    manifest["bitstream"] = f"{manifest['model']}.so"
+    shutil.copyfile(library, folder / manifest["bitstream"])
+    save_json(folder / "manifest.json", manifest)

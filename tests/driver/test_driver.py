@@ -1,0 +1,406 @@
+"""The driver over a stand-in without a chip: what it accepts, refuses, prints and writes."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import pickle
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import plain_pynq as plain
+import pytest
+from cases import build, case
+
+from finn_build import driver_files
+from finn_build.driver import Accelerator, errors, results
+from finn_build.driver.command import main
+from finn_build.files import load_json, save_json
+
+ODD = 5  # 75 bytes per image, 80 in memory
+
+
+@pytest.fixture(scope="session")
+def odd():
+    return case(ODD)
+
+
+@pytest.fixture(scope="session")
+def bare(odd, tmp_path_factory):
+    """A deploy folder with a bitstream of no contents."""
+    folder = tmp_path_factory.mktemp("odd")
+    built = build(odd, folder)
+    manifest = load_json(built.path("deploy", "manifest.json"))
+    save_json(built.path("deploy", "manifest.json"), {**manifest, "bitstream": "tiny.bit"})
+    built.path("deploy", "tiny.bit").touch()
+    return built.path("deploy")
+
+
+@pytest.fixture
+def folder(bare, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return shutil.copytree(bare, tmp_path / "deploy")
+
+
+def answers(made):
+    """The golden model's results, looked up by pixels."""
+    words = np.column_stack([made.expected.labels, made.expected.logits]).astype(np.int32)
+    known = {image.tobytes(): row for image, row in zip(made.images, words, strict=True)}
+    used = made.images[0].nbytes
+    return lambda pixels: np.stack([known[row[:used].tobytes()] for row in pixels])
+
+
+@pytest.fixture
+def chip(odd, bare, monkeypatch):
+    identity = load_json(bare / "manifest.json")["model_hash"]
+    made = plain.Chip(answers(odd), frame_bytes=80, words=11, identity=identity)
+    monkeypatch.setitem(sys.modules, "pynq", plain.module(made))
+    return made
+
+
+@pytest.fixture
+def accelerator(chip, folder):
+    with Accelerator(folder, batch=32) as made:
+        yield made
+    assert not chip.memory
+
+
+def test_frames_that_are_no_words_are_padded(accelerator, odd):
+    labels, logits = accelerator.predict(odd.images[:100], logits=True)
+    assert np.array_equal(labels, odd.expected.labels[:100])
+    assert np.array_equal(logits, odd.expected.logits[:100])
+    assert labels.dtype == logits.dtype == np.int32
+
+
+def test_the_board_is_set_up_without_a_hwh(accelerator, chip, folder):
+    assert chip.loaded == [str(folder / "tiny.bit")]
+    assert chip.mhz == 100.0 and accelerator.fclk_mhz == 100.0
+    assert chip.afi == {0xF8008000: 2, 0xF8008014: 2}, "other bits than the width changed"
+
+
+def test_an_overlay_is_used_where_a_hwh_is(chip, folder):
+    (folder / "tiny.hwh").touch()
+    with Accelerator(folder):
+        assert chip.loaded == [f"overlay {folder / 'tiny.bit'}"] and chip.mhz == 100.0
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((2, ODD, ODD, 3), np.float32), "float32, (2, 5, 5, 3); tiny takes uint8, (N, 5,"),
+        (np.zeros((2, ODD, ODD, 3)), "for pixels from 0 to 1, (255 * images).astype('uint8')"),
+        (np.zeros((ODD, ODD, 3), np.uint8), "for a single image, images[None]"),
+        (np.zeros((2, 3, ODD, ODD), np.uint8), "(2, 3, 5, 5); tiny takes uint8, (N, 5, 5, 3)"),
+        (np.zeros((0, ODD, ODD, 3), np.uint8), "no images; tiny takes uint8, (N, 5, 5, 3) with N"),
+        ([], "images are float64, (0,)"),
+    ],
+)
+def test_other_images_are_refused(accelerator, odd, images, message):
+    with pytest.raises(errors.ImagesError) as caught:
+        accelerator.predict(images)
+    assert message in str(caught.value)
+    assert np.array_equal(accelerator.predict(odd.images[:5]), odd.expected.labels[:5])
+
+
+@pytest.mark.parametrize("batch", [0, (1 << 20) + 1])
+def test_a_batch_that_no_job_can_have_is_refused(chip, folder, batch):
+    with pytest.raises(errors.ImagesError, match=f"batch {batch}: use 1 to 1048576"):
+        Accelerator(folder, batch=batch)
+
+
+def test_closing_twice_is_harmless_and_use_after_it_is_not(chip, folder, odd):
+    accelerator = Accelerator(folder)
+    accelerator.close()
+    accelerator.close()
+    for use in (lambda: accelerator.predict(odd.images), accelerator.reset, accelerator.self_test):
+        with pytest.raises(errors.ClosedError, match="make another Accelerator"):
+            use()
+
+
+def test_a_hanging_job_is_reset_and_a_stuck_chip_loaded_again(accelerator, chip, odd):
+    accelerator.timeout_s = 0.01
+    chip.hang = True
+    with pytest.raises(errors.JobTimeoutError, match="0.01 s, the chip was reset"):
+        accelerator.predict(odd.images[:3])
+    chip.hang = chip.stuck = True
+    with pytest.raises(errors.JobTimeoutError, match="loaded again"):
+        accelerator.predict(odd.images[:3])
+    assert np.array_equal(accelerator.predict(odd.images[:3]), odd.expected.labels[:3])
+
+
+def test_the_drivers_own_time_per_image(chip, folder, odd, monkeypatch):
+    """At most 20 us in batches of 1,000 on a core here, with images of CIFAR-10's size."""
+    shape, count = (32, 32, 3), 1000
+    chip.values[plain.FRAME_BYTES] = 3072
+    chip.answer = lambda pixels: 0
+    manifest = load_json(folder / "manifest.json")
+    save_json(folder / "manifest.json", {**manifest, "input": {"shape": shape}})
+    images = np.random.default_rng(1).integers(0, 256, (count, *shape), np.uint8)
+    with Accelerator(folder) as accelerator:
+        times = []
+        for _ in range(10):
+            start = time.process_time()
+            accelerator.predict(images)
+            times.append((time.process_time() - start) / count)
+    print(f"{1e6 * np.median(times):.2f} us per image")
+    assert np.median(times) <= 20e-6
+
+
+def test_the_self_test_is_silent_where_all_is_right(accelerator):
+    made = accelerator.self_test()
+    assert (made.images, made.mismatches, made.suspect) == (100, 0, None)
+
+
+def test_the_self_test_suspects_the_clock(accelerator, chip):
+    right = chip.answer
+    chip.answer = lambda pixels: right(pixels) + (chip.mhz > 60)
+    made = accelerator.self_test()
+    assert made.mismatches == 100 and chip.mhz == 100.0
+    assert "100 of 100 images are wrong at 100 MHz, none at 50 MHz" in made.suspect
+    assert "The critical path is conv0, 9.9 ns. Build with a lower --clock-mhz" in made.suspect
+
+
+@pytest.mark.parametrize(
+    ("words", "suspect"),
+    [
+        ([0], "argmax: 100 of 100 images have another label than their logits say"),
+        ([4, 8], "the last layer: 100 of 100 images are wrong, all in the logits of cat, horse"),
+        (range(11), "a layer before the last, or the memory's way to the chip"),
+    ],
+)
+def test_the_self_test_suspects_a_layer(accelerator, chip, words, suspect):
+    right = chip.answer
+    change = np.isin(np.arange(11), list(words)).astype(np.int32)
+    chip.answer = lambda pixels: right(pixels) + change
+    assert suspect in accelerator.self_test().suspect
+
+
+def test_commands_fill_one_file(chip, folder, odd, tmp_path, capsys):
+    path = tmp_path / "results.json"
+    assert main(folder, ["--results", str(path), "accuracy", "--images", "40"]) == 0
+    right = (odd.expected.labels[:40] == odd.truth[:40]).mean()
+    assert f"{100 * right:.2f} % of 40 images right" in capsys.readouterr().out
+    more = ["benchmark", "--batches", "1,10", "--repeats", "3", "--singles", "4"]
+    assert main(folder, ["--results", str(path), *more]) == 0
+    text = capsys.readouterr().out
+    made = results.load(path)
+    assert made["where"] == "measured" and made["device"] == "plain"
+    assert made["accuracy"]["value"] == right and len(made["accuracy"]["confusion"]) == 10
+    assert [row["batch"] for row in made["throughput"]] == [1, 10]
+    for row in made["throughput"]:
+        assert row["counters"]["cycles"] == 384 * row["batch"]
+        assert row["fabric_frames_per_second"] == pytest.approx(1e8 / 384)
+        assert f"{row['frames_per_second']:,.0f}" in text
+    assert made["latency"]["fabric_us"] == 3.84 and made["latency"]["images"] == 4
+    predicted = load_json(folder / "manifest.json")["predicted"]
+    assert made["predicted"] == predicted
+    assert f"the build predicts {predicted['frames_per_second']:,.0f} frames/s" in text
+
+
+def test_results_of_another_chip_start_anew(chip, folder, tmp_path):
+    path = tmp_path / "results.json"
+    run = ["--results", str(path), "benchmark", "--batches", "1", "--singles", "1"]
+    assert main(folder, ["--results", str(path), "accuracy"]) == 0
+    save_json(path, {**load_json(path), "fclk_mhz": 50.0})
+    assert main(folder, run) == 0
+    assert results.load(path)["accuracy"] is None and results.load(path)["throughput"]
+
+
+def test_the_self_test_command_fails_with_the_chip(chip, folder, capsys):
+    assert main(folder, ["self-test"]) == 0
+    chip.answer = lambda pixels: 0
+    assert main(folder, ["self-test"]) == 1
+    assert "suspect: " in capsys.readouterr().out
+
+
+def test_pictures_of_any_size_are_classified(chip, folder, odd, tmp_path, capsys):
+    from PIL import Image
+
+    seen = []
+    chip.answer = lambda pixels: (
+        seen.append(pixels.copy()) or np.tile(np.arange(11, dtype=np.int32), (len(pixels), 1))
+    )
+    Image.new("L", (40, 20), 200).save(tmp_path / "grey.png")
+    Image.fromarray(odd.images[0]).save(tmp_path / "tile.png")
+    paths = [str(tmp_path / "grey.png"), str(tmp_path / "tile.png")]
+    assert main(folder, ["classify", *paths]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"{path}: truck (10), ship (9), horse (8)" for path in paths]
+    assert (seen[0][0, :75] == 200).all()
+    assert np.array_equal(seen[0][1, :75], odd.images[0].ravel())
+
+
+def cifar(tmp_path, count=20):
+    images = np.random.default_rng(2).integers(0, 256, (count, 3, 32, 32), np.uint8)
+    labels = np.arange(count) % 10
+    return images, labels
+
+
+@pytest.mark.parametrize("version", ["binary", "python"])
+def test_the_test_set_is_read_from_its_own_files(chip, folder, tmp_path, capsys, version):
+    images, labels = cifar(tmp_path)
+    rows = images.reshape(len(images), -1)
+    if version == "binary":
+        raw = np.column_stack([labels.astype(np.uint8), rows])
+        (tmp_path / "test_batch.bin").write_bytes(raw.tobytes())
+    else:
+        inside = tmp_path / "cifar-10-batches-py"
+        inside.mkdir()
+        batch = {b"data": rows, b"labels": labels.tolist()}
+        (inside / "test_batch").write_bytes(pickle.dumps(batch, protocol=4))
+    manifest = load_json(folder / "manifest.json")
+    save_json(folder / "manifest.json", {**manifest, "input": {"shape": [32, 32, 3]}})
+    chip.values[plain.FRAME_BYTES] = 3072
+    expected = images.transpose(0, 2, 3, 1).reshape(len(images), -1)
+    order = {row.tobytes(): label for row, label in zip(expected, labels, strict=True)}
+    chip.answer = lambda pixels: np.array([[order[row.tobytes()]] * 11 for row in pixels], np.int32)
+    assert main(folder, ["accuracy", "--data", str(tmp_path)]) == 0
+    assert "100.00 % of 20 images right (CIFAR-10 test set)" in capsys.readouterr().out
+
+
+class Evil:
+    def __reduce__(self):
+        return (print, ("code ran",))
+
+
+def test_a_pickle_runs_no_code(chip, folder, tmp_path, capsys):
+    (tmp_path / "test_batch").write_bytes(pickle.dumps(Evil()))
+    manifest = load_json(folder / "manifest.json")
+    save_json(folder / "manifest.json", {**manifest, "input": {"shape": [32, 32, 3]}})
+    chip.values[plain.FRAME_BYTES] = 3072
+    assert main(folder, ["accuracy", "--data", str(tmp_path)]) == 2
+    shown = capsys.readouterr()
+    assert "builtins.print is not part of CIFAR-10" in shown.err and "code ran" not in shown.out
+
+
+def drop(name):
+    return lambda folder: (folder / name).unlink()
+
+
+def change(**fields):
+    def do(folder):
+        path = folder / "manifest.json"
+        save_json(path, {**load_json(path), **fields})
+
+    return do
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (drop("tiny.bit"), "tiny.bit: no such file; copy the whole deploy folder of one build"),
+        (drop("manifest.json"), "manifest.json: no such file; copy the whole deploy folder"),
+        (drop("registers.json"), "registers.json: no such file; copy the whole deploy folder"),
+        (drop("golden.npz"), "golden.npz: not readable"),
+        (change(bitstream=None), "this build made no bitstream; install the tools that"),
+        (change(model_hash="0" * 32), "the chip holds model"),
+        (change(classes=["a", "b"]), "11 words of output for 2 classes"),
+        (
+            change(input={"shape": [32, 32, 3]}),
+            "3072 bytes in and 11 words out per image",
+        ),
+        (change(input={}), "no manifest of this driver (KeyError('shape'))"),
+        (change(fclk_mhz=700), "FCLK0 is 1000 MHz though set to 700"),
+        (lambda f: (f / "manifest.json").write_text("{"), "manifest.json: not readable"),
+        (lambda f: (f / "golden.npz").write_text("{"), "golden.npz: not readable"),
+    ],
+)
+def test_a_spoilt_deploy_folder_is_refused(chip, folder, tmp_path, capsys, spoil, message):
+    spoil(folder)
+    assert main(folder, ["--results", str(tmp_path / "r.json"), "accuracy"]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "r.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        ("{", "not readable as JSON"),
+        ("[]", "no results of headrace"),
+        (
+            '{"format": "headrace-results", "version": 2}',
+            "version 2 of the results, this one",
+        ),
+        ('{"format": "headrace-results", "version": 1}', "model, date"),
+    ],
+)
+def test_other_results_are_refused_before_the_work(
+    chip, folder, tmp_path, capsys, contents, message
+):
+    path = tmp_path / "results.json"
+    path.write_text(contents)
+    assert main(folder, ["--results", str(path), "accuracy"]) == 2
+    shown = capsys.readouterr().err
+    assert message in shown and "run `python3 run.py benchmark` again" in shown
+    assert path.read_text() == contents and not chip.loaded
+
+
+def test_a_picture_that_is_none_is_refused(chip, folder, tmp_path, capsys):
+    (tmp_path / "a.png").write_text("no picture")
+    for path in (tmp_path / "a.png", tmp_path / "lost.png"):
+        assert main(folder, ["classify", str(path)]) == 2
+        shown = capsys.readouterr().err
+        assert f"{path}: not a picture that Pillow reads" in shown and "use PNG or JPEG" in shown
+
+
+@pytest.mark.parametrize("version", ["2.5.4", "2.6", "1.10"])
+def test_an_old_pynq_is_refused(chip, folder, capsys, version):
+    sys.modules["pynq"].__version__ = version
+    assert main(folder, ["self-test"]) == 2
+    shown = capsys.readouterr().err
+    assert f"pynq {version} is too old; use a PYNQ image of version 2.7 or later" in shown
+
+
+def test_without_pynq_it_says_where_to_run(folder, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "pynq", None)
+    assert main(folder, ["self-test"]) == 2
+    assert "pynq is not there" in capsys.readouterr().err
+
+
+def test_what_the_board_refuses_is_passed_on(chip, folder, monkeypatch):
+    def refuse(bitstream):
+        raise OSError("Root permissions required.")
+
+    monkeypatch.setattr(sys.modules["pynq"].Bitstream, "download", refuse)
+    with pytest.raises(errors.BoardError, match=r"Root permissions required\.\); run as root"):
+        Accelerator(folder)
+
+
+def test_the_driver_needs_numpy_alone_and_python_3_8():
+    """Beside the standard library, and what is imported where it is used: pynq and Pillow."""
+    for path in driver_files.FILES:
+        if path.suffix != ".py":
+            continue
+        tree = ast.parse(path.read_text(), feature_version=(3, 8))
+        names = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names.add((node.module or "").split(".")[0])
+        foreign = names - set(sys.stdlib_module_names) - {"numpy", "pynq", "PIL", "headrace_driver"}
+        assert not foreign, f"{path.name}: {foreign}"
+
+
+def test_the_deploy_folder_runs_by_itself(chip, folder, monkeypatch):
+    """Its own copy of the package, under its own name."""
+    monkeypatch.syspath_prepend(str(folder))
+    package = importlib.import_module("headrace_driver")
+    assert Path(package.__file__).parent == folder / "headrace_driver"
+    try:
+        with package.Accelerator(folder) as accelerator:
+            assert accelerator.self_test().mismatches == 0
+    finally:
+        for name in [name for name in sys.modules if name.startswith("headrace_driver")]:
+            del sys.modules[name]
+
+
+def test_the_manifest_is_json_that_compare_can_read(bare):
+    manifest = json.loads((bare / "manifest.json").read_text())
+    assert manifest["predicted"]["cycles_per_frame"] * manifest["predicted"][
+        "frames_per_second"
+    ] == pytest.approx(1e6 * manifest["fclk_mhz"])
