@@ -94,9 +94,8 @@ def results(
     into: Annotated[Path, typer.Option(help="Markdown file with the marks.")] = Path("README.md"),
 ) -> None:
     """Write the table of results into the README from reports."""
-    for path in (*reports, into):
-        if not path.is_file():
-            raise ConfigError(f"{path}: no such file")
+    if not into.is_file():
+        raise ConfigError(f"{into}: no such file; name a Markdown file with the marks")
     results_module.insert(into, reports)
 
 
