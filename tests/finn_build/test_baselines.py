@@ -42,12 +42,17 @@ def clipped(model, images):
             if isinstance(layer, qnn.QuantReLU):
                 made = layer(x)
                 assert isinstance(made, QuantTensor)
-                x = x.clamp(0, float(made.scale) * 3)
+                scale = float(made.scale)
+                x = x.clamp(0, 3 * scale)
             elif isinstance(layer, qnn.QuantConv2d):
                 weight = layer.quant_weight().value
                 x = functional.conv2d(x, weight, None, layer.stride, layer.padding)
             elif isinstance(layer, qnn.QuantLinear):
-                x = functional.linear(x, layer.quant_weight().value, layer.bias)
+                weight = layer.quant_weight()
+                unit = scale * weight.scale.reshape(-1)  # of an accumulator, and of a bias
+                bias = layer.bias
+                bias = bias if bias is None else unit * (bias / unit).round()
+                x = functional.linear(x, weight.value, bias)
             else:
                 x = layer(x)
     return x.argmax(dim=1).numpy()
