@@ -23,6 +23,7 @@ CONTRACT: dict[str, tuple[str, ...]] = {
     "fps": ("predicted", "simulated"),
     "bitstream": ("path",),
 }
+TITLES = {"yosys": "Yosys", "openxc7": "openXC7", "vivado": "Vivado"}
 _CHIP = (("lut", "LUT"), ("ff", "FF"), ("bram36", "BRAM36"), ("dsp", "DSP48"))
 
 
@@ -73,6 +74,7 @@ def html(report: dict[str, Any]) -> str:
         gauges=_gauges(report),
         by_class=_by_class(report["accuracy"]["hardware"].get("confusion") or []),
         seconds=sum(report["seconds"].values()),
+        tool=TITLES.get(report["resources"]["source"], report["resources"]["source"]),
     )
 
 
