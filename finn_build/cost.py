@@ -29,8 +29,11 @@ def divisors(n: int) -> list[int]:
     return [d for d in range(1, n + 1) if n % d == 0]
 
 
-def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str, dsp: bool) -> Cost:
-    """Cost of a matrix-vector-threshold unit with its weights in a memory."""
+def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str, dsp: bool, sliding: bool = False) -> Cost:
+    """Cost of a matrix-vector-threshold unit with its weights in a memory.
+
+    sliding: its windows come piece by piece.
+    """
     numbers = unit(layer, dsp=dsp)
     groups, chunks = layer.rows // pe, layer.cols // simd
     depth = groups * chunks
@@ -58,7 +61,7 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str, dsp: bool) -> Cost:
         lut += rom_lut(groups, pe * numbers.acc_bits)
     if groups > 1 and chunks > 1 and not layer.windowed:
         lut += _lutram(groups, pe * numbers.acc_bits) + pe * numbers.acc_bits
-    if layer.windowed and chunks > 1:
+    if layer.windowed and chunks > 1 and not sliding:
         lut += simd * layer.in_bits * ceil((chunks - 1) / 3)
     bram18 = 0
     if memory == "block":
@@ -107,6 +110,19 @@ def window(layer: Window) -> Cost:
     memory = layer.kernel * _lutram(layer.width, layer.channels * layer.bits)
     cycles = max(layer.height * layer.width, layer.out_height * layer.out_width)
     return Cost(cycles=cycles, lut=memory + 50)
+
+
+def sliding_window(layer: Window, *, simd: int) -> Cost:
+    """Cost of a sliding window unit with its FIFO: a buffer of K-1 lines in LUTRAM."""
+    beats = layer.height * layer.width * layer.channels // simd
+    memory = _lutram(sliding_words(layer, simd=simd), simd * layer.bits)
+    return Cost(cycles=beats, lut=memory + 75)
+
+
+def sliding_words(layer: Window, *, simd: int) -> int:
+    """Words of SIMD elements that a sliding window unit holds (rtl_templates: nn_swu)."""
+    span = (2 * layer.pad * (layer.width + 1) + 3) * (layer.channels // simd)
+    return max(32, 1 << (span - 1).bit_length())
 
 
 def max_pool(layer: MaxPool) -> Cost:

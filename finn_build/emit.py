@@ -6,7 +6,6 @@ The modules of rtl_templates are copied as they are; only the top level is gener
 import json
 from dataclasses import asdict, dataclass, field
 from importlib import resources
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
-from finn_build.folding import CONSTANT, Fold, Folding
+from finn_build.folding import CONSTANT, Fold, Folding, slides
 from finn_build.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Network, Window
 from finn_build.schedule import depths
 from finn_build.slices import code, plan_of
@@ -58,15 +57,14 @@ class Instance:
 class Design:
     """The chain of instances, memory images and generated modules, by name.
 
-    depths: beats that a FIFO before a layer holds, by its name; prompt: windows that must be able
-    to follow each other in every cycle; unrolled: what the modules of layers with built-in weights
-    are made from.
+    depths: beats that a FIFO before a layer holds, by its name; windows: the window before a layer,
+    by its name; unrolled: what the modules of layers with built-in weights are made from.
     """
 
     name: str
     source: Stream
     depths: dict[str, int]
-    prompt: frozenset[str] = frozenset()
+    windows: dict[str, Window] = field(default_factory=dict)
     instances: list[Instance] = field(default_factory=list)
     images: dict[str, list[str]] = field(default_factory=dict)
     unrolled: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -107,23 +105,20 @@ def pack(elements: NDArray[np.int64], bits: int) -> int:
 
 def design(network: Network, folding: Folding) -> Design:
     """Chain of modules for a network and its folding."""
-    beat = network.input_bytes
-    waiting = depths(network, folding)
-    prompt = frozenset(
-        window.name
-        for window, unit in pairwise(network.layers)
-        if isinstance(window, Window)
-        and isinstance(unit, Mvtu)
-        and (unit.name in waiting or folding.costs[unit.name].cycles == unit.positions)
+    beat, windows = network.input_bytes, network.windows
+    made = Design(
+        name=network.name,
+        source=Stream(elems=beat, bits=8),
+        depths=depths(network, folding),
+        windows=windows,
     )
-    source = Stream(elems=beat, bits=8)
-    made = Design(name=network.name, source=source, depths=waiting, prompt=prompt)
-    if any(isinstance(layer, Window) for layer in network.layers):
+    if any(not slides(window, folding.folds[name]) for name, window in windows.items()):
         frame = network.height * network.width * network.channels // beat
         parameters: dict[str, int | str] = {"DATA_W": made.stream.width, "FRAME": frame}
         made.add("axis_begun", "begun", made.stream, parameters, begun="begun")
     for layer in network.layers:
-        _ADD[type(layer)](made, layer, folding)
+        if not isinstance(layer, Window):
+            _ADD[type(layer)](made, layer, folding)
     return made
 
 
@@ -171,10 +166,15 @@ def _add_lookup(made: Design, layer: Layer, folding: Folding) -> None:
     )
 
 
-def _add_window(made: Design, layer: Layer, folding: Folding) -> None:
-    assert isinstance(layer, Window)
+def _add_window(made: Design, layer: Window, unit: Mvtu, folding: Folding) -> None:
+    fold = folding.folds[unit.name]
+    if slides(layer, fold):
+        _add_sliding(made, layer, unit, fold)
+        return
     _resize(made, layer.name, layer.channels)
     _buffer(made, layer.name)
+    # Windows that may have to follow each other in every cycle.
+    prompt = unit.name in made.depths or folding.costs[unit.name].cycles == unit.positions
     made.add(
         "nn_window",
         layer.name,
@@ -188,9 +188,30 @@ def _add_window(made: Design, layer: Layer, folding: Folding) -> None:
             "STRIDE": layer.stride,
             "PAD": layer.pad,
             "FILL": layer.fill,
-            "PROMPT": int(layer.name in made.prompt),
+            "PROMPT": int(prompt),
         },
         begun="begun",
+    )
+
+
+def _add_sliding(made: Design, layer: Window, unit: Mvtu, fold: Fold) -> None:
+    _resize(made, layer.name, fold.simd)
+    _buffer(made, layer.name)
+    made.add(
+        "nn_swu",
+        layer.name,
+        Stream(elems=fold.simd, bits=layer.bits),
+        {
+            "ELEM_W": layer.bits,
+            "CHANNELS": layer.channels,
+            "SIMD": fold.simd,
+            "HEIGHT": layer.height,
+            "WIDTH": layer.width,
+            "KERNEL": layer.kernel,
+            "PAD": layer.pad,
+            "FILL": layer.fill,
+            "REPEAT": unit.rows // fold.pe,
+        },
     )
 
 
@@ -230,11 +251,14 @@ def weight_words(layer: Mvtu, fold: Fold) -> tuple[NDArray[np.int64], int]:
 
 def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, Mvtu)
-    fold = folding.folds[layer.name]
+    fold, window = folding.folds[layer.name], made.windows.get(layer.name)
+    if window is not None:
+        _add_window(made, window, layer, folding)
     if fold.memory == CONSTANT:
         _add_unrolled(made, layer, fold.slice_bits)
         return
-    elems = layer.cols if layer.windowed else fold.simd
+    sliding = slides(window, fold)
+    elems = layer.cols if layer.windowed and not sliding else fold.simd
     if layer.windowed:
         _resize(made, layer.name, elems)
         _buffer(made, layer.name)
@@ -268,6 +292,7 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
             "PE": fold.pe,
             "SIMD": fold.simd,
             "IN_ELEMS": elems,
+            "AGAIN": int(sliding),
             "W_BITS": weight_bits,
             "A_BITS": layer.in_bits,
             "TERNARY": int(numbers.ternary),
@@ -328,7 +353,6 @@ def _add_argmax(made: Design, layer: Layer, folding: Folding) -> None:
 
 _ADD = {
     Lookup: _add_lookup,
-    Window: _add_window,
     MaxPool: _add_pool,
     Mvtu: _add_mvtu,
     Argmax: _add_argmax,

@@ -9,7 +9,7 @@ from finn_build.boards import Resources
 from finn_build.cost import Cost
 from finn_build.errors import FoldingError
 from finn_build.files import load_json, save_json
-from finn_build.layers import Mvtu, Network
+from finn_build.layers import Mvtu, Network, Window
 from finn_build.slices import worth
 
 MEMORIES = ("logic", "block")
@@ -84,17 +84,34 @@ def make(network: Network, folds: dict[str, Fold]) -> Folding:
     if sorted(folds) != sorted(names):
         raise FoldingError(f"the folding is for {sorted(folds)}; the network has {sorted(names)}")
     costs = {}
+    windows = network.windows
     for layer in network.layers:
         if isinstance(layer, Mvtu):
-            fold = folds[layer.name]
-            costs[layer.name] = price(layer, fold)
-        else:
+            window, fold = windows.get(layer.name), folds[layer.name]
+            costs[layer.name] = price(layer, fold, window)
+            if window is not None:
+                costs[window.name] = price_window(window, fold)
+        elif not isinstance(layer, Window):
             costs[layer.name] = cost.fixed(layer)
-    return Folding(folds=folds, costs=costs)
+    return Folding(folds=folds, costs={layer.name: costs[layer.name] for layer in network.layers})
 
 
-def price(layer: Mvtu, fold: Fold) -> Cost:
-    """Cost of a layer with a fold. Raises FoldingError if it is not legal."""
+def slides(window: Window | None, fold: Fold) -> bool:
+    """Whether a unit gets its windows piece by piece, as it takes them, and not each as a whole."""
+    if window is None or fold.memory == CONSTANT:
+        return False
+    return window.same and window.kernel > 1 and window.channels % fold.simd == 0
+
+
+def price_window(window: Window, fold: Fold) -> Cost:
+    """Cost of the window before a layer with a fold."""
+    if slides(window, fold):
+        return cost.sliding_window(window, simd=fold.simd)
+    return cost.fixed(window)
+
+
+def price(layer: Mvtu, fold: Fold, window: Window | None = None) -> Cost:
+    """Cost of a layer with a fold behind a window. Raises FoldingError if it is not legal."""
     built_in = fold.memory == CONSTANT
     if not built_in and fold.memory not in MEMORIES:
         raise FoldingError(
@@ -111,7 +128,14 @@ def price(layer: Mvtu, fold: Fold) -> Cost:
             )
         if fold.slice_bits:
             raise FoldingError(f"{layer.name}: slice_bits are for memory {CONSTANT} only; use 0")
-        return cost.mvtu(layer, pe=fold.pe, simd=fold.simd, memory=fold.memory, dsp=fold.dsp)
+        return cost.mvtu(
+            layer,
+            pe=fold.pe,
+            simd=fold.simd,
+            memory=fold.memory,
+            dsp=fold.dsp,
+            sliding=slides(window, fold),
+        )
     if fold.dsp:
         raise FoldingError(f"{layer.name}: memory {CONSTANT} has no use for DSPs; use dsp false")
     if not can_be_constant(layer):

@@ -7,6 +7,7 @@ pixel in row-major order, all channels of a pixel together (NHWC).
 import json
 from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -78,6 +79,11 @@ class Window:
         """Columns of output positions."""
         return (self.width + 2 * self.pad - self.kernel) // self.stride + 1
 
+    @property
+    def same(self) -> bool:
+        """Whether every pixel is the middle of a window."""
+        return self.stride == 1 and self.kernel == 2 * self.pad + 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class MaxPool:
@@ -99,7 +105,7 @@ class Mvtu:
     weights: (ROWS, COLS) int64; thresholds: (ROWS, T) int64, ascending along T, or None;
     float_thresholds: the float64 values whose ceilings they are, to explain rounding;
     bias: (ROWS,) int64 in accumulator units, or None. `positions` vectors make a frame. A
-    `windowed` unit gets a whole vector in one beat; otherwise the vector comes in SIMD pieces.
+    `windowed` unit works on windows of an image; any other gets its vector in SIMD pieces.
     """
 
     kind: ClassVar[str] = "mvtu"
@@ -182,6 +188,12 @@ class Network:
     def mvtus(self) -> tuple[Mvtu, ...]:
         """The layers that hold weights, in order."""
         return tuple(layer for layer in self.layers if isinstance(layer, Mvtu))
+
+    @property
+    def windows(self) -> dict[str, Window]:
+        """The window before each layer that has one, by the layer's name."""
+        pairs = pairwise(self.layers)
+        return {layer.name: window for window, layer in pairs if isinstance(window, Window)}
 
     @property
     def macs(self) -> int:

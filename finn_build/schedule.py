@@ -15,7 +15,8 @@ from math import ceil, log2
 import numpy as np
 from numpy.typing import NDArray
 
-from finn_build.folding import CONSTANT, Fold, Folding
+from finn_build import cost
+from finn_build.folding import CONSTANT, Fold, Folding, slides
 from finn_build.layers import Ints, Layer, Lookup, MaxPool, Mvtu, Network, Window
 from finn_build.slices import plan_of
 from finn_build.unit import constants
@@ -48,9 +49,10 @@ def depths(network: Network, folding: Folding) -> dict[str, int]:
     flow = _trickle(vectors, pace, first, fold) if first.windowed else _burst(vectors, first, fold)
     found: dict[str, int] = {}
     start = network.layers.index(first)
-    for layer in network.layers[:start]:
-        if isinstance(layer, Window) and (gathered := _gathered(layer, first, folding)):
-            found[first.name] = gathered
+    window = network.windows.get(first.name)
+    if window is not None and not slides(window, fold):
+        gathered = _gathered(window, first, folding)
+        found |= {first.name: gathered} if gathered else {}
     _follow(network.layers[start + 1 :], folding, FRAMES, flow, found)
     return found
 
@@ -69,19 +71,21 @@ def _follow(
     """A stream through some layers; what waits before them goes into `found`."""
     window: Window | None = None
     for layer in layers:
-        if isinstance(layer, Window | MaxPool):
-            flow = _whole(flow, layer.channels)
         if isinstance(layer, Window):
             window = layer
         elif isinstance(layer, Lookup):
             flow = _Flow(times=flow.times + 1, elems=layer.channels)
         elif isinstance(layer, MaxPool):
-            flow = _pool(layer, frames, flow)
+            flow = _pool(layer, frames, _whole(flow, layer.channels))
         elif isinstance(layer, Mvtu):
             fold = folding.folds[layer.name]
             spent = folding.costs[layer.name].cycles / layer.positions
             if layer.windowed:
-                if window is not None:
+                if window is not None and slides(window, fold):
+                    flow = _whole(flow, fold.simd)
+                    started, found[window.name] = _slide(window, spent, frames, flow)
+                elif window is not None:
+                    flow = _whole(flow, window.channels)
                     gathered = _gathered(window, layer, folding)
                     if gathered:
                         found[layer.name] = gathered
@@ -157,6 +161,35 @@ def _convolve(
             busy += spent
             made += 1
     return started, _waiting(flow.times, pushed)
+
+
+def _slide(window: Window, spent: float, frames: int, flow: _Flow) -> tuple[Times, int]:
+    """When the work on each window begins, and the pieces of pixels that wait (nn_swu)."""
+    pieces, side = window.channels // flow.elems, 2 * window.pad
+    held = cost.sliding_words(window, simd=flow.elems)
+    # The window that has to end before a pixel has room, and the last pixel of each window.
+    lead = window.pad * (window.width + 1)
+    rows = np.minimum(np.arange(window.height) + window.pad, window.height - 1)
+    cols = np.minimum(np.arange(window.width) + window.pad, window.width - 1)
+    newest = (rows[:, None] * window.width + cols).ravel()
+    # What of a window is done when its last piece is taken for the first time.
+    below = rows + window.pad - np.arange(window.height)
+    right = cols + window.pad - np.arange(window.width)
+    done = ((below[:, None] * (side + 1) + right + 1) * pieces - 1).ravel()
+    pixels = len(newest)
+    arrivals = flow.times.reshape(frames * pixels, pieces)
+    pushed, started = np.empty_like(arrivals), np.empty(frames * pixels)
+    now, busy, made = -np.inf, -np.inf, 0
+    for n, arrived in enumerate(arrivals):
+        ended = ((n + 1) * pieces - 1 - held) // pieces + lead
+        free = started[ended] + spent + 1 if 0 <= ended < made else -np.inf
+        pushed[n] = _in_turn(np.maximum(arrived, max(now + 1, free)), 1)
+        now = pushed[n, -1]
+        while made < n + 1 and made // pixels * pixels + newest[made % pixels] <= n:
+            started[made] = max(now + _WINDOW - done[made % pixels], busy)
+            busy = started[made] + spent
+            made += 1
+    return started, _waiting(flow.times, pushed.ravel())
 
 
 def _needed(window: Window) -> Ints:

@@ -19,9 +19,10 @@ from finn_build.folding import (
     can_be_constant,
     make,
     price,
+    price_window,
     shortfall,
 )
-from finn_build.layers import Mvtu, Network
+from finn_build.layers import Mvtu, Network, Window
 from finn_build.schedule import latency
 from finn_build.slices import worth
 
@@ -49,10 +50,14 @@ class Search:
         """List every layer's folds with their costs."""
         self.network = network
         self.budget = budget
-        self.choices = {m.name: _choices(m, dsp=budget.dsp > 0) for m in network.mvtus}
-        self.fixed = [cost.fixed(each) for each in network.layers if not isinstance(each, Mvtu)]
+        windows = network.windows
+        self.choices = {
+            m.name: _choices(m, windows.get(m.name), dsp=budget.dsp > 0) for m in network.mvtus
+        }
+        others = [each for each in network.layers if not isinstance(each, Mvtu)]
+        self.fixed = [cost.fixed(each) for each in others if not isinstance(each, Window)]
         # Below this the stream itself is the limit.
-        self.floor = max(c.cycles for c in self.fixed)
+        self.floor = max(cost.fixed(each).cycles for each in others)
         folded = {c.cycles for choices in self.choices.values() for _, c in choices}
         self.targets = sorted({max(self.floor, cycles) for cycles in folded})
 
@@ -207,8 +212,8 @@ def _used(made: Cost) -> tuple[int, int, int]:
     return made.dsp, made.bram18, made.lut
 
 
-def _choices(layer: Mvtu, *, dsp: bool) -> _Choices:
-    """All folds of a layer, with DSPs or without."""
+def _choices(layer: Mvtu, window: Window | None, *, dsp: bool) -> _Choices:
+    """All folds of a layer, with DSPs or without, and what each takes with the window before it."""
     folds = [
         Fold(pe=pe, simd=simd, memory=memory, dsp=multiplied)
         for pe in cost.divisors(layer.rows)
@@ -222,4 +227,11 @@ def _choices(layer: Mvtu, *, dsp: bool) -> _Choices:
             Fold(pe=layer.rows, simd=layer.cols, memory=CONSTANT, slice_bits=bits)
             for bits in range(1, layer.in_bits + 1)
         ]
-    return [(fold, price(layer, fold)) for fold in folds]
+    return [(fold, _with_window(price(layer, fold, window), window, fold)) for fold in folds]
+
+
+def _with_window(made: Cost, window: Window | None, fold: Fold) -> Cost:
+    if window is None:
+        return made
+    before = price_window(window, fold)
+    return replace(made, cycles=max(made.cycles, before.cycles), lut=made.lut + before.lut)

@@ -51,7 +51,7 @@ def bits(weights: Sequence[int], activations: Sequence[int]) -> str:
 
 
 def of_report(report: dict[str, Any], number: int) -> list[Point]:
-    """What a build predicts, and what its simulation counted."""
+    """What a build predicts, and what its simulation counted where it was simulated."""
     model, board, used = report["model"], report["board"], report["resources"]
     measured, clock = report["accuracy"]["hardware"], report["clock"]["fclk_mhz"]
     tool = report["bitstream"].get("tool") or used["source"]
@@ -65,22 +65,25 @@ def of_report(report: dict[str, Any], number: int) -> list[Point]:
         **{key: used[key] for key in ("lut", "bram36", "dsp")},
     }
     how = report["clock"]["source"]
-    latency = report["rtl_sim"]["latency_cycles"] / clock
-    return [
+    made = [
         Point(
             **common,
             kind="predicted",
             fps=report["fps"]["predicted"],
             source=f"cycle model of the folding; clock: {how}",
-        ),
-        Point(
-            **common,
-            kind="simulated",
-            fps=report["fps"]["simulated"],
-            latency_us=latency,
-            source=f"cycles counted in Verilator; clock: {how}; accuracy: {measured['source']}",
-        ),
+        )
     ]
+    if report["fps"]["simulated"] is not None:
+        made.append(
+            Point(
+                **common,
+                kind="simulated",
+                fps=report["fps"]["simulated"],
+                latency_us=report["rtl_sim"]["latency_cycles"] / clock,
+                source=f"cycles counted in Verilator; clock: {how}; accuracy: {measured['source']}",
+            )
+        )
+    return made
 
 
 def of_results(results: dict[str, Any], number: int, build: dict[str, Any] | None) -> Point:

@@ -1,11 +1,13 @@
 // nn_mvtu - matrix-vector product, then threshold count.
 // y[r] = sum_t( T[r][t] <= acc[r] ), acc[r] = start[r] + sum_c( W[r][c]*x[c] + lift(W[r][c]) )
 //        with nn_heap's lift, which start and thresholds make up for, or none with nn_dsp
-// Stream: COLS/IN_ELEMS beats of unsigned activations in per vector; ROWS/PE beats of PE elements
-//         out, in row order. THRESHOLDS == 0: the accumulators themselves, sign-extended to OUT_W.
-// Rate:   one vector per (COLS/IN_ELEMS)*(ROWS/PE)*(IN_ELEMS/SIMD) cycles.
-// Needs:  ROWS % PE == 0, COLS % IN_ELEMS == 0, IN_ELEMS % SIMD == 0; with thresholds, every acc[r]
-//         in 0..2^ACC_W-1 at the end of its vector, whatever it is on the way.
+// Stream: COLS/IN_ELEMS beats of unsigned activations in per vector, or with AGAIN the vector once
+//         for every ROWS/PE rows; ROWS/PE beats of PE elements out, in row order. THRESHOLDS == 0:
+//         the accumulators themselves, sign-extended to OUT_W.
+// Rate:   one vector per (COLS/SIMD)*(ROWS/PE) cycles.
+// Needs:  ROWS % PE == 0, COLS % IN_ELEMS == 0, IN_ELEMS % SIMD == 0, with AGAIN IN_ELEMS == SIMD;
+//         with thresholds, every acc[r] in 0..2^ACC_W-1 at the end of its vector, whatever it is on
+//         the way.
 //
 // Memory images ($readmemh, element 0 in the least significant bits):
 //   WEIGHT_FILE     word ((beat*RF + group)*SF + sub): element p*SIMD + s is the weight of row
@@ -21,6 +23,7 @@ module nn_mvtu #(
   parameter int unsigned PE             = 2,
   parameter int unsigned SIMD           = 4,
   parameter int unsigned IN_ELEMS       = 8,
+  parameter bit          AGAIN          = 0,
   parameter int unsigned W_BITS         = 2,
   parameter int unsigned A_BITS         = 2,
   parameter bit          TERNARY        = 0,
@@ -55,6 +58,9 @@ module nn_mvtu #(
   if (SIMD < 1 || IN_ELEMS % SIMD != 0) begin : gen_bad_simd
     $error("nn_mvtu: SIMD must divide IN_ELEMS");
   end
+  if (AGAIN && IN_ELEMS != SIMD) begin : gen_bad_again
+    $error("nn_mvtu: with AGAIN, IN_ELEMS must be SIMD");
+  end
   if (W_BITS < 1 || A_BITS < 1 || ACC_W < 1) begin : gen_bad_width
     $error("nn_mvtu: W_BITS, A_BITS and ACC_W must be at least 1");
   end
@@ -66,8 +72,8 @@ module nn_mvtu #(
   end
 
   localparam int unsigned RF    = ROWS / PE;
-  localparam int unsigned SF    = IN_ELEMS / SIMD;
-  localparam int unsigned BEATS = COLS / IN_ELEMS;
+  localparam int unsigned SF    = (AGAIN ? COLS : IN_ELEMS) / SIMD;
+  localparam int unsigned BEATS = AGAIN ? 1 : COLS / IN_ELEMS;
   localparam int unsigned DEPTH = BEATS * RF * SF;
 
   localparam int unsigned ADDR_W = (DEPTH > 1) ? $clog2(DEPTH) : 1;
@@ -93,7 +99,8 @@ module nn_mvtu #(
   localparam int unsigned AT_ACC   = AT_SUM + 1;
 
   // ---------------------------------------------------------------- schedule
-  // A beat stays at the input for all its steps and is taken with the last.
+  // A beat stays at the input for all its steps and is taken with the last; with AGAIN, a step is a
+  // beat of its own.
   logic [ADDR_W-1:0] addr_q;
   logic [SUB_W-1:0]  sub_q;
   logic [GRP_W-1:0]  grp_q;
@@ -108,7 +115,7 @@ module nn_mvtu #(
   assign sub_ends = issue && sub_last_q;
   assign grp_ends = sub_ends && grp_last_q;
 
-  assign s_axis_tready = grp_ends;
+  assign s_axis_tready = AGAIN ? issue : grp_ends;
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -177,7 +184,7 @@ module nn_mvtu #(
   logic [PE*SIMD*W_BITS-1:0] weights;
   logic [PE*ACC_W-1:0]       sums;
 
-  if (SF > 1) begin : gen_mux
+  if (IN_ELEMS > SIMD) begin : gen_mux
     logic [SIMD*A_BITS-1:0] chunk [SF];
     for (genvar i = 0; i < int'(SF); i++) begin : gen_chunk
       assign chunk[i] = s_axis_tdata[i*SIMD*A_BITS +: SIMD*A_BITS];

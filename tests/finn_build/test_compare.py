@@ -93,6 +93,11 @@ def test_the_fronts_are_ours_and_what_was_published(builds, tmp_path):
     assert published == ["FracBNN W1A1.4", "nn2FPGA ResNet-8 INT8", "FINN CNV-max"]
 
 
+def test_what_was_not_simulated_is_only_predicted():
+    made = points.of_report(pages.report(fps={"predicted": 9000.0, "simulated": None}), 1)
+    assert [(p.kind, p.fps, p.latency_us) for p in made] == [("predicted", 9000.0, None)]
+
+
 def point(number, fps, accuracy, *, kind="simulated", images=10000):
     return Point(
         number=number, design="d", kind=kind, detail="", source="", fps=fps, accuracy=accuracy,

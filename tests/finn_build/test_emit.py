@@ -29,6 +29,7 @@ GOLDEN_TOP = """\
     .PE(2),
     .SIMD(6),
     .IN_ELEMS(18),
+    .AGAIN(0),
     .W_BITS(2),
     .A_BITS(8),
     .TERNARY(1),

@@ -8,7 +8,7 @@ from models import simulate
 
 from finn_build import golden
 from finn_build.fit import random_unit
-from finn_build.folding import Fold, make
+from finn_build.folding import Fold, make, slides
 from finn_build.layers import Argmax, Network, Window
 from finn_build.schedule import depths, latency
 
@@ -51,4 +51,48 @@ def test_windows_wait_where_pixels_complete_none(stride, pad, pe, gathered, tmp_
     assert ran.cycles_per_frame == made.cycles
     assert abs(ran.latency_cycles - latency(network, made)) <= 10
     assert set(ran.fifos) == {f"{name}_fifo" for name, n in depths(network, made).items() if n}
+    assert all(most <= depth <= max(2, 2 * most) for depth, most in ran.fifos.values())
+
+
+@pytest.mark.parametrize(
+    ("pe", "simd"),
+    [((2, 2), (3, 8)), ((4, 1), (1, 8)), ((8, 2), (3, 4)), ((1, 6), (1, 1))],
+)
+def test_sliding_windows_leave_no_gap(pe, simd, tmp_path):
+    draw = np.random.default_rng(2)
+    shape = {"height": 8, "width": 8}
+    widths = {"weight_bits": 2, "low": -1, "positions": 64, "windowed": True}
+    first = random_unit(draw, (8, 27), in_bits=8, **widths)
+    second = random_unit(draw, (6, 72), in_bits=2, **widths)
+    last = random_unit(draw, (5, 6 * 64), weight_bits=2, in_bits=2, low=-1)
+    steps = [np.sort(draw.integers(*each.reach, (each.rows, 3))) for each in (first, second)]
+    same = {"kernel": 3, "stride": 1, "pad": 1, **shape}
+    network = Network(
+        name="n",
+        scale=1.0,
+        channels=3,
+        layers=(
+            Window(name="w0", channels=3, bits=8, **same),
+            replace(first, name="conv0", thresholds=steps[0]),
+            Window(name="w1", channels=8, bits=2, **same),
+            replace(second, name="conv1", thresholds=steps[1]),
+            replace(last, name="dense0"),
+            Argmax(name="argmax", classes=5, bits=last.acc_bits),
+        ),
+        **shape,
+    )
+    made = make(
+        network,
+        {
+            "conv0": Fold(pe=pe[0], simd=simd[0], memory="logic"),
+            "conv1": Fold(pe=pe[1], simd=simd[1], memory="logic"),
+            "dense0": Fold(pe=5, simd=6, memory="logic"),
+        },
+    )
+    assert all(slides(network.windows[name], made.folds[name]) for name in ("conv0", "conv1"))
+    images = draw.integers(0, 256, (12, 8, 8, 3)).astype(np.uint8)
+    ran = simulate(network, images, tmp_path, folding=made, stall=0)
+    assert np.array_equal(ran.logits, golden.run(network, images).logits)
+    assert ran.cycles_per_frame == made.cycles
+    assert abs(ran.latency_cycles - latency(network, made)) <= 10
     assert all(most <= depth <= max(2, 2 * most) for depth, most in ran.fifos.values())

@@ -16,6 +16,7 @@ BITSTREAM = {"path": "bitstream/tiny.bit", "tool": "openxc7", "tool_version": "0
 PAGES = {
     "simulated": pages.report(),
     "routed": pages.report(clock=ROUTED, bitstream={**BITSTREAM, "sha256": 64 * "a"}),
+    "not simulated": pages.report(fps={"predicted": 9000.0, "simulated": None}),
     "no labels": pages.report(accuracy={"hardware": {"value": None, "images": 9, "source": "x"}}),
 }
 

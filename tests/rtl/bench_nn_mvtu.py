@@ -16,9 +16,10 @@ WEIGHTS = np.array(CASE["weights"])
 THRESHOLDS, BIAS = (
     None if CASE[key] is None else np.array(CASE[key]) for key in ("thresholds", "bias")
 )
-BEATS = P["COLS"] // P["IN_ELEMS"]
 GROUPS = P["ROWS"] // P["PE"]
-STEPS = BEATS * GROUPS * (P["IN_ELEMS"] // P["SIMD"])
+TIMES = GROUPS if P["AGAIN"] else 1
+BEATS = TIMES * P["COLS"] // P["IN_ELEMS"]
+STEPS = GROUPS * P["COLS"] // P["SIMD"]
 
 
 def vectors(count: int, rng: random.Random) -> tuple[list[int], list[int]]:
@@ -30,6 +31,7 @@ def vectors(count: int, rng: random.Random) -> tuple[list[int], list[int]]:
     y = golden.matvec(x, WEIGHTS, BIAS)
     if THRESHOLDS is not None:
         y = golden.threshold(y, THRESHOLDS)
+    x = np.repeat(x, TIMES, axis=0)
     beats = [pack(beat, P["A_BITS"]) for beat in x.reshape(-1, P["IN_ELEMS"])]
     return beats, [pack(group, P["OUT_W"]) for group in y.reshape(-1, P["PE"])]
 

@@ -65,6 +65,12 @@ def test_mvtu_in_slices(simulate: Simulate, name: str) -> None:
     run(simulate, name, dsp=True)
 
 
+@pytest.mark.parametrize("name", ["typical", "one_step", "pixels"])
+def test_mvtu_with_vectors_again(simulate: Simulate, name: str) -> None:
+    """The vector comes in pieces, once for every group of rows."""
+    run(simulate, name, again=True)
+
+
 @pytest.mark.parametrize("name", ["typical", "two_bits", "ternary", "groups", "pixels"])
 def test_mvtu_by_formula(simulate: Simulate, name: str) -> None:
     """The short form of the dot product for long simulations does the same at the same time."""
@@ -86,6 +92,7 @@ def run(
     memory: str = "",
     netlist: bool = False,
     dsp: bool = False,
+    again: bool = False,
 ) -> None:
     values, low, with_bias, style = (SLICES if dsp else CASES)[name]
     p = dict(zip(NAMES, values, strict=True))
@@ -117,6 +124,8 @@ def run(
     files = {"weights.hex": memory_image(words, w_bits)}
     parameters: dict[str, Parameter] = {
         **p,
+        "IN_ELEMS": simd if again else in_elems,
+        "AGAIN": int(again),
         "W_BITS": w_bits,
         "TERNARY": int(numbers.ternary),
         "CHAIN": plan_of(layer, pe).chain if dsp else 0,
