@@ -119,7 +119,7 @@ def compare(
     from finn_build.compare import command
 
     command.run(
-        paths or sorted(Path("build").glob("*")) or [Path("build")],
+        paths or [Path("build")],
         out=out,
         data=data,
         cpu=baselines,
