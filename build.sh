@@ -25,7 +25,9 @@ usage: ./build.sh BOARD [--model NAME|FILE.onnx] [--target-fps N] [--images N] [
        ./build.sh check             ruff and mypy
        ./build.sh costs --out FILE.json    what a multiply-accumulate costs at every bit width
        ./build.sh fit               compare the folding search's costs with Yosys', docs/costs.md
+       ./build.sh reference         write docs/rtl.md, the reference of the RTL modules
        ./build.sh registers         write docs/registers.md, the chip's register map
+       ./build.sh compare [BUILD|results.json...]  accuracy against frames/s, build/compare.html
        ./build.sh download          fetch CIFAR-10
        ./build.sh results [REPORT.json...]  write the README's tables, from records and reports
        ./build.sh BOARD --help      all options of a build
@@ -87,7 +89,9 @@ case "$verb" in
   check) environment && check ;;
   test) environment && check && exec .venv/bin/python -m pytest "$@" ;;
   train | prune | grow | benchmark | download | pack) environment && run -m quant "$verb" "$@" ;;
-  costs | demo | fit | registers) environment && run -m finn_build "$verb" "$@" ;;
+  compare | costs | demo | fit | reference | registers)
+    environment && run -m finn_build "$verb" "$@"
+    ;;
   results)
     environment && (run -m quant results) &&
       { [ $# -eq 0 ] || run -m finn_build results "$@"; }

@@ -11,6 +11,7 @@ from finn_build import costs as costs_module
 from finn_build import doctor as doctor_module
 from finn_build import fit as fit_module
 from finn_build import pipeline
+from finn_build import reference as reference_module
 from finn_build import registers as registers_module
 from finn_build import results as results_module
 from finn_build.boards import names
@@ -117,10 +118,38 @@ def results(
     into: Annotated[Path, typer.Option(help="Markdown file with the marks.")] = Path("README.md"),
 ) -> None:
     """Write the table of results into the README from reports."""
-    for path in (*reports, into):
-        if not path.is_file():
-            raise ConfigError(f"{path}: no such file")
+    if not into.is_file():
+        raise ConfigError(f"{into}: no such file; name a Markdown file with the marks")
     results_module.insert(into, reports)
+
+
+@app.command()
+def compare(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Builds, folders of them, results.json of boards.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The page; its data goes beside it.")] = Path(
+        "build/compare.html"
+    ),
+    data: Annotated[Path, typer.Option(help="CIFAR-10 files, if any.")] = Path("data/cifar10"),
+    baselines: Annotated[bool, typer.Option(help="Time the networks on this CPU.")] = True,
+    threads: Annotated[int | None, typer.Option(help="Of the CPU; all that there are.")] = None,
+    seconds: Annotated[
+        float, typer.Option(help="For each program on the CPU, on one image and on batches.")
+    ] = 3.0,
+) -> None:
+    """Compare builds, boards, this CPU and what was published: a table and a page."""
+    from finn_build.compare import command
+
+    command.run(
+        paths or [Path("build")],
+        out=out,
+        data=data,
+        cpu=baselines,
+        threads=threads,
+        seconds=seconds,
+        console=Console(),
+    )
 
 
 @app.command()
@@ -145,6 +174,14 @@ def registers(
 ) -> None:
     """Write the register map of the chip as documentation."""
     out.write_text(registers_module.markdown())
+
+
+@app.command()
+def reference(
+    out: Annotated[Path, typer.Option(help="Markdown file to write.")] = Path("docs/rtl.md"),
+) -> None:
+    """Write the reference of the RTL modules as documentation."""
+    out.write_text(reference_module.markdown())
 
 
 def main() -> None:

@@ -1,57 +1,134 @@
-"""Render report.json as one self-contained page."""
+"""Render report.json as one self-contained page, and read it back with its contract checked."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
+from finn_build import page
 from finn_build.config import class_names
+from finn_build.errors import ConfigError
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
+FORMAT = 1  # of report.json; a field that joins does not change it
+# What programs may rely on: fields of every report, by section.
+CONTRACT: dict[str, tuple[str, ...]] = {
+    "model": ("name", "weight_bits", "act_bits", "parameters", "macs"),
+    "board": ("name", "title", "part", "chip"),
+    "accuracy": ("hardware",),
+    "accuracy.hardware": ("value", "images", "source"),
+    "rtl_sim": ("cycles_per_frame", "latency_cycles"),
+    "resources": ("lut", "ff", "bram36", "dsp", "source"),
+    "clock": ("target_mhz", "achieved_mhz", "fclk_mhz", "source"),
+    "fps": ("predicted", "simulated"),
+    "bitstream": ("path",),
+}
+TITLES = {"yosys": "Yosys", "openxc7": "openXC7", "vivado": "Vivado"}
+_CHIP = (("lut", "LUT"), ("ff", "FF"), ("bram36", "BRAM36"), ("dsp", "DSP48"))
 
 
-def page(report: dict[str, Any]) -> str:
-    """HTML of a report: dataflow, resources, accuracy, verification, time; no script, no links."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATE.parent),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=True,
+def read(path: Path) -> dict[str, Any]:
+    """A report, from its file or the folder of its build.
+
+    Raises ConfigError where there is none, or one of another version, or one that lacks a field.
+    """
+    file = path / "report.json" if path.is_dir() else path
+    again = "build the model again; only its last step is done anew"
+    if not file.is_file():
+        raise ConfigError(f"{file}: no report; give a finished build's folder or its report.json")
+    try:
+        made = json.loads(file.read_text())
+    except ValueError as error:
+        raise ConfigError(f"{file}: not JSON ({error}); {again}") from error
+    version = made.get("format") if isinstance(made, dict) else None
+    if version != FORMAT:
+        said = "says no format" if version is None else f"has format {version}"
+        raise ConfigError(f"{file}: {said}, this program reads {FORMAT}; {again}")
+    missing = _missing(made)
+    if missing:
+        raise ConfigError(f"{file}: {', '.join(missing)} missing; {again}")
+    return dict(made)
+
+
+def _missing(made: Mapping[str, Any]) -> list[str]:
+    """Names of the contract's fields that a report lacks."""
+    lost = []
+    for section, fields in CONTRACT.items():
+        held: Any = made
+        for key in section.split("."):
+            held = held.get(key) if isinstance(held, Mapping) else None
+        if not isinstance(held, Mapping):
+            lost.append(section)
+        else:
+            lost += [f"{section}.{name}" for name in fields if name not in held]
+    return lost
+
+
+def html(report: dict[str, Any]) -> str:
+    """The page: dataflow, resources, accuracy, verification, time; no script, no links."""
+    return page.render(
+        TEMPLATE,
+        r=report,
+        slowest=round(1e6 * report["clock"]["fclk_mhz"] / report["fps"]["predicted"]),
+        stages=_stages(report),
+        gauges=_gauges(report),
+        by_class=_by_class(report["accuracy"]["hardware"].get("confusion") or []),
+        seconds=sum(report["seconds"].values()),
+        tool=TITLES.get(report["resources"]["source"], report["resources"]["source"]),
     )
-    environment.filters["percent"] = lambda value, digits=1: f"{100 * value:.{digits}f} %"
-    environment.filters["count"] = lambda value: f"{value:,.0f}"
-    return environment.get_template(TEMPLATE.name).render(r=report, **_derived(report))
 
 
-def _derived(report: dict[str, Any]) -> dict[str, Any]:
-    """Shares and rates that the page shows and report.json leaves to be computed."""
-    layers = report["folding"]
-    slowest = round(1e6 * report["clock"]["fclk_mhz"] / report["fps"]["predicted"])
-    largest = max(layer["lut"] for layer in layers)
-    chip, used = report["board"]["chip"], report["resources"]
-    gauges = [
-        {"name": title, "used": used[key], "of": chip[key], "share": used[key] / chip[key]}
-        for key, title in (("lut", "LUT"), ("ff", "FF"), ("bram36", "BRAM36"), ("dsp", "DSP48"))
+def _stages(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each layer with its share of the chip, and of the largest share any layer has."""
+    chip = report["board"]["chip"]
+    shares = [
+        [(title, key, row["counted"][key] / chip[key]) for key, title in _CHIP if key != "ff"]
+        for row in report["folding"]
     ]
-    confusion = report["accuracy"]["hardware"].get("confusion")
-    names = class_names(len(confusion or []))
-    by_class = []
-    for i, row in enumerate(confusion or []):
-        total = sum(row)
-        by_class.append(
+    largest = max(share for row in shares for _, _, share in row) or 1.0
+    return [
+        {
+            "layer": row,
+            "parts": [
+                {"name": n, "used": row["counted"][k], "share": s, "of_largest": s / largest}
+                for n, k, s in parts
+                if s > 0
+            ],
+        }
+        for row, parts in zip(report["folding"], shares, strict=True)
+    ]
+
+
+def _gauges(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Use of each resource: the layers' parts in order, the rest, and the folding's budget."""
+    chip, used = report["board"]["chip"], report["resources"]
+    made = []
+    for key, title in _CHIP:
+        parts = [(row["layer"], row["counted"][key]) for row in report["folding"]]
+        rest = used[key] - sum(n for _, n in parts)
+        parts.append(("the chip around the layers", max(rest, 0)))
+        made.append(
             {
-                "name": names[i],
-                "total": total,
-                "share": row[i] / total if total else 0.0,
-                "row": [value / total if total else 0.0 for value in row],
-                "counts": row,
+                "name": title,
+                "used": used[key],
+                "of": chip[key],
+                "share": used[key] / chip[key],
+                "budget": used["budget"][key] / chip[key],
+                "parts": [{"name": n, "used": v, "share": v / chip[key]} for n, v in parts if v],
             }
         )
-    return {
-        "slowest": slowest,
-        "largest": largest,
-        "gauges": gauges,
-        "by_class": by_class,
-        "seconds": sum(report["seconds"].values()),
-    }
+    return made
+
+
+def _by_class(confusion: list[list[int]]) -> list[dict[str, Any]]:
+    """Rows of the confusion matrix as counts and shares."""
+    names = class_names(len(confusion))
+    return [
+        {
+            "name": names[i],
+            "share": row[i] / sum(row) if sum(row) else 0.0,
+            "row": [value / (sum(row) or 1) for value in row],
+            "counts": row,
+        }
+        for i, row in enumerate(confusion)
+    ]

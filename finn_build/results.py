@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from finn_build.errors import ConfigError
-from finn_build.files import load_json
+from finn_build.report import read
 
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
 _HEAD = (
@@ -61,5 +61,5 @@ def insert(path: Path, reports: Sequence[Path]) -> None:
         raise ConfigError(f"{path}: the marks {BEGIN} and {END} are missing")
     before, rest = text.split(BEGIN, 1)
     after = rest.split(END, 1)[1]
-    made = table([load_json(report) for report in reports])
+    made = table([read(report) for report in reports])
     path.write_text(f"{before}{BEGIN}\n{made}{END}{after}")

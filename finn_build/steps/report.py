@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from finn_build import report
+from finn_build.emit import OUTPUT_BITS
 from finn_build.files import load_json, save_json
-from finn_build.layers import Network
+from finn_build.layers import Argmax, Lookup, MaxPool, Mvtu, Network, Window
 from finn_build.pipeline import Build
 
 # Counts of the whole chip; levels of logic are known of the accelerator's modules alone.
@@ -17,7 +18,7 @@ def run(build: Build, out: Path) -> str:
     """Leave report.json and report.html in `out`; they are copied to the build's root."""
     made = collect(build)
     save_json(out / "report.json", made)
-    (out / "report.html").write_text(report.page(made))
+    (out / "report.html").write_text(report.html(made))
     for name in ("report.json", "report.html"):
         partial = build.folder / f"{name}.partial"
         partial.write_bytes((out / name).read_bytes())
@@ -45,7 +46,9 @@ def collect(build: Build) -> dict[str, Any]:
     convs = [m.rows for m in network.mvtus if m.windowed]
     trained = record.get("accuracy") or {}
     source = f"training's record, {record.get('device', 'device unknown')}"
+    streams = _streams(network)
     return {
+        "format": report.FORMAT,
         "model": {
             "name": network.name,
             "weight_bits": [m.weight_bits for m in network.mvtus],
@@ -80,7 +83,14 @@ def collect(build: Build) -> dict[str, Any]:
             },
         },
         "verification": [*rungs, measured["verification"], rtl],
-        "folding": costs["layers"],
+        "folding": [
+            {
+                **row,
+                "counted": _counted(row["layer"], synth["modules"]),
+                "out": streams[row["layer"]],
+            }
+            for row in costs["layers"]
+        ],
         "bottleneck": costs["bottleneck"],
         "rtl_sim": {k: v for k, v in sim.items() if k != "labels"},
         "resources": {
@@ -106,3 +116,28 @@ def collect(build: Build) -> dict[str, Any]:
         "bitstream": load_json(build.path("bitstream", "result.json")),
         "seconds": {name: step["seconds"] for name, step in build.records.items()},
     }
+
+
+def _counted(layer: str, modules: dict[str, dict[str, float]]) -> dict[str, float]:
+    """What synthesis counted for a layer and for the FIFO and width converter before it."""
+    own = [modules[name] for name in (f"{layer}_fifo", f"{layer}_width", layer) if name in modules]
+    return {key: sum(each[key] for each in own) for key in ("lut", "ff", "bram36", "dsp")}
+
+
+def _streams(network: Network) -> dict[str, dict[str, Any]]:
+    """Shape, channels last, and bits of what leaves each layer in a frame."""
+    made: dict[str, dict[str, Any]] = {}
+    shape, bits = [network.height, network.width, network.channels], 8
+    for layer in network.layers:
+        if isinstance(layer, Window):
+            shape = [layer.out_height, layer.out_width, layer.kernel**2 * layer.channels]
+        elif isinstance(layer, MaxPool):
+            shape = [layer.height // layer.kernel, layer.width // layer.kernel, layer.channels]
+        elif isinstance(layer, Mvtu):
+            shape, bits = [*(shape[:2] if layer.windowed else ()), layer.rows], layer.out_bits
+        elif isinstance(layer, Lookup):
+            bits = layer.out_bits
+        elif isinstance(layer, Argmax):
+            shape, bits = [1 + layer.classes], OUTPUT_BITS
+        made[layer.name] = {"shape": shape, "bits": bits}
+    return made

@@ -33,6 +33,9 @@ def headrace(*arguments, cwd):
         (["pynq-z2", "--images", "1"], "--images 1: use 2 to 100"),
         (["demo", "--images", "0"], "--images 0: use 1 to 100"),
         (["pynq-z2", "--seeds", "0"], "--seeds 0: use 1 or more"),
+        (["compare", "lost"], "lost: no such file or folder; give builds or results.json files"),
+        (["compare"], "build: no such file or folder"),
+        (["results", "lost"], "no such file; name a Markdown file with the marks"),
         (["pynq-z2", "--folding", "mine.json"], "--folding mine.json: no such file"),
     ],
 )

@@ -1,0 +1,1 @@
+"""Compare builds, boards, CPUs and what was published: one table, one page."""

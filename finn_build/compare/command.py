@@ -1,0 +1,237 @@
+"""Compare builds, boards, CPUs and what was published, in the terminal and as a page."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from finn_build import page
+from finn_build.compare import baselines, inputs
+from finn_build.compare.chart import SHAPES, chart
+from finn_build.compare.points import (
+    KINDS,
+    Point,
+    front,
+    of_report,
+    of_results,
+    published,
+    strongest,
+)
+from finn_build.errors import ConfigError
+
+TEMPLATE = page.FOLDER / "compare.html.j2"
+FORMAT, VERSION = "headrace-compare", 1
+SIZES = {"wide": (960, 520), "narrow": (340, 420)}  # for screens, and for phones
+
+
+def run(
+    paths: Sequence[Path],
+    *,
+    out: Path,
+    data: Path,
+    cpu: bool,
+    threads: int | None,
+    seconds: float,
+    console: Console,
+) -> None:
+    """Print the table and write the page `out` and its data beside it, as .json.
+
+    data: CIFAR-10's files for the accuracy of the CPU's programs, if any; cpu: whether to time
+    them; threads: theirs, all CPUs where None; seconds: for each, on one image and on batches.
+    """
+    if out.suffix != ".html":
+        raise ConfigError(f"--out {out}: use a name that ends in .html")
+    if seconds <= 0 or (threads is not None and threads < 1):
+        raise ConfigError("--seconds must be above 0 and --threads at least 1")
+    found = inputs.read(paths)
+    points = _ours(found)
+    machine = None
+    if cpu:
+        threads = threads or baselines.threads_here()
+        machine = baselines.machine(threads)
+        builds = _with_networks(found)
+        with console.status("") as status:
+            points += _on_the_cpu(
+                builds,
+                first=1 + max(p.number for p in points),
+                data=data,
+                log=out.with_suffix(".log"),
+                threads=threads,
+                seconds=seconds,
+                tick=status.update,
+            )
+    points += published(1 + max(p.number for p in points))
+    made = {
+        "format": FORMAT,
+        "version": VERSION,
+        "machine": machine,
+        "points": [asdict(p) for p in points],
+        "front": [p.number for p in front(strongest(points))],
+        "published_front": [p.number for p in front(p for p in points if p.kind == "published")],
+        "skipped": [str(path) for path in found.skipped],
+    }
+    _show(points, made, console)
+    _write(out, points, made)
+    console.print(f"{out}: {len(points)} points", soft_wrap=True)
+
+
+def _ours(found: inputs.Inputs) -> list[Point]:
+    """Points of the builds and of the boards; a board's stand with the build that it runs."""
+    points: list[Point] = []
+    for number, source in enumerate(found.reports, 1):
+        points += of_report(source.content, number)
+    number = len(found.reports)
+    for source in found.results:
+        made = source.content
+        name = (made["model"], made["board"])
+        builds = [
+            (i, s.content)
+            for i, s in enumerate(found.reports, 1)
+            if (s.content["model"]["name"], s.content["board"]["name"]) == name
+        ]
+        if len(builds) == 1:
+            points.append(of_results(made, builds[0][0], builds[0][1]))
+        else:
+            number += 1
+            points.append(of_results(made, number, None))
+    return sorted(points, key=lambda p: p.number)
+
+
+def _with_networks(found: inputs.Inputs) -> list[inputs.Source]:
+    """One build of each model whose network lies beside its report."""
+    builds: dict[str, inputs.Source] = {}
+    for source in found.reports:
+        if all((source.file.parent / name).is_file() for name in baselines.FILES):
+            builds.setdefault(source.content["model"]["name"], source)
+    return list(builds.values())
+
+
+def _on_the_cpu(
+    builds: Sequence[inputs.Source],
+    *,
+    first: int,
+    data: Path,
+    log: Path,
+    threads: int,
+    seconds: float,
+    tick: Callable[[str], None],
+) -> list[Point]:
+    """Time the networks of builds with every program."""
+    tick("CIFAR-10's test images")
+    test = baselines.whole_test_set(data, log) if builds and data.is_dir() else None
+    points: list[Point] = []
+    for build in builds:
+        report = build.content
+        timed = baselines.measure(
+            build.file.parent,
+            test=test,
+            exact=report["accuracy"]["hardware"]["value"],
+            threads=threads,
+            seconds=seconds,
+            tick=tick,
+        )
+        for each in timed:
+            points.append(
+                Point(
+                    number=first + len(points),
+                    design=report["model"]["name"],
+                    kind="cpu",
+                    detail=f"{each.name}, {threads} thread{'s' if threads > 1 else ''}",
+                    source=f"medians of {each.calls[0]:,} single images and {each.calls[1]:,} "
+                    f"batches of {baselines.BATCH}; accuracy on {each.source}",
+                    accuracy=each.accuracy,
+                    images=each.images,
+                    fps=each.fps,
+                    latency_us=each.latency_us,
+                )
+            )
+    return points
+
+
+def _cells(point: Point) -> dict[str, str]:
+    """A row's figures as text, empty where nobody says; the same in the terminal and the page."""
+    share = "" if point.accuracy is None else f"{100 * point.accuracy:.2f} %"
+    few = "" if point.comparable or not share else f" of {point.images:,}"
+    numbers = {
+        "frames/s": (point.fps, "{:,.0f}"),
+        "one image": (point.latency_us, "{:,.0f} µs"),
+        "LUT": (point.lut, "{:,}"),
+        "BRAM36": (point.bram36, "{:,g}"),
+        "DSP": (point.dsp, "{:,}"),
+        "MHz": (point.clock_mhz, "{:.4g}"),
+    }
+    return {
+        "accuracy": share + few,
+        **{k: "" if v is None else text.format(v) for k, (v, text) in numbers.items()},
+    }
+
+
+def _remarks(made: dict[str, Any]) -> list[str]:
+    """What a reader must know about the figures."""
+    said = []
+    machine = made["machine"]
+    if machine is not None:
+        versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items())
+        said.append(
+            f"CPU: {machine['cpu']}, {machine['threads']} threads, batches of {machine['batch']}; "
+            f"bytes in, labels out; {versions}. Float and int8 run the quantised network's weights "
+            "with activations clipped, not rounded."
+        )
+        if machine["load"] > machine["threads"]:
+            said.append(
+                f"The CPU was busy with other things (load {machine['load']:g}): its figures are "
+                "too low."
+            )
+    said += [f"Skipped: {path} holds no report and no results." for path in made["skipped"]]
+    return said
+
+
+def _show(points: Sequence[Point], made: dict[str, Any], console: Console) -> None:
+    names = list(_cells(points[0]))
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", justify="right")
+    table.add_column("design")
+    table.add_column("figures")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    best = {*made["front"], *made["published_front"]}
+    for p in points:
+        star = "*" if p.number in best else ""
+        table.add_row(f"{p.number}{star}", f"{p.design}\n  {p.detail}", p.kind, *_cells(p).values())
+    wide = console if console.is_terminal else Console(file=console.file, width=160)
+    wide.print(table)
+    wide.print("* on the Pareto front of ours, or of what was published", highlight=False)
+    for line in _remarks(made):
+        wide.print(line, highlight=False, markup=False)
+
+
+def _write(out: Path, points: Sequence[Point], made: dict[str, Any]) -> None:
+    """Leave the page and its data, both or neither half-written."""
+    fronts = {
+        "ours": front(strongest(points)),
+        "published": front(p for p in points if p.kind == "published"),
+    }
+    html = page.render(
+        TEMPLATE,
+        points=[(p, _cells(p)) for p in points],
+        charts={
+            name: chart(points, fronts, width=width, height=height)
+            for name, (width, height) in SIZES.items()
+        },
+        kinds=[k for k in KINDS if any(p.kind == k for p in points)],
+        shapes=SHAPES,
+        best={p.number for line in fronts.values() for p in line},
+        remarks=_remarks(made),
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partials = []
+    for path, text in ((out, html), (out.with_suffix(".json"), json.dumps(made, indent=2) + "\n")):
+        partial = path.with_name(f"{path.name}.partial")
+        partial.write_text(text)
+        partials.append((partial, path))
+    for partial, path in partials:
+        partial.replace(path)

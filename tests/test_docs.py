@@ -1,0 +1,44 @@
+"""The documentation names what is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parents[1]
+PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
+SIGNALS = {"tvalid", "tready", "clk", "rst_n", "_q", "_d"}
+OURS = ("finn_build/", "quant/", "rtl_templates/", "tests/", "docs/")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", text):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_are_named_exist(page):
+    for name in re.findall(r"`([\w./]+)`", page.read_text()):
+        if name.startswith(OURS) and "NAME" not in name:
+            assert (REPO / name).exists(), f"{page.name}: {name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_verbs_that_are_named_exist(page):
+    known = (REPO / "build.sh").read_text()
+    for verb in re.findall(r"\./build\.sh ([a-z]+)\b", page.read_text()):
+        assert verb == "pynq" or re.search(rf"\b{verb}\b.*\)", known), f"{page.name}: {verb}"
+
+
+def test_modules_and_functions_of_the_guides_exist():
+    code = "".join(path.read_text() for path in (REPO / "finn_build").rglob("*.py"))
+    guides = [(REPO / "docs" / name).read_text() for name in ("architecture.md", "layers.md")]
+    named = {name for text in guides for name in re.findall(r"`(\w+)`", text)}
+    modules = {path.stem for path in (REPO / "rtl_templates").rglob("*.sv")}
+    for name in sorted(
+        named - {"quant", "nn_NAME", "tvalid", "tready", "clk", "rst_n", "_q", "_d"}
+    ):
+        assert name in modules or re.search(rf"\b{name}\b", code), name
