@@ -102,7 +102,7 @@ def measure(
     build: Path,
     *,
     test: Images | None,
-    exact: float | None,
+    exact: tuple[float | None, int],
     threads: int,
     seconds: float,
     tick: Callable[[str], None],
@@ -110,8 +110,8 @@ def measure(
     """Time a build's network on the CPU: float, int8 and the golden integers.
 
     test: images for the accuracy where they have the network's shape, otherwise those of the
-    build; exact: the golden model's accuracy, which the build counted; seconds: for each program,
-    on single images and again on batches.
+    build; exact: the golden model's accuracy and its images, as the build counted them; seconds:
+    for each program, on single images and again on batches.
     """
     network = Network.load(build / "golden" / "network.npz")
     own = _load(build / "export" / "vectors.npz", "the build's images")
@@ -134,8 +134,8 @@ def measure(
                     fps=min(BATCH, len(own.images)) / median(program.batch),
                     latency_us=1e6 * median(program.single),
                     calls=(len(program.single), len(program.batch)),
-                    accuracy=exact if ours else _accuracy(program.predict, judged),
-                    images=len(judged.images),
+                    accuracy=exact[0] if ours else _accuracy(program.predict, judged),
+                    images=exact[1] if ours else len(judged.images),
                     source="the build" if ours else judged.source,
                 )
             )

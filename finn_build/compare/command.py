@@ -50,10 +50,10 @@ def run(
     found = inputs.read(paths)
     points = _ours(found)
     machine = None
-    if cpu:
+    builds = _with_networks(found) if cpu else []
+    if builds:
         threads = threads or baselines.threads_here()
         machine = baselines.machine(threads)
-        builds = _with_networks(found)
         with console.status("") as status:
             points += _on_the_cpu(
                 builds,
@@ -65,17 +65,20 @@ def run(
                 tick=status.update,
             )
     points += published(1 + max(p.number for p in points))
+    fronts = {
+        "ours": front(strongest(points)),
+        "published": front(p for p in points if p.kind == "published"),
+    }
     made = {
         "format": FORMAT,
         "version": VERSION,
         "machine": machine,
         "points": [asdict(p) for p in points],
-        "front": [p.number for p in front(strongest(points))],
-        "published_front": [p.number for p in front(p for p in points if p.kind == "published")],
+        "fronts": {name: [p.number for p in line] for name, line in fronts.items()},
         "skipped": [str(path) for path in found.skipped],
     }
     _show(points, made, console)
-    _write(out, points, made)
+    _write(out, points, fronts, made)
     console.print(f"{out}: {len(points)} points", soft_wrap=True)
 
 
@@ -122,14 +125,14 @@ def _on_the_cpu(
 ) -> list[Point]:
     """Time the networks of builds with every program."""
     tick("CIFAR-10's test images")
-    test = baselines.whole_test_set(data, log) if builds and data.is_dir() else None
+    test = baselines.whole_test_set(data, log) if data.is_dir() else None
     points: list[Point] = []
     for build in builds:
-        report = build.content
+        report, exact = build.content, build.content["accuracy"]["hardware"]
         timed = baselines.measure(
             build.file.parent,
             test=test,
-            exact=report["accuracy"]["hardware"]["value"],
+            exact=(exact["value"], exact["images"]),
             threads=threads,
             seconds=seconds,
             tick=tick,
@@ -140,7 +143,7 @@ def _on_the_cpu(
                     number=first + len(points),
                     design=report["model"]["name"],
                     kind="cpu",
-                    detail=f"{each.name}, {threads} thread{'s' if threads > 1 else ''}",
+                    detail=f"{each.name}, {_threads(threads)}",
                     source=f"medians of {each.calls[0]:,} single images and {each.calls[1]:,} "
                     f"batches of {baselines.BATCH}; accuracy on {each.source}",
                     accuracy=each.accuracy,
@@ -150,6 +153,10 @@ def _on_the_cpu(
                 )
             )
     return points
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' if count > 1 else ''}"
 
 
 def _cells(point: Point) -> dict[str, str]:
@@ -177,15 +184,17 @@ def _remarks(made: dict[str, Any]) -> list[str]:
     if machine is not None:
         versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items())
         said.append(
-            f"CPU: {machine['cpu']}, {machine['threads']} threads, batches of {machine['batch']}; "
-            f"bytes in, labels out; {versions}. Float and int8 run the quantised network's weights "
-            "with activations clipped, not rounded."
+            f"CPU: {machine['cpu']}, {_threads(machine['threads'])}, "
+            f"batches of {machine['batch']}; bytes in, labels out; {versions}. "
+            "Float and int8: the quantised weights, activations clipped but not rounded."
         )
         if machine["load"] > machine["threads"]:
             said.append(
                 f"The CPU was busy with other things (load {machine['load']:g}): its figures are "
                 "too low."
             )
+    else:
+        said.append("CPU: not timed.")
     said += [f"Skipped: {path} holds no report and no results." for path in made["skipped"]]
     return said
 
@@ -198,7 +207,7 @@ def _show(points: Sequence[Point], made: dict[str, Any], console: Console) -> No
     table.add_column("figures")
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
-    best = {*made["front"], *made["published_front"]}
+    best = {number for line in made["fronts"].values() for number in line}
     for p in points:
         star = "*" if p.number in best else ""
         table.add_row(f"{p.number}{star}", f"{p.design}\n  {p.detail}", p.kind, *_cells(p).values())
@@ -209,12 +218,10 @@ def _show(points: Sequence[Point], made: dict[str, Any], console: Console) -> No
         wide.print(line, highlight=False, markup=False)
 
 
-def _write(out: Path, points: Sequence[Point], made: dict[str, Any]) -> None:
+def _write(
+    out: Path, points: Sequence[Point], fronts: dict[str, list[Point]], made: dict[str, Any]
+) -> None:
     """Leave the page and its data, both or neither half-written."""
-    fronts = {
-        "ours": front(strongest(points)),
-        "published": front(p for p in points if p.kind == "published"),
-    }
     html = page.render(
         TEMPLATE,
         points=[(p, _cells(p)) for p in points],

@@ -1,19 +1,23 @@
 """The networks as a CPU runs them: float as Brevitas has it, int8, and how they are timed."""
 
+import io
+
 import brevitas.nn as qnn
 import models
 import numpy as np
 import onnx
+import pages
 import pytest
 import torch
 from brevitas.quant_tensor import QuantTensor
 from onnx import TensorProto, helper
+from rich.console import Console
 from torch.nn import functional
 
-from finn_build.compare import baselines, float_model
+from finn_build.compare import baselines, command, float_model
 from finn_build.compare.baselines import Images
 from finn_build.errors import ModelError
-from finn_build.files import save_npz
+from finn_build.files import load_json, save_json, save_npz
 from finn_build.golden import run
 from finn_build.transforms import stages
 
@@ -149,7 +153,9 @@ def test_an_operator_that_pytorch_lacks_here_is_named(tmp_path):
         float_model.by_torch(graph(tmp_path, nodes, {}))
 
 
-def test_every_program_is_timed_on_the_same_images(tiny_onnx, plain, tmp_path):
+@pytest.fixture
+def build(tiny_onnx, tmp_path):
+    """What a build leaves that a CPU can run."""
     network, _ = models.ladder(stages.load(str(tiny_onnx)), IMAGES[:5], name="tiny")
     for folder in ("export", "golden"):
         (tmp_path / folder).mkdir()
@@ -157,18 +163,48 @@ def test_every_program_is_timed_on_the_same_images(tiny_onnx, plain, tmp_path):
     labels = run(network, IMAGES).labels
     save_npz(tmp_path / "export" / "vectors.npz", images=IMAGES, labels=labels)
     network.save(tmp_path / "golden" / "network.npz")
+    save_json(tmp_path / "report.json", pages.report())
+    return tmp_path, labels
+
+
+def test_every_program_is_timed_on_the_same_images(build, plain):
+    folder, labels = build
     other = Images(images=np.zeros((3, 32, 32, 3), np.uint8), labels=labels[:3], source="others")
     said = []
     made = baselines.measure(
-        tmp_path, test=other, exact=0.25, threads=1, seconds=0.02, tick=said.append
+        folder, test=other, exact=(0.25, 7), threads=1, seconds=0.02, tick=said.append
     )
     names = ["PyTorch float", "ONNX Runtime float", "ONNX Runtime int8", "golden integers"]
     assert [each.name for each in made] == names
     right = float((float_model.by_torch(plain)(IMAGES) == labels).mean())
-    assert made[0].accuracy == made[1].accuracy == right and made[3].accuracy == 0.25
-    assert all(each.images == 100 and min(each.calls) >= 3 * baselines.ROUNDS for each in made)
+    assert made[0].accuracy == made[1].accuracy == right and (made[3].accuracy, made[3].images) == (
+        0.25,
+        7,
+    )
+    assert all(each.images == 100 for each in made[:3])
+    assert all(min(each.calls) >= 3 * baselines.ROUNDS for each in made)
     assert all(each.fps > 100 and each.latency_us > 1 for each in made)
     assert len(said) == 4 * (baselines.ROUNDS + 1) and "PyTorch" in said[0]
+
+
+def test_the_comparison_has_the_cpus_rows_with_its_name(build, tmp_path):
+    text = io.StringIO()
+    command.run(
+        [build[0]],
+        out=tmp_path / "page.html",
+        data=tmp_path / "none",
+        cpu=True,
+        threads=1,
+        seconds=0.02,
+        console=Console(file=text),
+    )
+    made = load_json(tmp_path / "page.json")
+    rows = [row for row in made["points"] if row["kind"] == "cpu"]
+    assert [row["number"] for row in rows] == [2, 3, 4, 5]
+    assert rows[3]["accuracy"] == 0.8791 and rows[0]["accuracy"] != 0.8791
+    assert {row["images"] for row in rows} == {100, 10000}
+    assert rows[0]["detail"] == "PyTorch float, 1 thread" and "medians of" in rows[0]["source"]
+    assert f"CPU: {made['machine']['cpu']}, 1 thread," in text.getvalue()
 
 
 def test_the_machine_is_named():

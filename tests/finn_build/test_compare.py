@@ -88,8 +88,8 @@ def test_the_fronts_are_ours_and_what_was_published(builds, tmp_path):
     compare([builds], tmp_path / "page.html")
     made = load_json(tmp_path / "page.json")
     names = {row["number"]: row["design"] for row in made["points"]}
-    assert [names[n] for n in made["front"]] == ["tiny", "fast"]
-    published = [names[n] for n in made["published_front"]]
+    assert [names[n] for n in made["fronts"]["ours"]] == ["tiny", "fast"]
+    published = [names[n] for n in made["fronts"]["published"]]
     assert published == ["FracBNN W1A1.4", "nn2FPGA ResNet-8 INT8", "FINN CNV-max"]
 
 
