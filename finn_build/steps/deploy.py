@@ -28,7 +28,7 @@ def run(build: Build, out: Path) -> str:
     classes = network.mvtus[-1].rows
     made = load_json(build.path("bitstream", "result.json"))
     bitstream = made["path"]
-    if made.get("tool") == "finn":  # FINN's own driver, and its bitstream as that expects it
+    if made.get("tool") == "finn":  # its bitstream and settings as its own driver expects them
         shutil.copytree(build.path("route", f"{finn.OUTPUT}/deploy"), out, dirs_exist_ok=True)
     if bitstream is not None:
         shutil.copyfile(build.folder / bitstream, out / Path(bitstream).name)
