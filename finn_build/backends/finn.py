@@ -117,13 +117,13 @@ def build(setup: vivado.Setup, out: Path, *, log: Path) -> None:
 
 def find_compiler(search: str | None = None) -> Path:
     """Look for Vitis HLS, on PATH where no other is given. Raises ToolError."""
-    found = [shutil.which(name, path=search) for name in _COMPILERS]
-    if not any(found):
+    found = next(filter(None, (shutil.which(name, path=search) for name in _COMPILERS)), None)
+    if found is None:
         raise ToolError(
             f"{' or '.join(_COMPILERS)} is not on PATH: install Vitis HLS of Vivado's version, and "
             "source its settings64.sh"
         )
-    return Path(found[0] or found[1] or "")
+    return Path(found)
 
 
 def version(setup: vivado.Setup) -> str:

@@ -36,7 +36,7 @@ def read(report: Path, utilisation: Path) -> tuple[Routed, dict[str, float]]:
     if lacking:
         raise ToolError(f"{utilisation} has no {', '.join(lacking)}")
     resources = {key: rows[row][0] for key, row in _RESOURCES.items()}
-    resources["carry4"] = rows.get("CARRY4", (0.0, None))[0]
+    resources["carry4"] = rows.get("CARRY4", (0, None))[0]
     used = {name: (round(n), of) for name, (n, of) in rows.items() if n and of is not None}
     return replace(timing(report), used=used), resources
 
@@ -99,7 +99,8 @@ def table(text: str) -> dict[str, tuple[float, int | None]]:
         used, of = values.get("Used", ""), values.get("Available", "")
         if re.fullmatch(r"[\d.]+", used):
             name = cells[0].rstrip("*")
-            rows.setdefault(name, (float(used), int(of) if of.isdigit() else None))
+            count = int(used) if used.isdigit() else float(used)
+            rows.setdefault(name, (count, int(of) if of.isdigit() else None))
     return rows
 
 

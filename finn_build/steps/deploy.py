@@ -19,7 +19,7 @@ FILES = driver_files.FILES
 def run(build: Build, out: Path) -> str:
     """Leave what `write` does, the bitstream and a README in `out`, and all of it as one archive.
 
-    FINN's accelerator comes with FINN's own driver instead of ours.
+    FINN's accelerator comes with the settings of FINN's own driver instead of ours.
     """
     made = load_json(build.path("bitstream", "result.json"))
     bitstream, by_finn = made["path"], made.get("tool") == "finn"

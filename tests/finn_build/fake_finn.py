@@ -47,7 +47,7 @@ def main() -> None:
     data[48:52] = SYNC
     texts = {"design": "top_wrapper", "part": "7z020clg400", "date": "2026/11/23", "time": "1:2:3"}
     Bitfile(**texts, data=bytes(data)).write(bitfile / "finn-accel.bit")
-    (deploy / "driver" / "driver.py").write_text("")
+    (deploy / "driver" / "settings.json").write_text("{}")
 
 
 main()

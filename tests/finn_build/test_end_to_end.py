@@ -223,4 +223,4 @@ def test_a_vendors_tool_fills_the_same_report(built, programs, tool, luts):
     assert f"{luts:,}" in (built[0] / "report.html").read_text()
     files = load_json(built[0] / "deploy" / "manifest.json")["files"]
     assert files["tiny.bit"] == made["bitstream"]["sha256"]
-    assert ("driver/driver.py" in files) != ours
+    assert ("driver/settings.json" in files) != ours
