@@ -140,8 +140,7 @@ class Stage:
 
     def costs(self, fold: Fold) -> dict[str, Cost]:
         """Costs of all layers by their names. Raises FoldingError if the fold is not legal."""
-        spent = price(self.unit, fold)
-        if fold.pixels not in self.legal_pixels:
+        if not isinstance(fold.pixels, int) or fold.pixels not in self.legal_pixels:
             raise FoldingError(
                 f"{self.unit.name}: pixels={fold.pixels} cannot be taken at once; use "
                 f"{', '.join(map(str, self.legal_pixels))}"
@@ -151,6 +150,7 @@ class Stage:
                 f"{self.unit.name}: lines cannot be in {fold.lines!r}; use "
                 f"{' or '.join(self.legal_lines)}"
             )
+        spent = price(self.unit, fold)
         return {
             each.name: spent
             if each is self.unit
