@@ -140,8 +140,7 @@ class Stage:
 
     def costs(self, fold: Fold) -> dict[str, Cost]:
         """Costs of all layers by their names. Raises FoldingError if the fold is not legal."""
-        spent = price(self.unit, fold, sliding=slides(self.window, fold))
-        if fold.pixels not in self.legal_pixels:
+        if not isinstance(fold.pixels, int) or fold.pixels not in self.legal_pixels:
             raise FoldingError(
                 f"{self.unit.name}: pixels={fold.pixels} cannot be taken at once; use "
                 f"{', '.join(map(str, self.legal_pixels))}"
@@ -150,6 +149,7 @@ class Stage:
             raise FoldingError(
                 f"{self.unit.name}: lines cannot be in {fold.lines!r}; use {' or '.join(legal)}"
             )
+        spent = price(self.unit, fold, sliding=slides(self.window, fold))
         return {
             each.name: spent if each is self.unit else _go_by(each, fold) for each in self.layers
         }

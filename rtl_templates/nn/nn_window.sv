@@ -7,6 +7,7 @@
 //         other. The tail of a frame runs together with the first pixels of the next, without a
 //         gap. If no other frame has begun when the tail is due, TAIL cycles drain the frame.
 //         begun counts, modulo 256, the frames of which a part has entered the accelerator.
+//         RAM_STYLE: "distributed" or "block", where KERNEL-1 lines of the image are kept.
 //         PROMPT == 0: a window is followed by another one after a cycle; then no path leads from
 //         m_axis_tready to the pixels' side.
 // Needs:  2*PAD < KERNEL, WIDTH % PIXELS == 0, OW % PIXELS == 0, WIDTH/PIXELS >= 2; the last pixel
@@ -14,17 +15,16 @@
 `default_nettype none
 
 module nn_window #(
-  parameter int unsigned ELEM_W   = 2,
-  parameter int unsigned CHANNELS = 4,
-  parameter int unsigned HEIGHT   = 8,
-  parameter int unsigned WIDTH    = 8,
-  parameter int unsigned KERNEL   = 3,
-  parameter int unsigned STRIDE   = 1,
-  parameter int unsigned PAD      = 1,
-  parameter int unsigned FILL     = 0,
-  parameter int unsigned PIXELS   = 1,
-  parameter bit          PROMPT   = 1,
-  // "distributed" or "block", of the KERNEL-1 lines
+  parameter int unsigned ELEM_W    = 2,
+  parameter int unsigned CHANNELS  = 4,
+  parameter int unsigned HEIGHT    = 8,
+  parameter int unsigned WIDTH     = 8,
+  parameter int unsigned KERNEL    = 3,
+  parameter int unsigned STRIDE    = 1,
+  parameter int unsigned PAD       = 1,
+  parameter int unsigned FILL      = 0,
+  parameter int unsigned PIXELS    = 1,
+  parameter bit          PROMPT    = 1,
   parameter string       RAM_STYLE = "distributed"
 ) (
   input  wire                                             clk,
@@ -251,13 +251,13 @@ module nn_window #(
     for (genvar k = 0; k < int'(SPAN); k++) begin : gen_tap
       localparam int unsigned AT = LEFT * PIXELS - PAD + k;
       logic [PIX_W-1:0] tap_d, tap_q;
+      logic             in_image;
+      assign in_image = row_in_q[kh] && col_in_q[k];
       if (k < int'(KEPT)) begin : gen_kept
         assign tap_d = gen_tap[k+int'(PIXELS)].tap_q;
       end else begin : gen_new
         assign tap_d = win_q[AT/PIXELS][kh*BEAT_W + AT%PIXELS*PIX_W +: PIX_W];
       end
-      logic             in_image;
-      assign in_image = row_in_q[kh] && col_in_q[k];
       always_ff @(posedge clk) begin
         if (out_load && !in_image) tap_q <= {CHANNELS{ELEM_W'(FILL)}};
         else if (out_load && in_image) tap_q <= tap_d;

@@ -167,6 +167,7 @@ def test_a_saved_folding_comes_back(network, tmp_path):
         (LOGIC | {"slice_bits": 2}, r"conv0: slice_bits are for memory constant only; use 0"),
         (LOGIC | {"pixels": 2}, r"conv0: pixels are for memory constant only; use 1"),
         (ALL | {"pixels": 4}, r"conv0: pixels=4 cannot be taken at once; use 1, 2"),
+        (ALL | {"pixels": 0}, r"conv0: pixels=0 cannot be taken at once; use 1, 2"),
         ({"lines": "tape"}, r"conv0: lines cannot be in 'tape'; use logic or block"),
         (ALL | {"simd": 9}, r"conv0: memory constant takes all at once; use PE=4 and SIMD=18"),
         (ALL | {"slice_bits": 9}, r"conv0: slice_bits=9 of 8 bits of an input; use 1 to 8"),

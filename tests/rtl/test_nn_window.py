@@ -26,6 +26,7 @@ CASES = {
     "strided": {
         "KERNEL": 3, "PAD": 1, "STRIDE": 2, "HEIGHT": 6, "WIDTH": 7, "CHANNELS": 2, "ELEM_W": 2,
     },
+    "even": {"KERNEL": 4, "PAD": 1, "HEIGHT": 5, "WIDTH": 6, "CHANNELS": 1, "ELEM_W": 3},
     "two_pixels": {
         "KERNEL": 3, "PAD": 1, "PIXELS": 2, "HEIGHT": 6, "WIDTH": 6, "CHANNELS": 3, "ELEM_W": 2,
     },
