@@ -36,6 +36,7 @@ IDENTITY, INTERFACE = 0x48524143, 1
 OLDEST_PYNQ = (2, 7)
 # HP0's registers for the width of reads and of writes: bit 0 is 0 for 64 bits (UG585, AFI).
 AFI_WIDTHS = (0xF8008000, 0xF8008014)
+CRYSTAL_MHZ = 50.0  # of every board, as pynq believes
 CLOCK_ERROR = 0.005  # share by which FCLK0 may miss what was asked for
 MOST_FRAMES = 1 << 20  # of a job
 RESET_POLLS = 1000  # a reset waits for bursts that are under way, some microseconds
@@ -136,9 +137,9 @@ class Accelerator:
 
     def set_clock(self, mhz: float) -> None:
         """Set FCLK0 and read it back. Raises BoardError where it is another one."""
-        clocks = self._pynq.Clocks
-        clocks.fclk0_mhz = mhz
-        found = float(clocks.fclk0_mhz)
+        clocks, believed = self._pynq.Clocks, CRYSTAL_MHZ / self.manifest.crystal_mhz
+        clocks.fclk0_mhz = mhz * believed
+        found = float(clocks.fclk0_mhz) / believed
         if abs(found - mhz) > CLOCK_ERROR * mhz:
             raise BoardError(
                 f"FCLK0 is {found:g} MHz though set to {mhz:g}; build with a --clock-mhz that the "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,8 @@ class Manifest:
     """manifest.json and registers.json.
 
     shape: of an image, (H, W, C); classes: names; predicted: the build's {frames_per_second,
-    latency_us, cycles_per_frame}, or None; critical_path: of the routed chip, or None; registers:
-    {name: {offset, count, fields}}.
+    latency_us, cycles_per_frame}, or None; critical_path: of the routed chip, or None; crystal_mhz:
+    of the processors' clock; registers: {name: {offset, count, fields}}.
     """
 
     folder: Path
@@ -32,6 +33,7 @@ class Manifest:
     board: str
     bitstream: Path
     fclk_mhz: float
+    crystal_mhz: float
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
     logit_scale: float
@@ -81,6 +83,7 @@ def load(folder: Path) -> Manifest:
             board=str(found["board"]),
             bitstream=folder / str(bitstream),
             fclk_mhz=float(found["fclk_mhz"]),
+            crystal_mhz=float(found["clock"]["ps_clk_mhz"]),
             shape=_shape(found["input"]["shape"]),
             classes=tuple(map(str, found["classes"])),
             logit_scale=float(found["logit_scale"]),
@@ -103,7 +106,15 @@ def load(folder: Path) -> Manifest:
         )
     if not manifest.bitstream.is_file():
         raise DeployError(f"{manifest.bitstream}: no such file; {_AGAIN}")
+    _check(folder, found.get("files", {}), (manifest.bitstream.name, "golden.npz"))
     return manifest
+
+
+def _check(folder: Path, digests: dict[str, str], names: tuple[str, ...]) -> None:
+    """Compare files with the manifest's SHA-256, so that a broken copy is not loaded."""
+    for path in (folder / name for name in names if name in digests):
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != digests[path.name]:
+            raise DeployError(f"{path}: not the file that manifest.json describes; {_AGAIN}")
 
 
 def _shape(values: Any) -> tuple[int, int, int]:

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from finn_build.backends import verilator
+from finn_build.driver.accelerator import CRYSTAL_MHZ
 from finn_build.files import load_json, save_json
 
 SOURCE = Path(__file__).with_name("board.cpp")
@@ -44,5 +45,6 @@ def furnish(deploy: Path, library: Path, folder: Path) -> None:
     shutil.copytree(deploy, folder)
     manifest = load_json(folder / "manifest.json")
     manifest["bitstream"] = f"{manifest['model']}.so"
+    manifest["clock"]["ps_clk_mhz"] = CRYSTAL_MHZ
     shutil.copyfile(library, folder / manifest["bitstream"])
     save_json(folder / "manifest.json", manifest)

@@ -201,6 +201,15 @@ def test_commands_fill_one_file(chip, folder, odd, tmp_path, capsys):
     assert f"the build predicts {predicted['frames_per_second']:,.0f} frames/s" in text
 
 
+def test_the_clock_is_right_though_pynq_takes_every_crystal_for_one_of_50_mhz(chip, folder):
+    """From 100/3 MHz it makes two thirds of what it is told to."""
+    path = folder / "manifest.json"
+    made = load_json(path)
+    save_json(path, {**made, "fclk_mhz": 1e3 / 12, "clock": {"ps_clk_mhz": 100 / 3}})
+    with Accelerator(folder) as accelerator:
+        assert chip.mhz == pytest.approx(125) and accelerator.fclk_mhz == pytest.approx(1e3 / 12)
+
+
 def test_results_of_another_chip_start_anew(chip, folder, tmp_path):
     path = tmp_path / "results.json"
     run = ["--results", str(path), "benchmark", "--batches", "1", "--singles", "1"]
@@ -305,6 +314,7 @@ def change(**fields):
         ),
         (change(input={}), "no manifest of this driver (KeyError('shape'))"),
         (change(fclk_mhz=700), "FCLK0 is 1000 MHz though set to 700"),
+        (change(files={"tiny.bit": "0" * 64}), "tiny.bit: not the file that manifest.json"),
         (lambda f: (f / "manifest.json").write_text("{"), "manifest.json: not readable"),
         (lambda f: (f / "golden.npz").write_text("{"), "golden.npz: not readable"),
     ],
