@@ -40,7 +40,7 @@ class Simulated:
 
         Without the last one, which is early: no frame follows it.
         """
-        settled = self.last_out[len(self.last_out) // 2 : -1]
+        settled = self.last_out[(len(self.last_out) - 1) // 2 : -1]
         if len(settled) < 2:
             return float(self.last_out[-1] - self.first_in[0] + 1)
         return float(settled[-1] - settled[0]) / (len(settled) - 1)
