@@ -13,6 +13,7 @@ TEMPLATE = Path(__file__).with_name("report.html.j2")
 FORMAT = 1  # of report.json; a field that joins does not change it
 # What programs may rely on: fields of every report, by section.
 CONTRACT: dict[str, tuple[str, ...]] = {
+    "": ("accelerator",),
     "model": ("name", "weight_bits", "act_bits", "parameters", "macs"),
     "board": ("name", "title", "part", "chip"),
     "accuracy": ("hardware",),
@@ -23,7 +24,7 @@ CONTRACT: dict[str, tuple[str, ...]] = {
     "fps": ("predicted", "simulated"),
     "bitstream": ("path",),
 }
-TITLES = {"yosys": "Yosys", "openxc7": "openXC7", "vivado": "Vivado"}
+TITLES = {"yosys": "Yosys", "openxc7": "openXC7", "vivado": "Vivado", "finn": "FINN"}
 _CHIP = (("lut", "LUT"), ("ff", "FF"), ("bram36", "BRAM36"), ("dsp", "DSP48"))
 
 
@@ -55,12 +56,12 @@ def _missing(made: Mapping[str, Any]) -> list[str]:
     lost = []
     for section, fields in CONTRACT.items():
         held: Any = made
-        for key in section.split("."):
+        for key in filter(None, section.split(".")):
             held = held.get(key) if isinstance(held, Mapping) else None
         if not isinstance(held, Mapping):
             lost.append(section)
         else:
-            lost += [f"{section}.{name}" for name in fields if name not in held]
+            lost += [f"{section}.{name}".lstrip(".") for name in fields if name not in held]
     return lost
 
 
@@ -69,13 +70,20 @@ def html(report: dict[str, Any]) -> str:
     return page.render(
         TEMPLATE,
         r=report,
-        slowest=round(1e6 * report["clock"]["fclk_mhz"] / report["fps"]["predicted"]),
+        slowest=_slowest(report),
         stages=_stages(report),
         gauges=_gauges(report),
         by_class=_by_class(report["accuracy"]["hardware"].get("confusion") or []),
         seconds=sum(report["seconds"].values()),
         tool=TITLES.get(report["resources"]["source"], report["resources"]["source"]),
     )
+
+
+def _slowest(report: dict[str, Any]) -> int:
+    """Cycles per frame of the slowest layer, or of the input where that is the limit."""
+    if report["bottleneck"] == "input":
+        return round(1e6 * float(report["clock"]["fclk_mhz"]) / float(report["fps"]["predicted"]))
+    return max(int(layer["cycles"]) for layer in report["folding"])
 
 
 def _stages(report: dict[str, Any]) -> list[dict[str, Any]]:
@@ -104,7 +112,8 @@ def _gauges(report: dict[str, Any]) -> list[dict[str, Any]]:
     chip, used = report["board"]["chip"], report["resources"]
     made = []
     for key, title in _CHIP:
-        parts = [(row["layer"], row["counted"][key]) for row in report["folding"]]
+        ours = report["folding"] if report["accelerator"] == "headrace" else []
+        parts = [(row["layer"], row["counted"][key]) for row in ours]
         rest = used[key] - sum(n for _, n in parts)
         parts.append(("the chip around the layers", max(rest, 0)))
         made.append(

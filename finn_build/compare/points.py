@@ -65,12 +65,13 @@ def of_report(report: dict[str, Any], number: int) -> list[Point]:
         **{key: used[key] for key in ("lut", "bram36", "dsp")},
     }
     how = report["clock"]["source"]
+    model_of = "cycle model of the folding" if report["accelerator"] == "headrace" else "FINN"
     made = [
         Point(
             **common,
             kind="predicted",
             fps=report["fps"]["predicted"],
-            source=f"cycle model of the folding; clock: {how}",
+            source=f"{model_of}; clock: {how}",
         )
     ]
     if report["fps"]["simulated"] is not None:

@@ -102,7 +102,7 @@ def _chromium(what: str, page: Path, *, width: int, dark: bool) -> subprocess.Co
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
 
 
-def report(name: str = "tiny", **sections: dict[str, Any]) -> dict[str, Any]:
+def report(name: str = "tiny", **sections: Any) -> dict[str, Any]:
     """A report of a small network; sections replace fields of its own."""
     counted = {"lut": 1200, "ff": 900, "bram36": 2.5, "dsp": 0}
     none = {"pe": None, "simd": None, "memory": None, "slice_bits": None, "macs": 0}
@@ -128,6 +128,7 @@ def report(name: str = "tiny", **sections: dict[str, Any]) -> dict[str, Any]:
             "macs": 21500928,
             "filters": [16],
         },
+        "accelerator": "headrace",
         "board": {
             "name": "pynq-z2",
             "title": "TUL PYNQ-Z2",
@@ -189,5 +190,5 @@ def report(name: str = "tiny", **sections: dict[str, Any]) -> dict[str, Any]:
         "seconds": {"export": 117.0, "synthesise": 910.4},
     }
     for section, fields in sections.items():
-        made[section] = {**made[section], **fields}
+        made[section] = {**made[section], **fields} if isinstance(fields, dict) else fields
     return made

@@ -139,7 +139,7 @@ def test_published_designs_have_their_sources(monkeypatch, tmp_path):
         ({}, ["lost"], "lost: no such file or folder; give builds or results.json"),
         ({"a/costs.json": {}}, ["a"], "a: no report.json and no results.json; finish a build"),
         ({"a/report.json": pages.report() | {"format": 3}}, ["a"], "has format 3, this program"),
-        ({"a/report.json": {"format": 1}}, ["a"], "model, board, accuracy"),
+        ({"a/report.json": {"format": 1}}, ["a"], "accelerator, model, board, accuracy"),
         ({"a/report.json": "{"}, ["a/report.json"], "report.json: not JSON"),
         ({"r.json": results(version=9)}, ["r.json"], "version 9 of the results, this one reads 1"),
         ({"r.json": {"format": "headrace-results", "version": 1}}, ["r.json"], "model, date"),

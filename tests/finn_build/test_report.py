@@ -16,7 +16,7 @@ BITSTREAM = {"path": "bitstream/tiny.bit", "tool": "openxc7", "tool_version": "0
 PAGES = {
     "simulated": pages.report(),
     "routed": pages.report(clock=ROUTED, bitstream={**BITSTREAM, "sha256": 64 * "a"}),
-    "not simulated": pages.report(fps={"predicted": 9000.0, "simulated": None}),
+    "FINN's": pages.report(accelerator="finn", fps={"predicted": 9000.0, "simulated": None}),
     "no labels": pages.report(accuracy={"hardware": {"value": None, "images": 9, "source": "x"}}),
 }
 
@@ -36,6 +36,7 @@ def test_a_report_is_found_by_its_file_and_by_its_folder(tmp_path):
         (json.dumps(pages.report() | {"fps": {"predicted": 1.0}}), "fps.simulated missing"),
         (json.dumps(pages.report() | {"accuracy": {}}), "accuracy.hardware, accuracy.hardware mis"),
         (json.dumps(pages.report() | {"clock": 3}), "json: clock missing"),
+        (json.dumps({"format": 1}), "json: accelerator, model, board"),
     ],
 )
 def test_what_is_no_report_is_refused(tmp_path, text, message):
@@ -89,6 +90,12 @@ def test_the_page_is_whole_by_itself():
     text = report.html(PAGES["routed"])
     assert not re.search(r"<script|https?:|@import|<link|src=", text)
     assert "bottleneck" in text and "104.2 MHz" in text and 64 * "a" in text
+
+
+def test_another_accelerator_is_not_drawn_in_our_layers():
+    ours, theirs = report.html(PAGES["simulated"]), report.html(PAGES["FINN's"])
+    assert 'title="conv0: ' in ours and 'title="conv0: ' not in theirs
+    assert "FINN's accelerator" in theirs.replace("&#39;", "'") and "FINN" not in ours
 
 
 def test_a_mismatch_breaks_its_rung():
