@@ -59,10 +59,13 @@ def _openxc7(board: Board, chipdb: Path | None, prjxray_db: Path | None) -> str:
             openxc7.self_check(setup, Path(scratch), size=board.bitstream_bytes)
     except ToolError as error:
         return f"no bitstream: {error}"
-    return (
+    found = (
         f"bitstreams by openxc7: {openxc7.version(setup)}, {setup.database}; an empty chip went "
         "through all of it"
     )
+    if setup.himbaechel and not setup.scripted:
+        found += "; it was built without Python, so it places block RAMs by chance"
+    return found
 
 
 def _vivado(part: str, folder: Path | None) -> str:

@@ -33,6 +33,8 @@ MAX_SIMD = 144
 MAX_CONSTANTS = 30_000
 # The input brings so many bytes at once, and each is a pixel's at least.
 MAX_PIXELS = 8
+# What the share of BRAM or DSPs counts beside that of LUTs: a BRAM36 has to save some 25 LUTs.
+_COLUMNS = 0.1
 # Integer programs for each number of cycles, in the search for the quickest.
 _TURNS = 2
 
@@ -139,13 +141,18 @@ class Search:
         return f"{target:,} cycles would take {need}"
 
     def _cheapest(self, target: int) -> Folding | None:
-        """The smallest share of the chip within `target` cycles, or None if that is too much."""
+        """The lowest weight within `target` cycles, or None if the budget is too small."""
         return self._solve(self._candidates(target), lambda _, spent: self._weight(spent))
 
     def _weight(self, made: Cost) -> float:
-        """One figure for LUTs, BRAM and DSPs: the shares of the budget that they take."""
-        spent = made.lut / self.budget.lut + made.bram18 / 2 / self.budget.bram36
-        return spent + (made.dsp / self.budget.dsp if made.dsp else 0)
+        """One figure for LUTs, BRAM and DSPs: the shares of the budget that they take.
+
+        LUTs count in full, since wires and clock suffer from them; what stands ready in columns
+        is there to be used.
+        """
+        columns = made.bram18 / 2 / self.budget.bram36
+        columns += made.dsp / self.budget.dsp if made.dsp else 0
+        return made.lut / self.budget.lut + _COLUMNS * columns
 
     def _choices_within(self, target: int) -> dict[str, _Choices]:
         """Every layer's folds of at most `target` cycles."""

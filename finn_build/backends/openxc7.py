@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from finn_build.backends import bitfile, routed, tools
+from finn_build.backends import bitfile, floorplan, routed, tools
 from finn_build.backends.routed import Routed
 from finn_build.errors import ToolError
 from finn_build.files import save_json
@@ -24,6 +24,7 @@ INSTALL = (
     "openXC7 packages all of them (github.com/openXC7); --chipdb and --prjxray-db, or "
     "NEXTPNR_XILINX_DIR and PRJXRAY_DB_DIR, say where the databases are"
 )
+_SCRIPT = "--pre-place"
 _PART_FILES = ("part.json", "part.yaml", "package_pins.csv")
 # nextpnr works on the paths that miss what it is asked for, and on no other.
 _MARGIN, _LEAST_MHZ = 1.25, 125.0
@@ -34,7 +35,7 @@ class Setup:
     """The tools and databases for a part.
 
     chipdb: nextpnr's description of the device, None where it knows its own; database: Project
-    X-Ray's folder of the part's family.
+    X-Ray's folder of the part's family; scripted: nextpnr runs Python before it places.
     """
 
     part: str
@@ -43,6 +44,12 @@ class Setup:
     xc7frames2bit: Path
     chipdb: Path | None
     database: Path
+    scripted: bool
+
+    @property
+    def tilegrid(self) -> Path:
+        """Project X-Ray's map of the fabric."""
+        return self.database / _device(self.part) / "tilegrid.json"
 
     @property
     def himbaechel(self) -> bool:
@@ -78,12 +85,19 @@ def find(part: str, *, chipdb: Path | None, prjxray_db: Path | None) -> Setup:
         xc7frames2bit=tools.find(PROGRAMS[1], INSTALL),
         chipdb=device,
         database=database,
+        # The older one names its sites differently.
+        scripted=nextpnr.endswith(PLACERS[0]) and _SCRIPT in tools.output([nextpnr, "--help"]),
     )
+
+
+def _device(part: str) -> str:
+    """The device of a part: xc7z020 of xc7z020clg400-1."""
+    return re.sub(r"^(xc7[a-z]\d+).*", r"\1", part)
 
 
 def _chipdb(part: str, given: Path | None, *, needed: bool) -> Path | None:
     package = part.partition("-")[0]
-    device = re.sub(r"^(xc7[a-z]\d+).*", r"\1", package)
+    device = _device(part)
     names = (f"chipdb-{device}.bin", f"{package}.bin", f"{device}.bin")
     if given is None:
         if needed:
@@ -137,7 +151,10 @@ def constraints(clocks: Sequence[str], mhz: float) -> str:
 
 
 def place_command(setup: Setup, folder: Path, seed: int, mhz: float) -> list[str | Path]:
-    """nextpnr's command line for folder/chip.json and chip.xdc; leaves seedN.fasm and .json."""
+    """nextpnr's command line for folder/chip.json and chip.xdc; leaves seedN.fasm and .json.
+
+    A nextpnr that runs scripts takes folder/floorplan.py, too.
+    """
     fasm, xdc = folder / f"seed{seed}.fasm", folder / "chip.xdc"
     command: list[str | Path] = [setup.nextpnr]
     if setup.himbaechel:
@@ -145,6 +162,8 @@ def place_command(setup: Setup, folder: Path, seed: int, mhz: float) -> list[str
         command += ["--placer", "static"]
     else:
         command += ["--xdc", xdc, "--fasm", fasm]
+    if setup.scripted:
+        command += [_SCRIPT, folder / "floorplan.py"]
     if setup.chipdb is not None:
         command += ["--chipdb", setup.chipdb]
     command += ["--json", folder / "chip.json", "--report", folder / f"seed{seed}.json"]
@@ -157,6 +176,7 @@ def place_and_route(
     folder: Path,
     module: dict[str, Any],
     *,
+    layers: Sequence[str],
     mhz: float,
     seeds: int,
     log: Path,
@@ -164,10 +184,14 @@ def place_and_route(
 ) -> list[Routed]:
     """Place and route folder/chip.json with each seed, side by side; returns them, fastest first.
 
-    module: the chip's of that netlist. Leaves chip.xdc and seedN.fasm in the folder and nextpnr's
-    logs beside `log`. Raises ToolError if no seed succeeds: what ran out, or how nextpnr ended.
+    module: the chip's of that netlist; layers: the accelerator's instances in the order of the
+    stream. Leaves chip.xdc and seedN.fasm in the folder and nextpnr's logs beside `log`. Raises
+    ToolError if no seed succeeds: what ran out, or how nextpnr ended.
     """
     folder = folder.resolve()
+    if setup.scripted:
+        plan = floorplan.script(module["cells"], layers, setup.tilegrid)
+        (folder / "floorplan.py").write_text(plan)
     (folder / "chip.xdc").write_text(constraints(routed.clocks(module), mhz))
 
     def one(seed: int) -> Routed:
@@ -256,7 +280,8 @@ def self_check(setup: Setup, folder: Path, *, size: int) -> None:
     """Run every tool on an empty chip: a wrong version or database shows within seconds."""
     module: dict[str, Any] = {"attributes": {"top": "1"}, "ports": {}, "cells": {}, "netnames": {}}
     save_json(folder / "chip.json", {"creator": "headrace", "modules": {"chip": module}})
-    (folder / "chip.xdc").write_text("")
+    for name in ("chip.xdc", "floorplan.py"):
+        (folder / name).write_text("")
     log = folder / "nextpnr.log"
     command = [*place_command(setup, folder, 1, 100), "--pack-only"]
     tools.run(command, cwd=folder, log=log)

@@ -7,7 +7,7 @@ from pathlib import Path
 from finn_build.backends.bitstream import choose
 from finn_build.errors import FoldingError
 from finn_build.files import save_json
-from finn_build.folding import Folding, fits, shortfall
+from finn_build.folding import Folding, fits, shortfall, slides
 from finn_build.layers import Layer, Mvtu, Network, Window
 from finn_build.pipeline import Build
 from finn_build.schedule import latency
@@ -20,6 +20,14 @@ def _memory(made: Folding, layer: Layer) -> str | None:
     if isinstance(layer, Mvtu):
         return fold.memory
     return fold.lines if isinstance(layer, Window) else None
+
+
+def _simd(made: Folding, layer: Layer) -> int | None:
+    """Columns that a unit takes per cycle, or channels that a sliding window brings."""
+    fold = made.followed[layer.name]
+    if isinstance(layer, Mvtu) or (isinstance(layer, Window) and slides(layer, fold)):
+        return fold.simd
+    return None
 
 
 def run(build: Build, out: Path) -> str:
@@ -48,7 +56,7 @@ def run(build: Build, out: Path) -> str:
                 "layer": layer.name,
                 "kind": layer.kind,
                 "pe": fold.pe if fold else None,
-                "simd": fold.simd if fold else None,
+                "simd": _simd(made, layer),
                 "pixels": made.pixels(layer),
                 "cycles": spent.cycles,
                 "lut": spent.lut,

@@ -11,6 +11,7 @@ from finn_build import golden
 from finn_build.backends import finn, netlist, openxc7, vivado
 from finn_build.backends.bitstream import choose, open_tools, vendor_tool
 from finn_build.boards import Resources
+from finn_build.emit import read_instances
 from finn_build.errors import ToolError
 from finn_build.files import load_json, save_json
 from finn_build.folding import shortfall
@@ -55,6 +56,7 @@ def _openxc7(build: Build, out: Path) -> dict[str, Any]:
             setup,
             out,
             load_json(out / "chip.json")["modules"][TOP],
+            layers=[instance.name for instance in read_instances(rtl)],
             mhz=openxc7.asked_mhz(options.fclk_mhz),
             seeds=options.seeds,
             log=build.log("nextpnr"),

@@ -33,11 +33,12 @@ module axis_downsize #(
   logic [RATIO*DATA_W-1:0] shift_q;
   logic                    vld_q;
   logic [INDEX_W-1:0]      index_q;
-  logic                    last, load, step;
+  // The beat at the output is the last of its group; a register, since the producer waits for it.
+  logic                    last_q;
+  logic                    load, step;
 
-  assign last          = 32'(index_q) == RATIO - 1;
   assign step          = vld_q && m_axis_tready;
-  assign s_axis_tready = !vld_q || (m_axis_tready && last);
+  assign s_axis_tready = !vld_q || (m_axis_tready && last_q);
   assign load          = s_axis_tvalid && s_axis_tready;
 
   always_ff @(posedge clk) begin
@@ -48,11 +49,15 @@ module axis_downsize #(
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       index_q <= '0;
+      last_q  <= 1'b0;
       vld_q   <= 1'b0;
     end else begin
-      if (step) index_q <= last ? '0 : index_q + 1'b1;
+      if (step) begin
+        index_q <= last_q ? '0 : index_q + 1'b1;
+        last_q  <= 32'(index_q) == RATIO - 2;
+      end
       if (load) vld_q <= 1'b1;
-      else if (step && last) vld_q <= 1'b0;
+      else if (step && last_q) vld_q <= 1'b0;
     end
   end
 

@@ -39,11 +39,12 @@ module axis_fifo #(
   logic [PTR_W-1:0]   wr_ptr_q, rd_ptr_q;
   logic [COUNT_W-1:0] count_q;
   logic [DATA_W-1:0]  out_q;
-  logic               out_vld_q, ready_q;
+  // some_q: count_q is not 0.
+  logic               out_vld_q, ready_q, some_q;
   logic               push, pop;
 
   assign push = s_axis_tvalid && ready_q;
-  assign pop  = (count_q != '0) && (!out_vld_q || m_axis_tready);
+  assign pop  = some_q && (!out_vld_q || m_axis_tready);
 
   // An entry is counted one cycle after its write: a word is never read while it is written.
   if (RAM_STYLE == "block") begin : gen_block
@@ -73,15 +74,18 @@ module axis_fifo #(
       count_q   <= '0;
       out_vld_q <= 1'b0;
       ready_q   <= 1'b0;
+      some_q    <= 1'b0;
     end else begin
       if (push) wr_ptr_q <= (32'(wr_ptr_q) == DEPTH - 1) ? '0 : wr_ptr_q + 1'b1;
       if (pop) rd_ptr_q <= (32'(rd_ptr_q) == DEPTH - 1) ? '0 : rd_ptr_q + 1'b1;
       if (push && !pop) begin
         count_q <= count_q + 1'b1;
         ready_q <= 32'(count_q) < DEPTH - 1;
+        some_q  <= 1'b1;
       end else if (pop && !push) begin
         count_q <= count_q - 1'b1;
         ready_q <= 1'b1;
+        some_q  <= 32'(count_q) != 1;
       end else begin
         ready_q <= 32'(count_q) < DEPTH;
       end

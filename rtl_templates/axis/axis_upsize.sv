@@ -35,10 +35,11 @@ module axis_upsize #(
   logic [RATIO*DATA_W-1:0] out_q;
   logic                    out_vld_q;
   logic [INDEX_W-1:0]      index_q;
-  logic                    last, accept;
+  // The next beat is the last of its group; a register, since the producer waits for it.
+  logic                    last_q;
+  logic                    accept;
 
-  assign last          = 32'(index_q) == RATIO - 1;
-  assign s_axis_tready = !last || !out_vld_q || m_axis_tready;
+  assign s_axis_tready = !last_q || !out_vld_q || m_axis_tready;
   assign accept        = s_axis_tvalid && s_axis_tready;
 
   if (RATIO == 2) begin : gen_pair
@@ -48,17 +49,21 @@ module axis_upsize #(
   end
 
   always_ff @(posedge clk) begin
-    if (accept && !last) gather_q <= gather_d;
-    if (accept && last) out_q <= {s_axis_tdata, gather_q};
+    if (accept && !last_q) gather_q <= gather_d;
+    if (accept && last_q) out_q <= {s_axis_tdata, gather_q};
   end
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       index_q   <= '0;
+      last_q    <= 1'b0;
       out_vld_q <= 1'b0;
     end else begin
-      if (accept) index_q <= last ? '0 : index_q + 1'b1;
-      if (accept && last) out_vld_q <= 1'b1;
+      if (accept) begin
+        index_q <= last_q ? '0 : index_q + 1'b1;
+        last_q  <= 32'(index_q) == RATIO - 2;
+      end
+      if (accept && last_q) out_vld_q <= 1'b1;
       else if (m_axis_tready) out_vld_q <= 1'b0;
     end
   end

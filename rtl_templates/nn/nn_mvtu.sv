@@ -105,17 +105,23 @@ module nn_mvtu #(
   logic [SUB_W-1:0]  sub_q;
   logic [GRP_W-1:0]  grp_q;
   logic [BEAT_W-1:0] beat_q;
-  // Whether each counter is at its end, and whether the output takes another result: straight from
-  // a register each, since all the rest waits for them.
-  logic              addr_last_q, sub_last_q, grp_last_q, beat_last_q, room;
-  logic              issue, emits, sub_ends, grp_ends;
+  // Whether each counter is at its end, the step the last one of its beat or of a row group's sum,
+  // and whether the output takes another result: straight from a register each, since all the rest
+  // waits for them, before this unit, too.
+  logic              addr_last_q, sub_last_q, grp_last_q, beat_last_q, step_last_q, emits_q, room;
+  logic              sub_last_d, grp_last_d, beat_last_d;
+  logic              issue, sub_ends, grp_ends;
 
-  assign emits    = sub_last_q && beat_last_q;
-  assign issue    = s_axis_tvalid && (!emits || room);
+  assign issue    = s_axis_tvalid && (!emits_q || room);
   assign sub_ends = issue && sub_last_q;
-  assign grp_ends = sub_ends && grp_last_q;
+  assign grp_ends = issue && step_last_q;
 
   assign s_axis_tready = AGAIN ? issue : grp_ends;
+
+  assign sub_last_d  = !issue    ? sub_last_q  : sub_last_q  ? SF == 1 : 32'(sub_q) == SF - 2;
+  assign grp_last_d  = !sub_ends ? grp_last_q  : grp_last_q  ? RF == 1 : 32'(grp_q) == RF - 2;
+  assign beat_last_d = !grp_ends ? beat_last_q : beat_last_q ? BEATS == 1
+                                               : 32'(beat_q) == BEATS - 2;
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -127,21 +133,21 @@ module nn_mvtu #(
       sub_last_q  <= SF == 1;
       grp_last_q  <= RF == 1;
       beat_last_q <= BEATS == 1;
+      step_last_q <= SF == 1 && RF == 1;
+      emits_q     <= SF == 1 && BEATS == 1;
     end else begin
       if (issue) begin
         addr_q      <= addr_last_q ? '0 : addr_q + 1'b1;
         addr_last_q <= addr_last_q ? DEPTH == 1 : 32'(addr_q) == DEPTH - 2;
         sub_q       <= sub_last_q ? '0 : sub_q + 1'b1;
-        sub_last_q  <= sub_last_q ? SF == 1 : 32'(sub_q) == SF - 2;
       end
-      if (sub_ends) begin
-        grp_q      <= grp_last_q ? '0 : grp_q + 1'b1;
-        grp_last_q <= grp_last_q ? RF == 1 : 32'(grp_q) == RF - 2;
-      end
-      if (grp_ends) begin
-        beat_q      <= beat_last_q ? '0 : beat_q + 1'b1;
-        beat_last_q <= beat_last_q ? BEATS == 1 : 32'(beat_q) == BEATS - 2;
-      end
+      if (sub_ends) grp_q <= grp_last_q ? '0 : grp_q + 1'b1;
+      if (grp_ends) beat_q <= beat_last_q ? '0 : beat_q + 1'b1;
+      sub_last_q  <= sub_last_d;
+      grp_last_q  <= grp_last_d;
+      beat_last_q <= beat_last_d;
+      step_last_q <= sub_last_d && grp_last_d;
+      emits_q     <= sub_last_d && beat_last_d;
     end
   end
 
@@ -175,7 +181,7 @@ module nn_mvtu #(
         emit_q[k] <= emit_q[k-1];
       end
       run_q[1]  <= issue;
-      emit_q[1] <= issue && emits;
+      emit_q[1] <= issue && emits_q;
     end
   end
 
@@ -331,7 +337,7 @@ module nn_mvtu #(
   ) u_output (
     .clk          (clk),
     .rst_n        (rst_n),
-    .reserve      (issue && emits),
+    .reserve      (issue && emits_q),
     .room         (room),
     .s_axis_tdata (result),
     .s_axis_tvalid(result_vld),

@@ -1,7 +1,8 @@
 """Stands in for the open tools: checks what it is asked and leaves what the real ones would.
 
 Called as one of them. A file plan.json beside it may hold {"nextpnr": text of a failure's log,
-"signal": how it ends, "mhz": by seed, "fasm": lines, "frames": text, "bytes": of configuration}.
+"signal": how it ends, "mhz": by seed, "fasm": lines, "frames": text, "bytes": of configuration,
+"python": false for a nextpnr without it}.
 """
 
 import json
@@ -26,6 +27,13 @@ def nextpnr() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f'"{ME.name}" -- Next Generation Place and Route (Version 0.11)', file=sys.stderr)
         return
+    if sys.argv[1:] == ["--help"]:
+        print("  --pre-place arg  python file to run before placement" * PLAN.get("python", True))
+        return
+    if ME.name == "nextpnr-himbaechel" and PLAN.get("python", True):
+        assert Path(value("--pre-place")).is_file()
+    else:
+        assert "--pre-place" not in sys.argv
     if ME.name == "nextpnr-himbaechel":
         assert value("--device") == "xc7z020clg400-1" and value("--placer") == "static"
         xdc, fasm = (re.search(rf" {key}=(\S+)", " ".join(sys.argv))[1] for key in ("xdc", "fasm"))

@@ -1,16 +1,18 @@
 """The open tools for 7 series, with fakes that check what they are asked."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from finn_build import emit
-from finn_build.backends import bitfile, bitstream, fasm, netlist, openxc7, routed, yosys
+from finn_build.backends import bitfile, bitstream, fasm, floorplan, netlist, openxc7, routed, yosys
 from finn_build.config import Options
 from finn_build.emit import Stream
 from finn_build.errors import ToolError
@@ -22,6 +24,21 @@ from finn_build.steps import route as route_step
 PART = "xc7z020clg400-1"
 FAKE = Path(__file__).with_name("fake_openxc7.py")
 COUNTS = yosys.count({"LUT6": 3, "FDRE": 2})
+
+
+# Processors at the left of logic, with a column of block RAMs on either side of its middle.
+FABRIC = {
+    f"{kind}_{x}_{y}": {"type": kind, "grid_x": x, "grid_y": y, "sites": {}}
+    for kind, columns, step in (
+        ("PSS0", (0,), 5),
+        ("CLBLL_L", range(2, 40), 1),
+        ("BRAM_L", (10, 32), 5),
+        ("BRAM_INT_INTERFACE_L", (9, 31), 5),
+    )
+    for x in columns
+    for y in range(0, 40, step)
+    if kind != "CLBLL_L" or x not in (9, 10, 31, 32)
+}
 
 
 def flop(q):
@@ -66,6 +83,8 @@ def plan(monkeypatch, tmp_path):
     part.mkdir(parents=True)
     for name in ("part.json", "part.yaml", "package_pins.csv"):
         (part / name).write_text("")
+    (part.parent / "xc7z020").mkdir()
+    save_json(part.parent / "xc7z020" / "tilegrid.json", FABRIC)
 
     def write(**changes):
         save_json(folder / "plan.json", {"mhz": {}, "fasm": ["CLB.X"]} | changes)
@@ -99,6 +118,8 @@ def steps(monkeypatch, tmp_path, plan):
 
     def run(**changes):
         build = Build(options=options(tmp_path, **changes))
+        build.path("emit").mkdir(parents=True, exist_ok=True)
+        save_json(build.path("emit", "instances.json"), [])
         lines = []
         for name, step in (("route", route_step), ("bitstream", bitstream_step)):
             build.path(name).mkdir(parents=True, exist_ok=True)
@@ -229,16 +250,8 @@ def test_the_command_lines_are_these(tmp_path, plan):
     assert command == [
         str(tmp_path / "bin" / "nextpnr-himbaechel"),
         *("--device", PART, "-o", "xdc=f/chip.xdc", "-o", "fasm=f/seed3.fasm"),
-        *(
-            "--placer",
-            "static",
-            "--chipdb",
-            str(device),
-            "--json",
-            "f/chip.json",
-            "--report",
-            "f/seed3.json",
-        ),
+        *("--placer", "static", "--pre-place", "f/floorplan.py", "--chipdb", str(device)),
+        *("--json", "f/chip.json", "--report", "f/seed3.json"),
         *("--freq", "125", "--timing-allow-fail", "--seed", "3"),
     ]
     assert openxc7.constraints(["clk", "slow"], 125) == (
@@ -378,6 +391,55 @@ def test_the_chip_is_made_of_what_was_counted(assembled):
     assert "top_i.b_i.count_q" in names and sorted(p.name for p in out.iterdir()) == ["chip.json"]
 
 
+def test_block_rams_stand_where_their_layers_do(tmp_path):
+    kinds = {"conv0": ("LUT6", 500), "conv1": ("RAMB36E1", 4), "pool0": ("LUT3", 250)}
+    kinds |= {"conv2": ("RAMB18E1", 5), "dense0": ("RAMB36E1", 5)}
+    cells = {
+        f"$flatten\\top_i.\\{layer}_i.mem.{n}": {"type": kind}
+        for layer, (kind, count) in kinds.items()
+        for n in range(count)
+    } | {"zynq_i.u_dma.mem.0": {"type": "RAMB36E1"}}
+    save_json(tmp_path / "tilegrid.json", FABRIC)
+    bound = []
+
+    context = SimpleNamespace(
+        cells={name: name for name in cells}, bindBel=lambda *given: bound.append(given)
+    )
+    made = floorplan.script(cells, list(kinds), tmp_path / "tilegrid.json")
+    exec(made, {"ctx": context, "STRENGTH_LOCKED": "locked"})
+    tiles = {}
+    for bel, cell, strength in bound:
+        assert strength == "locked"
+        x, y, site, kind = re.fullmatch(r"X(\d+)Y(\d+)/(\w+)\.(\w+)", bel).groups()
+        assert kind == cells[cell]["type"] and f"BRAM_L_{x}_{y}" in FABRIC
+        tiles.setdefault((int(x), int(y)), []).append((site, cell))
+    rams = [name for name, cell in cells.items() if cell["type"].startswith("RAMB")]
+    assert sorted(cell for _, cell, _ in bound) == sorted(rams) and len(tiles) == 13
+    for inside in tiles.values():
+        sites = [site for site, _ in inside]
+        assert sites == ["RAMB36_X0Y0"] or sites == ["RAMB18_X0Y0", "RAMB18_X0Y1"][: len(sites)]
+    # A turn from the processors at the left: over the top, the right, and back below.
+    place = {cell: tile for tile, inside in tiles.items() for _, cell in inside}
+    rows = {layer: [place[c] for c in rams if f"{layer}_i" in c] for layer in kinds}
+    assert all(y < 20 for _, y in rows["conv1"]) and all(x == 32 for x, _ in rows["conv2"])
+    assert all(y > 15 for _, y in rows["dense0"])
+
+
+def test_more_block_rams_than_the_fabric_has_are_left_to_nextpnr(tmp_path):
+    save_json(tmp_path / "tilegrid.json", FABRIC)
+    cells = {f"top_i.conv0_i.mem.{n}": {"type": "RAMB36E1"} for n in range(17)}
+    assert floorplan.script(cells, ["conv0"], tmp_path / "tilegrid.json") == ""
+    assert floorplan.script({}, [], tmp_path / "tilegrid.json") == ""
+
+
+def test_a_nextpnr_without_python_places_block_rams_itself(steps, plan):
+    plan(python=False)
+    build, _ = steps()
+    assert not build.path("route", "floorplan.py").exists()
+    plan()
+    assert steps()[0].path("route", "floorplan.py").exists()
+
+
 @pytest.mark.openxc7
 def test_the_real_tools_make_a_bitstream(assembled, tmp_path):
     folders = (os.environ.get(name) for name in ("NEXTPNR_XILINX_DIR", "PRJXRAY_DB_DIR"))
@@ -389,7 +451,7 @@ def test_the_real_tools_make_a_bitstream(assembled, tmp_path):
     (tmp_path / "chip.json").write_bytes((assembled[0] / "chip.json").read_bytes())
     module = load_json(tmp_path / "chip.json")["modules"]["chip"]
     made = openxc7.place_and_route(
-        setup, tmp_path, module, mhz=125, seeds=1, log=tmp_path / "nextpnr.log"
+        setup, tmp_path, module, layers=["a", "b"], mhz=125, seeds=1, log=tmp_path / "nextpnr.log"
     )
     assert made[0].mhz > 100 and made[0].used["RAMB36E1_RAMB36E1"][0] == 2
     source = tmp_path / "seed1.fasm"
@@ -405,6 +467,10 @@ def test_doctor_tries_the_tools_on_an_empty_chip(tmp_path, plan):
     command = [sys.executable, "-m", "finn_build", "doctor", "--prjxray-db", str(tmp_path / "db")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "bitstreams by openxc7: nextpnr-himbaechel 0.11" in done.stdout
+    assert "Python" not in done.stdout
+    plan(python=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "it was built without Python" in " ".join(done.stdout.split())
     plan(frames="")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "no bitstream: " in done.stdout and "has no frame with anything in it" in done.stdout
