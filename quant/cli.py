@@ -33,6 +33,7 @@ from quant.recipes import RECIPES, find_recipe
 from quant.results import results_command
 from quant.train import (
     Setting,
+    dequantised,
     load_float,
     train_float,
     train_quantised,
@@ -80,7 +81,10 @@ def train(
     ] = None,
     earlier: Annotated[
         str | None,
-        typer.Option("--tune", help="Quantised model to train further, --from its float model."),
+        typer.Option(
+            "--tune",
+            help="Quantised model to train further, --from its float model, or with --bits float.",
+        ),
     ] = None,
     recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = "ours",
     float_epochs: Annotated[int | None, typer.Option(help="Epochs before quantisation.")] = None,
@@ -124,22 +128,24 @@ def train(
             weight_scale=cast(WeightScale, weight_scale),
             layers=tuple(layer_bits(text) for text in layer or ()),
         )
-    if earlier is not None and (start is None or quantisation is None):
-        raise ConfigError("--tune: needs --from with its float model, and its --bits")
+    if earlier is not None and (start is None) != (quantisation is None):
+        raise ConfigError("--tune: needs --from with its float model, or --bits float without it")
     folder = _out(out, network)
     setting = _setting(data, cache, device, compiled)
     if fresh:
         _forget(folder)
+    before = load_trained(earlier) if earlier else None
     with _resumable():
-        if start is None:
-            model = train_float(setting, shape, first, folder)
-        else:
+        if start is not None:
             model = load_float(start, setting.device)
-            if quantisation is None:
-                model = tune_longer(setting, with_dropout(model, shape.dropout), first, folder)
+        elif before is not None:
+            model = dequantised(before, setting.device)
+        else:
+            model = train_float(setting, shape, first, folder)
+        if quantisation is None and (start or before):
+            model = tune_longer(setting, with_dropout(model, shape.dropout), first, folder)
         record = model.record
         if quantisation is not None:
-            before = load_trained(earlier) if earlier else None
             record = train_quantised(setting, model, quantisation, second, folder, earlier=before)
     _print_record(folder, record)
 

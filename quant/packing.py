@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from quant.errors import CheckpointError
-from quant.layers import weight_bits
+from quant.layers import fit_learned_range, learned_range, weight_bits
 from quant.models import Model, load_state
 
 # The metadata of a packed file, with the version of the format.
@@ -134,6 +134,28 @@ def load_packed(model: Model, state: Mapping[str, Tensor]) -> None:
         # Integers times scale: dividing by the scale and rounding gives the integers again.
         scale = _range(layer) / _top(weight_bits(layer))
         layer.get_parameter("weight").mul_(scale)
+
+
+@torch.no_grad()
+def start_from_quantised(model: Model, earlier: Model) -> None:
+    """Give a quantised network the state of another one, packed or not, also of other bits.
+
+    A learned range starts as the one that the weights had; of other bits, and by statistics, it
+    follows from the weights.
+
+    Args:
+        model: of `build_quantised`; changed in place.
+        earlier: of the same network.
+    """
+    own, state = model.state_dict(), earlier.state_dict()
+    load_state(model, {**own, **{name: value for name, value in state.items() if name in own}})
+    before = _quantised(earlier)
+    for name, layer in _quantised(model).items():
+        learned = learned_range(layer)
+        if learned is not None and weight_bits(layer) == weight_bits(before[name]):
+            learned.log2_range.copy_(_range(before[name]).log2().view_as(learned.log2_range))
+        else:
+            fit_learned_range(layer)
 
 
 def _quantised(model: Model) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, read_tensors, write_json, write_tensors
 from quant.loop import Images, Phase, accuracy
 from quant.models import Model, build_float, build_quantised, load_state, start_from_float
+from quant.packing import start_from_quantised
 from quant.surrogate import Surrogate
 from quant.zoo import Trained
 
@@ -99,6 +100,24 @@ def load_float(weights: Path, device: str) -> FloatModel:
     model = build_float(network)
     load_state(model, tensors)
     return FloatModel(network=network, model=model.to(device), record=record)
+
+
+def dequantised(trained: Trained, device: str) -> FloatModel:
+    """A float network with the weights of a quantised model as they are, to be trained further.
+
+    So a model of the zoo stands in for the float model that it came from. The quantised epochs
+    count as float ones from here on.
+    """
+    model = build_float(trained.network)
+    state = trained.model.state_dict()
+    load_state(model, {name: state[name] for name in model.state_dict()})
+    was = trained.record
+    record = {
+        **was,
+        **{key: {"float": sum(was[key].values()), "quantised": 0} for key in ("epochs", "seconds")},
+        "training": {**was["training"], "quantisation": was["quantisation"]},
+    }
+    return FloatModel(network=trained.network, model=model.to(device), record=record)
 
 
 def with_dropout(start: FloatModel, dropout: Dropout) -> FloatModel:
@@ -210,7 +229,7 @@ def train_quantised(
     Raises:
         CheckpointError: if `out` holds a corrupt checkpoint or another training's.
         ConfigError: if batch and number of images do not go together, or `earlier` is of another
-            network or has its weight scale in another way.
+            network.
     """
     torch.manual_seed(training.seed)
     model = build_quantised(start.network, quantisation).to(setting.device)
@@ -225,8 +244,12 @@ def train_quantised(
     if earlier is None:
         start_from_float(model, start.model.state_dict(), setting.train.pixels[:512].float())
     else:
-        _need_same(earlier, start, quantisation)
-        load_state(model, earlier.model.state_dict())
+        if earlier.network != start.network:
+            raise ConfigError(
+                f"{earlier.name}: not the float model's network; use the float model that it came "
+                "from"
+            )
+        start_from_quantised(model, earlier.model)
         was = earlier.record
         identity["earlier"] = was["sha256"]
         done = Status(epoch=was["epochs"]["quantised"], seconds=was["seconds"]["quantised"])
@@ -256,18 +279,6 @@ def train_quantised(
     }
     weights = out / f"{out.name}.safetensors"
     return _write(setting, model, start.network, quantisation, results, weights)
-
-
-def _need_same(earlier: Trained, start: FloatModel, quantisation: Quantisation) -> None:
-    if earlier.network != start.network:
-        raise ConfigError(
-            f"{earlier.name}: not the float model's network; use the float model that it came from"
-        )
-    if earlier.quantisation.weight_scale != quantisation.weight_scale:
-        raise ConfigError(
-            f"{earlier.name}: its weight scale is {earlier.quantisation.weight_scale}; "
-            f"use --weight-scale {earlier.quantisation.weight_scale}"
-        )
 
 
 def _write(

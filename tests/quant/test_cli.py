@@ -40,7 +40,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (["train", "--recipe", "theirs"], "recipe 'theirs' is not known; use paper, ours"),
         (["train", "--batch-norm", "some"], "batch_norm='some'; use all, dense, none"),
         (["train", "--weight-scale", "fixed"], "weight_scale='fixed'; use statistics, learned"),
-        (["train", "--tune", "arch1_w2a2"], "--tune: needs --from with its float model, and"),
+        (["train", "--tune", "arch1_w2a2"], "--tune: needs --from with its float model, or"),
         (["train", "--out", "."], "--out .: has no name for the model"),
         (["prune", "--from", "x.safetensors", "--share", "2"], "share=2.0; use more than 0.0"),
         (["prune", "--from", "x.safetensors", "--hardware", "c.json"], "c.json: no such file"),

@@ -27,7 +27,7 @@ from quant.models import build_float
 from quant.networks import get_network
 from quant.step import Trainer, learning_rate
 from quant.train import FloatModel, Setting, train_float, train_quantised
-from quant.zoo import load_trained
+from quant.zoo import load_trained, pack_trained
 
 NETWORK = replace(get_network("tiny"), batch_norm="all", dropout=Dropout(pool=0.1, last=0.2))
 FLOAT = Training(epochs=2, batch=16, cutout_px=4)
@@ -133,6 +133,8 @@ def test_a_quantised_model_is_trained_further(images: Labelled, tmp_path: Path) 
     setting = settings(images)
     start = train_float(setting, NETWORK, FLOAT, tmp_path / "m")
     earlier = load_trained(str(tmp_path / "m" / "m.safetensors"))
+    packed = pack_trained(str(tmp_path / "m" / "m.safetensors"), "packed", tmp_path)
+    pixels = setting.test.pixels.float()
     # Nothing is learned in no epoch.
     none = replace(QUANTISED, epochs=0)
     out = tmp_path / "n"
@@ -148,9 +150,13 @@ def test_a_quantised_model_is_trained_further(images: Labelled, tmp_path: Path) 
     record = train_quantised(setting, start, fewer, none, tmp_path / "p", earlier=earlier)
     assert record["weight_bits"] == 1
     assert record["training"]["quantised from"]["quantisation"]["weight_bits"] == 2
-    learned = Quantisation(weight_scale="learned")
-    with pytest.raises(ConfigError, match="m: its weight scale is statistics; use --weight-scale"):
-        train_quantised(setting, start, learned, QUANTISED, out, earlier=earlier)
+    learned = replace(QUANTISATION, weight_scale="learned")
+    for name, model in (("q", earlier), ("r", load_trained(str(packed)))):
+        # A learned scale begins where the statistics or the packed model were.
+        record = train_quantised(setting, start, learned, none, tmp_path / name, earlier=model)
+        assert record["accuracy"] == first["accuracy"]
+        weights = load_trained(str(tmp_path / name / f"{name}.safetensors")).model
+        assert torch.allclose(weights(pixels), earlier.model(pixels), atol=1e-4)
     other = replace(start, network=replace(NETWORK, name="other"))
     with pytest.raises(ConfigError, match="m: not the float model's network; use the float model"):
         train_quantised(setting, other, QUANTISATION, QUANTISED, out, earlier=earlier)
