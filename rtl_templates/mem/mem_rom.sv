@@ -19,23 +19,24 @@ module mem_rom #(
   output logic [WIDTH-1:0]  dout
 );
 
+  localparam logic [WIDTH-1:0] ZERO = WIDTH'(0);
+  // Bits that one address register reads in logic; words of a bank, four LUTs a bit and the
+  // multiplexers behind them.
+  localparam int unsigned SLICE = 256;
+  localparam int unsigned BANK  = 256;
+
   if (WIDTH < 1) begin : gen_bad_width
     $error("mem_rom: WIDTH must be at least 1");
   end
   if (DEPTH < 1) begin : gen_bad_depth
     $error("mem_rom: DEPTH must be at least 1");
   end
-  if (OUT_REG > 2 || (OUT_REG == 2 && (STYLE != "logic" || DEPTH <= 64))) begin : gen_bad_out_reg
-    $error("mem_rom: OUT_REG must be 0 or 1, or 2 for logic of more than 64 words");
+  if (OUT_REG > 2 || (OUT_REG == 2 && (STYLE != "logic" || DEPTH <= BANK))) begin : gen_bad_out_reg
+    $error("mem_rom: OUT_REG must be 0 or 1, or 2 for logic of more than 256 words");
   end
   if (STYLE != "auto" && STYLE != "logic" && STYLE != "block") begin : gen_bad_style
     $error("mem_rom: STYLE must be auto, logic or block");
   end
-
-  localparam logic [WIDTH-1:0] ZERO = WIDTH'(0);
-  // Bits that one address register reads in logic; words of a bank, a LUT a bit.
-  localparam int unsigned SLICE = 256;
-  localparam int unsigned BANK  = 64;
 
   // Attributes take no parameters, hence one branch per style. Initialised LUT RAM is never asked
   // for: open place-and-route tools drop its contents.

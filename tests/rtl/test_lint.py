@@ -65,7 +65,7 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
     "mem_rom": [
         {"WIDTH": 1, "DEPTH": 1},
         {"WIDTH": 1, "DEPTH": 2, "STYLE": "logic"},
-        {"WIDTH": 40, "DEPTH": 65, "STYLE": "logic", "OUT_REG": 2},
+        {"WIDTH": 40, "DEPTH": 257, "STYLE": "logic", "OUT_REG": 2},
         {"WIDTH": 1, "DEPTH": 5000, "STYLE": "logic", "OUT_REG": 2},
         {"WIDTH": 576, "DEPTH": 600, "STYLE": "block", "OUT_REG": 1},
     ],
@@ -165,7 +165,8 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("axis_width", {"ELEM_W": 0}, "ELEM_W"),
     ("mem_rom", {"STYLE": "distributed"}, "STYLE"),
     ("mem_rom", {"OUT_REG": 2}, "OUT_REG"),
-    ("mem_rom", {"OUT_REG": 3, "STYLE": "logic", "DEPTH": 100}, "OUT_REG"),
+    ("mem_rom", {"OUT_REG": 2, "STYLE": "logic", "DEPTH": 256}, "OUT_REG"),
+    ("mem_rom", {"OUT_REG": 3, "STYLE": "logic", "DEPTH": 300}, "OUT_REG"),
     ("nn_argmax", {"IN_ELEMS": 3}, "IN_ELEMS"),
     ("nn_argmax", {"LOGIT_W": 33}, "LOGIT_W"),
     ("nn_dsp", {"PE": 0}, "PE"),
