@@ -6,6 +6,7 @@ import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +54,10 @@ def accuracy(model: nn.Module, data: Images, batch: int = 500) -> float:
     return right / max(1, len(data.labels))
 
 
-def batches(
+def augmented(
     name: str, config: Training, data: Images, epoch: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """The batches of an epoch, augmented; of several processes each gets its part of every batch.
-
-    All processes draw the same and augment whole batches, as one process would; that costs little
-    beside the network.
+    """The batches of an epoch, augmented, the same in each of several processes.
 
     Args:
         name: of the phase, for the seed.
@@ -68,7 +66,7 @@ def batches(
         epoch: from 0.
 
     Yields:
-        Pixels, float32 0..255 (N, C, H, W), and labels, int64 (N,).
+        Pixels, uint8 (N, C, H, W), and labels, int64 (N,).
     """
     # Seeded by the epoch, so that a resumed training draws what an uninterrupted one draws.
     seed = zlib.crc32(f"{config.seed} {name} {epoch}".encode())
@@ -80,8 +78,19 @@ def batches(
         pixels = translate_and_flip(
             data.pixels[chosen], config.translate_px, draw, flip=config.flip
         )
-        pixels = distributed.part(cutout(pixels, config.cutout_px, draw))
-        yield pixels.float().contiguous(), distributed.part(data.labels[chosen])
+        yield cutout(pixels, config.cutout_px, draw), data.labels[chosen]
+
+
+def batches(
+    name: str, config: Training, data: Images, epoch: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """This process's part of every batch of `augmented`, pixels as float32.
+
+    All processes draw the same and augment whole batches, as one process would; that costs little
+    beside the network.
+    """
+    for pixels, labels in augmented(name, config, data, epoch):
+        yield distributed.part(pixels).float().contiguous(), distributed.part(labels)
 
 
 class Phase:
@@ -143,6 +152,8 @@ class Phase:
             ) as report:
                 while status.epoch < epochs:
                     status = self._epoch(forward, train, held_out, status, report)
+        if epochs:
+            self._settle(train, epochs - 1)
         self.trainer.average.swap()
         distributed.same(self.trainer.model)
         return status
@@ -178,12 +189,18 @@ class Phase:
                 report.steps_done(step, reading)
         if not trainer.average.finite():
             raise self._diverged("weights are no longer finite", epoch, steps - 1)
-        trainer.settle(train.pixels[:_SETTLE_IMAGES])
+        self._settle(train, epoch)
         report.epoch_done(epoch, meter, self._validate(held_out))
         status = Status(epoch=epoch + 1, seconds=round(status.seconds + meter.seconds, 1))
         if distributed.rank() == 0:
             self.checkpoint.save(status)
         return status
+
+    def _settle(self, train: Images, epoch: int) -> None:
+        """Give the averaged weights the batch statistics of images as they train on them."""
+        seen = augmented(self.name, self.config, train, epoch)
+        some = islice(seen, max(1, _SETTLE_IMAGES // self.config.batch))
+        self.trainer.settle(pixels for pixels, _ in some)
 
     def _validate(self, held_out: Images) -> float | None:
         """Accuracy of the averaged weights, which the first process alone takes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import torch
@@ -142,8 +142,12 @@ class Trainer:
         self.average.update(step)
         return loss.detach(), (logits.detach().argmax(1) == labels).float().mean()
 
-    def settle(self, pixels: Tensor) -> None:
-        """Give the averaged weights batch statistics of their own, from uint8 training images."""
+    def settle(self, batches: Iterable[Tensor]) -> None:
+        """Give the averaged weights batch statistics of their own, from batches of images.
+
+        Args:
+            batches: of training images as the network is trained on them, uint8 (N, C, H, W).
+        """
         if self.config.average > 0.0:
             with self.average.in_place():
-                recompute_statistics(self.twin, pixels)
+                recompute_statistics(self.twin, batches)

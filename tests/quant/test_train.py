@@ -22,7 +22,7 @@ from quant.config import Dropout, Network, Quantisation, Training
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError, TrainingError, WriteError
 from quant.files import read_tensors, write_tensors
-from quant.loop import Images, Phase, accuracy, batches
+from quant.loop import Images, Phase, accuracy, augmented, batches
 from quant.models import build_float
 from quant.networks import get_network
 from quant.step import Trainer, learning_rate
@@ -218,7 +218,7 @@ def test_statistics_are_those_of_the_images() -> None:
     pixels = torch.randint(0, 256, (8, 3, 4, 4), dtype=torch.uint8)
     for _ in range(3):
         norm(torch.randn(8, 3, 4, 4))
-    recompute_statistics(torch.nn.Sequential(dropped, norm), pixels, batch=4)
+    recompute_statistics(torch.nn.Sequential(dropped, norm), pixels.split(4))
     halves = pixels.float().view(2, 4, 3, 16)
     torch.testing.assert_close(norm.running_mean, halves.mean((0, 1, 3)))
     spread = torch.stack([half.transpose(0, 1).flatten(1).var(1) for half in halves]).mean(0)
@@ -236,15 +236,30 @@ def test_the_average_has_statistics_of_its_own() -> None:
         trainer.step(trainer.twin, pixels.float(), torch.arange(32) % 10, number, 5)
     own = {name: value.clone() for name, value in trainer.model.state_dict().items()}
     before = {name: value.clone() for name, value in trainer.average.tensors.items()}
-    trainer.settle(pixels)
+    trainer.settle([pixels])
     changed = {n for n, v in trainer.average.tensors.items() if not torch.equal(v, before[n])}
     assert changed == {name for name in before if "running" in name}
     plain = [name for name in own if "num_batches" not in name]
     assert all(torch.equal(trainer.model.state_dict()[name], own[name]) for name in plain)
     plain_average = Trainer(build_float(NETWORK), replace(FLOAT, average=0.0))
     kept = plain_average.average.tensors
-    plain_average.settle(pixels)
+    plain_average.settle([pixels])
     assert all(not v.any() for n, v in kept.items() if n.endswith("running_mean"))
+
+
+def test_the_average_settles_on_images_as_they_are_trained_on(
+    images: Labelled, tmp_path: Path
+) -> None:
+    """Not on the data set's own: the augmented ones have other borders."""
+    setting = settings(images)
+    training = replace(FLOAT, translate_px=8, cutout_px=16)
+    found = train_float(setting, NETWORK, training, tmp_path / "m").model
+    kept = {n: v.clone() for n, v in found.state_dict().items() if "running" in n}
+    seen = [pixels for pixels, _ in augmented("float-state", training, setting.train, 1)]
+    recompute_statistics(found, seen)
+    assert all(torch.equal(found.state_dict()[name], value) for name, value in kept.items())
+    recompute_statistics(found, setting.train.pixels.split(16))
+    assert any(not torch.allclose(found.state_dict()[n], v, rtol=1e-2) for n, v in kept.items())
 
 
 def test_other_settings_do_not_resume(images: Labelled, tmp_path: Path) -> None:
