@@ -72,6 +72,15 @@ class Look:
     console: list[str]
 
 
+PAPER = 703  # A4 less the margins, in CSS pixels
+
+
+def printed(page: str) -> str:
+    """A page whose style for print holds on the screen, so that it can be looked at."""
+    assert "@media print" in page
+    return page.replace("@media print", "@media all").replace("@media screen", "@media not all")
+
+
 def look(page: str, folder: Path, *, width: int, dark: bool = False) -> Look:
     """Load a page in a frame of a width; Chromium's own window cannot be narrow."""
     wrapper = folder / "wrapper.html"
@@ -96,6 +105,7 @@ def screenshot(page: Path, picture: Path, *, width: int, dark: bool = False) -> 
 def _chromium(what: str, page: Path, *, width: int, dark: bool) -> subprocess.CompletedProcess[str]:
     assert CHROMIUM is not None
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    command += ["--no-first-run", "--disable-background-networking", "--disable-sync"]
     command += ["--enable-logging=stderr", f"--user-data-dir={page.parent / 'profile'}"]
     command += [f"--window-size={width},900", f"--blink-settings=preferredColorScheme={1 - dark}"]
     command += [what, page.as_uri()]

@@ -214,6 +214,14 @@ def test_the_page_fits_and_shows_the_figures(builds, tmp_path, width, dark):
     assert not re.search(r"<script|https?:|@import|<link|src=", text)
 
 
+@pages.needs_chromium
+def test_the_page_fits_on_paper(builds, tmp_path):
+    compare([builds, tmp_path / "results.json"], tmp_path / "page.html")
+    paper = pages.printed((tmp_path / "page.html").read_text())
+    seen = pages.look(paper, tmp_path, width=pages.PAPER, dark=True)
+    assert seen.overflow == 0 and seen.out == [] and seen.background == "rgb(255, 255, 255)"
+
+
 def test_kinds_differ_in_shape_and_not_in_colour_alone(builds, tmp_path):
     compare([builds, tmp_path / "results.json"], tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()

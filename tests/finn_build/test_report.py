@@ -58,6 +58,14 @@ def test_the_page_fits_and_can_be_read(tmp_path, name, width, dark):
 
 
 @pages.needs_chromium
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_fits_on_paper(tmp_path, name):
+    paper = pages.printed(report.html(PAGES[name]))
+    seen = pages.look(paper, tmp_path, width=pages.PAPER, dark=True)
+    assert seen.overflow == 0 and seen.out == [] and seen.background == "rgb(255, 255, 255)"
+
+
+@pages.needs_chromium
 def test_the_browser_sees_what_is_wrong(tmp_path):
     bad = (
         "<style>body{background:white}</style><p style='width:400px;color:#aaa'>wide and pale</p>"
