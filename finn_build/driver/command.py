@@ -90,12 +90,16 @@ def _benchmark(accelerator: Accelerator, options: argparse.Namespace) -> None:
         tick=Bar("benchmark"),
     )
     predicted = accelerator.manifest.predicted
-    print("   batch    frames/s   chip alone   host us/image   chip idle   starved   stalled")
+    print(
+        "   batch    frames/s   spread   chip alone   host us/image   chip idle   starved   stalled"
+    )
     for row in made["throughput"]:
         counters = row["counters"]
         share = {n: counters[n] / max(1, counters["cycles"]) for n in ("starved", "stalled")}
+        low, high = row["range"]
         print(
             f"{row['batch']:8,} {row['frames_per_second']:11,.0f} "
+            f"{(high - low) / row['frames_per_second']:7.1%} "
             f"{row['fabric_frames_per_second']:12,.0f} {row['host_us_per_image']:15.1f} "
             f"{row['idle_share']:11.1%} {share['starved']:9.1%} {share['stalled']:9.1%}"
         )

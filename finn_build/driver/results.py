@@ -18,8 +18,9 @@
       classes         names
     throughput        null until `run.py benchmark` ran, then a list, one for each batch size:
       batch           images per call of predict
-      repeats         calls; every figure is of the call with the median time
+      repeats         calls; every other figure is of the call with the median time
       frames_per_second         by the clock: what a program sees, host included
+      range           [lowest, highest] of frames_per_second among the calls
       fabric_frames_per_second  batch / cycles * clock: what the chip does by itself
       host_us_per_image         time in the driver's own work, not waiting for the chip
       idle_share                share of the call in which the chip had no job, 0 to 1

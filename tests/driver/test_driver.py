@@ -17,7 +17,7 @@ import pytest
 from cases import build, case
 
 from finn_build import driver_files
-from finn_build.driver import Accelerator, errors, results
+from finn_build.driver import Accelerator, benchmark, errors, results
 from finn_build.driver.command import main
 from finn_build.files import load_json, save_json
 
@@ -195,6 +195,7 @@ def test_commands_fill_one_file(chip, folder, odd, tmp_path, capsys):
         assert row["counters"]["cycles"] == 384 * row["batch"]
         assert row["fabric_frames_per_second"] == pytest.approx(1e8 / 384)
         assert f"{row['frames_per_second']:,.0f}" in text
+        assert row["range"] == [row["frames_per_second"]] * 2, "of a single call"
     assert made["latency"]["fabric_us"] == 3.84 and made["latency"]["images"] == 4
     predicted = load_json(folder / "manifest.json")["predicted"]
     assert made["predicted"] == predicted
@@ -218,6 +219,15 @@ def test_a_terminal_sees_how_far_it_is(chip, folder, capsys, monkeypatch):
     assert lines[-1] == f"accuracy [{'#' * 30}] 96/96\n" and len(lines) == 3
     assert main(folder, ["benchmark", "--batches", "1", "--repeats", "2", "--singles", "1"]) == 0
     assert "benchmark [" in capsys.readouterr().err
+
+
+def test_a_rate_is_the_median_calls_and_has_its_range(accelerator, monkeypatch):
+    times = iter([4.0, 2.0, 3.0])
+    counts = {"waited": 0.5, "cycles": 384, "starved": 0, "stalled": 0}
+    monkeypatch.setattr(benchmark, "_call", lambda *_: {"seconds": next(times), **counts})
+    (row,) = accelerator.benchmark(batches=(12,), repeats=3, singles=0)["throughput"]
+    assert (row["frames_per_second"], row["range"], row["repeats"]) == (4.0, [3.0, 6.0], 3)
+    assert row["host_us_per_image"] == pytest.approx(2.5e6 / 12)
 
 
 def test_results_of_another_chip_start_anew(chip, folder, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -294,3 +295,34 @@ def test_the_command_counts_what_the_golden_model_counts(written, tiny, environm
     assert made["accuracy"]["confusion"] == confusion.tolist()
     assert (made["where"], made["device"]) == ("simulated", "simulated board")
     assert f"{100 * right.mean():.2f} % of 100 images right" in done.stdout
+
+
+GUIDE = (cases.REPO / "docs" / "board.md").read_text()
+
+
+def test_the_program_of_the_guide_runs(simulated, written, tiny, environment, tmp_path):
+    (program,) = re.findall(r"```python\n(.*?)```", GUIDE, flags=re.S)
+    assert "/home/xilinx/headrace" in program
+    np.save(tmp_path / "images.npy", tiny.images[:70])
+    text = program.replace("/home/xilinx/headrace", str(written))
+    text = f"import numpy as np\nimages = np.load('images.npy')\n{text}"
+    text += "np.savez('made.npz', labels=labels, logits=logits)\n"
+    done = subprocess.run(
+        [sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**environment, "PYTHONPATH": f"{environment['PYTHONPATH']}:{written}"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "made.npz") as made:
+        assert np.array_equal(made["labels"], tiny.expected.labels[:70])
+        assert np.array_equal(made["logits"], tiny.expected.logits[:70])
+
+
+def test_the_guide_names_every_file_of_the_deploy_folder(written):
+    table = GUIDE.split("## The deploy folder")[1].split("\n## ")[0]
+    named = {
+        name.rstrip("/")
+        for row in re.findall(r"^\| (`.*?) \|", table, flags=re.M)
+        for name in re.findall(r"`([^`]+)`", row)
+    }
+    there = {path.name for path in written.iterdir()} - {"tiny.so"}
+    assert named == there | {"MODEL.bit", "README.md"}
