@@ -47,6 +47,8 @@ for (const e of page.body.querySelectorAll("*")) {
   const ratio = Math.max(a, b) / Math.min(a, b);
   if (ratio < seen.contrast) { seen.contrast = ratio; seen.where = e.outerHTML.slice(0, 80); }
 }
+for (const e of page.querySelectorAll(".scroll"))
+  if (e.scrollWidth > e.clientWidth + 1) seen.out.push("scrolls sideways");
 seen.background = view.getComputedStyle(page.body).backgroundColor;
 seen.is = {};
 for (const e of page.querySelectorAll("[data-is]"))
@@ -59,8 +61,9 @@ document.querySelector("#seen").textContent = JSON.stringify(seen);
 class Look:
     """What a browser shows of a page.
 
-    overflow: pixels that the page is wider than the window; out: elements that stick out; contrast:
-    the worst of any text, at `where`; shown: texts of [data-is] elements; console: its messages.
+    overflow: pixels that the page is wider than the window; out: elements that stick out, or that
+    have to be scrolled sideways; contrast: the worst of any text, at `where`; shown: texts of
+    [data-is] elements; console: its messages.
     """
 
     overflow: int
