@@ -61,3 +61,14 @@ def test_every_page_is_named_in_the_readme():
 def test_all_of_a_folding_is_explained():
     rows = re.findall(r"^\| `(\w+)` \|", (REPO / "docs" / "folding.md").read_text(), flags=re.M)
     assert sorted(rows) == sorted(field.name for field in fields(Fold))
+
+
+def test_the_drivers_messages_are_those_of_the_guide():
+    """The longest piece between dots of each; PYNQ's own message is not ours."""
+    guide = (REPO / "docs" / "board.md").read_text().split("## When something is wrong")[1]
+    driver = "".join(p.read_text() for p in (REPO / "finn_build" / "driver").glob("*.py"))
+    rows = re.findall(r"^\| (`.+?) \|", guide.split("\n## ")[0], flags=re.M)
+    messages = [text for row in rows for text in re.findall(r"`(.+?)`", row)]
+    assert len(messages) >= 7
+    for message in set(messages) - {"Root permissions required"}:
+        assert max(message.split("..."), key=len) in driver, message

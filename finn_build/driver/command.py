@@ -144,6 +144,13 @@ def _positive(text: str) -> int:
     return value
 
 
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text}: use more than 0")
+    return value
+
+
 def _batches(text: str) -> list[int]:
     return [_positive(part) for part in text.split(",")]
 
@@ -154,7 +161,7 @@ def parser(folder: Path) -> argparse.ArgumentParser:
     made.add_argument("--deploy", type=Path, default=folder, help="deploy folder (default: this)")
     made.add_argument("--batch", type=_positive, default=128, help="images per job (default: 128)")
     made.add_argument(
-        "--timeout", type=float, default=0.0, help="seconds for a job (default: many)"
+        "--timeout", type=_seconds, default=0.0, help="seconds for a job (default: many)"
     )
     made.add_argument("--results", type=Path, default=Path("results.json"), help="file to write")
     commands = made.add_subparsers(dest="command", required=True)
@@ -179,8 +186,7 @@ def main(folder: Path, arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0, 1 for a failed self-test, 2 with a message for errors."""
     options = parser(folder).parse_args(arguments)
     try:
-        if options.results.exists():
-            results.load(options.results)  # before the work, not after it
+        results.check(options.results)
         with Accelerator(
             options.deploy, batch=options.batch, timeout_s=options.timeout
         ) as accelerator:

@@ -21,6 +21,12 @@ from finn_build.driver import Accelerator, benchmark, errors, results
 from finn_build.driver.command import main
 from finn_build.files import load_json, save_json
 
+# Fields of a results.json, but for its parts.
+WHOLE = {
+    "format": "headrace-results", "version": 1, "model": "tiny", "model_hash": "", "board": "",
+    "where": "measured", "device": "", "date": "", "fclk_mhz": 100, "software": {},
+    "predicted": None,
+}  # fmt: skip
 ODD = 5  # 75 bytes per image, 80 in memory
 
 
@@ -306,6 +312,19 @@ def test_a_pickle_runs_no_code(chip, folder, tmp_path, capsys):
     assert "builtins.print is not part of CIFAR-10" in shown.err and "code ran" not in shown.out
 
 
+@pytest.mark.parametrize("spoil", ["label", "count"])
+def test_a_spoilt_test_set_is_refused(chip, folder, tmp_path, capsys, spoil):
+    images, labels = cifar(tmp_path)
+    labels = np.where(labels == 3, 10, labels) if spoil == "label" else labels[:-1]
+    batch = {b"data": images.reshape(len(images), -1), b"labels": labels.tolist()}
+    (tmp_path / "test_batch").write_bytes(pickle.dumps(batch, protocol=4))
+    manifest = load_json(folder / "manifest.json")
+    save_json(folder / "manifest.json", {**manifest, "input": {"shape": [32, 32, 3]}})
+    chip.values[plain.FRAME_BYTES] = 3072
+    assert main(folder, ["accuracy", "--data", str(tmp_path)]) == 2
+    assert "not a label from 0 to 9 for each of 20 images" in capsys.readouterr().err
+
+
 def drop(name):
     return lambda folder: (folder / name).unlink()
 
@@ -356,6 +375,10 @@ def test_a_spoilt_deploy_folder_is_refused(chip, folder, tmp_path, capsys, spoil
             "version 2 of the results, this one",
         ),
         ('{"format": "headrace-results", "version": 1}', "model, date"),
+        (
+            json.dumps({**WHOLE, "accuracy": {"value": 1}, "throughput": [3], "latency": None}),
+            "accuracy.images, throughput.batch, throughput.frames_per_second missing",
+        ),
     ],
 )
 def test_other_results_are_refused_before_the_work(
@@ -367,6 +390,22 @@ def test_other_results_are_refused_before_the_work(
     shown = capsys.readouterr().err
     assert message in shown and "run `python3 run.py benchmark` again" in shown
     assert path.read_text() == contents and not chip.loaded
+
+
+def test_results_that_cannot_be_written_are_refused(chip, folder, tmp_path, capsys):
+    assert main(folder, ["--results", str(tmp_path / "lost" / "r.json"), "accuracy"]) == 2
+    assert "r.json: no such folder; make it, or name another" in capsys.readouterr().err
+    assert not chip.loaded, "not before the work"
+    (tmp_path / "results.part").mkdir()
+    assert main(folder, ["--results", str(tmp_path / "results.json"), "accuracy"]) == 2
+    assert "results.json: cannot be written (" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--batch=0", "--timeout=0", "--timeout=-1", "--timeout=nan"])
+def test_options_that_make_no_sense_are_refused(folder, capsys, option):
+    with pytest.raises(SystemExit):
+        main(folder, [option, "accuracy"])
+    assert "use 1 or more" in (shown := capsys.readouterr().err) or "use more than 0" in shown
 
 
 def test_a_picture_that_is_none_is_refused(chip, folder, tmp_path, capsys):
