@@ -1,5 +1,7 @@
 """Render the pages for people: one environment and one style for all of them."""
 
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,4 +24,10 @@ def render(template: Path, **values: Any) -> str:
     environment.filters["percent"] = lambda value, digits=1: f"{100 * value:.{digits}f} %"
     environment.filters["count"] = lambda value: f"{value:,.0f}"
     environment.filters["exact"] = lambda value: f"{value:,g}" if value < 1e6 else f"{value:,.0f}"
+    environment.filters["runs"] = runs
     return environment.get_template(template.name).render(**values)
+
+
+def runs(values: Sequence[int]) -> str:
+    """Numbers in order, equal ones beside each other once: "4-2-4"."""
+    return "-".join(str(value) for value, _ in groupby(values))

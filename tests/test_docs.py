@@ -1,9 +1,13 @@
 """The documentation names what is there."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
+from finn_build import boards
+from finn_build.folding import Fold
 
 REPO = Path(__file__).parents[1]
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
@@ -29,16 +33,42 @@ def test_files_that_are_named_exist(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_verbs_that_are_named_exist(page):
     known = (REPO / "build.sh").read_text()
-    for verb in re.findall(r"\./build\.sh ([a-z]+)\b", page.read_text()):
-        assert verb == "pynq" or re.search(rf"\b{verb}\b.*\)", known), f"{page.name}: {verb}"
+    for verb in re.findall(r"\./build\.sh ([a-z][\w-]*)", page.read_text()):
+        there = verb in boards.names() or re.search(rf"\b{verb}\b.*\)", known)
+        assert there, f"{page.name}: {verb}"
 
 
 def test_modules_and_functions_of_the_guides_exist():
     code = "".join(path.read_text() for path in (REPO / "finn_build").rglob("*.py"))
-    guides = [(REPO / "docs" / name).read_text() for name in ("architecture.md", "layers.md")]
+    guides = [
+        (REPO / "docs" / name).read_text()
+        for name in ("architecture.md", "folding.md", "layers.md")
+    ]
     named = {name for text in guides for name in re.findall(r"`(\w+)`", text)}
     modules = {path.stem for path in (REPO / "rtl_templates").rglob("*.sv")}
     for name in sorted(
         named - {"quant", "nn_NAME", "tvalid", "tready", "clk", "rst_n", "_q", "_d"}
     ):
         assert name in modules or re.search(rf"\b{name}\b", code), name
+
+
+def test_every_page_is_named_in_the_readme():
+    readme = (REPO / "README.md").read_text()
+    for page in PAGES[1:]:
+        assert f"](docs/{page.name})" in readme, page.name
+
+
+def test_all_of_a_folding_is_explained():
+    rows = re.findall(r"^\| `(\w+)` \|", (REPO / "docs" / "folding.md").read_text(), flags=re.M)
+    assert sorted(rows) == sorted(field.name for field in fields(Fold))
+
+
+def test_the_drivers_messages_are_those_of_the_guide():
+    """The longest piece between dots of each; PYNQ's own message is not ours."""
+    guide = (REPO / "docs" / "board.md").read_text().split("## When something is wrong")[1]
+    driver = "".join(p.read_text() for p in (REPO / "finn_build" / "driver").glob("*.py"))
+    rows = re.findall(r"^\| (`.+?) \|", guide.split("\n## ")[0], flags=re.M)
+    messages = [text for row in rows for text in re.findall(r"`(.+?)`", row)]
+    assert len(messages) >= 7
+    for message in set(messages) - {"Root permissions required"}:
+        assert max(message.split("..."), key=len) in driver, message

@@ -11,7 +11,8 @@ from finn_build.driver import results
 from finn_build.driver.errors import ResultsError
 from finn_build.errors import ConfigError
 
-NAMES = ("report.json", "results.json")
+REPORT = "report.json"
+NAMES = (REPORT, "results.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +59,12 @@ def read(paths: Sequence[Path]) -> Inputs:
 
 
 def _files(folder: Path, below: int = 2) -> list[Path]:
-    """Reports and results of a folder, or of the folders `below` it where it has none itself."""
+    """Reports and results of a folder and, where it is no build, of the folders `below` it."""
     here = [folder / name for name in NAMES if (folder / name).is_file()]
-    if here or below == 0:
+    if below == 0 or folder / REPORT in here:
         return here
     inner = sorted(p for p in folder.iterdir() if p.is_dir())
-    return [file for each in inner for file in _files(each, below - 1)]
+    return here + [file for each in inner for file in _files(each, below - 1)]
 
 
 def _add(made: Inputs, file: Path) -> None:
@@ -79,7 +80,7 @@ def _add(made: Inputs, file: Path) -> None:
             made.results.append(Source(file=file, content=results.load(file)))
         except ResultsError as error:
             raise ConfigError(str(error)) from error
-    elif file.name == "report.json" or (isinstance(content, dict) and "folding" in content):
+    elif file.name == REPORT or (isinstance(content, dict) and "folding" in content):
         made.reports.append(Source(file=file, content=report.read(file)))
 
 

@@ -3,10 +3,10 @@
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from finn_build import page
 from finn_build.errors import ConfigError
 
 ANCHORS = Path(__file__).with_name("anchors.toml")
@@ -46,8 +46,7 @@ class Point:
 
 def bits(weights: Sequence[int], activations: Sequence[int]) -> str:
     """Bit widths from the first layer to the last, runs as one: "W4-2-4 A2"."""
-    runs = ["-".join(str(n) for n, _ in groupby(each)) for each in (weights, activations)]
-    return f"W{runs[0]} A{runs[1]}"
+    return f"W{page.runs(weights)} A{page.runs(activations)}"
 
 
 def of_report(report: dict[str, Any], number: int) -> list[Point]:

@@ -72,6 +72,7 @@ def _rates(accelerator: Accelerator, batch: int, samples: list[dict[str, float]]
         "batch": batch,
         "repeats": len(samples),
         "frames_per_second": batch / median["seconds"],
+        "range": [batch / ordered[i]["seconds"] for i in (-1, 0)],
         "fabric_frames_per_second": batch / working,
         "host_us_per_image": 1e6 * (median["seconds"] - median["waited"]) / batch,
         "idle_share": max(0.0, 1 - working / median["seconds"]),

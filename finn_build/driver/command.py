@@ -90,12 +90,16 @@ def _benchmark(accelerator: Accelerator, options: argparse.Namespace) -> None:
         tick=Bar("benchmark"),
     )
     predicted = accelerator.manifest.predicted
-    print("   batch    frames/s   chip alone   host us/image   chip idle   starved   stalled")
+    print(
+        "   batch    frames/s   spread   chip alone   host us/image   chip idle   starved   stalled"
+    )
     for row in made["throughput"]:
         counters = row["counters"]
         share = {n: counters[n] / max(1, counters["cycles"]) for n in ("starved", "stalled")}
+        low, high = row["range"]
         print(
             f"{row['batch']:8,} {row['frames_per_second']:11,.0f} "
+            f"{(high - low) / row['frames_per_second']:7.1%} "
             f"{row['fabric_frames_per_second']:12,.0f} {row['host_us_per_image']:15.1f} "
             f"{row['idle_share']:11.1%} {share['starved']:9.1%} {share['stalled']:9.1%}"
         )
@@ -140,6 +144,13 @@ def _positive(text: str) -> int:
     return value
 
 
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text}: use more than 0")
+    return value
+
+
 def _batches(text: str) -> list[int]:
     return [_positive(part) for part in text.split(",")]
 
@@ -150,7 +161,7 @@ def parser(folder: Path) -> argparse.ArgumentParser:
     made.add_argument("--deploy", type=Path, default=folder, help="deploy folder (default: this)")
     made.add_argument("--batch", type=_positive, default=128, help="images per job (default: 128)")
     made.add_argument(
-        "--timeout", type=float, default=0.0, help="seconds for a job (default: many)"
+        "--timeout", type=_seconds, default=0.0, help="seconds for a job (default: many)"
     )
     made.add_argument("--results", type=Path, default=Path("results.json"), help="file to write")
     commands = made.add_subparsers(dest="command", required=True)
@@ -175,8 +186,7 @@ def main(folder: Path, arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0, 1 for a failed self-test, 2 with a message for errors."""
     options = parser(folder).parse_args(arguments)
     try:
-        if options.results.exists():
-            results.load(options.results)  # before the work, not after it
+        results.check(options.results)
         with Accelerator(
             options.deploy, batch=options.batch, timeout_s=options.timeout
         ) as accelerator:

@@ -43,6 +43,11 @@ def labelled(
             path = data / folder / name
             if path.is_file():
                 images, labels = _binary(path) if path.suffix == ".bin" else _python(path)
+                if len(images) != len(labels) or not np.isin(labels, np.arange(10)).all():
+                    raise ImagesError(
+                        f"{path}: not a label from 0 to 9 for each of {len(images):,} images; "
+                        "unpack it again"
+                    )
                 return images, labels, "CIFAR-10 test set"
     raise ImagesError(
         f"{data}: neither {_FILES[0]} nor {_FILES[1]} in it; unpack CIFAR-10's binary or Python "

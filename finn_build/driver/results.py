@@ -18,8 +18,9 @@
       classes         names
     throughput        null until `run.py benchmark` ran, then a list, one for each batch size:
       batch           images per call of predict
-      repeats         calls; every figure is of the call with the median time
+      repeats         calls; every other figure is of the call with the median time
       frames_per_second         by the clock: what a program sees, host included
+      range           [lowest, highest] of frames_per_second among the calls
       fabric_frames_per_second  batch / cycles * clock: what the chip does by itself
       host_us_per_image         time in the driver's own work, not waiting for the chip
       idle_share                share of the call in which the chip had no job, 0 to 1
@@ -44,6 +45,11 @@ FORMAT, VERSION = "headrace-results", 1
 _IDENTITY = ("model_hash", "board", "where", "device", "fclk_mhz")
 _PARTS = ("accuracy", "throughput", "latency")
 _FIELDS = ("model", "date", "software", "predicted", *_IDENTITY, *_PARTS)
+_INSIDE = {
+    "accuracy": ("value", "images"),
+    "throughput": ("batch", "frames_per_second"),
+    "latency": ("images", "microseconds"),
+}
 
 Results = Dict[str, Any]
 
@@ -64,14 +70,36 @@ def load(path: Path) -> Results:
             f"{path}: version {found.get('version')} of the results, this one reads {VERSION}; "
             f"{again}"
         )
-    missing = [name for name in _FIELDS if name not in found]
+    missing = [name for name in _FIELDS if name not in found] or _missing_inside(found)
     if missing:
         raise ResultsError(f"{path}: {', '.join(missing)} missing; {again}")
     return found
 
 
+def _missing_inside(found: Results) -> list[str]:
+    """Names of fields that the parts lack."""
+    lost = []
+    for part, fields in _INSIDE.items():
+        held = found[part] or []
+        for each in held if isinstance(held, list) else [held]:
+            have = each if isinstance(each, dict) else {}
+            lost += [f"{part}.{name}" for name in fields if name not in have]
+    return lost
+
+
+def check(path: Path) -> None:
+    """Raise ResultsError where `update` would, before the work whose results these are."""
+    if path.exists():
+        load(path)
+    elif not path.parent.is_dir():
+        raise ResultsError(f"{path}: no such folder; make it, or name another file with --results")
+
+
 def update(path: Path, made: Results) -> Results:
-    """Write results; parts that `made` lacks stay as they were if the same chip gave them."""
+    """Write results; parts that `made` lacks stay as they were if the same chip gave them.
+
+    Raises ResultsError for a file that is none, and where none can be written.
+    """
     merged = {"format": FORMAT, "version": VERSION, **made}
     if path.exists():
         before = load(path)
@@ -80,6 +108,11 @@ def update(path: Path, made: Results) -> Results:
             if same and merged[name] is None:
                 merged[name] = before[name]
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(merged, indent=1) + "\n")
-    part.replace(path)
+    try:
+        part.write_text(json.dumps(merged, indent=1) + "\n")
+        part.replace(path)
+    except OSError as error:
+        raise ResultsError(
+            f"{path}: cannot be written ({error}); name another file with --results"
+        ) from error
     return merged

@@ -17,10 +17,16 @@ import pytest
 from cases import build, case
 
 from finn_build import driver_files
-from finn_build.driver import Accelerator, errors, results
+from finn_build.driver import Accelerator, benchmark, errors, results
 from finn_build.driver.command import main
 from finn_build.files import load_json, save_json
 
+# Fields of a results.json, but for its parts.
+WHOLE = {
+    "format": "headrace-results", "version": 1, "model": "tiny", "model_hash": "", "board": "",
+    "where": "measured", "device": "", "date": "", "fclk_mhz": 100, "software": {},
+    "predicted": None,
+}  # fmt: skip
 ODD = 5  # 75 bytes per image, 80 in memory
 
 
@@ -184,17 +190,18 @@ def test_commands_fill_one_file(chip, folder, odd, tmp_path, capsys):
     assert main(folder, ["--results", str(path), "accuracy", "--images", "40"]) == 0
     right = (odd.expected.labels[:40] == odd.truth[:40]).mean()
     assert f"{100 * right:.2f} % of 40 images right" in capsys.readouterr().out
-    more = ["benchmark", "--batches", "1,10", "--repeats", "3", "--singles", "4"]
+    more = ["benchmark", "--repeats", "1", "--singles", "4"]
     assert main(folder, ["--results", str(path), *more]) == 0
     text = capsys.readouterr().out
     made = results.load(path)
     assert made["where"] == "measured" and made["device"] == "plain"
     assert made["accuracy"]["value"] == right and len(made["accuracy"]["confusion"]) == 10
-    assert [row["batch"] for row in made["throughput"]] == [1, 10]
+    assert [row["batch"] for row in made["throughput"]] == [1, 10, 100, 1000, 10000]
     for row in made["throughput"]:
         assert row["counters"]["cycles"] == 384 * row["batch"]
         assert row["fabric_frames_per_second"] == pytest.approx(1e8 / 384)
         assert f"{row['frames_per_second']:,.0f}" in text
+        assert row["range"] == [row["frames_per_second"]] * 2, "of a single call"
     assert made["latency"]["fabric_us"] == 3.84 and made["latency"]["images"] == 4
     predicted = load_json(folder / "manifest.json")["predicted"]
     assert made["predicted"] == predicted
@@ -208,6 +215,25 @@ def test_the_clock_is_right_though_pynq_takes_every_crystal_for_one_of_50_mhz(ch
     save_json(path, {**made, "fclk_mhz": 1e3 / 12, "clock": {"ps_clk_mhz": 100 / 3}})
     with Accelerator(folder) as accelerator:
         assert chip.mhz == pytest.approx(125) and accelerator.fclk_mhz == pytest.approx(1e3 / 12)
+
+
+def test_a_terminal_sees_how_far_it_is(chip, folder, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(folder, ["--batch", "4", "accuracy", "--images", "96"]) == 0
+    lines = capsys.readouterr().err.split("\r")[1:]
+    assert lines[0] == f"accuracy [{'#' * 10}{'.' * 20}] 32/96"
+    assert lines[-1] == f"accuracy [{'#' * 30}] 96/96\n" and len(lines) == 3
+    assert main(folder, ["benchmark", "--batches", "1", "--repeats", "2", "--singles", "1"]) == 0
+    assert "benchmark [" in capsys.readouterr().err
+
+
+def test_a_rate_is_the_median_calls_and_has_its_range(accelerator, monkeypatch):
+    times = iter([4.0, 2.0, 3.0])
+    counts = {"waited": 0.5, "cycles": 384, "starved": 0, "stalled": 0}
+    monkeypatch.setattr(benchmark, "_call", lambda *_: {"seconds": next(times), **counts})
+    (row,) = accelerator.benchmark(batches=(12,), repeats=3, singles=0)["throughput"]
+    assert (row["frames_per_second"], row["range"], row["repeats"]) == (4.0, [3.0, 6.0], 3)
+    assert row["host_us_per_image"] == pytest.approx(2.5e6 / 12)
 
 
 def test_results_of_another_chip_start_anew(chip, folder, tmp_path):
@@ -286,6 +312,19 @@ def test_a_pickle_runs_no_code(chip, folder, tmp_path, capsys):
     assert "builtins.print is not part of CIFAR-10" in shown.err and "code ran" not in shown.out
 
 
+@pytest.mark.parametrize("spoil", ["label", "count"])
+def test_a_spoilt_test_set_is_refused(chip, folder, tmp_path, capsys, spoil):
+    images, labels = cifar(tmp_path)
+    labels = np.where(labels == 3, 10, labels) if spoil == "label" else labels[:-1]
+    batch = {b"data": images.reshape(len(images), -1), b"labels": labels.tolist()}
+    (tmp_path / "test_batch").write_bytes(pickle.dumps(batch, protocol=4))
+    manifest = load_json(folder / "manifest.json")
+    save_json(folder / "manifest.json", {**manifest, "input": {"shape": [32, 32, 3]}})
+    chip.values[plain.FRAME_BYTES] = 3072
+    assert main(folder, ["accuracy", "--data", str(tmp_path)]) == 2
+    assert "not a label from 0 to 9 for each of 20 images" in capsys.readouterr().err
+
+
 def drop(name):
     return lambda folder: (folder / name).unlink()
 
@@ -336,6 +375,10 @@ def test_a_spoilt_deploy_folder_is_refused(chip, folder, tmp_path, capsys, spoil
             "version 2 of the results, this one",
         ),
         ('{"format": "headrace-results", "version": 1}', "model, date"),
+        (
+            json.dumps({**WHOLE, "accuracy": {"value": 1}, "throughput": [3], "latency": None}),
+            "accuracy.images, throughput.batch, throughput.frames_per_second missing",
+        ),
     ],
 )
 def test_other_results_are_refused_before_the_work(
@@ -349,12 +392,34 @@ def test_other_results_are_refused_before_the_work(
     assert path.read_text() == contents and not chip.loaded
 
 
+def test_results_that_cannot_be_written_are_refused(chip, folder, tmp_path, capsys):
+    assert main(folder, ["--results", str(tmp_path / "lost" / "r.json"), "accuracy"]) == 2
+    assert "r.json: no such folder; make it, or name another" in capsys.readouterr().err
+    assert not chip.loaded, "not before the work"
+    (tmp_path / "results.part").mkdir()
+    assert main(folder, ["--results", str(tmp_path / "results.json"), "accuracy"]) == 2
+    assert "results.json: cannot be written (" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--batch=0", "--timeout=0", "--timeout=-1", "--timeout=nan"])
+def test_options_that_make_no_sense_are_refused(folder, capsys, option):
+    with pytest.raises(SystemExit):
+        main(folder, [option, "accuracy"])
+    assert "use 1 or more" in (shown := capsys.readouterr().err) or "use more than 0" in shown
+
+
 def test_a_picture_that_is_none_is_refused(chip, folder, tmp_path, capsys):
     (tmp_path / "a.png").write_text("no picture")
     for path in (tmp_path / "a.png", tmp_path / "lost.png"):
         assert main(folder, ["classify", str(path)]) == 2
         shown = capsys.readouterr().err
         assert f"{path}: not a picture that Pillow reads" in shown and "use PNG or JPEG" in shown
+
+
+def test_pictures_without_pillow_say_what_to_install(chip, folder, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert main(folder, ["classify", "a.png"]) == 2
+    assert "python3 -m pip install pillow" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("version", ["2.5.4", "2.6", "1.10"])

@@ -26,7 +26,8 @@ def test_every_cell_runs(written, tiny, environment, monkeypatch, tmp_path):
     right = (tiny.expected.labels[:100] == tiny.truth[:100]).mean()
     assert "tiny on pynq-z2, FCLK0 100 MHz" in text and "100 images, 0 mismatches" in text
     assert f"{100 * right:.2f} % of 100 images right" in text
-    assert len(pictures) == 3 and re.search(r"1,000 images: +2\d\d,\d{3} frames/s", text)
+    assert len(pictures) == 3, "images with labels, confusion matrix, rate against batch size"
+    assert re.search(r"1,000 images: +2\d\d,\d{3} frames/s", text)
 
 
 def test_the_notebook_is_kept_without_results_and_for_python_3_8():

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-import resource
+import re
 import subprocess
 import sys
+import tracemalloc
+from dataclasses import replace
 
+import cases
 import numpy as np
+import psutil
 import pytest
 
 from finn_build.driver import Accelerator, errors
+from finn_build.simulator import board as boards
 
 TIMEOUT_S = 2e-3  # of the chip's time; a job of 128 images takes 0.5 ms
 HANGS_S = 1e-4
@@ -90,27 +95,36 @@ def test_the_chip_does_not_wait_for_the_host(accelerator, tiny):
     assert 0 < idle[1] < 1.05 * idle[0]
 
 
-def test_a_soak_of_2000_frames(board, accelerator, tiny):
-    draw = np.random.default_rng(11)
-    accelerator.reset()
-    frames, calls, before = 0, 0, dict(board.allocated)
-    while frames < 2000:
+def soak(accelerator, tiny, draw, frames):
+    """Call with so many frames or more, in calls of random size; returns frames and jobs."""
+    done, jobs = 0, 0
+    while done < frames:
         picks = draw.integers(len(tiny.images), size=draw.integers(1, 300))
         labels, logits = accelerator.predict(tiny.images[picks], logits=True)
-        assert np.array_equal(labels, tiny.expected.labels[picks]), f"call {calls}"
-        assert np.array_equal(logits, tiny.expected.logits[picks]), f"call {calls}"
-        frames, calls = frames + len(picks), calls + -(-len(picks) // accelerator.batch)
-        if frames < 1000:
-            resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    registers = accelerator.registers
-    assert (registers.read("results"), registers.read("jobs")) == (frames, calls)
-    assert registers.read("errors") == 0 and board.allocated == before
-    assert (
-        accelerator.counters()["cycles"]
-        >= frames * accelerator.manifest.predicted["cycles_per_frame"]
-    )
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resident
-    assert grown < 2048, f"{grown} kB more than after the first half"
+        assert np.array_equal(labels, tiny.expected.labels[picks]), f"after {jobs} jobs"
+        assert np.array_equal(logits, tiny.expected.logits[picks]), f"after {jobs} jobs"
+        done, jobs = done + len(picks), jobs - (-len(picks) // accelerator.batch)
+    return done, jobs
+
+
+def test_a_soak_of_2000_frames(board, accelerator, tiny):
+    draw, process, buffers = np.random.default_rng(11), psutil.Process(), dict(board.allocated)
+    accelerator.reset()
+    tracemalloc.start()
+    frames, jobs = soak(accelerator, tiny, draw, 1000)
+    held, resident = tracemalloc.get_traced_memory()[0], process.memory_info().rss
+    more = soak(accelerator, tiny, draw, 1000)
+    grown = tracemalloc.get_traced_memory()[0] - held
+    tracemalloc.stop()
+    assert grown < 4000, f"{grown} bytes more than after the first half, in Python"
+    grown = process.memory_info().rss - resident
+    assert grown < 1 << 20, f"{grown} bytes more than after the first half, in all"
+    assert board.allocated == buffers
+    frames, jobs = frames + more[0], jobs + more[1]
+    counts = {name: accelerator.registers.read(name) for name in ("results", "jobs", "errors")}
+    assert counts == {"results": frames, "jobs": jobs, "errors": 0}
+    cycles = accelerator.counters()["cycles"]
+    assert cycles >= frames * accelerator.manifest.predicted["cycles_per_frame"]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +230,6 @@ def test_a_chip_that_is_none_of_ours(simulated, written, tiny):
             "id is 0xdeadbeef, headrace's is",
         ),
         (0x40000004, 2, errors.IdentityError, "version 2 of the registers, this"),
-        (0x40000010, 0x12345678, errors.ModelError, "the chip holds model 12345678, "),
         (0x40000008, 64, errors.DeployError, "192 bytes in and 11 words out per"),
     ):
         board.registers[address] = value
@@ -224,6 +237,26 @@ def test_a_chip_that_is_none_of_ours(simulated, written, tiny):
             Accelerator(written)
         del board.registers[address]
         assert not board.allocated
+    with Accelerator(written, timeout_s=TIMEOUT_S) as accelerator:
+        assert works(accelerator, tiny)
+
+
+def test_the_bitstream_of_another_model(simulated, written, tiny, tmp_path):
+    """Beside the manifest of a network that differs in one weight."""
+    *others, last, argmax = tiny.network.layers
+    weights = last.weights.copy()
+    weights[0, 0] = -weights[0, 0] or 1
+    network = replace(tiny.network, layers=(*others, replace(last, weights=weights), argmax))
+    built = cases.build(replace(tiny, network=network), tmp_path / "other")
+    boards.furnish(built.path("deploy"), written / "tiny.so", tmp_path / "deploy")
+    with pytest.raises(errors.ModelError) as caught:
+        Accelerator(tmp_path / "deploy")
+    says, holds = (
+        json.loads((folder / "manifest.json").read_text())["model_hash"][:8]
+        for folder in (tmp_path / "deploy", written)
+    )
+    assert f"the chip holds model {holds}, manifest.json says tiny {says}" in str(caught.value)
+    assert not simulated.Device.active_device.allocated
     with Accelerator(written, timeout_s=TIMEOUT_S) as accelerator:
         assert works(accelerator, tiny)
 
@@ -262,3 +295,34 @@ def test_the_command_counts_what_the_golden_model_counts(written, tiny, environm
     assert made["accuracy"]["confusion"] == confusion.tolist()
     assert (made["where"], made["device"]) == ("simulated", "simulated board")
     assert f"{100 * right.mean():.2f} % of 100 images right" in done.stdout
+
+
+GUIDE = (cases.REPO / "docs" / "board.md").read_text()
+
+
+def test_the_program_of_the_guide_runs(simulated, written, tiny, environment, tmp_path):
+    (program,) = re.findall(r"```python\n(.*?)```", GUIDE, flags=re.S)
+    assert "/home/xilinx/headrace" in program
+    np.save(tmp_path / "images.npy", tiny.images[:70])
+    text = program.replace("/home/xilinx/headrace", str(written))
+    text = f"import numpy as np\nimages = np.load('images.npy')\n{text}"
+    text += "np.savez('made.npz', labels=labels, logits=logits)\n"
+    done = subprocess.run(
+        [sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**environment, "PYTHONPATH": f"{environment['PYTHONPATH']}:{written}"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "made.npz") as made:
+        assert np.array_equal(made["labels"], tiny.expected.labels[:70])
+        assert np.array_equal(made["logits"], tiny.expected.logits[:70])
+
+
+def test_the_guide_names_every_file_of_the_deploy_folder(written):
+    table = GUIDE.split("## The deploy folder")[1].split("\n## ")[0]
+    named = {
+        name.rstrip("/")
+        for row in re.findall(r"^\| (`.*?) \|", table, flags=re.M)
+        for name in re.findall(r"`([^`]+)`", row)
+    }
+    there = {path.name for path in written.iterdir()} - {"tiny.so"}
+    assert named == there | {"MODEL.bit", "README.md"}

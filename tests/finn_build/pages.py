@@ -47,6 +47,8 @@ for (const e of page.body.querySelectorAll("*")) {
   const ratio = Math.max(a, b) / Math.min(a, b);
   if (ratio < seen.contrast) { seen.contrast = ratio; seen.where = e.outerHTML.slice(0, 80); }
 }
+for (const e of page.querySelectorAll(".scroll"))
+  if (e.scrollWidth > e.clientWidth + 1) seen.out.push("scrolls sideways");
 seen.background = view.getComputedStyle(page.body).backgroundColor;
 seen.is = {};
 for (const e of page.querySelectorAll("[data-is]"))
@@ -59,8 +61,9 @@ document.querySelector("#seen").textContent = JSON.stringify(seen);
 class Look:
     """What a browser shows of a page.
 
-    overflow: pixels that the page is wider than the window; out: elements that stick out; contrast:
-    the worst of any text, at `where`; shown: texts of [data-is] elements; console: its messages.
+    overflow: pixels that the page is wider than the window; out: elements that stick out, or that
+    have to be scrolled sideways; contrast: the worst of any text, at `where`; shown: texts of
+    [data-is] elements; console: its messages.
     """
 
     overflow: int
@@ -70,6 +73,15 @@ class Look:
     background: str
     shown: dict[str, list[str]]
     console: list[str]
+
+
+PAPER = 703  # A4 less the margins, in CSS pixels
+
+
+def printed(page: str) -> str:
+    """A page whose style for print holds on the screen, so that it can be looked at."""
+    assert "@media print" in page
+    return page.replace("@media print", "@media all").replace("@media screen", "@media not all")
 
 
 def look(page: str, folder: Path, *, width: int, dark: bool = False) -> Look:
@@ -96,6 +108,7 @@ def screenshot(page: Path, picture: Path, *, width: int, dark: bool = False) -> 
 def _chromium(what: str, page: Path, *, width: int, dark: bool) -> subprocess.CompletedProcess[str]:
     assert CHROMIUM is not None
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    command += ["--no-first-run", "--disable-background-networking", "--disable-sync"]
     command += ["--enable-logging=stderr", f"--user-data-dir={page.parent / 'profile'}"]
     command += [f"--window-size={width},900", f"--blink-settings=preferredColorScheme={1 - dark}"]
     command += [what, page.as_uri()]

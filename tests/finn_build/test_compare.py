@@ -168,6 +168,19 @@ def test_what_is_no_build_is_skipped_and_said(builds, tmp_path):
     assert said.count("Skipped") == 2 and "costs.json holds no report" in said
 
 
+def test_a_folder_is_searched_down_to_its_builds(builds, tmp_path):
+    for name in ("report.json", "results.json"):  # of a step, and of what is deployed
+        inner = builds / "pynq-z2" / "tiny" / "inner" / name
+        inner.parent.mkdir(exist_ok=True)
+        inner.write_text("none of the builds")
+    (tmp_path / "results.json").rename(builds / "results.json")
+    compare([builds], tmp_path / "out" / "page.html")
+    rows = load_json(tmp_path / "out" / "page.json")["points"]
+    ours = [(row["design"], row["kind"]) for row in rows if row["kind"] != "published"]
+    simulated = [(name, kind) for name in ("fast", "poor", "tiny") for kind in KINDS[:2]]
+    assert ours == [*simulated, ("tiny", "measured")]
+
+
 def test_a_board_without_its_build_stands_alone(tmp_path):
     save_json(tmp_path / "results.json", results(accuracy=None, latency=None))
     compare([tmp_path], tmp_path / "out" / "page.html")
@@ -212,6 +225,14 @@ def test_the_page_fits_and_shows_the_figures(builds, tmp_path, width, dark):
     assert seen.shown["frames/s"] == rates
     assert seen.shown["LUT"] == ["" if row["lut"] is None else f"{row['lut']:,}" for row in rows]
     assert not re.search(r"<script|https?:|@import|<link|src=", text)
+
+
+@pages.needs_chromium
+def test_the_page_fits_on_paper(builds, tmp_path):
+    compare([builds, tmp_path / "results.json"], tmp_path / "page.html")
+    paper = pages.printed((tmp_path / "page.html").read_text())
+    seen = pages.look(paper, tmp_path, width=pages.PAPER, dark=True)
+    assert seen.overflow == 0 and seen.out == [] and seen.background == "rgb(255, 255, 255)"
 
 
 def test_kinds_differ_in_shape_and_not_in_colour_alone(builds, tmp_path):
