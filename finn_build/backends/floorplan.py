@@ -50,7 +50,7 @@ def script(cells: dict[str, dict[str, Any]], layers: Sequence[str], tilegrid: Pa
             kind = cells[name]["type"]
             site = "RAMB36_X0Y0" if kind == _BLOCK else f"RAMB18_X0Y{half}"
             bel = f"X{x}Y{y}/{site}.{kind}"
-            lines.append(f"ctx.bindBel({bel!r}, ctx.cells[{name!r}], STRENGTH_LOCKED)\n")
+            lines.append(f'ctx.cells[{name!r}].setAttr("BEL", {bel!r})\n')
     return "".join(lines)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from finn_build.backends import bitfile, floorplan, routed, tools
+from finn_build.backends import bitfile, floorplan, refine, routed, tools
 from finn_build.backends.routed import Routed
 from finn_build.errors import ToolError
 from finn_build.files import save_json
@@ -150,25 +150,35 @@ def constraints(clocks: Sequence[str], mhz: float) -> str:
     )
 
 
-def place_command(setup: Setup, folder: Path, seed: int, mhz: float) -> list[str | Path]:
-    """nextpnr's command line for folder/chip.json and chip.xdc; leaves seedN.fasm and .json.
-
-    A nextpnr that runs scripts takes folder/floorplan.py, too.
-    """
-    fasm, xdc = folder / f"seed{seed}.fasm", folder / "chip.xdc"
-    command: list[str | Path] = [setup.nextpnr]
+def command(setup: Setup, folder: Path, mhz: float, *, seed: int = 1) -> list[str | Path]:
+    """nextpnr's command line for folder/chip.json and chip.xdc, up to what it is to leave."""
+    xdc = folder / "chip.xdc"
+    words: list[str | Path] = [setup.nextpnr]
     if setup.himbaechel:
-        command += ["--device", setup.part, "-o", f"xdc={xdc}", "-o", f"fasm={fasm}"]
-        command += ["--placer", "static"]
+        words += ["--device", setup.part, "-o", f"xdc={xdc}", "--placer", "static"]
     else:
-        command += ["--xdc", xdc, "--fasm", fasm]
-    if setup.scripted:
-        command += [_SCRIPT, folder / "floorplan.py"]
+        words += ["--xdc", xdc]
     if setup.chipdb is not None:
-        command += ["--chipdb", setup.chipdb]
-    command += ["--json", folder / "chip.json", "--report", folder / f"seed{seed}.json"]
-    command += ["--freq", f"{mhz:g}", "--timing-allow-fail", "--seed", str(seed)]
-    return command
+        words += ["--chipdb", setup.chipdb]
+    words += ["--json", folder / "chip.json", "--freq", f"{mhz:g}", "--seed", str(seed)]
+    return [*words, "--timing-allow-fail"]
+
+
+def place_command(setup: Setup, folder: Path, seed: int, mhz: float) -> list[str | Path]:
+    """Places with the block RAMs as folder/floorplan.py says; leaves seedN.placed.json."""
+    words = command(setup, folder, mhz, seed=seed)
+    words += [_SCRIPT, folder / "floorplan.py", "--no-route"]
+    return [*words, "--write", folder / f"seed{seed}.placed.json"]
+
+
+def route_command(setup: Setup, folder: Path, seed: int, mhz: float) -> list[str | Path]:
+    """Routes what folder/seedN.py places, or places it itself; leaves seedN.fasm and .json."""
+    words = command(setup, folder, mhz, seed=seed)
+    fasm = folder / f"seed{seed}.fasm"
+    words += ["-o", f"fasm={fasm}"] if setup.himbaechel else ["--fasm", fasm]
+    if setup.scripted:
+        words += [_SCRIPT, folder / f"seed{seed}.py"]
+    return [*words, "--report", folder / f"seed{seed}.json"]
 
 
 def place_and_route(
@@ -184,9 +194,11 @@ def place_and_route(
 ) -> list[Routed]:
     """Place and route folder/chip.json with each seed, side by side; returns them, fastest first.
 
-    module: the chip's of that netlist; layers: the accelerator's instances in the order of the
-    stream. Leaves chip.xdc and seedN.fasm in the folder and nextpnr's logs beside `log`. Raises
-    ToolError if no seed succeeds: what ran out, or how nextpnr ended.
+    A nextpnr that runs scripts places, then LUTs and flip-flops are placed once more, and it
+    routes; another one does all by itself. module: the chip's of that netlist; layers: the
+    accelerator's instances in the order of the stream. Leaves chip.xdc and seedN.fasm in the
+    folder and the logs beside `log`. Raises ToolError if no seed succeeds: what ran out, or how
+    nextpnr ended.
     """
     folder = folder.resolve()
     if setup.scripted:
@@ -195,12 +207,24 @@ def place_and_route(
     (folder / "chip.xdc").write_text(constraints(routed.clocks(module), mhz))
 
     def one(seed: int) -> Routed:
-        own = log.with_name(f"{log.stem}-seed{seed}{log.suffix}")
-        try:
-            tools.run(place_command(setup, folder, seed, mhz), cwd=folder, log=own)
-        except ToolError as error:
-            full = routed.exhausted(own.read_text(errors="replace"))
-            raise ToolError(f"{full}\n{error}" if full else str(error)) from error
+        logs = {
+            step: log.with_name(f"{log.stem}-{step}{seed}{log.suffix}")
+            for step in ("place", "refine", "route")
+        }
+
+        def nextpnr(step: str, words: list[str | Path]) -> None:
+            try:
+                tools.run(words, cwd=folder, log=logs[step])
+            except ToolError as error:
+                full = routed.exhausted(logs[step].read_text(errors="replace"))
+                raise ToolError(f"{full}\n{error}" if full else str(error)) from error
+
+        if setup.scripted:
+            placed, script = folder / f"seed{seed}.placed.json", folder / f"seed{seed}.py"
+            nextpnr("place", place_command(setup, folder, seed, mhz))
+            refine.run(placed, setup.tilegrid, script, seed=seed, mhz=mhz, log=logs["refine"])
+            placed.unlink()
+        nextpnr("route", route_command(setup, folder, seed, mhz))
         return routed.read(folder / f"seed{seed}.json", module, seed=seed)
 
     made, failed = [], []
@@ -280,11 +304,9 @@ def self_check(setup: Setup, folder: Path, *, size: int) -> None:
     """Run every tool on an empty chip: a wrong version or database shows within seconds."""
     module: dict[str, Any] = {"attributes": {"top": "1"}, "ports": {}, "cells": {}, "netnames": {}}
     save_json(folder / "chip.json", {"creator": "headrace", "modules": {"chip": module}})
-    for name in ("chip.xdc", "floorplan.py"):
-        (folder / name).write_text("")
+    (folder / "chip.xdc").write_text("")
     log = folder / "nextpnr.log"
-    command = [*place_command(setup, folder, 1, 100), "--pack-only"]
-    tools.run(command, cwd=folder, log=log)
+    tools.run([*command(setup, folder, 100), "--pack-only"], cwd=folder, log=log)
     empty = folder / "empty.fasm"
     empty.write_text("")
     bitstream(setup, empty, folder / "chip.bit", design="empty", size=size, log=log)

@@ -30,20 +30,28 @@ def nextpnr() -> None:
     if sys.argv[1:] == ["--help"]:
         print("  --pre-place arg  python file to run before placement" * PLAN.get("python", True))
         return
-    if ME.name == "nextpnr-himbaechel" and PLAN.get("python", True):
-        assert Path(value("--pre-place")).is_file()
-    else:
-        assert "--pre-place" not in sys.argv
+    said = " ".join(sys.argv)
     if ME.name == "nextpnr-himbaechel":
         assert value("--device") == "xc7z020clg400-1" and value("--placer") == "static"
-        xdc, fasm = (re.search(rf" {key}=(\S+)", " ".join(sys.argv))[1] for key in ("xdc", "fasm"))
+        xdc = re.search(r" xdc=(\S+)", said)[1]
     else:
         assert "--device" not in sys.argv and value("--chipdb").endswith("xc7z020clg400.bin")
-        xdc, fasm = value("--xdc"), value("--fasm")
+        xdc = value("--xdc")
     assert "--timing-allow-fail" in sys.argv and Path(xdc).is_file() and float(value("--freq"))
     top = json.loads(Path(value("--json")).read_text())["modules"]["chip"]
     if "--pack-only" in sys.argv:
         return
+    scripted = ME.name == "nextpnr-himbaechel" and PLAN.get("python", True)
+    assert scripted == ("--pre-place" in sys.argv)
+    if "--no-route" in sys.argv:
+        assert Path(value("--pre-place")).name == "floorplan.py" and "fasm" not in said
+        bel = {"attributes": {"NEXTPNR_BEL": "X3Y4/SLICE_X0Y0.AFF"}, "type": "SLICE_FFX"}
+        cell = {**bel, "port_directions": {"Q": "output"}, "connections": {"Q": [1]}}
+        Path(value("--write")).write_text(json.dumps({"modules": {"top": {"cells": {"ff": cell}}}}))
+        return
+    if scripted:
+        assert "ctx.cells['ff'].setAttr(\"BEL\"" in Path(value("--pre-place")).read_text()
+    fasm = re.search(r" fasm=(\S+)", said)[1] if " fasm=" in said else value("--fasm")
     if "nextpnr" in PLAN:
         print(PLAN["nextpnr"], file=sys.stderr)
         if "signal" in PLAN:

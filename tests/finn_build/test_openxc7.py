@@ -12,7 +12,17 @@ from types import SimpleNamespace
 import pytest
 
 from finn_build import emit
-from finn_build.backends import bitfile, bitstream, fasm, floorplan, netlist, openxc7, routed, yosys
+from finn_build.backends import (
+    bitfile,
+    bitstream,
+    fasm,
+    floorplan,
+    netlist,
+    openxc7,
+    refine,
+    routed,
+    yosys,
+)
 from finn_build.config import Options
 from finn_build.emit import Stream
 from finn_build.errors import ToolError
@@ -113,7 +123,18 @@ def steps(monkeypatch, tmp_path, plan):
         save_json(out / "chip.json", {"modules": {"chip": chip()}})
         return COUNTS
 
+    def again(placed, grid, script, *, seed, mhz, log):
+        """As refine does, every cell to the place that it has."""
+        assert (
+            grid.name == "tilegrid.json" and mhz == 125 and log.name == f"nextpnr-refine{seed}.log"
+        )
+        (module,) = load_json(placed)["modules"].values()
+        bels = {name: each["attributes"]["NEXTPNR_BEL"] for name, each in module["cells"].items()}
+        put = (f'ctx.cells[{name!r}].setAttr("BEL", {bel!r})' for name, bel in bels.items())
+        script.write_text("\n".join(put))
+
     monkeypatch.setattr(netlist, "assemble", assemble)
+    monkeypatch.setattr(refine, "run", again)
     monkeypatch.chdir(tmp_path)
 
     def run(**changes):
@@ -201,7 +222,7 @@ def test_a_chip_that_does_not_fit_says_what_ran_out(steps, plan, log, message):
     with pytest.raises(ToolError, match=message) as caught:
         steps()
     assert "nextpnr-himbaechel failed (1)" in str(caught.value)
-    assert "nextpnr-seed1.log" in str(caught.value) and log.splitlines()[-1] in str(caught.value)
+    assert "nextpnr-route1.log" in str(caught.value) and log.splitlines()[-1] in str(caught.value)
 
 
 def test_a_tool_that_is_killed_says_so_and_shows_its_log(steps, plan):
@@ -246,13 +267,19 @@ def test_the_command_lines_are_these(tmp_path, plan):
     device.write_text("")
     setup = openxc7.find(PART, chipdb=tmp_path, prjxray_db=tmp_path / "db" / "zynq7")
     assert setup == openxc7.find(PART, chipdb=device, prjxray_db=tmp_path / "db")
-    command = [str(each) for each in openxc7.place_command(setup, Path("f"), 3, 125)]
-    assert command == [
+    common = [
         str(tmp_path / "bin" / "nextpnr-himbaechel"),
-        *("--device", PART, "-o", "xdc=f/chip.xdc", "-o", "fasm=f/seed3.fasm"),
-        *("--placer", "static", "--pre-place", "f/floorplan.py", "--chipdb", str(device)),
-        *("--json", "f/chip.json", "--report", "f/seed3.json"),
-        *("--freq", "125", "--timing-allow-fail", "--seed", "3"),
+        *("--device", PART, "-o", "xdc=f/chip.xdc", "--placer", "static"),
+        *("--chipdb", str(device), "--json", "f/chip.json"),
+        *("--freq", "125", "--seed", "3", "--timing-allow-fail"),
+    ]
+    assert list(map(str, openxc7.place_command(setup, Path("f"), 3, 125))) == [
+        *common,
+        *("--pre-place", "f/floorplan.py", "--no-route", "--write", "f/seed3.placed.json"),
+    ]
+    assert list(map(str, openxc7.route_command(setup, Path("f"), 3, 125))) == [
+        *common,
+        *("-o", "fasm=f/seed3.fasm", "--pre-place", "f/seed3.py", "--report", "f/seed3.json"),
     ]
     assert openxc7.constraints(["clk", "slow"], 125) == (
         "create_clock -period 8.000 [get_nets clk]\ncreate_clock -period 8.000 [get_nets slow]\n"
@@ -403,13 +430,18 @@ def test_block_rams_stand_where_their_layers_do(tmp_path):
     bound = []
 
     context = SimpleNamespace(
-        cells={name: name for name in cells}, bindBel=lambda *given: bound.append(given)
+        cells={
+            name: SimpleNamespace(
+                setAttr=lambda key, bel, cell=name: bound.append((bel, cell, key))
+            )
+            for name in cells
+        }
     )
     made = floorplan.script(cells, list(kinds), tmp_path / "tilegrid.json")
-    exec(made, {"ctx": context, "STRENGTH_LOCKED": "locked"})
+    exec(made, {"ctx": context})
     tiles = {}
-    for bel, cell, strength in bound:
-        assert strength == "locked"
+    for bel, cell, key in bound:
+        assert key == "BEL"
         x, y, site, kind = re.fullmatch(r"X(\d+)Y(\d+)/(\w+)\.(\w+)", bel).groups()
         assert kind == cells[cell]["type"] and f"BRAM_L_{x}_{y}" in FABRIC
         tiles.setdefault((int(x), int(y)), []).append((site, cell))
