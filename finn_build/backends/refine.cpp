@@ -4,14 +4,14 @@
 // Marquardt, Betz and Rose, FPGA 2000): half-perimeter wirelength, and delays weighted by how
 // critical they are. A slice has four places; a place has a LUT, a flip-flop that this LUT alone
 // feeds, and one other flip-flop. Flip-flops of a slice share clock enable and reset. What carries
-// or remembers stays where it is.
+// or remembers stays where it is. A slice takes in no more wires than the router brings there.
 //
 // Usage: refine PROBLEM RESULT SEED EFFORT PERIOD_PS. PROBLEM, numbers apart by white space:
 //   SLICES, then for each: x y
-//   NODES, then for each: kind set slice x y delay; kind 0 fixed and clocked, 1 fixed logic, 2 fixed
+//   NODES, then for each: kind set slice x y delay pins; kind 0 fixed and clocked, 1 fixed logic, 2 fixed
 //     carry or multiplexer, 3 LUT, 4 LUT with its flip-flop, 5 flip-flop; set: what the flip-flops of
 //     a slice share; slice: where the node stands, or -1 for fixed ones; x y: tile of fixed ones;
-//     delay: in ps, through logic or from the clock
+//     delay: in ps, through logic or from the clock; pins: inputs that wires lead to
 //   NETS, then for each: pins node...; the first drives
 // RESULT: for each node that is not fixed: slice place (0 to 3). Progress on standard output: a line
 // "SHARE WIRELENGTH DELAY_PS" for each temperature.
@@ -29,13 +29,14 @@ namespace {
 
 constexpr int PLACES = 4, FREE = -1;
 constexpr int MOST_PINS = 64;      // of a net whose wirelength counts
+constexpr int MOST_INPUTS = 16;    // of a slice that wires lead to
 constexpr int MOST_LOADS = 2000;   // of a net whose delays count
 constexpr double TIMING_SHARE = 0.6;
 
 enum Kind { CLOCKED, LOGIC, CARRY, LUT, PAIR, REGISTER };
 
 struct Node {
-  int kind, set, slice, place;
+  int kind, set, slice, place, pins;
   float x, y, delay;
   bool movable() const { return kind >= LUT; }
   bool logic() const { return kind >= LOGIC && kind <= LUT; }
@@ -74,7 +75,7 @@ class Design {
     }
     in >> count;
     nodes.resize(count);
-    for (auto& n : nodes) in >> n.kind >> n.set >> n.slice >> n.x >> n.y >> n.delay;
+    for (auto& n : nodes) in >> n.kind >> n.set >> n.slice >> n.x >> n.y >> n.delay >> n.pins;
     in >> count;
     std::vector<int> pins;
     for (size_t net = 0; net < count; net++) {
@@ -122,8 +123,8 @@ class Design {
   float longest = 0;
 
   // ---------------------------------------------------------------- moves
-  // Puts what stands in two places, in mains or sides or both, into each other's; false if flip-flops
-  // of different sets would meet. Done twice it undoes itself.
+  // Puts what stands in two places, in mains or sides, into each other's; false if flip-flops of
+  // different sets would meet or too many inputs. Done twice it undoes itself.
   bool swap_main(int a, int i, int b, int j) {
     std::swap(slices[a].main[i], slices[b].main[j]);
     if (legal(a) && legal(b)) return put(slices[a].main[i], a, i), put(slices[b].main[j], b, j), true;
@@ -275,14 +276,16 @@ class Design {
   }
 
   bool legal(int slice) const {
-    int set = FREE;
+    int set = FREE, pins = 0;
     for (int i = 0; i < PLACES; i++)
-      for (int n : {slices[slice].main[i], slices[slice].side[i]})
-        if (n != FREE && nodes[n].has_register()) {
-          if (set != FREE && set != nodes[n].set) return false;
-          set = nodes[n].set;
-        }
-    return true;
+      for (int n : {slices[slice].main[i], slices[slice].side[i]}) {
+        if (n == FREE) continue;
+        pins += nodes[n].pins;
+        if (!nodes[n].has_register()) continue;
+        if (set != FREE && set != nodes[n].set) return false;
+        set = nodes[n].set;
+      }
+    return pins <= MOST_INPUTS;
   }
 
   void put(int node, int slice, int place) {

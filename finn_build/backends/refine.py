@@ -144,17 +144,18 @@ class Placement:
             number[name] = number[register] = len(rows)
             delay = _DELAY.get(self.cells[register]["type"], _BLOCK_DELAY)
             if name in self.kept:
-                rows.append(f"{_fixed_kind(self.cells[name])} 0 -1 {site.x} {site.y} {delay}")
+                rows.append(f"{_fixed_kind(self.cells[name])} 0 -1 {site.x} {site.y} {delay} 0")
             else:
                 key = sets.setdefault(_shared(self.cells[register]), len(sets))
                 at = index[site] if site in index else self._nearest(site)
-                rows.append(f"{self._free_kind(name)} {key} {at} 0 0 {delay}")
+                pins = _inputs(self.cells[name])
+                rows.append(f"{self._free_kind(name)} {key} {at} 0 0 {delay} {pins}")
                 owner.append(name)
         writes = {}
         for name in self.kept:
             if _MEMORY in self.cells[name]["attributes"]:
                 writes[name] = len(rows)
-                rows.append(f"{_CLOCKED} 0 -1 {self.site[name].x} {self.site[name].y} 0")
+                rows.append(f"{_CLOCKED} 0 -1 {self.site[name].x} {self.site[name].y} 0 0")
         nets = []
         for bit, (driver, _) in self.drivers.items():
             ends = [
@@ -201,6 +202,11 @@ def _fixed_kind(cell: dict[str, Any]) -> int:
     if cell["type"] in _FIXED_LOGIC:
         return _CARRY
     return _LOGIC if cell["type"] == _LUT_TYPE else _CLOCKED
+
+
+def _inputs(cell: dict[str, Any]) -> int:
+    """A LUT's inputs that are connected, or the one of a flip-flop."""
+    return sum(port == "D" or port.startswith("A") for port, _ in _connections(cell))
 
 
 def _shared(cell: dict[str, Any]) -> tuple[Any, ...]:
