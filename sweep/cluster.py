@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import socket
+import subprocess
+import sys
 from typing import Any
 
 from sweep import train
@@ -12,7 +14,7 @@ from sweep.errors import EngineError
 from sweep.job import Outcome, Place, Request
 from sweep.work import execute
 
-_ANSWER_SECONDS = 5.0
+_ANSWER_SECONDS, _JOIN_SECONDS = 5.0, 45.0
 _HINT = "start one with `ray start --head`, give --address HOST:PORT of its head, or leave it out"
 
 
@@ -40,15 +42,11 @@ class RayWorkers:
         self._engine = engine
         quiet = {"log_to_driver": False, "logging_level": "ERROR", "ignore_reinit_error": False}
         if address is None:
-            self._ray.init(num_cpus=cores, include_dashboard=False, **quiet)
+            # Not a cluster that happens to run here, which Ray would join otherwise.
+            self._ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
         else:
             _need_answer(address)
-            try:
-                self._ray.init(address=address, **quiet)
-            except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-                raise EngineError(
-                    f"--address {address}: no cluster there ({error}); {_HINT}"
-                ) from error
+            self._ray.init(address=address, **quiet)
         self._gpus = engine.gpus
         if self._gpus is None:
             self._gpus = 1.0 if self._ray.cluster_resources().get("GPU") else 0.0
@@ -108,13 +106,36 @@ class RayWorkers:
 
 
 def _need_answer(address: str) -> None:
-    """Ray takes a minute to find out that nobody is there."""
+    """Try the address in a process of its own: Ray tries for minutes, and cannot be told not to.
+
+    Raises:
+        EngineError: if nobody answers there, or whoever does is no cluster that lets us in.
+    """
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if address == "auto":
-        return
-    if not host or not port.isdigit():
-        raise EngineError(f"--address {address}: not HOST:PORT, ray://HOST:PORT or auto; {_HINT}")
+    if address != "auto":
+        if not host or not port.isdigit():
+            raise EngineError(
+                f"--address {address}: not HOST:PORT, ray://HOST:PORT or auto; {_HINT}"
+            )
+        try:
+            socket.create_connection((host, int(port)), timeout=_ANSWER_SECONDS).close()
+        except OSError as error:
+            raise EngineError(f"--address {address}: does not answer ({error}); {_HINT}") from error
+    trial = [sys.executable, "-c", "import ray, sys; ray.init(address=sys.argv[1])", address]
     try:
-        socket.create_connection((host, int(port)), timeout=_ANSWER_SECONDS).close()
-    except OSError as error:
-        raise EngineError(f"--address {address}: does not answer ({error}); {_HINT}") from error
+        made = subprocess.run(
+            trial, capture_output=True, text=True, timeout=_JOIN_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise EngineError(
+            f"--address {address}: what answers there is no Ray cluster, or one that does not let "
+            f"this machine in; {_HINT}"
+        ) from error
+    if made.returncode:
+        if "AuthToken" in made.stderr:
+            raise EngineError(
+                f"--address {address}: the cluster asks for a token; set RAY_AUTH_MODE=token and "
+                "RAY_AUTH_TOKEN_PATH to the file that its head was started with"
+            )
+        last = made.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise EngineError(f"--address {address}: no cluster there ({last[0]}); {_HINT}")

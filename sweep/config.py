@@ -207,7 +207,8 @@ class Search:
         """Check every value."""
         _need_least("trials", (self.trials,), 1)
         _need_least("builds", (self.builds,), 0)
-        _need(2 <= self.images <= VECTORS, f"images = {self.images}: use 2 to {VECTORS}")
+        # Of fewer the simulation sees no steady state.
+        _need(4 <= self.images <= VECTORS, f"images = {self.images}: use 4 to {VECTORS}")
         _need_all("tool", (self.tool,), tuple(tool for tool in TOOLS if tool != "finn"))
 
 

@@ -12,6 +12,8 @@ def even(network: Network, pruning: Pruning, iterations: int) -> list[int]:
     Whole blocks of `pruning.block` filters, to the nearest and one at least; a layer that has less
     than a block to give up keeps what it has.
     """
+    if not iterations:
+        return network.filters
     share, block = (1.0 - pruning.share) ** iterations, pruning.block
     return [min(n, max(1, round(n * share / block)) * block) for n in network.filters]
 

@@ -37,8 +37,8 @@ def cost(
 
     Returns:
         Plain values: fits, why (it does not, ""), fps, cycles, latency_us, lut, bram36, dsp,
-        bottleneck. Where nothing fits the figures are those of the nearest: without the limit on
-        LUTs if that is what lacks, else of the fastest that fits, else of the smallest there is.
+        bottleneck. Where it does not fit the figures are those of the nearest: the fastest that
+        fits, or what takes the fewest LUTs.
     """
     made = hardware(network, quantisation)
     budget = share if max_lut is None else replace(share, lut=min(share.lut, max_lut))
@@ -56,12 +56,11 @@ def _fold(search: Search, fclk_mhz: float, target_fps: float) -> Folding:
 
 
 def _nearest(search: Search, whole: Search) -> Folding:
-    """The fastest within the limit, or the smallest within the tool's share, or the smallest."""
-    slowest = search.targets[-1]
+    """The fastest within the limit, or what takes the fewest LUTs."""
     try:
         return search.fastest()
     except FoldingError:
-        return whole.cheapest(slowest) or whole.least(slowest)
+        return whole.least(whole.targets[-1])
 
 
 def _figures(made: Hardware, folding: Folding, fclk_mhz: float) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from quant import distributed
 from quant.checkpoint import Status
 from quant.config import Network, Training
 from quant.config_json import network_from_json, quantisation_from_json
-from quant.data import Labelled, load_cifar10
+from quant.data import Labelled, Split, load_cifar10
 from quant.loop import accuracy
 from quant.prune import Pruning, Scores, choose, keep_filters, rank, strongest
 from quant.recipes import find_recipe
@@ -36,6 +36,7 @@ from quant.train import (
 )
 from quant.zoo import load_trained
 from sweep.counts import between, probed
+from sweep.errors import ConfigError
 from sweep.job import Place, Request
 
 # As `quant prune` recovers after each iteration.
@@ -63,10 +64,9 @@ def run(request: Request, place: Place) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _setting(place: Place, *, images: int, held_out: int, test_images: int) -> Setting:
-    train = load_cifar10(place.data, "train", cache=place.cache)
     return Setting.of(
-        _first(train, images and images + held_out),
-        _first(load_cifar10(place.data, "test", cache=place.cache), test_images),
+        _load(place, "train", images and images + held_out),
+        _load(place, "test", test_images),
         validation=held_out,
         device=distributed.join(place.device),
         compiled=place.compiled,
@@ -74,7 +74,14 @@ def _setting(place: Place, *, images: int, held_out: int, test_images: int) -> S
     )
 
 
-def _first(data: Labelled, count: int) -> Labelled:
+def _load(place: Place, split: Split, count: int) -> Labelled:
+    """The first `count` images of a split, or the whole of it for 0."""
+    data = load_cifar10(place.data, split, cache=place.cache, whole=not count)
+    if len(data) < count:
+        raise ConfigError(
+            f"{place.data}: {len(data):,} {split} images, the sweep wants {count:,} with those "
+            "held out; use fewer, or the whole data set"
+        )
     return data.part(slice(0, count)) if count else data
 
 
