@@ -90,7 +90,7 @@ class Search:
 
     def planned(self) -> list[Candidate]:
         """What is worth a training, by hardware costs alone."""
-        return self.outranked(self.undominated(self.feasible(self.costed())))
+        return self.outranked(self.undominated(self.distinct(self.feasible(self.costed()))))
 
     def _do(self, stage: str, jobs: Iterable[Job]) -> dict[str, str]:
         """Do what is not done yet; why some have no result, by their ids."""
@@ -209,6 +209,19 @@ class Search:
             f"{cost['bram36']:g} BRAM36; ask for that, or give fewer bits, more pruning or a "
             "larger budget to the space"
         )
+
+    def distinct(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Without those that are trained and folded as another is, by other settings."""
+        first: dict[tuple[str, str], Candidate] = {}
+        twins = []
+        for each in candidates:
+            trial = each.trials[0]
+            cost = self.plan.cost(each.design, each.filters[trial])
+            key = (self.plan.quantised(trial, 0).id, cost.id)
+            if first.setdefault(key, each) is not each:
+                twins.append((each, "skipped", f"the same as {first[key].design.label}"))
+        self._mark(twins)
+        return list(first.values())
 
     def undominated(self, candidates: list[Candidate]) -> list[Candidate]:
         """Without those that are no faster than one with all their bits and filters, and more.

@@ -68,7 +68,7 @@ def _fit(request: Request, place: Place) -> dict[str, Any]:
         settings["cycles"],
         losses(network, settings["block"], probe),
     )
-    return asdict(made)
+    return {**asdict(made), "filters": list(made.filters)}
 
 
 def _kept(run: Callable[[Request, Place], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
