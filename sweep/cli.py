@@ -81,6 +81,7 @@ def run(
         raise SweepError(_nothing(rows))
     wide = console if console.is_terminal else Console(highlight=False, width=160)
     wide.print(result.costed_table(rows) if hardware else result.front_table(rows))
+    console.print(f"trials: {result.states(rows)}", soft_wrap=True)
     console.print(f"{folder / 'front.html'}: the front, and why all others are not", soft_wrap=True)
 
 

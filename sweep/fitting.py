@@ -107,11 +107,11 @@ def fit(
             best, high = filters, price
         else:
             low = price
-    best = _give_back(best, lost, fits)
+    best = give_back(best, lost, fits)
     return Fitted(filters=best, loss=total(best), fits=True)
 
 
-def _give_back(
+def give_back(
     filters: tuple[int, ...], lost: Losses, fits: Callable[[tuple[int, ...]], bool]
 ) -> tuple[int, ...]:
     """The filters with those blocks added, the most valuable first, for which there is room."""

@@ -86,7 +86,7 @@ def write(out: Path, table: Table) -> None:
         TEMPLATE,
         **figures([*ours, *others], fronts),
         remarks=_remarks(rows),
-        states=sorted(Counter(row.state for row in rows).items()),
+        states=states(rows),
         rows=[row for row in rows if row.state not in _TRAINED],
         seconds=[(kind, count, total / count) for kind, (count, total) in sorted(seconds.items())],
     )
@@ -122,6 +122,12 @@ def _data(rows: Sequence[Row], seconds: dict[str, tuple[int, float]]) -> dict[st
         "states": dict(sorted(Counter(row.state for row in rows).items())),
         "seconds": {kind: total for kind, (_, total) in sorted(seconds.items())},
     }
+
+
+def states(rows: Sequence[Row]) -> str:
+    """How many trials are in which state, in words."""
+    counted = sorted(Counter(row.state for row in rows).items())
+    return ", ".join(f"{count:,} {state}" for state, count in counted)
 
 
 def front_table(rows: Sequence[Row]) -> Shown:

@@ -133,6 +133,7 @@ _KINDS: dict[str, Callable[[Request, Place], dict[str, Any]]] = {
     "cost": _cost,
     "fit": _fit,
     "build": _kept(build.run),
+    "nothing": lambda request, place: {},
     **{kind: _kept(_train) for kind in train.KINDS},
 }
 

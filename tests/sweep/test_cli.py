@@ -43,6 +43,7 @@ def test_a_sweep_resumes_and_its_trial_is_exported(write, sweep, tmp_path):
     code, text, err = sweep(file, "--out", out)
     assert code == 0, err
     assert "training 1, 1 epochs: " in text and "predicted" in text
+    assert "trials: 2 front, 4 skipped, 2 stopped" in text
     made = json.loads((out / "front.json").read_text())
     assert set(made["states"]) <= FINAL
     assert sum(made["states"].values()) == 8

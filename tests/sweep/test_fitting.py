@@ -6,7 +6,7 @@ from finn_build.boards import Resources, find_board
 from quant.config import preset
 from quant.networks import get_network
 from quant.prune import resized
-from sweep.fitting import fit, losses
+from sweep.fitting import fit, give_back, losses
 from sweep.hardware import cost
 
 NETWORK = resized(get_network("tiny"), [8, 12])
@@ -85,3 +85,18 @@ def test_losses_follow_the_probe():
     assert first == pytest.approx({2: 0.1 * 8 / 2, 4: 0.1 * 4 / 2, 6: 0.1, 8: 0.0})
     # A layer that did better without them still loses something.
     assert second[8] == pytest.approx(0.01) and second[12] == 0.0
+
+
+def test_room_that_is_left_is_given_back_to_the_most_valuable():
+    lost = [{2: 3.0, 4: 1.0, 6: 0.0}, {2: 2.5, 4: 0.5, 6: 0.4}]
+
+    def in_all(most):
+        return lambda filters: sum(filters) <= most
+
+    # Of equal gains the larger first layer; then 2.0, 1.0 and 0.1.
+    assert give_back((2, 2), lost, in_all(6)) == (4, 2)
+    assert give_back((2, 2), lost, in_all(8)) == (4, 4)
+    assert give_back((2, 2), lost, in_all(10)) == (6, 4)
+    assert give_back((2, 2), lost, in_all(99)) == (6, 6)
+    # What does not fit in one layer may still fit in the other.
+    assert give_back((2, 2), lost, lambda filters: filters[0] == 2) == (2, 6)
