@@ -21,6 +21,7 @@ usage: ./build.sh BOARD [--model NAME|FILE.onnx] [--target-fps N] [--images N] [
        ./build.sh train [...]       train a network, float and quantised
        ./build.sh prune [...]       remove filters of a trained network
        ./build.sh grow [...]        search for a network, from one convolution up
+       ./build.sh sweep FILE.toml   search bits, filters and folding together; docs/sweep.md
        ./build.sh test [...]        check, then all tests; arguments go to pytest
        ./build.sh check             ruff and mypy
        ./build.sh costs --out FILE.json    what a multiply-accumulate costs at every bit width
@@ -89,6 +90,7 @@ case "$verb" in
   check) environment && check ;;
   test) environment && check && exec .venv/bin/python -m pytest "$@" ;;
   train | prune | grow | benchmark | download | pack) environment && run -m quant "$verb" "$@" ;;
+  sweep) environment && run -m sweep "$@" ;;
   compare | costs | demo | fit | reference | registers)
     environment && run -m finn_build "$verb" "$@"
     ;;

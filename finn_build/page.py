@@ -15,7 +15,7 @@ FILES = (STYLE,)
 def render(template: Path, **values: Any) -> str:
     """HTML of a template beside the style; an undefined value is an error."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
+        loader=jinja2.FileSystemLoader([FOLDER, template.parent]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

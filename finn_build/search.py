@@ -38,7 +38,7 @@ _COLUMNS = 0.1
 # Integer programs for each number of cycles, in the search for the quickest.
 _TURNS = 2
 
-_Choices = list[tuple[Fold, Cost]]
+Choices = list[tuple[Fold, Cost]]
 # Of a unit by its name, to be as small as can be in all.
 Price = Callable[[str, Cost], float]
 
@@ -55,7 +55,7 @@ class Search:
         self.network = network
         self.budget = budget
         made = stages(network)
-        self.choices = {each.unit.name: _choices(each, dsp=budget.dsp > 0) for each in made}
+        self.choices = {each.unit.name: choices(each, dsp=budget.dsp > 0) for each in made}
         folded = [{c.cycles for _, c in choices} for choices in self.choices.values()]
         # Below this the input is the limit, or a stage with all at once.
         self.floor = max(network.frame_bytes // network.input_bytes, *map(min, folded))
@@ -70,7 +70,7 @@ class Search:
         low, high = 0, len(self.targets)
         while low < high:
             middle = (low + high) // 2
-            folding = self._cheapest(self.targets[middle])
+            folding = self.cheapest(self.targets[middle])
             if folding is None:
                 low = middle + 1
             else:
@@ -92,7 +92,7 @@ class Search:
                 f"{self.network.name}: {cycles} cycles per frame cannot be reached; with all the "
                 f"room there is they are {self.floor}"
             )
-        folding = self._cheapest(cycles)
+        folding = self.cheapest(cycles)
         if folding is None:
             raise FoldingError(
                 f"{self.network.name}: {cycles:,} cycles per frame take {self._need(cycles)}; "
@@ -129,53 +129,43 @@ class Search:
             other = replace(folding, costs={**folding.costs, name: faster})
             share[name] = (whole - latency(self.network, other)) / (spent.cycles - faster.cycles)
         # Of equals the smallest.
-        return lambda name, spent: share[name] * spent.cycles + self._weight(spent)
+        return lambda name, spent: share[name] * spent.cycles + weight(spent, self.budget)
 
     def step_up(self, folding: Folding) -> str:
         """What the next folding faster than `folding` would take, in words; "" if there is none."""
         target = max((t for t in self.targets if t < folding.cycles), default=None)
         if target is None or not all(self._candidates(target).values()):
             return ""
-        made = self._cheapest(target)
+        made = self.cheapest(target)
         need = self._need(target) if made is None else f"{made.total.lut:,} LUTs"
         return f"{target:,} cycles would take {need}"
 
-    def _cheapest(self, target: int) -> Folding | None:
+    def cheapest(self, target: int) -> Folding | None:
         """The lowest weight within `target` cycles, or None if the budget is too small."""
-        return self._solve(self._candidates(target), lambda _, spent: self._weight(spent))
+        return self._solve(self._candidates(target), lambda _, spent: weight(spent, self.budget))
 
-    def _weight(self, made: Cost) -> float:
-        """One figure for LUTs, BRAM and DSPs: the shares of the budget that they take.
-
-        LUTs count in full, since wires and clock suffer from them; what stands ready in columns
-        is there to be used.
-        """
-        columns = made.bram18 / 2 / self.budget.bram36
-        columns += made.dsp / self.budget.dsp if made.dsp else 0
-        return made.lut / self.budget.lut + _COLUMNS * columns
-
-    def _choices_within(self, target: int) -> dict[str, _Choices]:
+    def _choices_within(self, target: int) -> dict[str, Choices]:
         """Every layer's folds of at most `target` cycles."""
         return {
             name: [choice for choice in choices if choice[1].cycles <= target]
             for name, choices in self.choices.items()
         }
 
-    def _candidates(self, target: int) -> dict[str, _Choices]:
+    def _candidates(self, target: int) -> dict[str, Choices]:
         """Folds within `target` cycles that no other beats in all resources, cheapest first."""
         found = {}
         for name, fast in self._choices_within(target).items():
-            kept: _Choices = []
+            kept: Choices = []
             # None that comes later beats an earlier one.
             for choice in sorted(fast, key=lambda o: (*_used(o[1]), o[0].pe)):
                 used = _used(choice[1])
                 if not any(all(map(le, _used(other), used)) for _, other in kept):
                     kept.append(choice)
-            found[name] = sorted(kept, key=lambda o: self._weight(o[1]))
+            found[name] = sorted(kept, key=lambda o: weight(o[1], self.budget))
         return found
 
     def _solve(
-        self, candidates: dict[str, _Choices], value: Price, *, any_lut: bool = False
+        self, candidates: dict[str, Choices], value: Price, *, any_lut: bool = False
     ) -> Folding | None:
         """One of each layer's candidates, at the lowest price in all and within the budget.
 
@@ -202,21 +192,36 @@ class Search:
         chosen = {n: f for (n, f, _), x in zip(folds, solved.x, strict=True) if x > 0.5}
         return make(self.network, chosen)
 
-    def _need(self, target: int) -> str:
-        """What `target` cycles take beyond the budget, in words: LUTs, or BRAM if that lacks."""
+    def least(self, target: int) -> Folding:
+        """The fewest LUTs within `target` cycles, however many those are; BRAM fits if it can."""
         candidates = self._candidates(target)
         made = self._solve(candidates, lambda _, spent: spent.lut, any_lut=True)
         if made is None:
             cheapest = {name: choices[0][0] for name, choices in candidates.items()}
             made = make(self.network, cheapest)
-        return shortfall(made.total, self.budget)
+        return made
+
+    def _need(self, target: int) -> str:
+        """What `target` cycles take beyond the budget, in words: LUTs, or BRAM if that lacks."""
+        return shortfall(self.least(target).total, self.budget)
+
+
+def weight(made: Cost, budget: Resources) -> float:
+    """One figure for LUTs, BRAM and DSPs: the shares of the budget that they take.
+
+    LUTs count in full, since wires and clock suffer from them; what stands ready in columns is
+    there to be used.
+    """
+    columns = made.bram18 / 2 / budget.bram36
+    columns += made.dsp / budget.dsp if made.dsp else 0
+    return made.lut / budget.lut + _COLUMNS * columns
 
 
 def _used(made: Cost) -> tuple[int, int, int]:
     return made.dsp, made.bram18, made.lut
 
 
-def _choices(stage: Stage, *, dsp: bool) -> _Choices:
+def choices(stage: Stage, *, dsp: bool) -> Choices:
     """All folds of a stage's unit, with DSPs or without, and what the stage costs with them."""
     layer = stage.unit
     folds = [

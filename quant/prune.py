@@ -209,6 +209,11 @@ def choose(network: Network, scores: Scores, plan: Pruning) -> dict[str, Tensor]
         counts = _smallest(scores, left - target)
     else:
         counts = _blocks(network, scores, plan.costs, target, 1.0 - plan.cost_share)
+    return strongest(scores, counts)
+
+
+def strongest(scores: Scores, counts: dict[str, int]) -> dict[str, Tensor]:
+    """Indices of each convolution's filters with the highest scores, so many, ascending."""
     return {
         name: score.argsort(stable=True)[len(score) - counts[name] :].sort().values
         for name, score in scores.items()

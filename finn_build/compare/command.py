@@ -218,22 +218,25 @@ def _show(points: Sequence[Point], made: dict[str, Any], console: Console) -> No
         wide.print(line, highlight=False, markup=False)
 
 
+def figures(points: Sequence[Point], fronts: dict[str, list[Point]]) -> dict[str, Any]:
+    """What the page shows of points and their fronts: the pictures and the rows."""
+    return {
+        "points": [(p, _cells(p)) for p in points],
+        "charts": {
+            name: chart(points, fronts, width=width, height=height)
+            for name, (width, height) in SIZES.items()
+        },
+        "kinds": [k for k in KINDS if any(p.kind == k for p in points)],
+        "shapes": SHAPES,
+        "best": {p.number for line in fronts.values() for p in line},
+    }
+
+
 def _write(
     out: Path, points: Sequence[Point], fronts: dict[str, list[Point]], made: dict[str, Any]
 ) -> None:
     """Leave the page and its data, both or neither half-written."""
-    html = page.render(
-        TEMPLATE,
-        points=[(p, _cells(p)) for p in points],
-        charts={
-            name: chart(points, fronts, width=width, height=height)
-            for name, (width, height) in SIZES.items()
-        },
-        kinds=[k for k in KINDS if any(p.kind == k for p in points)],
-        shapes=SHAPES,
-        best={p.number for line in fronts.values() for p in line},
-        remarks=_remarks(made),
-    )
+    html = page.render(TEMPLATE, **figures(points, fronts), remarks=_remarks(made))
     out.parent.mkdir(parents=True, exist_ok=True)
     partials = []
     for path, text in ((out, html), (out.with_suffix(".json"), json.dumps(made, indent=2) + "\n")):

@@ -1,0 +1,1 @@
+"""Search bits, filters and folding of a network together, on one machine or a cluster."""

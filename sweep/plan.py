@@ -1,0 +1,149 @@
+"""The jobs of a trial: what it costs, and the trainings that it shares with others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from math import floor
+from typing import Any
+
+from finn_build.boards import find_board
+from quant.config import Network
+from quant.config_json import network_to_json
+from quant.prune import resized
+from sweep.config import Sweep
+from sweep.counts import even
+from sweep.design import NOT_PRUNED, Design, Trial, base_network
+from sweep.job import Job
+
+
+class Plan:
+    """Makes jobs of a sweep's settings; equal jobs of different trials are one."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        """Of a sweep."""
+        self.sweep = sweep
+        self._networks: dict[str, Network] = {}
+
+    def network(self, design: Design) -> Network:
+        """The network with all filters, as it is trained."""
+        if design.network not in self._networks:
+            made = base_network(design.network, self.sweep.training.recipe)
+            self._networks[design.network] = made
+        return self._networks[design.network]
+
+    @cached_property
+    def _data(self) -> dict[str, int]:
+        training = self.sweep.training
+        return {key: getattr(training, key) for key in ("images", "held_out", "test_images")}
+
+    def _settings(self, seed: int, epochs: int, **more: Any) -> dict[str, Any]:
+        training = self.sweep.training
+        common = {"recipe": training.recipe, "batch": training.batch, "data": self._data}
+        return {**common, "seed": seed, "epochs": epochs, **more}
+
+    def filters(self, design: Design, done: dict[str, dict[str, Any]]) -> list[int]:
+        """Filters of each convolution as planned; done: results, the design's `fit` among them.
+
+        Exact for `even`, to be seen after training for the other schedules.
+        """
+        network = self.network(design)
+        if design.schedule == "folding":
+            return list(done[self.fit(design).id]["filters"])
+        return even(network, self.sweep.space.pruning, design.iterations)
+
+    def cost(self, design: Design, filters: Sequence[int]) -> Job:
+        """What the design costs with so many filters."""
+        network = resized(self.network(design), list(filters))
+        return Job.of(
+            "cost",
+            {
+                "network": network_to_json(network),
+                "quantisation": asdict(design.quantisation(network)),
+                "share": asdict(find_board(design.board).budget[design.budget]),
+                "max_lut": self.sweep.constraints.max_lut,
+                "fclk_mhz": design.fclk_mhz,
+                "target_fps": design.target_fps,
+            },
+        )
+
+    def fit(self, design: Design, *probe: Job) -> Job:
+        """The filters that the target rate asks for; without a probe all layers are worth alike."""
+        network = self.network(design)
+        settings = {
+            "network": network_to_json(network),
+            "quantisation": asdict(design.quantisation(network)),
+            "room": asdict(design.resources(self.sweep.constraints.max_lut)),
+            "cycles": floor(design.fclk_mhz * 1e6 / design.target_fps),
+            "block": self.sweep.space.pruning.block,
+        }
+        return Job.of("fit", settings, *probe)
+
+    def ancestor(self, trial: Trial) -> Job:
+        """The float training that a trial is quantised from."""
+        design, training = trial.design, self.sweep.training
+        network = self.network(design)
+        settings = self._settings(
+            trial.seed, training.float_epochs, network=network_to_json(network)
+        )
+        made = Job.of("float", settings)
+        if design.schedule == NOT_PRUNED:
+            return made
+        made = (
+            self._folded(trial, made) if design.schedule == "folding" else self._pruned(trial, made)
+        )
+        if training.pruned_epochs:
+            made = Job.of("tune", self._settings(trial.seed, training.pruned_epochs), made)
+        return made
+
+    def _pruned(self, trial: Trial, start: Job) -> Job:
+        """Pruned step by step, each step a job of its own."""
+        design, pruning = trial.design, self.sweep.space.pruning
+        before = self.network(design).filters
+        for iteration in range(1, design.iterations + 1):
+            counts = None
+            if design.schedule == "even":
+                counts = even(self.network(design), pruning, iteration)
+                if counts == before:
+                    continue
+                before = counts
+            start = Job.of("prune", self._pruning(trial, counts=counts, iterations=0), start)
+        return start
+
+    def _folded(self, trial: Trial, start: Job) -> Job:
+        """Pruned in several steps to the filters that the target rate asks for."""
+        design, training = trial.design, self.sweep.training
+        asked = {"ranking": design.ranking, "block": self.sweep.space.pruning.block}
+        probe = Job.of("probe", self._settings(trial.seed, training.tune_epochs, **asked), start)
+        settings = self._pruning(trial, counts=None, iterations=design.iterations)
+        return Job.of("prune", settings, start, self.fit(design, probe))
+
+    def _pruning(self, trial: Trial, **more: Any) -> dict[str, Any]:
+        common = {"ranking": trial.design.ranking, "share": self.sweep.space.pruning.share}
+        return self._settings(trial.seed, self.sweep.training.tune_epochs, **common, **more)
+
+    def quantised(self, trial: Trial, rung: int) -> Job:
+        """The trial's training up to a rung: from float, then further from the rung before."""
+        start = self.ancestor(trial)
+        network = self.network(trial.design)
+        made: Job | None = None
+        for epochs in self.sweep.training.rungs[: rung + 1]:
+            quantisation = asdict(trial.design.quantisation(network))
+            settings = self._settings(trial.seed, epochs, quantisation=quantisation)
+            made = Job.of("quantise", settings, start, *([made] if made else []))
+        assert made is not None
+        return made
+
+    def build(self, trial: Trial, trained: Job) -> Job:
+        """Build the trained trial for its board."""
+        design, search = trial.design, self.sweep.search
+        settings = {
+            "board": design.board,
+            "room": asdict(design.resources(self.sweep.constraints.max_lut)),
+            "clock_mhz": design.clock_mhz,
+            "target_fps": design.target_fps,
+            "images": search.images,
+            "tool": search.tool,
+        }
+        return Job.of("build", settings, trained)

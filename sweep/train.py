@@ -1,0 +1,247 @@
+"""The jobs that train: float, pruned, probed and tuned networks, and quantised ones.
+
+Each keeps its checkpoints in its own folder and goes on after its last whole epoch. Accuracies that
+the search decides by are of held-out training images; the test images are only reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from torch import Tensor
+
+from quant import distributed
+from quant.checkpoint import Status
+from quant.config import Network, Training
+from quant.config_json import network_from_json, quantisation_from_json
+from quant.data import Labelled, Split, load_cifar10
+from quant.loop import accuracy
+from quant.prune import Pruning, Scores, choose, keep_filters, rank, strongest
+from quant.recipes import find_recipe
+from quant.train import (
+    FloatModel,
+    Setting,
+    load_float,
+    origin,
+    train_float,
+    train_quantised,
+    tune_float,
+    tune_longer,
+    write_float,
+)
+from quant.zoo import load_trained
+from sweep.counts import between, probed
+from sweep.errors import ConfigError
+from sweep.job import Place, Request
+
+# As `quant prune` recovers after each iteration.
+_TUNE_LR = 1e-3
+_WARM_SHARE = 0.2
+
+
+def run(request: Request, place: Place) -> dict[str, Any]:
+    """Do a training, or what is left of it.
+
+    Returns:
+        Plain values: weights (path below the sweep's folder), filters, epochs, validation (share of
+        the held-out images), accuracy (share of the test images); of a probe, what it found.
+
+    Raises:
+        quant.errors.QuantError: as the trainings of `quant` do.
+    """
+    out = place.folder(request.id)
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / "training.log").open("a") as log:
+        common = _setting(place, **request.settings["data"])
+        setting = replace(common, console=distributed.console(Console(file=log, width=120)))
+        return _KINDS[request.kind](request, setting, place)
+
+
+@lru_cache(maxsize=1)
+def _setting(place: Place, *, images: int, held_out: int, test_images: int) -> Setting:
+    return Setting.of(
+        _load(place, "train", images and images + held_out),
+        _load(place, "test", test_images),
+        validation=held_out,
+        device=distributed.join(place.device),
+        compiled=place.compiled,
+        command=place.command,
+    )
+
+
+def _load(place: Place, split: Split, count: int) -> Labelled:
+    """The first `count` images of a split, or the whole of it for 0."""
+    data = load_cifar10(place.data, split, cache=place.cache, whole=not count)
+    if len(data) < count:
+        raise ConfigError(
+            f"{place.data}: {len(data):,} {split} images, the sweep wants {count:,} with those "
+            "held out; use fewer, or the whole data set"
+        )
+    return data.part(slice(0, count)) if count else data
+
+
+def _training(settings: dict[str, Any], *, quantised: bool = False, **changes: Any) -> Training:
+    """The recipe's training with the job's epochs, and no longer a warm-up than suits them."""
+    recipe = find_recipe(settings["recipe"])
+    base = recipe.quant_training if quantised else recipe.float_training
+    epochs = settings["epochs"]
+    return replace(
+        base,
+        epochs=epochs,
+        batch=settings["batch"] or base.batch,
+        seed=settings["seed"],
+        warmup_epochs=min(base.warmup_epochs, _WARM_SHARE * epochs),
+        **changes,
+    )
+
+
+def _float(request: Request, setting: Setting, place: Place) -> dict[str, Any]:
+    network = network_from_json(request.settings["network"], request.id)
+    out = place.folder(request.id)
+    made = train_float(setting, network, _training(request.settings), out)
+    return _trained(made, setting, place, out)
+
+
+def _tune(request: Request, setting: Setting, place: Place) -> dict[str, Any]:
+    start = _parent(request, setting, place)
+    out = place.folder(request.id)
+    made = tune_longer(setting, start, _training(request.settings), out)
+    return _trained(made, setting, place, out)
+
+
+def _parent(request: Request, setting: Setting, place: Place) -> FloatModel:
+    return load_float(place.root / request.parents[0]["weights"], setting.device)
+
+
+def _trained(made: FloatModel, setting: Setting, place: Place, out: Path) -> dict[str, Any]:
+    return {
+        "weights": str((out / "float.safetensors").relative_to(place.root)),
+        "filters": made.network.filters,
+        "epochs": made.record["epochs"]["float"],
+        "validation": accuracy(made.model, setting.held_out),
+        "accuracy": made.record["accuracy"]["float"],
+    }
+
+
+def _prune(request: Request, setting: Setting, place: Place) -> dict[str, Any]:
+    """Remove filters in one iteration or several, each with its recovery.
+
+    settings: `counts` to keep in each layer; or `share` of all filters to remove; or `iterations`
+    to the filters that the second parent found.
+    """
+    settings, out = request.settings, place.folder(request.id)
+    start = _parent(request, setting, place)
+    steps: list[list[int] | None] = [settings["counts"]]
+    if settings["iterations"]:
+        wanted = request.parents[1]["filters"]
+        steps = [*between(start.network.filters, wanted, settings["iterations"])]
+    tune = _training(settings, lr=_TUNE_LR)
+    model, network = start.model, start.network
+    epochs, seconds = start.record["epochs"]["float"], start.record["seconds"]["float"]
+    for number, counts in enumerate(steps, 1):
+        scores = rank(model, network, settings["ranking"], setting.train)
+        keep = distributed.once(partial(_keep, network, scores, settings, counts))
+        model, network = keep_filters(model, network, keep)
+        status = tune_float(setting, model, network, tune, out / f"prune{number}-state.safetensors")
+        epochs, seconds = epochs + status.epoch, seconds + status.seconds
+    made = write_float(
+        setting,
+        model,
+        network,
+        out,
+        Status(epoch=epochs, seconds=round(seconds, 1)),
+        _history(start, settings, steps, tune),
+        settings["seed"],
+    )
+    return _trained(made, setting, place, out)
+
+
+def _history(
+    start: FloatModel, settings: dict[str, Any], steps: list[list[int] | None], tune: Training
+) -> dict[str, Any]:
+    """The record's training with this pruning joined to those before."""
+    before = start.record["training"]
+    made = {"ranking": settings["ranking"], "share": settings["share"], "filters": steps}
+    pruning = [*before.get("pruning", []), {**made, "tune": asdict(tune)}]
+    return {**before, "pruning": pruning, "from": origin(start.record)}
+
+
+def _keep(
+    network: Network, scores: Scores, settings: dict[str, Any], counts: list[int] | None
+) -> dict[str, Tensor]:
+    if counts is not None:
+        return strongest(scores, dict(zip(scores, counts, strict=True)))
+    plan = Pruning(iterations=1, share=settings["share"], ranking=settings["ranking"])
+    return choose(network, scores, plan)
+
+
+def _probe(request: Request, setting: Setting, place: Place) -> dict[str, Any]:
+    """What each layer's filters are worth: prune it alone, recover, and look.
+
+    Returns:
+        base: held-out accuracy after the same recovery with all filters; least: the smallest
+        difference that there can be; layers: for each
+        convolution its scores ascending, the filters it was left with (`count`) and the accuracy
+        it `kept`.
+    """
+    settings, out = request.settings, place.folder(request.id)
+    start = _parent(request, setting, place)
+    network, tune = start.network, _training(settings, lr=_TUNE_LR)
+    scores = rank(start.model, network, settings["ranking"], setting.train)
+
+    def recovered(name: str, counts: list[int]) -> float:
+        keep = strongest(scores, dict(zip(scores, counts, strict=True)))
+        model, smaller = keep_filters(start.model, network, keep)
+        tune_float(setting, model, smaller, tune, out / f"probe-{name}-state.safetensors")
+        return accuracy(model, setting.held_out)
+
+    found = []
+    base = recovered("none", network.filters)
+    for number, name in enumerate(scores):
+        counts = list(network.filters)
+        counts[number] = probed(counts[number], settings["block"])
+        found.append(
+            {
+                "scores": scores[name].sort().values.tolist(),
+                "count": counts[number],
+                "kept": recovered(name, counts) if counts != network.filters else base,
+            }
+        )
+    return {"base": base, "least": 1.0 / len(setting.held_out.labels), "layers": found}
+
+
+def _quantise(request: Request, setting: Setting, place: Place) -> dict[str, Any]:
+    """Train a quantised network, from a float one or further from a shorter training."""
+    settings, out = request.settings, place.folder(request.id)
+    start = _parent(request, setting, place)
+    earlier = None
+    if len(request.parents) > 1:
+        earlier = load_trained(str(place.root / request.parents[1]["weights"]))
+    quantisation = quantisation_from_json(settings["quantisation"], request.id)
+    training = _training(settings, quantised=True)
+    record = train_quantised(setting, start, quantisation, training, out, earlier=earlier)
+    weights = out / f"{out.name}.safetensors"
+    model = load_trained(str(weights)).model.to(setting.device)
+    return {
+        "weights": str(weights.relative_to(place.root)),
+        "filters": record["filters"],
+        "epochs": record["epochs"]["quantised"],
+        "validation": accuracy(model, setting.held_out),
+        "accuracy": record["accuracy"]["quantised"],
+        "test_images": record["test_images"],
+    }
+
+
+_KINDS: dict[str, Callable[[Request, Setting, Place], dict[str, Any]]] = {
+    "float": _float,
+    "prune": _prune,
+    "probe": _probe,
+    "tune": _tune,
+    "quantise": _quantise,
+}
+KINDS = tuple(_KINDS)

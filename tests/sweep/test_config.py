@@ -1,0 +1,64 @@
+import pytest
+
+from sweep.config import Sweep, load
+from sweep.errors import ConfigError
+
+
+def test_the_tiny_sweep_is_read(write):
+    sweep = load(write())
+    assert sweep.space.networks == ("tiny",)
+    assert sweep.space.bits.weights == (1, 2)
+    assert sweep.training.rungs == (1, 1)
+    assert sweep.space.clocks_mhz == (100.0,)
+    assert isinstance(sweep, Sweep)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("builds = 0", "bilds = 0", "search: unknown key bilds; known: trials, builds, images"),
+        ("weights = [1, 2]", "weights = []", "space.bits.weights is empty; give one value"),
+        ("weights = [1, 2]", "weights = [9]", "space.bits.weights: 9 is not known; use 1, 2"),
+        ("weights = [1, 2]", "weights = 2", "space.bits.weights = 2: not a list; use [2]"),
+        ("seeds = [1, 2]", "seeds = [1, 1]", "space.seeds: 1 is given twice; give it once"),
+        ("seeds = [1, 2]", 'seeds = ["a"]', "space.seeds = 'a' is of the wrong type; use a whole"),
+        ('["tiny"]', '["teeny"]', "network 'teeny' is not known; use arch1"),
+        ('networks = ["tiny"]\n', "", "space: networks is missing; give it"),
+        ("share = 0.3", "share = 1.5", "space.pruning.share = 1.5; use more than 0, less than 1"),
+        (
+            "block = 2",
+            "block = 8",
+            "pruning.block = 8 is more than the 4 filters of a layer of tiny",
+        ),
+        (
+            "share = 0.3",
+            'schedules = ["folding"]',
+            "pruning.schedules: folding has nothing to prune for; give a rate in space.target_fps",
+        ),
+        ("seeds = [1, 2]", "clocks_mhz = [900]", "clocks_mhz = 900: use 1 to 250 on these boards"),
+        ("seeds = [1, 2]", 'boards = ["moon"]', "unknown board 'moon'; known boards: arty-z7-20"),
+        ("rungs = [1, 1]", "rungs = [0]", "training.rungs = 0 is too small; use 1 or more"),
+        ("rungs = [1, 1]", "keep = 0.0", "training.keep = 0; use more than 0, at most 1"),
+        (
+            "builds = 0",
+            'tool = "openxc7"',
+            "use space.budgets = ['openxc7'], or search.tool = 'none'",
+        ),
+        ("[engine]", "[constraints]\nmin_accuracy = 87.0\n[engine]", "use a share, as 0.87"),
+        ("[engine]", "[constraints]\nmin_fps = -1\n[engine]", "min_fps = -1.0; use more than 0"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_works(write, old, new, message):
+    path = write((old, new))
+    with pytest.raises(ConfigError) as raised:
+        load(path)
+    assert str(raised.value).startswith(f"{path}: ")
+    assert message in str(raised.value)
+
+
+def test_a_file_that_is_none(tmp_path):
+    with pytest.raises(ConfigError, match="not found; docs/sweep.md says how to write one"):
+        load(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("[space")
+    with pytest.raises(ConfigError, match="not readable as TOML"):
+        load(tmp_path / "bad.toml")
