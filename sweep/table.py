@@ -18,10 +18,8 @@ from sweep.job import Outcome
 NAME = "trials.sqlite"
 FORMAT = 1
 # A commit survives the driver's death without waiting for the disk; a machine that loses its power
-# may lose the last ones, never the table. One process alone needs no memory shared with others,
-# which network file systems do not have.
+# may lose the last ones, never the table. Others may read it meanwhile.
 _SCHEMA = """
-PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS sweep (key TEXT PRIMARY KEY, value TEXT NOT NULL);

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from quant import cli
 from quant.config import LayerBits
 from quant.data import Labelled
 from quant.files import read_json, read_npz, write_json
+from quant.train import load_float
 from quant.zoo import load_trained, zoo_images
 
 
@@ -119,6 +121,15 @@ def test_train_then_export(
     assert record["epochs"] == {"float": 3, "quantised": 0}
     assert record["layers"]["dropout"]["last"] == 0.2
     assert record["training"]["from"]["sha256"] == read_json(out / "float.json")["sha256"]
+    # A quantised model stands in for the float one that it came from.
+    tune = ["train", "--tune", model, "--bits", "float", "--float-epochs", "0", "--batch", "64"]
+    tune += ["--no-compile", "--device", "cpu"]
+    assert call(monkeypatch, *tune, "--out", str(tmp_path / "back")) == 0
+    back = load_float(tmp_path / "back" / "float.safetensors", "cpu")
+    assert back.record["epochs"] == {"float": 2, "quantised": 0}
+    assert back.record["training"]["from"]["sha256"] == read_json(out / "small.json")["sha256"]
+    weights = load_trained(model).model.state_dict()
+    assert all(torch.equal(v, weights[name]) for name, v in back.model.state_dict().items())
     costs = tmp_path / "costs.json"
     lut = {"w4a8": 49.0, "w2a2": 7.0, "w4a2": 13.0}
     write_json(costs, {"format": 1, "channels_multiple": 2, "lut_per_mac": lut})

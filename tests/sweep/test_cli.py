@@ -1,7 +1,9 @@
 """The command line from sweep.toml to an exported model, on real tiny trainings."""
 
 import json
+import os
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -125,12 +127,17 @@ def test_trials_that_all_fail_say_why_and_are_tried_again(write, sweep, data, tm
 
 @pytest.mark.slow
 def test_the_front_is_built(write, sweep, tmp_path):
-    """Minutes: Verilator and Yosys."""
+    """Minutes: Verilator and Yosys. A build wants the whole test set."""
+    real = Path(os.environ.get("HEADRACE_DATA", "data/cifar10")).resolve()
+    if not real.is_dir():
+        pytest.skip("no CIFAR-10: set HEADRACE_DATA to its folder")
     file = write(("builds = 0", "builds = 1\nimages = 4"), ("seeds = [1, 2]", "seeds = [1]"))
-    code, _, err = sweep(file, "--out", tmp_path / "out")
+    code, _, err = sweep(file, "--out", tmp_path / "out", folder=real)
     assert code == 0, err
     made = json.loads((tmp_path / "out" / "front.json").read_text())
-    (built,) = [row for group in made["front"] for row in group if row["state"] == "built"]
+    rows = [row for group in made["front"] for row in group]
+    assert [row["why"] for row in rows if row["why"]] == []
+    (built,) = [row for row in rows if row["state"] == "built"]
     report = json.loads((tmp_path / "out" / built["report"]).read_text())
     assert built["simulated_fps"] == report["fps"]["simulated"]
     assert built["simulated_fps"] == pytest.approx(built["fps"], rel=0.01)
