@@ -6,7 +6,7 @@ There are two units: one with its weights in a memory (rtl_templates: nn_mvtu), 
 built for its weights (nn_serial), where a weight is the sum of a few signed powers of two.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil, log2
 
@@ -118,9 +118,11 @@ def constants(layer: Mvtu, slice_bits: int) -> Constants:
     top = (1 << (steps * slice_bits)) - 1
     lift = [sum(top << term.place for term in row if term.negative) for row in terms]
     acc_bits, thresholds = _thresholds(layer, np.array(lift))
-    return Constants(
+    made = Constants(
         terms=terms, slice_bits=slice_bits, steps=steps, acc_bits=acc_bits, thresholds=thresholds
     )
+    # A weight of 7 is 8 - 1, whose terms alone would sum to 9: no sum that occurs, but a wire.
+    return replace(made, acc_bits=max(acc_bits, made.sum_bits))
 
 
 @lru_cache(maxsize=64)

@@ -101,3 +101,11 @@ def test_slices_of_the_inputs_give_the_activations(seed, widths):
     found = (acc[:, :, None] >= numbers.thresholds).sum(axis=2)
     exact = x @ made.weights.T + made.bias
     assert (found == (exact[:, :, None] >= made.thresholds).sum(axis=2)).all()
+
+
+def test_an_accumulator_takes_all_that_its_terms_could_sum_to():
+    """15 times 8 + 1 needs a bit more than 15 times 8 - 1, which is what seven's terms add up to."""
+    made = layer(np.random.default_rng(5), 4, -7, 2, 3)
+    sevens = replace(made, weights=np.where(np.arange(12) < 5, 7, 0)[None, :].repeat(made.rows, 0))
+    numbers = constants(sevens, 2)
+    assert (numbers.sum_bits, numbers.acc_bits) == (8, 8)
