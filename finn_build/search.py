@@ -31,6 +31,9 @@ from finn_build.slices import worth
 MAX_SIMD = 144
 # More weights than that, built in, are a large part of any chip.
 MAX_CONSTANTS = 30_000
+# Deeper block RAMs have ports of 9 bits or fewer, which open tools fill with other words than they
+# are told to.
+MAX_BLOCK_WORDS = 2048
 # The input brings so many bytes at once, and each is a pixel's at least.
 MAX_PIXELS = 8
 # What the share of BRAM or DSPs counts beside that of LUTs: a BRAM36 has to save some 25 LUTs.
@@ -230,6 +233,7 @@ def choices(stage: Stage, *, dsp: bool) -> Choices:
         for simd in cost.divisors(layer.cols)
         if simd <= MAX_SIMD
         for memory in MEMORIES
+        if memory != "block" or layer.weights.size // (pe * simd) <= MAX_BLOCK_WORDS
         for multiplied in ((False, True) if dsp and worth(layer, pe) else (False,))
     ]
     if can_be_constant(layer) and layer.weights.size <= MAX_CONSTANTS:

@@ -32,7 +32,7 @@ _BLOCK_DELAY = 2000
 _EVERYWHERE = ("PSEUDO_GND", "PSEUDO_VCC", "BUFGCTRL")
 
 # Moves of a temperature, as a share of the fourth power of the third root of the cells.
-_EFFORT = 1.0
+_EFFORT = 3.0
 
 Cells = Mapping[str, dict[str, Any]]
 
