@@ -22,7 +22,7 @@ usage: ./build.sh BOARD [--model NAME|FILE.onnx] [--target-fps N] [--images N] [
        ./build.sh prune [...]       remove filters of a trained network
        ./build.sh grow [...]        search for a network, from one convolution up
        ./build.sh sweep FILE.toml   search bits, filters and folding together; docs/sweep.md
-       ./build.sh test [...]        check, then all tests; arguments go to pytest
+       ./build.sh test [...]        check, then all tests; arguments go to pytest (-n 0: one at a time)
        ./build.sh check             ruff and mypy
        ./build.sh costs --out FILE.json    what a multiply-accumulate costs at every bit width
        ./build.sh fit               compare the folding search's costs with Yosys', docs/costs.md
@@ -88,7 +88,7 @@ verb=${1:-help}
 case "$verb" in
   help | -h | --help) usage ;;
   check) environment && check ;;
-  test) environment && check && exec .venv/bin/python -m pytest "$@" ;;
+  test) environment && check && exec .venv/bin/python -m pytest -n 2 --dist worksteal "$@" ;;
   train | prune | grow | benchmark | download | pack) environment && run -m quant "$verb" "$@" ;;
   sweep) environment && run -m sweep "$@" ;;
   compare | costs | demo | fit | reference | registers)

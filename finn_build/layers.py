@@ -130,6 +130,28 @@ class Mvtu:
     float_thresholds: NDArray[np.float64] | None = None
     bias: Ints | None = None
 
+    def __post_init__(self) -> None:
+        """Raise ModelError for weights that do not fit and thresholds that do not ascend."""
+        most = (1 << (self.weight_bits - 1)) - 1
+        right, legal = (
+            (abs(self.weights) == 1, "-1 and 1")
+            if self.weight_bits == 1
+            else ((self.weights >= -most - 1) & (self.weights <= most), f"{-most - 1} to {most}")
+        )
+        if not right.all():
+            row, col = np.argwhere(~right)[0]
+            raise ModelError(
+                f"{self.name}: weight {self.weights[row, col]} of row {row}, input {col} is "
+                f"outside its {self.weight_bits} bits; use {legal}"
+            )
+        if self.thresholds is not None and (falls := np.diff(self.thresholds, axis=1) < 0).any():
+            row, step = np.argwhere(falls)[0]
+            raise ModelError(
+                f"{self.name}: threshold {step + 1} of row {row}, "
+                f"{self.thresholds[row, step + 1]}, is below the one before, "
+                f"{self.thresholds[row, step]}; sort each row's"
+            )
+
     @property
     def rows(self) -> int:
         """Outputs per vector."""

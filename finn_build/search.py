@@ -23,6 +23,7 @@ from finn_build.folding import (
     stages,
 )
 from finn_build.layers import Network
+from finn_build.quiet import silent
 from finn_build.schedule import latency
 from finn_build.slices import worth
 
@@ -58,7 +59,9 @@ class Search:
         self.network = network
         self.budget = budget
         made = stages(network)
-        self.choices = {each.unit.name: choices(each, dsp=budget.dsp > 0) for each in made}
+        self.choices = {
+            each.unit.name: _unbeaten(choices(each, dsp=budget.dsp > 0), _spent) for each in made
+        }
         folded = [{c.cycles for _, c in choices} for choices in self.choices.values()]
         # Below this the input is the limit, or a stage with all at once.
         self.floor = max(network.frame_bytes // network.input_bytes, *map(min, folded))
@@ -156,16 +159,10 @@ class Search:
 
     def _candidates(self, target: int) -> dict[str, Choices]:
         """Folds within `target` cycles that no other beats in all resources, cheapest first."""
-        found = {}
-        for name, fast in self._choices_within(target).items():
-            kept: Choices = []
-            # None that comes later beats an earlier one.
-            for choice in sorted(fast, key=lambda o: (*_used(o[1]), o[0].pe)):
-                used = _used(choice[1])
-                if not any(all(map(le, _used(other), used)) for _, other in kept):
-                    kept.append(choice)
-            found[name] = sorted(kept, key=lambda o: weight(o[1], self.budget))
-        return found
+        return {
+            name: sorted(_unbeaten(fast, _used), key=lambda o: weight(o[1], self.budget))
+            for name, fast in self._choices_within(target).items()
+        }
 
     def _solve(
         self, candidates: dict[str, Choices], value: Price, *, any_lut: bool = False
@@ -181,15 +178,16 @@ class Search:
         most = self.budget
         room = np.array([most.dsp, 2 * most.bram36, np.inf if any_lut else most.lut])
         one_each = np.array([[name == each for name, _, _ in folds] for each in candidates])
-        solved = milp(
-            [value(name, made) for name, _, made in folds],
-            integrality=np.ones(len(folds)),
-            bounds=Bounds(0, 1),
-            constraints=[
-                LinearConstraint(one_each.astype(float), 1, 1),
-                LinearConstraint(used.T.astype(float), -np.inf, room),
-            ],
-        )
+        with silent():  # HiGHS leaves a line of its own debugging now and then
+            solved = milp(
+                [value(name, made) for name, _, made in folds],
+                integrality=np.ones(len(folds)),
+                bounds=Bounds(0, 1),
+                constraints=[
+                    LinearConstraint(one_each.astype(float), 1, 1),
+                    LinearConstraint(used.T.astype(float), -np.inf, room),
+                ],
+            )
         if solved.x is None:
             return None
         chosen = {n: f for (n, f, _), x in zip(folds, solved.x, strict=True) if x > 0.5}
@@ -220,8 +218,23 @@ def weight(made: Cost, budget: Resources) -> float:
     return made.lut / budget.lut + _COLUMNS * columns
 
 
-def _used(made: Cost) -> tuple[int, int, int]:
+def _used(made: Cost) -> tuple[int, ...]:
     return made.dsp, made.bram18, made.lut
+
+
+def _spent(made: Cost) -> tuple[int, ...]:
+    return *_used(made), made.cycles
+
+
+def _unbeaten(choices: Choices, of: Callable[[Cost], tuple[int, ...]]) -> Choices:
+    """Those that no other beats in all figures; of equals the one with the fewest outputs."""
+    kept: Choices = []
+    # None that comes later beats an earlier one.
+    for choice in sorted(choices, key=lambda o: (*of(o[1]), o[0].pe)):
+        figures = of(choice[1])
+        if not any(all(map(le, of(other), figures)) for _, other in kept):
+            kept.append(choice)
+    return kept
 
 
 def choices(stage: Stage, *, dsp: bool) -> Choices:

@@ -3,12 +3,16 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from finn_build.simulator import board
+
+Locked = Callable[[Path], AbstractContextManager[None]]
 
 
 def load(name: str, path: Path) -> ModuleType:
@@ -32,14 +36,24 @@ def tiny() -> cases.Case:
 
 
 @pytest.fixture(scope="session")
-def written(tiny: cases.Case) -> Path:
-    """The deploy folder of the tiny network on the simulated board, in a place that stays."""
-    built = cases.build(tiny, cases.BUILDS / "tiny")
-    library = board.build(
-        built.path("emit"), cases.BUILDS / "model", log=cases.BUILDS / "verilator.log"
-    )
-    board.furnish(built.path("deploy"), library, cases.BUILDS / "deploy")
-    return cases.BUILDS / "deploy"
+def written(
+    tiny: cases.Case, locked: Locked, run_id: str, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The deploy folder of the tiny network on the simulated board.
+
+    The library reads its sources' folder: both stay, and one worker writes them for all.
+    """
+    folder, stamp = cases.BUILDS / "tiny", cases.BUILDS / "run"
+    with locked(cases.BUILDS):
+        if not stamp.exists() or stamp.read_text() != run_id:
+            cases.build(tiny, folder)
+            stamp.write_text(run_id)
+        library = board.build(
+            folder / "emit", cases.BUILDS / "model", log=cases.BUILDS / "verilator.log"
+        )
+    made = tmp_path_factory.mktemp("board") / "deploy"
+    board.furnish(folder / "deploy", library, made)
+    return made
 
 
 @pytest.fixture

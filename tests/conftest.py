@@ -1,0 +1,37 @@
+"""What the tests of all folders share: one core for each worker, one at a time in a folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+# Several workers (pytest -n) share the cores among themselves, and the programs that they start do.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+Locked = Callable[[Path], AbstractContextManager[None]]
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def locked() -> Locked:
+    """`with locked(folder)`: makes the folder; no other worker is in such a block of it."""
+    return _locked
+
+
+@pytest.fixture(scope="session")
+def run_id() -> str:
+    """The same for all workers of one run of the tests, and no other."""
+    return os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))

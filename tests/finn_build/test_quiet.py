@@ -1,0 +1,17 @@
+"""What is kept off the terminal."""
+
+import ctypes
+
+import pytest
+
+from finn_build.quiet import silent
+
+
+def test_compiled_code_is_not_heard_and_python_is_heard_again(capfd):
+    libc = ctypes.CDLL(None)
+    with pytest.raises(ValueError, match="as it is"), silent():
+        libc.puts(b"debugging")
+        raise ValueError("as it is")
+    libc.puts(b"after")
+    libc.fflush(None)
+    assert capfd.readouterr().out == "after\n"
