@@ -64,7 +64,9 @@ def _openxc7(board: Board, chipdb: Path | None, prjxray_db: Path | None) -> str:
         "through all of it"
     )
     if setup.himbaechel and not setup.scripted:
-        found += "; it was built without Python, so it places block RAMs by chance"
+        found += (
+            "; it was built without Python, so that it places all by itself and the clock is slower"
+        )
     return found
 
 

@@ -122,5 +122,6 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
     else:
-        name = f"{device.type}, {torch.get_num_threads()} threads"
+        threads = torch.get_num_threads()
+        name = f"{device.type}, {threads} thread{'s' * (threads > 1)}"
     return name if count() == 1 else f"{name}, {count()} processes"
