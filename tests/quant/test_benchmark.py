@@ -18,7 +18,7 @@ def test_runs_both_ways_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )
     assert len(found.plain) == len(found.twin) == 2
     assert min(found.plain + found.twin) > 0
-    assert "tiny w2a2, batch 4, cpu, 1 threads, 2 blocks of 3 steps each" in str(found)
+    assert "tiny w2a2, batch 4, cpu, 1 thread, 2 blocks of 3 steps each" in str(found)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -30,7 +30,7 @@ def test_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
 
     monkeypatch.setattr(benchmark_module, "benchmark", uncompiled)
     benchmark_command("tiny", "w4a4", steps=1, blocks=1, batch=2, device="cpu")
-    assert capsys.readouterr().out.startswith("tiny w4a4, batch 2, cpu, 1 threads, 1 blocks of 1")
+    assert capsys.readouterr().out.startswith("tiny w4a4, batch 2, cpu, 1 thread, 1 blocks of 1")
 
 
 def test_medians_and_spread() -> None:

@@ -87,7 +87,7 @@ def test_the_first_process_alone_prints_and_records(
     assert two[0]["record"] == two[1]["record"] == record
     load_trained(str(folder / "m" / "m.safetensors"))
     assert two[0]["once"] == two[1]["once"] == [0, "made"]
-    assert two[0]["device"] == "cpu, 1 threads, 2 processes"
+    assert two[0]["device"] == "cpu, 1 thread, 2 processes"
 
 
 def test_a_nan_in_one_process_stops_all(folder: Path, two: list[dict[str, Any]]) -> None:
