@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from finn_build.backends import tools
+from finn_build.errors import ToolError
 from finn_build.files import load_json
 
-_BEL = re.compile(r"X(\d+)Y(\d+)/(\w+)\.(\w+)")
 _PLACES = "ABCD"
 # What `refine.cpp` calls the kinds of nodes.
 _CLOCKED, _LOGIC, _CARRY, _LUT, _PAIR, _REGISTER = range(6)
@@ -78,7 +78,7 @@ class Placement:
     def __init__(self, cells: Cells, tiles: Mapping[str, dict[str, Any]]) -> None:
         """Set up; cells: of nextpnr's netlist after placing; tiles: Project X-Ray's tilegrid."""
         self.cells = cells
-        self.site = {name: _site(name, cell) for name, cell in cells.items() if _placed(cell)}
+        self.site = {name: _site(cell) for name, cell in cells.items() if _placed(cell)}
         self.drivers: dict[int, tuple[str, str]] = {}
         self.users: dict[int, list[tuple[str, str]]] = {}
         for name in self.site:
@@ -90,6 +90,8 @@ class Placement:
         self.kept = self._kept()
         busy = {self.site[name] for name in self.kept}
         self.free = [site for site in _slices(tiles) if site not in busy]
+        if not self.free:
+            raise ToolError("carry chains and memories leave no slice for anything else")
         self.partner = self._partners()
 
     def _kept(self) -> set[str]:
@@ -152,8 +154,8 @@ class Placement:
                 rows.append(f"{self._free_kind(name)} {key} {at} 0 0 {delay} {pins}")
                 owner.append(name)
         writes = {}
-        for name in self.kept:
-            if _MEMORY in self.cells[name]["attributes"]:
+        for name in self.site:
+            if name in self.kept and _MEMORY in self.cells[name]["attributes"]:
                 writes[name] = len(rows)
                 rows.append(f"{_CLOCKED} 0 -1 {self.site[name].x} {self.site[name].y} 0 0")
         nets = []
@@ -174,16 +176,20 @@ class Placement:
         return _LUT if self.cells[name]["type"] == _LUT_TYPE else _REGISTER
 
     def _nearest(self, site: Site) -> int:
-        """The free slice in the same row that is nearest to another one."""
-        row = ((abs(free.x - site.x), k) for k, free in enumerate(self.free) if free.y == site.y)
-        return min(row)[1]
+        """The free slice that is nearest to another one, in its row if there is one."""
+        away = ((abs(s.y - site.y), abs(s.x - site.x), k) for k, s in enumerate(self.free))
+        return min(away)[2]
 
     def script(self, owner: list[str], places: list[tuple[int, int]]) -> str:
         """Python for --pre-place that puts every cell in its place.
 
         owner: of `problem`; places: slice and place of each, as `refine.cpp` leaves them.
         """
-        bels = {name: self.cells[name]["attributes"]["NEXTPNR_BEL"] for name in self.kept}
+        bels = {
+            name: self.cells[name]["attributes"]["NEXTPNR_BEL"]
+            for name in self.site
+            if name in self.kept
+        }
         taken = {place for name, place in zip(owner, places, strict=True) if name in self.partner}
         for name, (slice_, place) in zip(owner, places, strict=True):
             site, letter = self.free[slice_], _PLACES[place]
@@ -219,12 +225,10 @@ def _placed(cell: dict[str, Any]) -> bool:
     return "NEXTPNR_BEL" in cell["attributes"]
 
 
-def _site(name: str, cell: dict[str, Any]) -> Site:
-    found = _BEL.fullmatch(cell["attributes"]["NEXTPNR_BEL"])
-    if found is None:
-        x, y = re.findall(r"\d+", cell["attributes"]["NEXTPNR_BEL"])[:2]
-        return Site(x=int(x), y=int(y), name="")
-    return Site(x=int(found[1]), y=int(found[2]), name=found[3])
+def _site(cell: dict[str, Any]) -> Site:
+    place, _, name = cell["attributes"]["NEXTPNR_BEL"].partition("/")
+    x, y = re.findall(r"\d+", place)
+    return Site(x=int(x), y=int(y), name=name.partition(".")[0])
 
 
 def _slices(tiles: Mapping[str, dict[str, Any]]) -> list[Site]:
