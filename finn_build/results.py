@@ -9,43 +9,37 @@ from finn_build.report import read
 
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
 _HEAD = (
-    "| model, board | accuracy, images | frames/s, simulated | one image, simulated | LUT | FF "
-    "| BRAM36 | DSP |\n|---|---|---|---|---|---|---|---|\n"
+    "| model, board | clock, MHz | accuracy, images | frames/s, simulated | one image, simulated "
+    "| LUT | FF | BRAM36 | DSP |\n|---|---|---|---|---|---|---|---|---|\n"
 )
 
 
 def table(reports: Sequence[dict[str, Any]]) -> str:
     """Markdown table with one row per report, and a line that says what the figures are."""
-    rows = [_row(r) for r in reports]
-    clocks = sorted({f"{r['clock']['fclk_mhz']:g}" for r in reports})
-    if all(r["clock"]["achieved_mhz"] for r in reports):
-        clock, counted = "reached by the routed model", "of the whole chip"
-    else:
-        clock, counted = "not yet placed and routed", "summed over top's modules"
-    vendor = ("vivado", "finn")
-    counters = " and ".join(
-        sorted({"Vivado" if r["resources"]["source"] in vendor else "Yosys" for r in reports})
-    )
     notes = (
-        f"Clock {', '.join(clocks)} MHz, {clock}; accuracy of the golden integer model, which the "
-        f"RTL equals on every simulated image; resources by {counters}, {counted} (LUTs include "
-        "LUTRAM). Written by `./build.sh results`."
+        "Frames/s: cycles of the simulated RTL at that clock. Accuracy: the golden integer model's, "
+        "which the RTL equals on every simulated image. Resources by Yosys, or Vivado where it "
+        "routed; of the whole chip where it was routed, else summed over top's modules (LUTs "
+        "include LUTRAM). Written by `./build.sh results`."
     )
-    return _HEAD + "\n".join(rows) + f"\n\n{notes}\n"
+    return _HEAD + "\n".join(_row(r) for r in reports) + f"\n\n{notes}\n"
 
 
 def _row(report: dict[str, Any]) -> str:
-    measured, used, chip = (
+    measured, used, chip, clock = (
         report["accuracy"]["hardware"],
         report["resources"],
         report["board"]["chip"],
+        report["clock"],
     )
     accuracy = "" if measured["value"] is None else f"{100 * measured['value']:.2f} %"
     rate = report["fps"]["simulated"]
-    latency = report["rtl_sim"]["latency_cycles"] / report["clock"]["fclk_mhz"]
+    latency = report["rtl_sim"]["latency_cycles"] / clock["fclk_mhz"]
+    routed = clock["source"] if clock["achieved_mhz"] else "not routed"
     counts = [f"{used[k]:,g} of {chip[k]:,g}" for k in ("lut", "ff", "bram36", "dsp")]
     cells = [
         f"{report['model']['name']}, {report['board']['title']}",
+        f"{clock['fclk_mhz']:.4g}, {routed}",
         f"{accuracy}, {measured['images']:,}",
         f"{rate:,.0f}" if rate else f"{report['fps']['predicted']:,.0f}, estimated",
         f"{latency:,.1f} µs" if rate else "",
