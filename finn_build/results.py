@@ -17,10 +17,10 @@ _HEAD = (
 def table(reports: Sequence[dict[str, Any]]) -> str:
     """Markdown table with one row per report, and a line that says what the figures are."""
     notes = (
-        "Frames/s: cycles of the simulated RTL at that clock. Accuracy: the golden integer model's, "
-        "which the RTL equals on every simulated image. Resources by Yosys, or Vivado where it "
-        "routed; of the whole chip where it was routed, else summed over top's modules (LUTs "
-        "include LUTRAM). Written by `./build.sh results`."
+        "Frames/s: cycles of the simulated RTL at that clock. Accuracy: the golden integer "
+        "model's, which the RTL equals on every simulated image. Resources by Yosys, or Vivado "
+        "where it routed; of the whole chip where it was routed, else summed over top's modules "
+        "(LUTs include LUTRAM). Written by `./build.sh results`."
     )
     return _HEAD + "\n".join(_row(r) for r in reports) + f"\n\n{notes}\n"
 
