@@ -173,6 +173,11 @@ def _range(layer: Any) -> Tensor:
     return limit
 
 
+def weight_scale(layer: Any) -> Tensor:
+    """The scale of a layer's weights, (outputs,) or ()."""
+    return _range(layer).flatten() / _top(weight_bits(layer))
+
+
 def _fix_ranges(model: Model) -> None:
     for layer in _quantised(model).values():
         layer.weight_quant.tensor_quant.scaling_impl = FixedRange(_range(layer))

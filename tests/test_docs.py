@@ -12,7 +12,7 @@ from finn_build.folding import Fold
 REPO = Path(__file__).parents[1]
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]
 SIGNALS = {"tvalid", "tready", "clk", "rst_n", "_q", "_d"}
-OURS = ("finn_build/", "quant/", "rtl_templates/", "tests/", "docs/")
+OURS = ("finn_build/", "quant/", "rtl_templates/", "sweep/", "tests/", "docs/")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -39,7 +39,8 @@ def test_verbs_that_are_named_exist(page):
 
 
 def test_modules_and_functions_of_the_guides_exist():
-    code = "".join(path.read_text() for path in (REPO / "finn_build").rglob("*.py"))
+    folders = (REPO / "finn_build", REPO / "sweep")
+    code = "".join(path.read_text() for folder in folders for path in folder.rglob("*.py"))
     guides = [
         (REPO / "docs" / name).read_text()
         for name in ("architecture.md", "folding.md", "layers.md")
