@@ -19,6 +19,7 @@ from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, read_tensors, write_json, write_tensors
 from quant.loop import Images, Phase, accuracy
+from quant.margins import keep_off_integers
 from quant.models import Model, build_float, build_quantised, load_state, start_from_float
 from quant.packing import start_from_quantised
 from quant.surrogate import Surrogate
@@ -269,6 +270,7 @@ def train_quantised(
         compiled=setting.compiled,
         console=setting.console,
     ).run(setting.train, setting.held_out)
+    keep_off_integers(model)
     results = {
         "accuracy": {**before["accuracy"], "quantised": accuracy(model, setting.test)},
         "epochs": {**before["epochs"], "quantised": done.epoch + status.epoch},

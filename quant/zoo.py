@@ -19,7 +19,6 @@ from quant.config_json import network_from_json, quantisation_from_json
 from quant.data import Labelled, test100
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, read_tensors, write_json, write_tensors
-from quant.margins import keep_off_integers
 from quant.models import Model, build_quantised, load_state
 from quant.packing import MARK, load_packed, pack
 
@@ -125,7 +124,6 @@ def pack_trained(model: str, name: str, folder: Path = ZOO) -> Path:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise ConfigError(f"name {name!r}: use letters, digits, - and _ only")
     trained = load_trained(model)
-    keep_off_integers(trained.model)
     images = torch.from_numpy(zoo_images().images).permute(0, 3, 1, 2).float()
     with torch.no_grad():
         expected = trained.model(images)
