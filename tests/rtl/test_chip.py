@@ -139,7 +139,7 @@ def test_the_chip_is_as_fast_as_the_accelerator(
     run(simulate, whole, alone=alone, benches=["rate"])
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(1, 21))
 def test_images_with_stalls(simulate: Simulate, whole: Chip, seed: int) -> None:
     """Twenty frames, every channel of both buses with pauses of its own."""
     run(simulate, whole, stall=True, seed=seed, frames=[20], benches=["jobs"])
