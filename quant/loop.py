@@ -152,8 +152,6 @@ class Phase:
             ) as report:
                 while status.epoch < epochs:
                     status = self._epoch(forward, train, held_out, status, report)
-        if epochs:
-            self._settle(train, epochs - 1)
         self.trainer.average.swap()
         distributed.same(self.trainer.model)
         return status

@@ -41,9 +41,9 @@ def keep_off_integers(model: Model) -> int:
         elif isinstance(module, qnn.QuantReLU):
             scale = act_range(module).double().abs() / (2 ** act_bits(module) - 1)
             if norm is not None and unit is not None and gain is not None and offset is not None:
-                levels = torch.arange(1, 2 ** act_bits(module), dtype=torch.float64) - 0.5
+                steps = torch.arange(1, 2 ** act_bits(module)).to(scale) - 0.5
                 slope = gain * unit
-                found = _shifts((levels * scale - offset[:, None]) / slope[:, None])
+                found = _shifts((steps * scale - offset[:, None]) / slope[:, None])
                 norm.bias.sub_((found * slope).to(norm.bias.dtype))
                 shifted += int((found != 0).sum())
             before = scale
@@ -59,7 +59,7 @@ def _line(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 
 def _shifts(thresholds: Tensor) -> Tensor:
     """How far each channel's thresholds (C, T) move, (C,): zero where none has to or none can."""
-    found = torch.zeros(len(thresholds), dtype=torch.float64)
+    found = thresholds.new_zeros(len(thresholds))
     wanting = _distance(thresholds) < MARGIN
     for shift in _SHIFTS:
         moved = thresholds + shift

@@ -174,7 +174,7 @@ def _range(layer: Any) -> Tensor:
 
 
 def weight_scale(layer: Any) -> Tensor:
-    """The scale of a layer's weights, (outputs,) or ()."""
+    """The scale of a layer's weights, (outputs,), or (1,) where there is one for all."""
     return _range(layer).flatten() / _top(weight_bits(layer))
 
 

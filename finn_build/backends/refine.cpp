@@ -125,17 +125,11 @@ class Design {
   // ---------------------------------------------------------------- moves
   // Puts what stands in two places, in mains or sides, into each other's; false if flip-flops of
   // different sets would meet or too many inputs. Done twice it undoes itself.
-  bool swap_main(int a, int i, int b, int j) {
-    std::swap(slices[a].main[i], slices[b].main[j]);
-    if (legal(a) && legal(b)) return put(slices[a].main[i], a, i), put(slices[b].main[j], b, j), true;
-    std::swap(slices[a].main[i], slices[b].main[j]);
-    return false;
-  }
-
-  bool swap_side(int a, int i, int b, int j) {
-    std::swap(slices[a].side[i], slices[b].side[j]);
-    if (legal(a) && legal(b)) return put(slices[a].side[i], a, i), put(slices[b].side[j], b, j), true;
-    std::swap(slices[a].side[i], slices[b].side[j]);
+  bool swap(int (Slice::*what)[PLACES], int a, int i, int b, int j) {
+    int &one = (slices[a].*what)[i], &other = (slices[b].*what)[j];
+    std::swap(one, other);
+    if (legal(a) && legal(b)) return put(one, a, i), put(other, b, j), true;
+    std::swap(one, other);
     return false;
   }
 
@@ -450,24 +444,21 @@ class Annealer {
     const Node& node = design_.nodes[movable_[rng_() % movable_.size()]];
     int a = node.slice, i = node.place, b = design_.near(a, reach, reach, rng_), j = rng_() % PLACES;
     if (b < 0 || b == a) return false;
-    bool whole = rng_() % 16 == 0, side = node.kind == REGISTER;
+    bool whole = rng_() % 16 == 0;
+    auto what = node.kind == REGISTER ? &Slice::side : &Slice::main;
     auto& slices = design_.slices;
     moved_.clear();
     if (whole) {
       for (int s : {a, b})
         for (int k = 0; k < PLACES; k++) note(slices[s].main[k]), note(slices[s].side[k]);
       design_.swap_slices(a, b);
-    } else if (side) {
-      note(slices[a].side[i]), note(slices[b].side[j]);
-      if (!design_.swap_side(a, i, b, j)) return false;
     } else {
-      note(slices[a].main[i]), note(slices[b].main[j]);
-      if (!design_.swap_main(a, i, b, j)) return false;
+      note((slices[a].*what)[i]), note((slices[b].*what)[j]);
+      if (!design_.swap(what, a, i, b, j)) return false;
     }
     if (decide(design_.change(moved_))) return design_.accept(), true;
     if (whole) design_.swap_slices(a, b);
-    else if (side) design_.swap_side(a, i, b, j);
-    else design_.swap_main(a, i, b, j);
+    else design_.swap(what, a, i, b, j);
     return false;
   }
 };
