@@ -59,6 +59,9 @@ _CompileOption = Annotated[
     bool, typer.Option("--compile/--no-compile", help="Compile with torch.compile.")
 ]
 _DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+_PrecisionOption = Annotated[
+    str | None, typer.Option(help="Of float training: float32, or bfloat16, which is faster.")
+]
 _FreshOption = Annotated[
     bool, typer.Option("--fresh", help="Drop the checkpoints in OUT, do not resume.")
 ]
@@ -103,6 +106,7 @@ def train(
     distill: Annotated[
         float | None, typer.Option(help="Share of the quantised loss that imitates float.")
     ] = None,
+    precision: _PrecisionOption = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
     out: _OutOption = None,
     data: _DataOption = DEFAULT_DATA,
@@ -117,10 +121,11 @@ def train(
     if batch_norm is not None:
         shape = replace(shape, batch_norm=cast(Norm, batch_norm))
     shape = replace(shape, dropout=_given(shape.dropout, pool=pool_dropout, last=last_dropout))
-    first = _given(chosen.float_training, epochs=float_epochs, lr=float_lr, batch=batch, seed=seed)
-    second = _given(
-        chosen.quant_training, epochs=epochs, lr=lr, batch=batch, distill=distill, seed=seed
+    same = {"batch": batch, "seed": seed}
+    first = _given(
+        chosen.float_training, epochs=float_epochs, lr=float_lr, precision=precision, **same
     )
+    second = _given(chosen.quant_training, epochs=epochs, lr=lr, distill=distill, **same)
     quantisation = None
     if bits != "float":
         quantisation = replace(
@@ -167,6 +172,7 @@ def prune(
     ] = 0.05,
     bits: Annotated[str, typer.Option(help="With --hardware, bits that it will have.")] = "w2a2",
     batch: Annotated[int | None, typer.Option(help="Images in a step.")] = None,
+    precision: _PrecisionOption = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
     out: _OutOption = None,
     data: _DataOption = DEFAULT_DATA,
@@ -176,7 +182,8 @@ def prune(
     fresh: _FreshOption = False,
 ) -> None:
     """Remove filters of a float model step by step; the same command resumes."""
-    training = _given(find_recipe(recipe).float_training, batch=batch, seed=seed)
+    chosen = find_recipe(recipe).float_training
+    training = _given(chosen, batch=batch, seed=seed, precision=precision)
     plan = Pruning(
         iterations=iterations,
         share=share,
@@ -207,6 +214,7 @@ def grow(
     steps: Annotated[int, typer.Option(help="Steps at most.")] = 10,
     macs: Annotated[int, typer.Option(help="Multiply-accumulates at most.")] = 60_000_000,
     validation: Annotated[int, typer.Option(help="Training images held out to decide.")] = 5000,
+    precision: _PrecisionOption = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
     out: _OutOption = None,
     data: _DataOption = DEFAULT_DATA,
@@ -218,7 +226,9 @@ def grow(
     """Grow a network from one convolution on short trainings; the same command resumes."""
     plan = Growing(
         start=minimal(filters),
-        training=Training(epochs=epochs, warmup_epochs=0.3, seed=seed, average=0.99),
+        training=_given(
+            Training(epochs=epochs, warmup_epochs=0.3, seed=seed, average=0.99), precision=precision
+        ),
         gain_per_doubling=gain,
         least_gain=least_gain,
         most_steps=steps,

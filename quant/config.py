@@ -12,6 +12,7 @@ from quant.errors import ConfigError
 
 Norm = Literal["all", "dense", "none"]
 WeightScale = Literal["statistics", "learned"]
+Precision = Literal["float32", "bfloat16"]
 
 
 def _need(condition: bool, message: str) -> None:
@@ -71,7 +72,11 @@ Layer = Conv | Pool | Dense
 
 @dataclass(frozen=True, kw_only=True)
 class Dropout:
-    """Shares of activations dropped in training, after each pool and before the last layer."""
+    """Shares of activations dropped in training.
+
+    `pool` of them after each pool and where a last convolution without one meets the dense layers,
+    `last` of them before the last layer.
+    """
 
     pool: float = 0.0
     last: float = 0.0
@@ -351,7 +356,9 @@ class Training:
     """One phase of training: AdamW, linear warm-up, cosine decay to zero.
 
     `average` is the share that the moving average of the weights keeps at each step, 0 for no
-    average; what is validated and kept is the average.
+    average; what is validated and kept is the average. `precision` is that of the float network's
+    products while it trains, float32 or bfloat16; weights, statistics and every accuracy are
+    float32 in any case.
     """
 
     epochs: int
@@ -366,6 +373,7 @@ class Training:
     translate_px: int = 3
     cutout_px: int = 0
     average: float = 0.998
+    precision: Precision = "float32"
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -375,6 +383,10 @@ class Training:
             value = getattr(self, name)
             _need(value >= low, f"training: {name}={value} is too small; use {low} or more")
         _need(0 <= self.seed < 2**63, f"training: seed={self.seed}; use 0 to 2^63 - 1")
+        _need(
+            self.precision in get_args(Precision),
+            f"training: precision={self.precision!r}; use {' or '.join(get_args(Precision))}",
+        )
         _need(self.lr > 0.0, f"training: lr={self.lr} is not positive; use for example 0.002")
         for name in ("weight_decay", "warmup_epochs"):
             value = getattr(self, name)

@@ -13,7 +13,7 @@ import brevitas.nn as qnn
 import torch
 from torch import Tensor, nn
 
-from quant.config import Conv, Dropout, Network, Pool, Quantisation, layer_names
+from quant.config import Conv, Dense, Dropout, Network, Pool, Quantisation, layer_names
 from quant.errors import CheckpointError
 from quant.layers import (
     QuantDropout,
@@ -103,6 +103,13 @@ class _QuantParts(_Parts):
 def _build(network: Network, parts: _Parts, dropout: Dropout) -> Model:
     body = nn.Sequential()
     shape: tuple[int, ...] = network.input_shape
+
+    def flatten() -> None:
+        ended = [layer for layer in network.layers if not isinstance(layer, Dense)][-1]
+        if dropout.pool and isinstance(ended, Conv):
+            body.add_module("flatten_drop", parts.drop(dropout.pool))
+        body.add_module("flatten", nn.Flatten())
+
     layers = zip(network.layers, layer_names(network), network.shapes(), strict=True)
     for layer, name, out in layers:
         if isinstance(layer, Pool):
@@ -116,7 +123,7 @@ def _build(network: Network, parts: _Parts, dropout: Dropout) -> Model:
                 batch_norm: nn.Module = nn.BatchNorm2d(layer.filters)
             else:
                 if name == "dense0":
-                    body.add_module("flatten", nn.Flatten())
+                    flatten()
                 body.add_module(name, parts.dense(name, math.prod(shape), layer.neurons, not norm))
                 batch_norm = nn.BatchNorm1d(layer.neurons)
             if norm:
@@ -124,7 +131,7 @@ def _build(network: Network, parts: _Parts, dropout: Dropout) -> Model:
             body.add_module(f"{name}_act", parts.act(name))
         shape = out
     if len(shape) == 3:
-        body.add_module("flatten", nn.Flatten())
+        flatten()
     if dropout.last:
         body.add_module("last_drop", parts.drop(dropout.last))
     body.add_module("last", parts.last(math.prod(shape), network.classes))

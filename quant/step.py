@@ -99,7 +99,7 @@ class Trainer:
         self.train_mode()
         part = distributed.part(pixels).float()
         try:
-            loss = compiled(part).sum()
+            loss = self._logits(compiled, part).sum()
             loss.backward()  # type: ignore[no-untyped-call]
             if teacher is not None:
                 with torch.no_grad():
@@ -135,12 +135,19 @@ class Trainer:
         if self.teacher is not None:
             with torch.no_grad():
                 teacher = self.teacher(pixels)
-        logits = forward(pixels)
+        logits = self._logits(forward, pixels)
         loss = _loss(self.config, logits, labels, teacher)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         self.average.update(step)
         return loss.detach(), (logits.detach().argmax(1) == labels).float().mean()
+
+    def _logits(self, forward: Forward, pixels: Tensor) -> Tensor:
+        """Float32 logits; the products before them in the precision of the training."""
+        with torch.autocast(
+            pixels.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"
+        ):
+            return forward(pixels).float()
 
     def settle(self, batches: Iterable[Tensor]) -> None:
         """Give the averaged weights batch statistics of their own, from batches of images.

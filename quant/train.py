@@ -229,9 +229,14 @@ def train_quantised(
 
     Raises:
         CheckpointError: if `out` holds a corrupt checkpoint or another training's.
-        ConfigError: if batch and number of images do not go together, or `earlier` is of another
-            network.
+        ConfigError: if batch and number of images do not go together, `earlier` is of another
+            network, or the training is not in float32, which levels of quantisers need.
     """
+    if training.precision != "float32":
+        raise ConfigError(
+            f"training: precision={training.precision!r} blurs the levels of a quantised network; "
+            "use 'float32'"
+        )
     torch.manual_seed(training.seed)
     model = build_quantised(start.network, quantisation).to(setting.device)
     identity = {

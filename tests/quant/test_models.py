@@ -223,6 +223,15 @@ def test_dropout_acts_in_training_only() -> None:
         assert torch.equal(model(pixels()), model(pixels()))
 
 
+def test_dropout_ends_every_stage() -> None:
+    layers = (Conv(filters=8), Pool(), Conv(filters=8), Dense(neurons=16))
+    network = replace(TINY, layers=layers, dropout=Dropout(pool=0.2, last=0.5))
+    drops = {n: m.p for n, m in build_float(network).body.named_children() if n.endswith("_drop")}
+    assert drops == {"pool0_drop": 0.2, "flatten_drop": 0.2, "last_drop": 0.5}
+    pooled = build_float(replace(network, layers=(*layers[:2], Dense(neurons=16))))
+    assert "flatten_drop" not in dict(pooled.body.named_children())
+
+
 def test_float_weights_arrive_in_the_quantised_network() -> None:
     torch.manual_seed(1)
     plain = build_float(TINY)

@@ -18,7 +18,7 @@ from rich.console import Console
 from quant import loop, step
 from quant.average import Average, recompute_statistics
 from quant.checkpoint import Checkpoint, Status
-from quant.config import Dropout, Network, Quantisation, Training
+from quant.config import Dropout, Network, Precision, Quantisation, Training
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError, TrainingError, WriteError
 from quant.files import read_tensors, write_tensors
@@ -391,17 +391,35 @@ def test_full_disk_is_one_error_and_the_checkpoint_stays(
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_training_learns_what_can_be_learned(images: Labelled, tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_training_learns_what_can_be_learned(
+    precision: Precision, images: Labelled, tmp_path: Path
+) -> None:
     """Images whose brightness tells the class: a guess is right for a tenth of them."""
     dark = images.images // 10 + (images.labels * 23).astype("uint8")[:, None, None, None]
     data = Labelled(images=dark, labels=images.labels)
     training = Training(epochs=25, batch=16, translate_px=0, lr=1e-2, average=0.9)
     setting = replace(settings(data), held_out=Images.of(data.part(slice(0)), torch.device("cpu")))
     network = replace(NETWORK, dropout=Dropout())
-    start = train_float(setting, network, training, tmp_path / "m")
+    first = replace(training, precision=precision)
+    start = train_float(setting, network, first, tmp_path / "m")
     record = train_quantised(setting, start, Quantisation(), training, tmp_path / "m")
     assert record["accuracy"]["float"] > 0.4
     assert record["accuracy"]["quantised"] > 0.4
+
+
+def test_bfloat16_leaves_float32_weights(images: Labelled, tmp_path: Path) -> None:
+    half = replace(FLOAT, precision="bfloat16")
+    models = [run_float(tmp_path / each.precision, images, each) for each in (FLOAT, half)]
+    weights = [model.model.state_dict()["body.conv0.weight"] for model in models]
+    assert {weight.dtype for weight in weights} == {torch.float32}
+    assert not torch.equal(*weights)
+    torch.testing.assert_close(*weights, rtol=0.1, atol=0.1)
+
+
+def test_bfloat16_is_for_float_networks(images: Labelled, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="blurs the levels of a quantised network"):
+        run(tmp_path, images, replace(QUANTISED, precision="bfloat16"))
 
 
 def test_learning_rate_rises_then_falls_to_zero() -> None:
