@@ -17,7 +17,7 @@ from finn_build.folding import CONSTANT, Fold, Folding, slides
 from finn_build.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Network, Window
 from finn_build.schedule import depths
 from finn_build.slices import code, plan_of
-from finn_build.unit import constants, unit
+from finn_build.unit import Counting, constants, spacing, unit
 
 TOP = Path(__file__).with_name("top.sv.j2")
 UNROLLED = Path(__file__).with_name("unrolled.sv.j2")
@@ -285,7 +285,8 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
         "START_FILE": "",
     }
     if numbers.thresholds is not None:
-        words = numbers.thresholds.reshape(groups, fold.pe * layer.steps)
+        counting = Counting.of(layer.steps, spacing(layer, pe=fold.pe, simd=fold.simd))
+        words = counting.words(numbers.thresholds, fold.pe)
         memories["THRESHOLD_FILE"] = made.image(
             f"{layer.name}_thresholds.hex", words, numbers.acc_bits
         )
@@ -334,7 +335,8 @@ def _add_unrolled(made: Design, layer: Mvtu, fold: Fold) -> None:
                     "places": f"{pack(places, 16):x}",
                 }
             )
-    thresholds = np.tile(numbers.thresholds.reshape(1, -1), fold.pixels)
+    counting = Counting.of(layer.steps, numbers.steps)
+    thresholds = counting.words(np.tile(numbers.thresholds, (fold.pixels, 1)), outputs)
     made.unrolled[module] = {
         "module": module,
         "name": layer.name,

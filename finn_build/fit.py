@@ -75,17 +75,18 @@ IN_SLICES = [
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """Estimated and counted LUTs, 18 kbit blocks and DSP slices of a case."""
+    """Estimated and counted LUTs, FFs, 18 kbit blocks and DSP slices of a case."""
 
     case: Case
     lut: tuple[int, int]
+    ff: tuple[int, int]
     bram18: tuple[int, int]
     dsp: tuple[int, int]
 
     @property
-    def error(self) -> float:
-        """Of the LUTs, relative to those counted."""
-        return self.lut[0] / self.lut[1] - 1
+    def errors(self) -> tuple[float, float]:
+        """Of the LUTs and of the FFs, relative to those counted."""
+        return self.lut[0] / self.lut[1] - 1, self.ff[0] / self.ff[1] - 1
 
 
 def random_unit(
@@ -139,6 +140,7 @@ def measure(case: Case, seed: int) -> Fit:
     return Fit(
         case=case,
         lut=(expected.lut, whole.lut),
+        ff=(expected.ff, whole.ff),
         bram18=(expected.bram18, round(2 * whole.bram36)),
         dsp=(expected.dsp, whole.dsp),
     )
@@ -171,8 +173,12 @@ def write(out: Path, console: Console) -> None:
 
 
 def _errors(fits: Sequence[Fit]) -> str:
-    errors = np.array([abs(fit.error) for fit in fits])
-    return f"error at most {100 * errors.max():.1f} %, {100 * errors.mean():.1f} % in the mean"
+    errors = np.abs([fit.errors for fit in fits])
+    most, mean = 100 * errors.max(axis=0), 100 * errors.mean(axis=0)
+    return (
+        f"at most {most[0]:.1f} % of the LUTs and {most[1]:.1f} % of the FFs amiss, "
+        f"{mean[0]:.1f} and {mean[1]:.1f} % in the mean"
+    )
 
 
 def page(parts: dict[str, list[Fit]]) -> str:
@@ -180,20 +186,20 @@ def page(parts: dict[str, list[Fit]]) -> str:
     text = [
         "# Estimated and counted resources",
         "",
-        "LUTs, 18 kbit blocks and DSP slices of matrix-vector-threshold units with random weights "
-        "and thresholds: what the folding search expects, and what Yosys makes of the module. "
-        "Written by `./build.sh fit`.",
+        "LUTs, FFs, 18 kbit blocks and DSP slices of matrix-vector-threshold units with random "
+        "weights and thresholds: what the folding search expects, and what Yosys makes of the "
+        "module. Written by `./build.sh fit`.",
     ]
     for title, fits in parts.items():
         text += [
             "",
             f"## {title}",
             "",
-            f"{_errors(fits).capitalize()}.",
+            f"{_errors(fits)}.".replace("at", "At", 1),
             "",
-            "| unit | bits | PE | SIMD | weights | LUT, estimated | counted | error | BRAM18 "
-            "| counted | DSP | counted |",
-            "|---|---|---|---|---|---|---|---|---|---|---|---|",
+            "| unit | bits | PE | SIMD | weights | LUT, estimated | counted | error "
+            "| FF, estimated | counted | error | BRAM18 | counted | DSP | counted |",
+            f"|{15 * '---|'}",
             *map(_row, fits),
         ]
     return "\n".join(text) + "\n"
@@ -203,6 +209,7 @@ def _row(fit: Fit) -> str:
     case, fold = fit.case, fit.case.fold
     memory = f"built in, {fold.slice_bits} bits at a time" if fold.slice_bits else fold.memory
     cells = [f"{case.rows} x {case.cols}", case.bits, fold.pe, fold.simd, memory]
-    cells += [f"{fit.lut[0]:,}", f"{fit.lut[1]:,}", f"{100 * fit.error:+.1f} %"]
+    for (expected, counted), error in zip((fit.lut, fit.ff), fit.errors, strict=True):
+        cells += [f"{expected:,}", f"{counted:,}", f"{100 * error:+.1f} %"]
     cells += [*fit.bram18, *fit.dsp]
     return f"| {' | '.join(map(str, cells))} |"

@@ -65,10 +65,10 @@ class Folding:
 
     @property
     def total(self) -> Resources:
-        """Estimated resources; flip-flops are not estimated."""
+        """Estimated resources."""
         return Resources(
             lut=sum(c.lut for c in self.costs.values()),
-            ff=0,
+            ff=sum(c.ff for c in self.costs.values()),
             bram36=sum(c.bram18 for c in self.costs.values()) / 2,
             dsp=sum(c.dsp for c in self.costs.values()),
         )
@@ -255,8 +255,8 @@ def _check(layer: str, what: str, value: int, count: int, of: str) -> None:
 
 
 def fits(used: Resources, budget: Resources) -> bool:
-    """Whether LUTs, BRAM and DSPs are within the budget."""
-    return used.lut <= budget.lut and used.bram36 <= budget.bram36 and used.dsp <= budget.dsp
+    """Whether all resources are within the budget."""
+    return not shortfall(used, budget)
 
 
 def shortfall(used: Resources, budget: Resources) -> str:

@@ -1,4 +1,4 @@
-"""LUTs of a dot product: the plan of counters that rtl_templates' nn_heap carries out, counted."""
+"""A dot product's LUTs and FFs: the plan of counters of rtl_templates' nn_heap, counted."""
 
 from functools import cache
 
@@ -13,6 +13,29 @@ def lut(*, simd: int, weight_bits: int, in_bits: int, ternary: bool, sum_bits: i
         return sum(heights) + _counters(heights)
     products = sum(2 * ((h + 1) // 3) + (h % 3 == 1) for h in heights)
     return products + _counters(_next([((0, (h + 1) // 3, 0), int(h % 3 == 1)) for h in heights]))
+
+
+def latency(*, simd: int, weight_bits: int, in_bits: int) -> int:
+    """Cycles of a dot product with weights from a memory (rtl_templates: nn_mvtu)."""
+    few, many = sorted((weight_bits, in_bits))
+    return (simd - 1).bit_length() + (few - 1).bit_length() + (3 if many > 2 else 2)
+
+
+@cache
+def ff(*, simd: int, weight_bits: int, in_bits: int, ternary: bool, sum_bits: int) -> int:
+    """FFs of one nn_heap with those parameters, of the latency that a unit gives it."""
+    signs = ternary or weight_bits == 1
+    heights = _heights((simd,) if signs else (simd,) * weight_bits, in_bits, sum_bits)
+    if not ternary:
+        heights = _next([((0, (h + 1) // 3, 0), int(h % 3 == 1)) for h in heights])
+    rest = latency(simd=simd, weight_bits=weight_bits, in_bits=in_bits)
+    return sum(heights) + _registers(heights, rest - 1, sum_bits)
+
+
+@cache
+def constant_ff(*, places: tuple[int, ...], in_bits: int, sum_bits: int, latency: int) -> int:
+    """FFs of one nn_heap with constant weights; those of its products it shares with others."""
+    return _registers(_heights(places, in_bits, sum_bits), latency - 1, sum_bits)
 
 
 @cache
@@ -40,6 +63,16 @@ def _counters(heights: list[int]) -> int:
         spent += sum(3 * six + 2 * (three + two) for (six, three, two), _ in plan)
         heights = _next(plan)
     return spent + sum(h == 2 for h in heights)
+
+
+def _registers(heights: list[int], latency: int, sum_bits: int) -> int:
+    """Bits after each level of counters, then of the sum, in so many cycles."""
+    spent = 0
+    while max(heights, default=0) > 2:
+        heights = _next(_level(heights))
+        spent += sum(heights)
+        latency -= 1
+    return spent + max(1, latency) * min(sum_bits, len(heights) + 1)
 
 
 # Counters of six, three and two bits of a column, and the bits that pass them by.

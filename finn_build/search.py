@@ -165,18 +165,19 @@ class Search:
         }
 
     def _solve(
-        self, candidates: dict[str, Choices], value: Price, *, any_lut: bool = False
+        self, candidates: dict[str, Choices], value: Price, *, any_logic: bool = False
     ) -> Folding | None:
         """One of each layer's candidates, at the lowest price in all and within the budget.
 
-        None if the budget is too small; with any_lut no number of LUTs is too high.
+        None if the budget is too small; with any_logic no number of LUTs or FFs is too high.
         """
         if not all(candidates.values()):
             return None
         folds = [(name, *each) for name, choices in candidates.items() for each in choices]
         used = np.array([_used(made) for _, _, made in folds])
         most = self.budget
-        room = np.array([most.dsp, 2 * most.bram36, np.inf if any_lut else most.lut])
+        logic = (np.inf, np.inf) if any_logic else (most.lut, most.ff)
+        room = np.array([most.dsp, 2 * most.bram36, *logic])
         one_each = np.array([[name == each for name, _, _ in folds] for each in candidates])
         with silent():  # HiGHS leaves a line of its own debugging now and then
             solved = milp(
@@ -196,7 +197,7 @@ class Search:
     def least(self, target: int) -> Folding:
         """The fewest LUTs within `target` cycles, however many those are; BRAM fits if it can."""
         candidates = self._candidates(target)
-        made = self._solve(candidates, lambda _, spent: spent.lut, any_lut=True)
+        made = self._solve(candidates, lambda _, spent: spent.lut, any_logic=True)
         if made is None:
             cheapest = {name: choices[0][0] for name, choices in candidates.items()}
             made = make(self.network, cheapest)
@@ -219,7 +220,7 @@ def weight(made: Cost, budget: Resources) -> float:
 
 
 def _used(made: Cost) -> tuple[int, ...]:
-    return made.dsp, made.bram18, made.lut
+    return made.dsp, made.bram18, made.lut, made.ff
 
 
 def _spent(made: Cost) -> tuple[int, ...]:

@@ -53,6 +53,15 @@ class Plan:
             left, width = ceil(left / 2), width + 1
         return pe * spent
 
+    def ff(self, pe: int, simd: int) -> int:
+        """FFs of those trees, and of operands that wait for their slice of a chain."""
+        left, width, spent = ceil(simd / self.chain), self.spacing, 0
+        while left > 1:
+            left = ceil(left / 2)
+            spent, width = spent + left * (width + 1), width + 1
+        waiting = sum(range(self.chain)) * ceil(simd / self.chain)
+        return pe * spent + waiting * (self.in_bits + pe * self.weight_bits) + simd * self.in_bits
+
 
 @cache
 def plan(weight_bits: int, in_bits: int) -> Plan:

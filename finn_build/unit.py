@@ -69,6 +69,41 @@ def _thresholds(layer: Mvtu, added: Ints) -> tuple[int, Ints]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Counting:
+    """How a unit compares sums with thresholds (rtl_templates: nn_threshold).
+
+    ways: comparators of an accumulator; passes: cycles that they need for all its thresholds.
+    """
+
+    steps: int
+    ways: int
+    passes: int
+
+    @classmethod
+    def of(cls, steps: int, spacing: int) -> "Counting":
+        """The comparisons with `steps` thresholds, spread over `spacing` cycles between results."""
+        ways = ceil(steps / spacing)
+        return cls(steps=steps, ways=ways, passes=ceil(steps / ways))
+
+    @property
+    def slots(self) -> int:
+        """Words of a row group: a pass is part of the address."""
+        return 1 << (self.passes - 1).bit_length()
+
+    def words(self, thresholds: Ints, pe: int) -> Ints:
+        """(ROWS/PE * slots, PE * ways), the levels of PE rows in a pass, from (ROWS, steps)."""
+        room = self.slots * self.ways - self.steps
+        levels = np.pad(thresholds, ((0, 0), (0, room)))
+        levels = levels.reshape(-1, pe, self.slots, self.ways).transpose(0, 2, 1, 3)
+        return levels.reshape(-1, pe * self.ways)
+
+
+def spacing(layer: Mvtu, *, pe: int, simd: int) -> int:
+    """Cycles from one result of a unit with its weights in a memory to the next."""
+    return layer.cols // simd if layer.windowed or pe == layer.rows else 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Term:
     """A power of two in a weight: its input, its place, and whether it is taken off."""
 

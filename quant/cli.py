@@ -98,9 +98,11 @@ def train(
     batch_norm: Annotated[
         str | None, typer.Option(help="all, dense or none, instead of the recipe's.")
     ] = None,
-    pool_dropout: Annotated[float | None, typer.Option(help="Dropout after pools, float.")] = None,
-    last_dropout: Annotated[
-        float | None, typer.Option(help="Dropout before the last layer, float.")
+    stage_dropout: Annotated[
+        float | None, typer.Option(help="Dropout after each stage of convolutions, float.")
+    ] = None,
+    dense_dropout: Annotated[
+        float | None, typer.Option(help="Dropout after each hidden dense layer, float.")
     ] = None,
     weight_scale: Annotated[str, typer.Option(help="statistics or learned.")] = "statistics",
     distill: Annotated[
@@ -120,7 +122,7 @@ def train(
     shape = chosen.apply(get_network(network))
     if batch_norm is not None:
         shape = replace(shape, batch_norm=cast(Norm, batch_norm))
-    shape = replace(shape, dropout=_given(shape.dropout, pool=pool_dropout, last=last_dropout))
+    shape = replace(shape, dropout=_given(shape.dropout, stage=stage_dropout, dense=dense_dropout))
     same = {"batch": batch, "seed": seed}
     first = _given(
         chosen.float_training, epochs=float_epochs, lr=float_lr, precision=precision, **same

@@ -74,16 +74,16 @@ Layer = Conv | Pool | Dense
 class Dropout:
     """Shares of activations dropped in training.
 
-    `pool` of them after each pool and where a last convolution without one meets the dense layers,
-    `last` of them before the last layer.
+    `stage` of them at the end of each stage of convolutions, which is a pool or the last of them;
+    `dense` of them after each hidden dense layer.
     """
 
-    pool: float = 0.0
-    last: float = 0.0
+    stage: float = 0.0
+    dense: float = 0.0
 
     def __post_init__(self) -> None:
         """Check every value."""
-        for name in ("pool", "last"):
+        for name in ("stage", "dense"):
             value = getattr(self, name)
             _need(0.0 <= value < 1.0, f"dropout: {name}={value}; use 0.0 up to, not with, 1.0")
 

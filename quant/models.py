@@ -106,16 +106,16 @@ def _build(network: Network, parts: _Parts, dropout: Dropout) -> Model:
 
     def flatten() -> None:
         ended = [layer for layer in network.layers if not isinstance(layer, Dense)][-1]
-        if dropout.pool and isinstance(ended, Conv):
-            body.add_module("flatten_drop", parts.drop(dropout.pool))
+        if dropout.stage and isinstance(ended, Conv):
+            body.add_module("flatten_drop", parts.drop(dropout.stage))
         body.add_module("flatten", nn.Flatten())
 
     layers = zip(network.layers, layer_names(network), network.shapes(), strict=True)
     for layer, name, out in layers:
         if isinstance(layer, Pool):
             body.add_module(name, parts.pool(layer.size))
-            if dropout.pool:
-                body.add_module(f"{name}_drop", parts.drop(dropout.pool))
+            if dropout.stage:
+                body.add_module(f"{name}_drop", parts.drop(dropout.stage))
         else:
             norm = network.normalised(layer)
             if isinstance(layer, Conv):
@@ -129,11 +129,11 @@ def _build(network: Network, parts: _Parts, dropout: Dropout) -> Model:
             if norm:
                 body.add_module(f"{name}_norm", batch_norm)
             body.add_module(f"{name}_act", parts.act(name))
+            if dropout.dense and isinstance(layer, Dense):
+                body.add_module(f"{name}_drop", parts.drop(dropout.dense))
         shape = out
     if len(shape) == 3:
         flatten()
-    if dropout.last:
-        body.add_module("last_drop", parts.drop(dropout.last))
     body.add_module("last", parts.last(math.prod(shape), network.classes))
     return Model(body)
 

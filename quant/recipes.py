@@ -52,14 +52,14 @@ RECIPES = {
             average=0.0,
         ),
         quant_training=_QUANTISED,
-        dropout=Dropout(pool=0.2, last=0.5),
+        dropout=Dropout(stage=0.2, dense=0.5),
         batch_norm=None,
     ),
     "ours": Recipe(
         # What holds a network with large dense layers back from learning its images by heart.
         float_training=Training(epochs=20, weight_decay=0.1, cutout_px=8),
         quant_training=_QUANTISED,
-        dropout=Dropout(last=0.2),
+        dropout=Dropout(dense=0.2),
         batch_norm="all",
     ),
 }

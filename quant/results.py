@@ -133,7 +133,7 @@ def _topology(
     paper: Topology, network: Network | None, accuracy: float | None, entries: list[Entry]
 ) -> list[str]:
     quantised = [f"{_share(e.quantised)} ({e.bits})" for e in entries if e.quantised is not None]
-    dropped = network is not None and (network.dropout.pool or network.dropout.last)
+    dropped = network is not None and (network.dropout.stage or network.dropout.dense)
     return [
         paper.network,
         network.batch_norm if network else "",

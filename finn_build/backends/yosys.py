@@ -32,6 +32,8 @@ LANE_PARAMETERS = ("SIMD", "W_BITS", "A_BITS", "TERNARY", "SUM_W", "LATENCY")
 _SYNTH = "synth_xilinx -family xc7 -nosrl -noiopad -noclkbuf -top {top}"
 # To the chip's cells.
 SYNTHESIS = (
+    # Registers that are there several times, so that none drives too much, stay so.
+    "setattr -set keep 1 a:keep %ci1 t:$*dff* %i",
     f"{_SYNTH} -run :map_luts",
     # A LUT is a LUT: by itself Yosys takes three with five inputs for two with six.
     "setattr -mod -set abc9_lut 1 =LUT1 =LUT2 =LUT3 =LUT4 =LUT5 =LUT6",

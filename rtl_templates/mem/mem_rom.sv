@@ -20,9 +20,11 @@ module mem_rom #(
 );
 
   localparam logic [WIDTH-1:0] ZERO = WIDTH'(0);
-  // Bits that one address register reads in logic; words of a bank, four LUTs a bit and the
+  // Bits that one address register reads in logic, a LUT for each and every 64 words; few words are
+  // but few functions, which the bits of a slice share. Words of a bank: four LUTs a bit and the
   // multiplexers behind them.
-  localparam int unsigned SLICE = 256;
+  localparam int unsigned SLICE =
+      (DEPTH <= 8) ? 256 : (DEPTH <= 512) ? 64 / ((DEPTH + 63) / 64) : 8;
   localparam int unsigned BANK  = 256;
 
   if (WIDTH < 1) begin : gen_bad_width
@@ -40,9 +42,10 @@ module mem_rom #(
 
   // Attributes take no parameters, hence one branch per style. Initialised LUT RAM is never asked
   // for: open place-and-route tools drop its contents.
+  // In logic with registers, the first one holds the address, once for each slice of the word, so
+  // that none drives it all. keep: no tool makes them one again.
   if (OUT_REG == 2) begin : gen_banked
-    // The first register holds the address, the second a word of each bank, the third the one that
-    // was asked for.
+    // The second register holds a word of each bank, the third the one that was asked for.
     localparam int unsigned BANKS  = (DEPTH + BANK - 1) / BANK;
     localparam int unsigned WORD_W = $clog2(BANK);
     (* rom_style = "logic" *) logic [WIDTH-1:0] mem [BANKS*BANK];
@@ -50,42 +53,42 @@ module mem_rom #(
       for (int i = 0; i < int'(BANKS * BANK); i++) mem[i] = ZERO;
       if (INIT_FILE != "") $readmemh(INIT_FILE, mem, 0, DEPTH - 1);
     end
-    logic [WIDTH-1:0]         words [BANKS];
-    logic [WIDTH-1:0]         data_q;
-    logic [ADDR_W-1:0]        addr_q;
-    logic [ADDR_W-WORD_W-1:0] bank_q;
-    for (genvar b = 0; b < int'(BANKS); b++) begin : gen_bank
-      // A register of its own: an array would be a memory, and the ROM's address its register.
-      logic [WIDTH-1:0] word_q;
-      always_ff @(posedge clk) word_q <= mem[{(ADDR_W-WORD_W)'(b), addr_q[WORD_W-1:0]}];
-      assign words[b] = word_q;
+    for (genvar low = 0; low < int'(WIDTH); low += int'(SLICE)) begin : gen_slice
+      localparam int unsigned REST = int'(WIDTH) - low;
+      localparam int unsigned BITS = (REST < SLICE) ? REST : SLICE;
+      (* keep = "true" *) logic [ADDR_W-1:0] addr_q;
+      (* keep = "true" *) logic [ADDR_W-WORD_W-1:0] bank_q;
+      logic [BITS-1:0] words [BANKS];
+      logic [BITS-1:0] data_q;
+      for (genvar b = 0; b < int'(BANKS); b++) begin : gen_bank
+        // A register of its own: an array would be a memory, and the ROM's address its register.
+        logic [BITS-1:0] word_q;
+        always_ff @(posedge clk) begin
+          word_q <= mem[{(ADDR_W-WORD_W)'(b), addr_q[WORD_W-1:0]}][low +: BITS];
+        end
+        assign words[b] = word_q;
+      end
+      always_ff @(posedge clk) begin
+        addr_q <= addr;
+        bank_q <= addr_q[ADDR_W-1:WORD_W];
+        data_q <= words[bank_q];
+      end
+      assign dout[low +: BITS] = data_q;
     end
-    always_ff @(posedge clk) begin
-      addr_q <= addr;
-      bank_q <= addr_q[ADDR_W-1:WORD_W];
-      data_q <= words[bank_q];
-    end
-    assign dout = data_q;
   end else if (STYLE == "logic" && OUT_REG != 0 && DEPTH > 1) begin : gen_sliced
-    // The first register holds the address, once for each slice of the word, so that none drives
-    // it all. Each has other bits of it inverted: no tool makes them one again.
-    localparam int unsigned MOST   = 1 << ADDR_W;
-    localparam int unsigned WANTED = (WIDTH + SLICE - 1) / SLICE;
-    localparam int unsigned PER    = (WIDTH - 1) / ((WANTED < MOST) ? WANTED : MOST) + 1;
     (* rom_style = "logic" *) logic [WIDTH-1:0] mem [DEPTH];
     initial begin
       if (INIT_FILE != "") $readmemh(INIT_FILE, mem);
       else for (int i = 0; i < int'(DEPTH); i++) mem[i] = ZERO;
     end
-    for (genvar low = 0; low < int'(WIDTH); low += int'(PER)) begin : gen_slice
+    for (genvar low = 0; low < int'(WIDTH); low += int'(SLICE)) begin : gen_slice
       localparam int unsigned REST = int'(WIDTH) - low;
-      localparam int unsigned BITS = (REST < PER) ? REST : PER;
-      localparam logic [ADDR_W-1:0] FLIP = ADDR_W'(low / int'(PER));
-      logic [ADDR_W-1:0] addr_q;
-      logic [BITS-1:0]   data_q;
+      localparam int unsigned BITS = (REST < SLICE) ? REST : SLICE;
+      (* keep = "true" *) logic [ADDR_W-1:0] addr_q;
+      logic [BITS-1:0] data_q;
       always_ff @(posedge clk) begin
-        addr_q <= addr ^ FLIP;
-        data_q <= mem[addr_q ^ FLIP][low +: BITS];
+        addr_q <= addr;
+        data_q <= mem[addr_q][low +: BITS];
       end
       assign dout[low +: BITS] = data_q;
     end

@@ -13,7 +13,7 @@
 //   WEIGHT_FILE     word ((beat*RF + group)*SF + sub): element p*SIMD + s is the weight of row
 //                   group*PE + p, column beat*IN_ELEMS + sub*SIMD + s, coded as nn_heap says,
 //                   or nn_dsp where CHAIN is not 0.
-//   THRESHOLD_FILE  word group: element p*THRESHOLDS + t, unsigned, ACC_W bits.
+//   THRESHOLD_FILE  as nn_threshold says.
 //   START_FILE      word group: element p, ACC_W bits; "" means START for all rows.
 `default_nettype none
 
@@ -81,6 +81,9 @@ module nn_mvtu #(
   localparam int unsigned GRP_W  = (RF > 1) ? $clog2(RF) : 1;
   localparam int unsigned BEAT_W = (BEATS > 1) ? $clog2(BEATS) : 1;
 
+  // Bits that a register chooses.
+  localparam int unsigned DRIVEN = 24;
+
   // Levels of counters in the dot product, or a few more than it has (it complains about less).
   localparam int unsigned MIN_BITS = (W_BITS < A_BITS) ? W_BITS : A_BITS;
   localparam int unsigned MAX_BITS = (W_BITS < A_BITS) ? A_BITS : W_BITS;
@@ -109,6 +112,7 @@ module nn_mvtu #(
   // and whether the output takes another result: straight from a register each, since all the rest
   // waits for them, before this unit, too.
   logic              addr_last_q, sub_last_q, grp_last_q, beat_last_q, step_last_q, emits_q, room;
+  logic [SUB_W-1:0]  sub_d;
   logic              sub_last_d, grp_last_d, beat_last_d;
   logic              issue, sub_ends, grp_ends;
 
@@ -118,6 +122,7 @@ module nn_mvtu #(
 
   assign s_axis_tready = AGAIN ? issue : grp_ends;
 
+  assign sub_d       = !issue    ? sub_q       : sub_last_q  ? '0 : sub_q + 1'b1;
   assign sub_last_d  = !issue    ? sub_last_q  : sub_last_q  ? SF == 1 : 32'(sub_q) == SF - 2;
   assign grp_last_d  = !sub_ends ? grp_last_q  : grp_last_q  ? RF == 1 : 32'(grp_q) == RF - 2;
   assign beat_last_d = !grp_ends ? beat_last_q : beat_last_q ? BEATS == 1
@@ -139,8 +144,8 @@ module nn_mvtu #(
       if (issue) begin
         addr_q      <= addr_last_q ? '0 : addr_q + 1'b1;
         addr_last_q <= addr_last_q ? DEPTH == 1 : 32'(addr_q) == DEPTH - 2;
-        sub_q       <= sub_last_q ? '0 : sub_q + 1'b1;
       end
+      sub_q <= sub_d;
       if (sub_ends) grp_q <= grp_last_q ? '0 : grp_q + 1'b1;
       if (grp_ends) beat_q <= beat_last_q ? '0 : beat_q + 1'b1;
       sub_last_q  <= sub_last_d;
@@ -195,7 +200,17 @@ module nn_mvtu #(
     for (genvar i = 0; i < int'(SF); i++) begin : gen_chunk
       assign chunk[i] = s_axis_tdata[i*SIMD*A_BITS +: SIMD*A_BITS];
     end
-    assign x_sub = chunk[sub_q];
+    // Each part of the operands has a step of its own, so that no register drives them all.
+    for (genvar low = 0; low < int'(SIMD * A_BITS); low += int'(DRIVEN)) begin : gen_part
+      localparam int unsigned REST = SIMD * A_BITS - low;
+      localparam int unsigned BITS = (REST < DRIVEN) ? REST : DRIVEN;
+      (* keep = "true" *) logic [SUB_W-1:0] part_q;
+      always_ff @(posedge clk) begin
+        if (!rst_n) part_q <= '0;
+        else part_q <= sub_d;
+      end
+      assign x_sub[low +: BITS] = chunk[part_q][low +: BITS];
+    end
   end else begin : gen_no_mux
     assign x_sub = s_axis_tdata;
   end
@@ -286,17 +301,21 @@ module nn_mvtu #(
   end
 
   for (genvar p = 0; p < int'(PE); p++) begin : gen_acc
+    // The same as run_q and start_q, for this one alone.
+    (* keep = "true" *) logic run_p;
     logic [ACC_W-1:0] addend;
+    always_ff @(posedge clk) run_p <= run_q[AT_SUM-1];
     if (SF > 1) begin : gen_many
-      assign addend = start_q[AT_SUM] ? base[p*ACC_W +: ACC_W] : acc_q[p*ACC_W +: ACC_W];
+      (* keep = "true" *) logic start_p;
+      always_ff @(posedge clk) start_p <= start_q[AT_SUM-1];
+      assign addend = start_p ? base[p*ACC_W +: ACC_W] : acc_q[p*ACC_W +: ACC_W];
     end else begin : gen_one
       assign addend = base[p*ACC_W +: ACC_W];
     end
     assign acc_d[p*ACC_W +: ACC_W] = sums[p*ACC_W +: ACC_W] + addend;
-  end
-
-  always_ff @(posedge clk) begin
-    if (run_q[AT_SUM]) acc_q <= acc_d;
+    always_ff @(posedge clk) begin
+      if (run_p) acc_q[p*ACC_W +: ACC_W] <= acc_d[p*ACC_W +: ACC_W];
+    end
   end
 
   // ---------------------------------------------------------------- thresholds

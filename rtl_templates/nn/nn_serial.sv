@@ -7,7 +7,7 @@
 //         it: the dot product of row r with COLS activations of SLICE bits, never below zero.
 //         Every acc[r] in 0..2^ACC_W-1.
 //
-// THRESHOLD_FILE ($readmemh): one word, element r*THRESHOLDS + t, unsigned, ACC_W bits.
+// THRESHOLD_FILE as nn_threshold says.
 //
 // The slice of the highest bits comes first: the accumulator moves up by a slice each cycle
 // (distributed arithmetic: Peled and Liu, 1974).
@@ -52,10 +52,12 @@ module nn_serial #(
 
   localparam int unsigned STEPS      = (A_BITS + SLICE - 1) / SLICE;
   localparam int unsigned STEP_W     = (STEPS > 1) ? $clog2(STEPS) : 1;
+  // Bits that a register chooses.
+  localparam int unsigned DRIVEN     = 24;
 
   // ---------------------------------------------------------------- schedule
   // A beat stays at the input for all its steps and is taken with the last.
-  logic [STEP_W-1:0] step_q;
+  logic [STEP_W-1:0] step_q, step_d;
   // Whether the step is the last, and whether the output takes another result: straight from a
   // register each, since all the rest waits for them.
   logic              last_q, room;
@@ -65,13 +67,15 @@ module nn_serial #(
   assign ends          = issue && last_q;
   assign s_axis_tready = ends;
 
+  assign step_d = !issue ? step_q : last_q ? '0 : step_q + 1'b1;
+
   always_ff @(posedge clk) begin
     if (!rst_n) begin
       step_q <= '0;
       last_q <= STEPS == 1;
-    end else if (issue) begin
-      step_q <= last_q ? '0 : step_q + 1'b1;
-      last_q <= last_q ? STEPS == 1 : 32'(step_q) == STEPS - 2;
+    end else begin
+      step_q <= step_d;
+      if (issue) last_q <= last_q ? STEPS == 1 : 32'(step_q) == STEPS - 2;
     end
   end
 
@@ -83,7 +87,21 @@ module nn_serial #(
       assign part[n][i*SLICE +: SLICE] = act[(STEPS-1-n)*SLICE +: SLICE];
     end
   end
-  always_ff @(posedge clk) slice <= part[step_q];
+  // Each part of the slice has a step of its own, so that no register chooses all of it.
+  for (genvar low = 0; low < int'(COLS * SLICE); low += int'(DRIVEN)) begin : gen_slice
+    localparam int unsigned REST = COLS * SLICE - low;
+    localparam int unsigned BITS = (REST < DRIVEN) ? REST : DRIVEN;
+    if (STEPS > 1) begin : gen_choice
+      (* keep = "true" *) logic [STEP_W-1:0] part_q;
+      always_ff @(posedge clk) begin
+        if (!rst_n) part_q <= '0;
+        else part_q <= step_d;
+        slice[low +: BITS] <= part[part_q][low +: BITS];
+      end
+    end else begin : gen_whole
+      always_ff @(posedge clk) slice[low +: BITS] <= part[0][low +: BITS];
+    end
+  end
 
   // What a slice needs to know when its sums come; [k] is k cycles after it was there.
   logic run_q [LATENCY+1], first_q [LATENCY+1], emit_q [LATENCY+2];
@@ -109,10 +127,14 @@ module nn_serial #(
   logic [ROWS*ACC_W-1:0] acc_q;
 
   for (genvar r = 0; r < int'(ROWS); r++) begin : gen_acc
+    // The same as run_q and first_q, for this one alone.
+    (* keep = "true" *) logic run_r, first_r;
     logic [ACC_W-1:0] base;
-    assign base = first_q[LATENCY] ? '0 : acc_q[r*ACC_W +: ACC_W] << SLICE;
+    assign base = first_r ? '0 : acc_q[r*ACC_W +: ACC_W] << SLICE;
     always_ff @(posedge clk) begin
-      if (run_q[LATENCY]) acc_q[r*ACC_W +: ACC_W] <= base + ACC_W'(sums[r*SUM_W +: SUM_W]);
+      run_r   <= run_q[LATENCY-1];
+      first_r <= first_q[LATENCY-1];
+      if (run_r) acc_q[r*ACC_W +: ACC_W] <= base + ACC_W'(sums[r*SUM_W +: SUM_W]);
     end
   end
 

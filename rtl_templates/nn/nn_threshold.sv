@@ -3,8 +3,11 @@
 // Stream: none; acc_valid marks an input, out_valid its result a fixed number of cycles later.
 // Rate:   one input per SPACING cycles at most. The comparisons of an input are spread over these
 //         cycles: ceil(THRESHOLDS/SPACING) comparators per accumulator.
-// Needs:  INIT_FILE in $readmemh format, GROUPS words of PE*THRESHOLDS unsigned values of
-//         ACC_W bits, element p*THRESHOLDS + t; two inputs at least SPACING cycles apart.
+// Needs:  two inputs at least SPACING cycles apart.
+//
+// INIT_FILE ($readmemh): word group*2^k + pass, 2^k the power of two from the number of passes up,
+// element p*ways + i: threshold pass*ways + i of accumulator p, unsigned, ACC_W bits, 0 where there
+// is none. More than 256 words are in block RAM.
 `default_nettype none
 
 module nn_threshold #(
@@ -40,19 +43,13 @@ module nn_threshold #(
   localparam int unsigned PASSES = (THRESHOLDS + WAYS - 1) / WAYS;
   localparam int unsigned PASS_W = (PASSES > 1) ? $clog2(PASSES) : 1;
   localparam int unsigned SPARE  = PASSES * WAYS - THRESHOLDS;
-  localparam int unsigned WORD_W = PE * THRESHOLDS * ACC_W;
+  localparam int unsigned SLOTS  = (PASSES > 1) ? 1 << PASS_W : 1;
+  localparam int unsigned DEPTH  = GROUPS * SLOTS;
+  localparam int unsigned ADDR_W = (DEPTH > 1) ? $clog2(DEPTH) : 1;
 
-  // A pass takes part of a word: read without a register, the choice melts into the LUT logic.
-  (* rom_style = "logic" *) logic [WORD_W-1:0] mem [2 << (GRP_W - 1)];
-
-  initial begin
-    if (INIT_FILE != "") $readmemh(INIT_FILE, mem, 0, GROUPS - 1);
-    else for (int i = 0; i < int'(GROUPS); i++) mem[i] = WORD_W'(0);
-  end
-
-  // The pass, the one whose levels are read, and what they are compared with a cycle later.
-  logic [PASS_W-1:0]   pass_q, read_q;
-  logic [GRP_W-1:0]    group_q;
+  // The pass, the group that it belongs to, and what its levels are compared with.
+  logic [PASS_W-1:0]   pass_q;
+  logic [GRP_W-1:0]    group_q, group_now;
   logic [PE*ACC_W-1:0] acc_q, value_q;
   logic                start, active, last;
 
@@ -70,29 +67,25 @@ module nn_threshold #(
       acc_q   <= acc;
       group_q <= group;
     end
-    read_q  <= pass_q;
     value_q <= acc_q;
   end
 
-  // The levels of this pass, beside the accumulators that they belong to.
-  logic [WORD_W-1:0]        word;
-  logic [PE*WAYS*ACC_W-1:0] part [PASSES];
+  assign group_now = start ? group : group_q;
+
+  // The levels of this pass, two cycles later, beside the accumulators that they belong to.
   logic [PE*WAYS*ACC_W-1:0] levels_q;
 
-  assign word = mem[group_q];
-
-  for (genvar n = 0; n < int'(PASSES); n++) begin : gen_pass
-    for (genvar i = 0; i < int'(PE * WAYS); i++) begin : gen_level
-      localparam int unsigned T = n * WAYS + i % WAYS;
-      if (T < THRESHOLDS) begin : gen_used
-        assign part[n][i*ACC_W +: ACC_W] = word[((i/WAYS)*THRESHOLDS + T)*ACC_W +: ACC_W];
-      end else begin : gen_spare
-        assign part[n][i*ACC_W +: ACC_W] = '0;
-      end
-    end
-  end
-
-  always_ff @(posedge clk) levels_q <= part[read_q];
+  mem_rom #(
+    .WIDTH    (PE * WAYS * ACC_W),
+    .DEPTH    (DEPTH),
+    .INIT_FILE(INIT_FILE),
+    .STYLE    ((DEPTH > 256) ? "block" : "logic"),
+    .OUT_REG  (1)
+  ) u_levels (
+    .clk (clk),
+    .addr(ADDR_W'(32'(group_now) * SLOTS + ((PASSES > 1) ? 32'(pass_q) : 0))),
+    .dout(levels_q)
+  );
 
   // Where the pass stands: [1] at the levels, [2] at the comparators, [3] at the counts.
   logic [3:1] vld_q, first_q, last_q;

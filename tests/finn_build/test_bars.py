@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from finn_build.boards import find_board
-from finn_build.fit import random_unit
-from finn_build.folding import fits
+from finn_build.fit import Case, measure, random_unit
+from finn_build.folding import Fold, fits
 from finn_build.layers import Argmax, Layer, MaxPool, Network, Window
 from finn_build.schedule import latency
 from finn_build.search import Search
@@ -86,3 +86,14 @@ def test_the_largest_network_is_solved_in_ten_seconds():
     search = Search(shape, BOARD.budget["vivado"])
     assert search.step_up(search.fastest())
     assert time.process_time() - start <= 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("weight_bits", "most"), [(2, 6.5), (1, 4.5)])
+def test_luts_of_a_unit_for_each_multiply_accumulate(weight_bits, most):
+    """A unit with thresholds, its weights in block RAM, as Yosys counts it."""
+    fold = Fold(pe=8, simd=72, memory="block")
+    case = Case(
+        rows=64, cols=576, weight_bits=weight_bits, in_bits=2, out_bits=2, low=-1, fold=fold
+    )
+    assert measure(case, 1).lut[1] <= most * fold.pe * fold.simd

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from finn_build import fit
 from finn_build.folding import Fold, price
@@ -22,7 +23,17 @@ def test_a_case_is_measured_and_shown():
     small = replace(fit.GRID[2], rows=4, cols=12, fold=Fold(pe=2, simd=6, memory="logic"))
     made = fit.measure(small, 3)
     assert made.lut[0] == price(fit.build(small, 3), small.fold).lut
-    assert abs(made.error) < 0.5 and made.bram18 == made.dsp == (0, 0)
+    assert made.ff[0] == price(fit.build(small, 3), small.fold).ff
+    assert max(map(abs, made.errors)) < 0.5 and made.bram18 == made.dsp == (0, 0)
     page = fit.page({"Some": [made]})
     assert f"| 4 x 12 | W2 ternary A2-2 | 2 | 6 | logic | {made.lut[0]} | {made.lut[1]} |" in page
-    assert f"Error at most {100 * abs(made.error):.1f} %" in page
+    lut, ff = (100 * abs(error) for error in made.errors)
+    assert f"At most {lut:.1f} % of the LUTs and {ff:.1f} % of the FFs amiss" in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [fit.HELD_OUT[1], fit.HELD_OUT[7]])
+def test_a_unit_that_nothing_was_fitted_to(case):
+    made = fit.measure(case, 1)
+    assert max(map(abs, made.errors)) <= 0.1
+    assert made.bram18[0] == made.bram18[1]

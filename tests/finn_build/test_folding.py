@@ -26,7 +26,7 @@ ROOMY = Resources(lut=40_000, ff=80_000, bram36=100, dsp=0)
 @given(st.integers(900, 20_000), st.integers(0, 20))
 def test_a_found_folding_is_legal_and_fits(lut, bram36):
     network = hand_made()
-    budget = Resources(lut=lut, ff=0, bram36=bram36 or 0.5, dsp=0)
+    budget = Resources(lut=lut, ff=80_000, bram36=bram36 or 0.5, dsp=0)
     try:
         made = Search(network, budget).fastest()
     except FoldingError as error:
@@ -43,7 +43,7 @@ def test_a_found_folding_is_legal_and_fits(lut, bram36):
 def test_more_room_is_never_slower(network):
     rooms = (600, 800, 3_000, 40_000)
     cycles = [
-        Search(network, Resources(lut=lut, ff=0, bram36=10, dsp=0)).fastest().cycles
+        Search(network, Resources(lut=lut, ff=80_000, bram36=10, dsp=0)).fastest().cycles
         for lut in rooms
     ]
     assert cycles == sorted(cycles, reverse=True)
@@ -56,7 +56,7 @@ def test_a_target_takes_the_cheapest(network):
 
 
 def test_the_quickest_spends_the_rest_of_the_chip_on_a_single_image(network):
-    budget = Resources(lut=700, ff=0, bram36=10, dsp=0)
+    budget = Resources(lut=700, ff=80_000, bram36=10, dsp=0)
     search = Search(network, budget)
     fast, quick = search.fastest(), search.quickest()
     assert latency(network, quick) < latency(network, fast)
@@ -64,7 +64,7 @@ def test_the_quickest_spends_the_rest_of_the_chip_on_a_single_image(network):
 
 
 def test_the_next_step_up_is_what_the_budget_refuses(network):
-    small = Resources(lut=800, ff=0, bram36=10, dsp=0)
+    small = Resources(lut=800, ff=80_000, bram36=10, dsp=0)
     made = Search(network, small).fastest()
     found = re.fullmatch(
         r"([\d,]+) cycles would take ([\d,]+) LUTs of 800", Search(network, small).step_up(made)
@@ -72,7 +72,7 @@ def test_the_next_step_up_is_what_the_budget_refuses(network):
     assert found is not None
     cycles, lut = (int(each.replace(",", "")) for each in found.groups())
     assert cycles < made.cycles and lut > 800
-    enough = Resources(lut=lut, ff=0, bram36=10, dsp=0)
+    enough = Resources(lut=lut, ff=80_000, bram36=10, dsp=0)
     assert Search(network, enough).fastest().cycles == cycles
 
 
@@ -125,7 +125,7 @@ def test_lines_are_in_blocks_where_there_is_room_for_nothing_else():
     network = Network(
         name="n", height=224, width=224, channels=16, scale=1.0, layers=(window, unit)
     )
-    plenty = Resources(lut=40_000, ff=0, bram36=100, dsp=0)
+    plenty = Resources(lut=40_000, ff=80_000, bram36=100, dsp=0)
     logic = folding.make(network, {"unit": Fold(pe=1, simd=16, memory="logic")})
     small = replace(plenty, lut=logic.total.lut - 100)
     made = Search(network, small).within(logic.cycles)
@@ -142,14 +142,14 @@ def test_the_input_can_be_the_slowest(network):
 
 
 def test_a_target_that_does_not_fit_names_the_nearest(network):
-    small = Resources(lut=800, ff=0, bram36=10, dsp=0)
+    small = Resources(lut=800, ff=80_000, bram36=10, dsp=0)
     with pytest.raises(FoldingError, match=r"LUTs of 800; the fastest that fits takes \d+"):
         Search(network, small).within(16)
 
 
 def test_what_cannot_fit_says_by_how_much(network):
     with pytest.raises(FoldingError, match=r"hand does not fit: .* LUTs of 100"):
-        Search(network, Resources(lut=100, ff=0, bram36=1, dsp=0)).fastest()
+        Search(network, Resources(lut=100, ff=80_000, bram36=1, dsp=0)).fastest()
 
 
 def test_a_saved_folding_comes_back(network, tmp_path):

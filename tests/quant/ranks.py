@@ -27,7 +27,7 @@ from quant.train import Setting, train_float, train_quantised
 
 CONFIG = Training(epochs=2, batch=16, cutout_px=4)
 PLAIN = get_network("tiny")
-NORMED = replace(PLAIN, batch_norm="all", dropout=Dropout(pool=0.1, last=0.2))
+NORMED = replace(PLAIN, batch_norm="all", dropout=Dropout(stage=0.1, dense=0.2))
 
 
 class StopError(Exception):

@@ -119,7 +119,7 @@ def test_train_then_export(
     assert call(monkeypatch, *longer, "--out", str(tmp_path / "longer")) == 0
     record = read_json(tmp_path / "longer" / "float.json")
     assert record["epochs"] == {"float": 3, "quantised": 0}
-    assert record["layers"]["dropout"]["last"] == 0.2
+    assert record["layers"]["dropout"]["dense"] == 0.2
     assert record["training"]["from"]["sha256"] == read_json(out / "float.json")["sha256"]
     # A quantised model stands in for the float one that it came from.
     tune = ["train", "--tune", model, "--bits", "float", "--float-epochs", "0", "--batch", "64"]

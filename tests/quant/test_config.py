@@ -32,7 +32,7 @@ from quant.networks import NETWORKS
         (lambda: Conv(filters=0), "conv: filters=0 is too small; use 1 or more"),
         (lambda: Conv(filters=4, pad=3), "conv: pad=3 does not suit kernel=3; use 0 to 2"),
         (lambda: Pool(size=1), "pool: size=1 is too small; use 2 or more"),
-        (lambda: Dropout(pool=1.0), "dropout: pool=1.0; use 0.0 up to, not with, 1.0"),
+        (lambda: Dropout(stage=1.0), "dropout: stage=1.0; use 0.0 up to, not with, 1.0"),
         (lambda: Quantisation(act_bits=9), "act_bits=9 is not supported; use 1 to 8"),
         (lambda: Quantisation(weight_bits=0), "weight_bits=0 is not supported; use 1 to 8"),
         (
@@ -84,7 +84,7 @@ def networks(draw: st.DrawFn) -> Network:
         input_shape=(8, 10, draw(st.integers(1, 3))),
         classes=draw(st.integers(2, 10)),
         batch_norm=draw(st.sampled_from(["all", "dense", "none"])),
-        dropout=Dropout(pool=draw(st.floats(0.0, 0.9))),
+        dropout=Dropout(stage=draw(st.floats(0.0, 0.9))),
     )
 
 
@@ -135,7 +135,7 @@ def test_overrides_hold_before_the_ends_and_the_rest() -> None:
         Quantisation(
             weight_scale="learned",
             layers=(LayerBits(name="conv0", act_bits=1), LayerBits(name="last", weight_bits=8)),
-            dropout=Dropout(last=0.25),
+            dropout=Dropout(dense=0.25),
         ),
     ],
 )

@@ -212,7 +212,7 @@ def test_twin_computes_the_same_values_and_gradients(
 
 
 def test_dropout_acts_in_training_only() -> None:
-    dropout = Dropout(pool=0.5, last=0.5)
+    dropout = Dropout(stage=0.5, dense=0.5)
     for model in (
         build_float(replace(TINY, dropout=dropout, batch_norm="none")),
         build_quantised(replace(TINY, batch_norm="none"), Quantisation(dropout=dropout)),
@@ -225,9 +225,9 @@ def test_dropout_acts_in_training_only() -> None:
 
 def test_dropout_ends_every_stage() -> None:
     layers = (Conv(filters=8), Pool(), Conv(filters=8), Dense(neurons=16))
-    network = replace(TINY, layers=layers, dropout=Dropout(pool=0.2, last=0.5))
+    network = replace(TINY, layers=layers, dropout=Dropout(stage=0.2, dense=0.5))
     drops = {n: m.p for n, m in build_float(network).body.named_children() if n.endswith("_drop")}
-    assert drops == {"pool0_drop": 0.2, "flatten_drop": 0.2, "last_drop": 0.5}
+    assert drops == {"pool0_drop": 0.2, "flatten_drop": 0.2, "dense0_drop": 0.5}
     pooled = build_float(replace(network, layers=(*layers[:2], Dense(neurons=16))))
     assert "flatten_drop" not in dict(pooled.body.named_children())
 

@@ -63,7 +63,7 @@ def test_shapes_of_cnv() -> None:
 
 
 @pytest.mark.parametrize("batch_norm", ["all", "none"])
-@pytest.mark.parametrize("dropout", [Dropout(), Dropout(pool=0.2, last=0.5)])
+@pytest.mark.parametrize("dropout", [Dropout(), Dropout(stage=0.2, dense=0.5)])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_builds_and_runs(name: str, dropout: Dropout, batch_norm: Norm) -> None:
     network = replace(NETWORKS[name], batch_norm=batch_norm, dropout=dropout)
@@ -101,7 +101,7 @@ kind = "dense"
 neurons = 12
 
 [dropout]
-last = 0.5
+dense = 0.5
 """
 
 
@@ -118,7 +118,7 @@ def test_a_toml_file_is_a_network(tmp_path: Path) -> None:
         input_shape=(16, 20, 1),
         classes=4,
         batch_norm="dense",
-        dropout=Dropout(last=0.5),
+        dropout=Dropout(dense=0.5),
     )
 
 
@@ -133,9 +133,13 @@ def test_a_toml_file_is_a_network(tmp_path: Path) -> None:
         ("filters = 8", "filters = 8.0", "layer 0: filters=8.0 is of the wrong type; use an int"),
         ("filters = 8", "filters = true", "layer 0: filters=True is of the wrong type"),
         ("filters = 8", "filters = 0", "layer 0: conv: filters=0 is too small; use 1 or more"),
-        ("last = 0.5", 'last = "0.5"', "mine.toml: dropout: last='0.5' is of the wrong type; use"),
-        ("last = 0.5", "first = 0.5", "mine.toml: dropout: unknown first; known: last, pool"),
-        ("[dropout]\nlast", "dropout", "layer 2: unknown dropout; known: neurons"),
+        (
+            "dense = 0.5",
+            'dense = "0.5"',
+            "mine.toml: dropout: dense='0.5' is of the wrong",
+        ),
+        ("dense = 0.5", "first = 0.5", "mine.toml: dropout: unknown first; known: dense, stage"),
+        ("[dropout]\ndense", "dropout", "layer 2: unknown dropout; known: neurons"),
         ("[16, 20, 1]", "[16, 20]", "input_shape=(16, 20); use (height, width, channels)"),
         ("[16, 20, 1]", '["a", 20, 1]', "is of the wrong type; use a list of three integers"),
         ("[16, 20, 1]", "16", "input_shape=16 is of the wrong type; use a list of three integers"),

@@ -19,7 +19,7 @@ def test_the_paper_has_dropout_and_nothing_else() -> None:
     assert training.average == 0.0
     network = get_network("arch2_slim")
     applied = recipe.apply(network)
-    assert applied == replace(network, dropout=Dropout(pool=0.2, last=0.5))
+    assert applied == replace(network, dropout=Dropout(stage=0.2, dense=0.5))
     assert applied.batch_norm == "dense"
 
 
@@ -30,7 +30,7 @@ def test_ours_holds_the_network_back() -> None:
     quantised = recipe.quant_training
     assert (quantised.lr, quantised.distill, quantised.cutout_px) == (2e-3, 0.9, 0)
     applied = recipe.apply(get_network("arch2_slim"))
-    assert (applied.batch_norm, applied.dropout) == ("all", Dropout(last=0.2))
+    assert (applied.batch_norm, applied.dropout) == ("all", Dropout(dense=0.2))
 
 
 def test_unknown() -> None:

@@ -41,7 +41,7 @@ def write(path: Path, value: object) -> Path:
 @pytest.fixture
 def entries(tmp_path: Path) -> list[Entry]:
     arch2 = NETWORKS["arch2"]
-    dropped = replace(arch2, batch_norm="all", dropout=Dropout(pool=0.2))
+    dropped = replace(arch2, batch_norm="all", dropout=Dropout(stage=0.2))
     eight = Quantisation(first_weight_bits=8, weight_bits=8, last_weight_bits=8, act_bits=8)
     made = {
         "plain/float": record(arch2, None, 0.7012, None),

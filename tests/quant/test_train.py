@@ -29,10 +29,10 @@ from quant.step import Trainer, learning_rate
 from quant.train import FloatModel, Setting, train_float, train_quantised
 from quant.zoo import load_trained, pack_trained
 
-NETWORK = replace(get_network("tiny"), batch_norm="all", dropout=Dropout(pool=0.1, last=0.2))
+NETWORK = replace(get_network("tiny"), batch_norm="all", dropout=Dropout(stage=0.1, dense=0.2))
 FLOAT = Training(epochs=2, batch=16, cutout_px=4)
 QUANTISED = Training(epochs=3, batch=16, distill=0.5)
-QUANTISATION = Quantisation(dropout=Dropout(last=0.2))
+QUANTISATION = Quantisation(dropout=Dropout(dense=0.2))
 # 64 images to train on.
 STEPS = 4
 

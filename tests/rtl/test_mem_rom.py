@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 CASES = (
     (1, 1, "auto", 0),
-    (7, 13, "logic", 1),
-    (5, 600, "logic", 2),
+    (150, 13, "logic", 1),
+    (21, 600, "logic", 2),
     (72, 64, "block", 1),
     (40, 3, "auto", 0),
 )
@@ -36,6 +36,16 @@ def test_block_rom_keeps_its_contents(synthesise: Synthesise) -> None:
     values = re.findall(r"\.INITP?_\w\w\(\d+'h([0-9a-fx]+)\)", netlist)
     ones = sum(int(value.replace("x", "0"), 16).bit_count() for value in values)
     assert ones == sum(word.bit_count() for word in words)
+
+
+@pytest.mark.slow
+def test_every_slice_keeps_its_address_register(synthesise: Synthesise) -> None:
+    """150 bits of 60 words in three slices: their address registers, equal as they are, stay."""
+    text = "".join(f"{word:038x}\n" for word in words_of(150, 60))
+    parameters = {"WIDTH": 150, "DEPTH": 60, "INIT_FILE": "rom.hex", "STYLE": "logic", "OUT_REG": 1}
+    netlist = synthesise("mem_rom", parameters, files={"rom.hex": text})
+    assert len(re.findall(r"\bFDRE\b", netlist)) == 150 + 3 * 6
+    assert len(re.findall(r"\bLUT6\b", netlist)) == 150
 
 
 @pytest.mark.parametrize(("width", "depth", "style", "out_reg"), CASES)

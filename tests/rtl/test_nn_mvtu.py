@@ -9,7 +9,7 @@ import pytest
 
 from finn_build.layers import Mvtu
 from finn_build.slices import code, plan_of
-from finn_build.unit import unit
+from finn_build.unit import Counting, unit
 
 if TYPE_CHECKING:
     from conftest import Parameter, Simulate
@@ -27,6 +27,8 @@ CASES: dict[str, tuple[tuple[int, ...], int, bool, str]] = {
     "one_group": ((3, 20, 3, 5, 10, 1, 1, 1, 1), -1, True, "logic"),
     "signs": ((4, 24, 2, 4, 4, 1, 4, 0, 16), -1, False, "auto"),
     "passes": ((4, 24, 2, 3, 12, 3, 3, 7, 3), -4, False, "auto"),
+    # 80 groups of rows in three of four passes: thresholds in block RAM.
+    "levels": ((80, 12, 1, 4, 12, 2, 2, 3, 2), -1, False, "block"),
     "pixels": ((4, 27, 2, 27, 27, 4, 8, 15, 4), -7, False, "logic"),
 }
 
@@ -135,7 +137,8 @@ def run(
         "MEMORY": memory or style,
     }
     if numbers.thresholds is not None:
-        words = numbers.thresholds.reshape(rows // pe, pe * steps)
+        counting = Counting.of(steps, max(1, cols // simd if pe == rows else in_elems // simd))
+        words = counting.words(numbers.thresholds, pe)
         files["thresholds.hex"] = memory_image(words, numbers.acc_bits)
         parameters["THRESHOLD_FILE"] = "thresholds.hex"
     if np.ptp(numbers.start):

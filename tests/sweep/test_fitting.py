@@ -28,7 +28,7 @@ def lut_of(filters, cycles=CYCLES):
 
 
 def budget(lut):
-    return Resources(lut=lut, ff=0, bram36=110, dsp=0)
+    return Resources(lut=lut, ff=80_000, bram36=110, dsp=0)
 
 
 def test_all_filters_stay_where_they_fit():
