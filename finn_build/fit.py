@@ -112,7 +112,7 @@ def random_unit(
 
 
 def build(case: Case, seed: int) -> Mvtu:
-    """The unit of a case: weights and thresholds by the seed, the latter within reach."""
+    """The unit of a case: weights and thresholds by the seed, these within each row's reach."""
     draw = np.random.default_rng(seed)
     unit = random_unit(
         draw,
@@ -123,7 +123,11 @@ def build(case: Case, seed: int) -> Mvtu:
         positions=64,
         windowed=True,
     )
-    steps = draw.integers(*unit.reach, (case.rows, (1 << case.out_bits) - 1))
+    top = (1 << case.in_bits) - 1
+    low, high = (top * part(unit.weights, 0).sum(1) for part in (np.minimum, np.maximum))
+    # Of a threshold that every sum reaches, or none, nothing would be left.
+    shape = (case.rows, (1 << case.out_bits) - 1)
+    steps = draw.integers(low[:, None] + 1, high[:, None] + 1, shape)
     return replace(unit, thresholds=np.sort(steps, axis=1))
 
 

@@ -77,15 +77,15 @@ module axi_read #(
   logic [20:0]       frames_q;
   logic [LEFT_W-1:0] left_q;
   logic [LEFT_W:0]   rest_q;
-  logic              final_q, cut_q, room_q;
+  logic              final_q, whole_q, cut_q, room_q;
   logic              ask, ends, to_boundary, frame_end, job_end;
   // Jobs whose last burst was asked for and is not here yet; bursts under way.
   logic              jobs_some, jobs_full, bursts_some, bursts_full;
 
   // left_q: beats left of the frame, less one; rest_q: the same behind a burst that goes up to the
-  // boundary. Negative, and the burst ends with the frame; -1, and with both.
+  // boundary. Negative, and the burst ends with the frame; -1 (whole_q), and with both.
   assign ends        = rest_q[LEFT_W];
-  assign to_boundary = !ends || (rest_q[3:0] == '1);
+  assign to_boundary = !ends || whole_q;
   assign ask         = (state_q == ASK) && room_q && !m_axi_arvalid;
   assign frame_end   = ask && ends;
   assign job_end     = frame_end && (final_q || cut_q);
@@ -100,6 +100,7 @@ module axi_read #(
     end
     if (state_q == MEASURE) begin
       rest_q  <= {1'b0, left_q} + {{(LEFT_W - 3){1'b1}}, address_q[3:0]};
+      whole_q <= left_q[3:0] == ~address_q[3:0];
       final_q <= frames_q == 21'd1;
     end
     if (ask) begin

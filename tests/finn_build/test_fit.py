@@ -13,9 +13,12 @@ def test_every_case_is_legal_and_none_is_held_out_that_was_fitted():
     for index, case in enumerate([*fit.GRID, *fit.HELD_OUT, *fit.BUILT_IN, *fit.IN_SLICES]):
         unit = fit.build(case, index)
         assert price(unit, case.fold).lut > 0
-        low, high = unit.reach
         assert (np.diff(unit.thresholds, axis=1) >= 0).all()
-        assert low <= unit.thresholds.min() and unit.thresholds.max() <= high
+        top = (1 << case.in_bits) - 1
+        reached = unit.weights * np.where(unit.weights > 0, top, 0)
+        missed = unit.weights * np.where(unit.weights < 0, top, 0)
+        assert (unit.thresholds[:, 0] > missed.sum(1)).all(), "a threshold that every sum reaches"
+        assert (unit.thresholds[:, -1] <= reached.sum(1)).all(), "a threshold that none reaches"
     assert not set(fit.GRID) & set(fit.HELD_OUT)
 
 

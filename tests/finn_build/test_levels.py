@@ -1,5 +1,9 @@
 """How deep the logic of a netlist is."""
 
+import pytest
+
+from finn_build import emit, registers
+from finn_build.backends import yosys
 from finn_build.backends.levels import Levels, levels
 
 
@@ -67,3 +71,20 @@ def test_a_lutram_is_read_within_the_cycle_and_written_at_its_end():
 def test_the_control_of_registers_is_a_path():
     enable = cell("FDRE", {"C": [99], "CE": [2], "D": [1]}, [4])
     assert levels(module([cell("LUT4", [1], [2]), enable])) == Levels(luts=1, chains=0)
+
+
+@pytest.mark.slow
+def test_the_modules_around_the_accelerator_are_no_deeper_than_it(tmp_path):
+    sources = registers.write(tmp_path)
+    for each in emit.templates("axis", "axi"):
+        (tmp_path / each.name).write_text(each.read_text())
+        sources.append(each.name)
+    (tmp_path / "modules.f").write_text("\n".join(sources) + "\n")
+    stream = emit.Stream(elems=1, bits=1)
+    made = [
+        emit.Instance(module=name, name=f"u_{name}", parameters={}, out=stream, sidebands={})
+        for name in ("axi_bridge", "axi_counters", "axi_dma", "axi_regs")
+    ]
+    counts = yosys.synthesise(tmp_path, made, tmp_path, log=tmp_path / "yosys.log")
+    for name, found in counts.items():
+        assert 0 < found.lut_levels <= 4 and found.carry_chains <= 1, name
