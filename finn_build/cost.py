@@ -3,42 +3,45 @@
 The LUT counts are fitted to Yosys' counts of the modules (finn_build.backends.yosys).
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
 
 from finn_build import heap, slices
 from finn_build.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Window
-from finn_build.unit import Counting, constants, spacing, unit
+from finn_build.unit import Counting, Unit, constants, spacing, unit
 
 # Words of thresholds in logic; more are in block RAM (rtl_templates: nn_threshold).
 THRESHOLD_WORDS = 256
 # Bits of a ROM of few words in logic beside each other, and words of a bank (mem_rom).
 ROM_SLICE = 256
 BANK = 256
+# Bits that one register chooses (nn_mvtu, nn_serial).
+DRIVEN = 24
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
     """Cycles per frame and resources of one layer; bram18 counts 18 kbit blocks."""
 
-    cycles: int
     lut: int
     ff: int
+    cycles: int = 0
     bram18: int = 0
     dsp: int = 0
 
+    def __add__(self, other: "Cost") -> "Cost":
+        """Cost of both, side by side: the cycles of the slower one."""
+        return Cost(
+            cycles=max(self.cycles, other.cycles),
+            lut=self.lut + other.lut,
+            ff=self.ff + other.ff,
+            bram18=self.bram18 + other.bram18,
+            dsp=self.dsp + other.dsp,
+        )
 
-def together(parts: Collection[Cost]) -> Cost:
-    """Cost of layers that work side by side."""
-    return Cost(
-        cycles=max(part.cycles for part in parts),
-        lut=sum(part.lut for part in parts),
-        ff=sum(part.ff for part in parts),
-        bram18=sum(part.bram18 for part in parts),
-        dsp=sum(part.dsp for part in parts),
-    )
+
+NOTHING = Cost(lut=0, ff=0)
 
 
 @lru_cache(maxsize=512)
@@ -54,53 +57,51 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str, dsp: bool, sliding: bo
     """
     numbers = unit(layer, dsp=dsp)
     groups, chunks = layer.rows // pe, layer.cols // simd
-    depth, sums = groups * chunks, pe * numbers.acc_bits
-    weight_bits, used = layer.weight_bits, 0
+    depth, operands = groups * chunks, simd * layer.in_bits
     if dsp:
         plan = slices.plan_of(layer, pe)
-        weight_bits, used = plan.weight_bits, plan.slices(pe, simd)
-        lut, ff, latency = float(plan.lut(pe, simd)), plan.ff(pe, simd), plan.latency(simd)
+        weight_bits, latency = plan.weight_bits, plan.latency(simd)
+        dots = Cost(lut=plan.lut(pe, simd), ff=plan.ff(pe, simd), dsp=plan.slices(pe, simd))
     else:
-        shape = {"simd": simd, "weight_bits": weight_bits, "in_bits": layer.in_bits}
+        shape = {"simd": simd, "weight_bits": layer.weight_bits, "in_bits": layer.in_bits}
         kind = {"ternary": numbers.ternary, "sum_bits": numbers.acc_bits}
-        lut, ff = float(pe * heap.lut(**shape, **kind)), pe * heap.ff(**shape, **kind)
-        latency = heap.latency(**shape)
-    bits = pe * simd * weight_bits
-    bram18 = 0
+        weight_bits, latency = layer.weight_bits, heap.latency(**shape)
+        dots = Cost(lut=pe * heap.lut(**shape, **kind), ff=pe * heap.ff(**shape, **kind))
+    weights = rom(depth, pe * simd * weight_bits, memory)
     # Registers between the address of a weight and its product.
-    registers = 0 if memory == "block" and latency > 2 else 1
-    if memory == "block":
-        bram18 = bram18_count(depth, bits)
-    elif depth > 1:
-        lut += rom_lut(depth, bits)
-        ff += rom_ff(depth, bits)
-        registers = 2 if depth > BANK else 1
-    # An accumulator that starts from a constant in every cycle is none.
-    varied = numbers.starts_differ
-    lut += sums * ((chunks > 1 or bool(numbers.start.any())) + (varied and chunks > 1))
-    ff += sums + pe * (1 + (chunks > 1))
-    if varied and groups > 1:
-        lut += rom_lut(groups, sums)
-        ff += rom_ff(groups, sums) + sums
+    waits = int(latency <= 2) if memory == "block" else 1 + (depth > BANK)
     partial = groups > 1 and chunks > 1 and not layer.windowed
-    if partial:
-        lut += _lutram(groups, sums) + sums
-        ff += sums
-    operands = simd * layer.in_bits
-    ff += operands * (1 + registers)
-    if layer.windowed and chunks > 1 and not sliding:
-        lut += operands * ceil((chunks - 1) / 3)
-        ff += ceil(operands / 24) * bits_for(chunks)
-    levels = thresholds(layer, pe, numbers.acc_bits, groups, spacing(layer, pe=pe, simd=simd))
     told = 2 + (chunks > 1) + partial + bits_for(groups)
-    ff += (latency + registers + 2) * told + bits_for(depth) + pe * layer.out_bits
-    return Cost(
-        cycles=layer.positions * depth,
-        lut=ceil(lut + levels.lut + 60),
-        ff=ff + levels.ff + 50,
-        bram18=bram18 + levels.bram18,
-        dsp=used,
+    control = Cost(
+        lut=60,
+        ff=50 + operands * (1 + waits) + (latency + waits + 2) * told + bits_for(depth),
     )
+    if layer.windowed and chunks > 1 and not sliding:
+        control += Cost(
+            lut=operands * ceil((chunks - 1) / 3), ff=ceil(operands / DRIVEN) * bits_for(chunks)
+        )
+    sums = _accumulators(numbers, pe, groups, chunks, partial=partial)
+    results = spacing(layer, pe=pe, simd=simd)
+    levels = thresholds(layer, pe, numbers.acc_bits, groups, results)
+    outputs = Cost(lut=0, ff=pe * layer.out_bits)
+    made = dots + weights + sums + levels + control + outputs
+    return replace(made, cycles=layer.positions * depth)
+
+
+def _accumulators(numbers: Unit, pe: int, groups: int, chunks: int, *, partial: bool) -> Cost:
+    """Cost of the accumulators of `pe` rows, and of what they start from.
+
+    partial: sums of all row groups are kept from one beat of inputs to the next.
+    """
+    sums, varied = pe * numbers.acc_bits, numbers.starts_differ
+    # An accumulator that starts from a constant in every cycle is none.
+    adders = (chunks > 1 or bool(numbers.start.any())) + (varied and chunks > 1)
+    made = Cost(lut=sums * adders, ff=sums + pe * (1 + (chunks > 1)))
+    if varied and groups > 1:
+        made += rom(groups, sums, "logic") + Cost(lut=0, ff=sums)
+    if partial:
+        made += Cost(lut=_lutram(groups, sums) + sums, ff=sums)
+    return made
 
 
 def constant(layer: Mvtu, *, slice_bits: int, pixels: int = 1) -> Cost:
@@ -109,17 +110,19 @@ def constant(layer: Mvtu, *, slice_bits: int, pixels: int = 1) -> Cost:
     pixels: vectors that it works on beside each other, each in LUTs of its own.
     """
     numbers = constants(layer, slice_bits)
-    levels = thresholds(layer, layer.rows, numbers.acc_bits, 1, numbers.steps)
-    dots = _constant_dots(layer, slice_bits)
     operands = layer.cols * slice_bits
-    lut, ff = levels.lut + dots.lut, levels.ff + dots.ff + 3 * operands
-    ff += layer.rows * (numbers.acc_bits + 1 + layer.out_bits)
+    made = _constant_dots(layer, slice_bits)
+    made += thresholds(layer, layer.rows, numbers.acc_bits, 1, numbers.steps)
+    made += Cost(lut=0, ff=3 * operands + layer.rows * (numbers.acc_bits + 1 + layer.out_bits))
     if numbers.steps > 1:
-        lut += layer.rows * numbers.acc_bits + operands * ceil(numbers.steps / 4)
-        ff += layer.rows + ceil(operands / 24) * bits_for(numbers.steps)
-    lut = pixels * lut + _lutram(32, pixels * layer.rows * layer.out_bits)
+        made += Cost(
+            lut=layer.rows * numbers.acc_bits + operands * ceil(numbers.steps / 4),
+            ff=layer.rows + ceil(operands / DRIVEN) * bits_for(numbers.steps),
+        )
     return Cost(
-        cycles=layer.positions // pixels * numbers.steps, lut=ceil(lut + 60), ff=pixels * ff + 60
+        cycles=layer.positions // pixels * numbers.steps,
+        lut=pixels * made.lut + _lutram(32, pixels * layer.rows * layer.out_bits) + 60,
+        ff=pixels * made.ff + 60,
     )
 
 
@@ -142,23 +145,22 @@ def thresholds(layer: Mvtu, pe: int, acc_bits: int, groups: int, spacing: int) -
     The comparisons are spread over the cycles between two results (rtl_templates: nn_threshold).
     """
     if not layer.steps:
-        return Cost(cycles=0, lut=0, ff=0)
+        return NOTHING
     counting = Counting.of(layer.steps, spacing)
     ways, depth = counting.ways, groups * counting.slots
-    lut = pe * (ways * (acc_bits * 0.6 + 1) + layer.out_bits)
-    ff = pe * (2 * acc_bits + ways + layer.out_bits)
-    bits, bram18 = pe * ways * acc_bits, 0
+    made = Cost(
+        lut=ceil(pe * (ways * (acc_bits * 0.6 + 1) + layer.out_bits)),
+        ff=pe * (2 * acc_bits + ways + layer.out_bits),
+    )
+    bits = pe * ways * acc_bits
     if depth > THRESHOLD_WORDS:
-        bram18, ff = bram18_count(depth, bits), ff + bits
-    elif depth > 1:
-        lut += rom_lut(1 << (depth - 1).bit_length(), bits)
-        ff += rom_ff(depth, bits)
-    return Cost(cycles=counting.passes, lut=ceil(lut), ff=ff, bram18=bram18)
+        return made + rom(depth, bits, "block") + Cost(lut=0, ff=bits)
+    return made + rom(depth, bits, "logic")
 
 
 def lookup(layer: Lookup, pixels: int) -> Cost:
     """Cost of a table per channel and pixel of a beat."""
-    table = rom_lut(1 << layer.in_bits, layer.out_bits)
+    table = rom(1 << layer.in_bits, layer.out_bits, "logic").lut
     cycles = layer.height * layer.width // pixels
     if layer.idle:
         return Cost(cycles=cycles, lut=0, ff=0)
@@ -227,33 +229,32 @@ def fixed(layer: Layer, *, pixels: int, lines: str) -> Cost:
     raise TypeError(f"{layer.name} needs a folding")
 
 
+def rom(depth: int, width: int, memory: str) -> Cost:
+    """Cost of a ROM with its registers (rtl_templates: mem_rom), in "block" or "logic"."""
+    if memory == "block":
+        return Cost(lut=0, ff=0, bram18=bram18_count(depth, width))
+    if depth == 1:
+        return NOTHING
+    address = bits_for(depth)
+    if depth <= 8:
+        # Of few words there are but so many functions, which a slice's bits share.
+        copies = ceil(width / ROM_SLICE)
+        return Cost(
+            lut=min(width, copies << max(4, depth)),
+            ff=min(width, copies << depth) + copies * address,
+        )
+    # Six address bits make a LUT.
+    lut, banks = width * ceil(depth / 64), ceil(depth / BANK)
+    copies = ceil(width / (64 // ceil(depth / 64) if depth <= 512 else 8))
+    if banks == 1:
+        return Cost(lut=lut, ff=width + copies * address)
+    return Cost(lut=lut, ff=width * (banks + 1) + copies * (2 * address - bits_for(BANK)))
+
+
 def bram18_count(depth: int, width: int) -> int:
     """18 kbit blocks of a ROM in the best of the aspect ratios, each doubled for RAMB36."""
     shapes = [(512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)]
     return min(ceil(depth / d) * ceil(width / w) for d, w in shapes)
-
-
-def rom_lut(depth: int, width: int) -> int:
-    """LUTs of a ROM in logic, in the slices of rtl_templates: mem_rom.
-
-    Six address bits make a LUT. Of few there are but so many functions, which a slice's bits share.
-    """
-    if depth <= 8:
-        return min(width, ceil(width / ROM_SLICE) << max(4, depth))
-    return width * ceil(depth / 64)
-
-
-def rom_ff(depth: int, width: int) -> int:
-    """FFs of a ROM in logic: its words, and the address once for each slice of them."""
-    address = bits_for(depth)
-    if depth <= 8:
-        slices = ceil(width / ROM_SLICE)
-        return min(width, slices << depth) + slices * address
-    slices = ceil(width / (64 // ceil(depth / 64) if depth <= 512 else 8))
-    banks = ceil(depth / BANK)
-    if banks == 1:
-        return width + slices * address
-    return width * (banks + 1) + slices * (2 * address - bits_for(BANK))
 
 
 def bits_for(count: int) -> int:

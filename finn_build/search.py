@@ -9,7 +9,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from finn_build import cost
 from finn_build.boards import Resources
-from finn_build.cost import Cost
+from finn_build.cost import NOTHING, Cost
 from finn_build.errors import FoldingError
 from finn_build.folding import (
     CONSTANT,
@@ -26,6 +26,7 @@ from finn_build.layers import Network
 from finn_build.quiet import silent
 from finn_build.schedule import latency
 from finn_build.slices import worth
+from finn_build.unit import threshold_words
 
 # A wider dot product saves hardly a LUT, but identical narrow ones go through Verilator and Yosys
 # once for all lanes; a user's folding may be wider.
@@ -245,7 +246,7 @@ def choices(stage: Stage, *, dsp: bool) -> Choices:
         Fold(pe=pe, simd=simd, memory=memory, dsp=multiplied)
         for pe in cost.divisors(layer.rows)
         for simd in cost.divisors(layer.cols)
-        if simd <= MAX_SIMD
+        if simd <= MAX_SIMD and threshold_words(layer, pe=pe, simd=simd) <= MAX_BLOCK_WORDS
         for memory in MEMORIES
         if memory != "block" or layer.weights.size // (pe * simd) <= MAX_BLOCK_WORDS
         for multiplied in ((False, True) if dsp and worth(layer, pe) else (False,))
@@ -258,4 +259,4 @@ def choices(stage: Stage, *, dsp: bool) -> Choices:
             if pixels <= MAX_PIXELS
         ]
     folds = [replace(fold, lines=lines) for fold in folds for lines in stage.legal_lines(fold)]
-    return [(fold, cost.together(stage.costs(fold).values())) for fold in folds]
+    return [(fold, sum(stage.costs(fold).values(), NOTHING)) for fold in folds]

@@ -103,6 +103,14 @@ def spacing(layer: Mvtu, *, pe: int, simd: int) -> int:
     return layer.cols // simd if layer.windowed or pe == layer.rows else 1
 
 
+def threshold_words(layer: Mvtu, *, pe: int, simd: int) -> int:
+    """Words of thresholds of a unit with its weights in a memory; 0 without thresholds."""
+    if not layer.steps:
+        return 0
+    counting = Counting.of(layer.steps, spacing(layer, pe=pe, simd=simd))
+    return layer.rows // pe * counting.slots
+
+
 @dataclass(frozen=True, kw_only=True)
 class Term:
     """A power of two in a weight: its input, its place, and whether it is taken off."""

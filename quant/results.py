@@ -20,6 +20,8 @@ from quant.zoo import ZOO
 
 BEGIN, END = "<!-- models -->", "<!-- /models -->"
 PRUNING_RECORD = ZOO / "pruning.json"
+# Of trainings whose weights are not kept.
+RECORDS = Path(__file__).with_name("records")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,13 +255,13 @@ def _percent(value: float | None) -> str:
 
 def results_command(
     records: Annotated[
-        list[Path] | None, typer.Argument(help="Records besides those in the zoo's folder.")
+        list[Path] | None, typer.Argument(help="Records besides those of the package.")
     ] = None,
     into: Annotated[Path, typer.Option(help="Markdown file with the marks.")] = Path("README.md"),
 ) -> None:
     """Write the tables of the paper and of the zoo into the README, from records."""
     zoo = (path for path in sorted(ZOO.glob("*.json")) if path != PRUNING_RECORD)
-    paths = [*zoo, *(records or [])]
+    paths = [*zoo, *sorted(RECORDS.glob("*.json")), *(records or [])]
     entries = [Entry.load(path) for path in paths]
     insert(into, markdown(entries, read_pruning(PRUNING_RECORD)))
     typer.echo(f"{into}: {len(entries)} models")

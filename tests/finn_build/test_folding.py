@@ -15,7 +15,7 @@ from finn_build.fit import random_unit
 from finn_build.folding import Fold, Stage, at_once
 from finn_build.layers import MaxPool, Network, Window
 from finn_build.schedule import latency
-from finn_build.search import Search
+from finn_build.search import Search, choices
 
 LOGIC = {"memory": "logic", "slice_bits": 0, "pixels": 1}
 ALL = {"pe": 4, "simd": 18, "memory": "constant", "slice_bits": 2}
@@ -133,6 +133,17 @@ def test_lines_are_in_blocks_where_there_is_room_for_nothing_else():
     assert made.costs["w"].bram18 == 2 and made.costs["w"].lut < logic.costs["w"].lut - 200
     alone = Stage(unit=unit, layers=(unit,))
     assert alone.legal_lines(made.folds["unit"]) == ("logic",)
+
+
+def test_many_thresholds_are_in_block_ram_as_deep_as_open_tools_fill_it():
+    """255 thresholds of 128 rows: one row at a time they are 32,768 words."""
+    unit = random_unit(np.random.default_rng(1), (128, 512), weight_bits=8, in_bits=8, low=-127)
+    unit = replace(unit, windowed=True, thresholds=np.sort(np.zeros((128, 255), np.int64)))
+    folds = {pe: Fold(pe=pe, simd=2, memory="logic") for pe in (1, 16, 128)}
+    blocks = {pe: folding.price(unit, fold).bram18 for pe, fold in folds.items()}
+    assert blocks[1] and blocks[16] and not blocks[128], "256 words are in logic"
+    offered = [fold for fold, _ in choices(Stage(unit=unit, layers=(unit,)), dsp=False)]
+    assert folds[1] not in offered and folds[16] in offered
 
 
 def test_the_input_can_be_the_slowest(network):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from finn_build import golden
 from finn_build.fit import random_unit
 from finn_build.layers import Mvtu
-from finn_build.unit import _terms, constants, unit
+from finn_build.unit import Counting, _terms, constants, unit
 
 
 def layer(draw: np.random.Generator, weight_bits: int, low: int, in_bits: int, steps: int) -> Mvtu:
@@ -109,3 +109,22 @@ def test_an_accumulator_takes_all_that_its_terms_could_sum_to():
     sevens = replace(made, weights=np.where(np.arange(12) < 5, 7, 0)[None, :].repeat(made.rows, 0))
     numbers = constants(sevens, 2)
     assert (numbers.sum_bits, numbers.acc_bits) == (8, 8)
+
+
+@given(
+    steps=st.integers(1, 15),
+    spacing=st.integers(1, 20),
+    groups=st.integers(1, 4),
+    pe=st.integers(1, 3),
+)
+def test_every_threshold_is_compared_once_with_its_own_sum(steps, spacing, groups, pe):
+    counting = Counting.of(steps, spacing)
+    assert counting.passes <= spacing and counting.ways * counting.passes >= steps
+    thresholds = 1 + np.arange(groups * pe * steps).reshape(-1, steps)
+    words = counting.words(thresholds, pe)
+    assert words.shape == (groups * counting.slots, pe * counting.ways)
+    # (group, pass, accumulator, comparator); beyond the passes nothing is read.
+    words = words.reshape(groups, counting.slots, pe, counting.ways)
+    assert not words[:, counting.passes :].any()
+    found = words.transpose(0, 2, 1, 3).reshape(groups * pe, -1)
+    assert [row[row > 0].tolist() for row in found] == thresholds.tolist()
