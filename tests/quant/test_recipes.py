@@ -10,13 +10,12 @@ from quant.networks import get_network
 from quant.recipes import find_recipe
 
 
-def test_the_paper_has_dropout_and_nothing_else() -> None:
+def test_the_paper_has_dropout_and_the_images_as_they_are() -> None:
     recipe = find_recipe("paper")
     training = recipe.float_training
-    assert (training.epochs, training.lr, training.weight_decay) == (34, 1e-3, 0.0)
+    assert (training.epochs, training.batch, training.lr) == (34, 32, 1e-3)
     assert not training.flip
     assert (training.translate_px, training.cutout_px, training.label_smoothing) == (0, 0, 0.0)
-    assert training.average == 0.0
     network = get_network("arch2_slim")
     applied = recipe.apply(network)
     assert applied == replace(network, dropout=Dropout(stage=0.2, dense=0.5))
