@@ -37,8 +37,8 @@ _QUANTISED = Training(
 
 RECIPES = {
     # Dhouibi, Ben Salem and Ben Saoud: 34 epochs on the images as they are, dropout of 20 % and
-    # 50 %. They name neither optimiser nor batch: small batches, a little decay and averaged weights
-    # are ours. They stop at the float network, so from there on it goes our way.
+    # 50 %. They name neither optimiser nor batch: small batches, a little decay and averaged
+    # weights are ours. They stop at the float network, so from there on it goes our way.
     "paper": Recipe(
         float_training=Training(
             epochs=34,
