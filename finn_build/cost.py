@@ -9,15 +9,13 @@ from math import ceil
 
 from finn_build import heap, slices
 from finn_build.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Window
-from finn_build.unit import Counting, Unit, constants, spacing, unit
+from finn_build.unit import DRIVEN, Counting, Unit, constants, spacing, unit
 
 # Words of thresholds in logic; more are in block RAM (rtl_templates: nn_threshold).
 THRESHOLD_WORDS = 256
 # Bits of a ROM of few words in logic beside each other, and words of a bank (mem_rom).
 ROM_SLICE = 256
 BANK = 256
-# Bits that one register chooses (nn_mvtu, nn_serial).
-DRIVEN = 24
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +59,15 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str, dsp: bool, sliding: bo
     if dsp:
         plan = slices.plan_of(layer, pe)
         weight_bits, latency = plan.weight_bits, plan.latency(simd)
+        copies = 1
         dots = Cost(lut=plan.lut(pe, simd), ff=plan.ff(pe, simd), dsp=plan.slices(pe, simd))
     else:
         shape = {"simd": simd, "weight_bits": layer.weight_bits, "in_bits": layer.in_bits}
         kind = {"ternary": numbers.ternary, "sum_bits": numbers.acc_bits}
         weight_bits, latency = layer.weight_bits, heap.latency(**shape)
         dots = Cost(lut=pe * heap.lut(**shape, **kind), ff=pe * heap.ff(**shape, **kind))
+        uses = 1 if numbers.ternary else 2 * weight_bits
+        copies = ceil(pe / max(1, DRIVEN // uses))
     weights = rom(depth, pe * simd * weight_bits, memory)
     # Registers between the address of a weight and its product.
     waits = int(latency <= 2) if memory == "block" else 1 + (depth > BANK)
@@ -74,7 +75,7 @@ def mvtu(layer: Mvtu, *, pe: int, simd: int, memory: str, dsp: bool, sliding: bo
     told = 2 + (chunks > 1) + partial + bits_for(groups)
     control = Cost(
         lut=60,
-        ff=50 + operands * (1 + waits) + (latency + waits + 2) * told + bits_for(depth),
+        ff=50 + operands * (copies + waits) + (latency + waits + 2) * told + bits_for(depth),
     )
     if layer.windowed and chunks > 1 and not sliding:
         control += Cost(
@@ -113,7 +114,13 @@ def constant(layer: Mvtu, *, slice_bits: int, pixels: int = 1) -> Cost:
     operands = layer.cols * slice_bits
     made = _constant_dots(layer, slice_bits)
     made += thresholds(layer, layer.rows, numbers.acc_bits, 1, numbers.steps)
-    made += Cost(lut=0, ff=3 * operands + layer.rows * (numbers.acc_bits + 1 + layer.out_bits))
+    taken = {
+        (copy, term.col, term.negative)
+        for copy, row in zip(numbers.copies, numbers.terms, strict=True)
+        for term in row
+    }
+    inputs = (1 + max(numbers.copies)) * operands + len(taken) * slice_bits
+    made += Cost(lut=0, ff=inputs + layer.rows * (numbers.acc_bits + 1 + layer.out_bits))
     if numbers.steps > 1:
         made += Cost(
             lut=layer.rows * numbers.acc_bits + operands * ceil(numbers.steps / 4),

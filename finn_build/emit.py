@@ -325,11 +325,12 @@ def _add_unrolled(made: Design, layer: Mvtu, fold: Fold) -> None:
     _buffer(made, layer.name)
     rows = []
     for pixel in range(fold.pixels):
-        for index, terms in enumerate(numbers.terms):
+        for index, (terms, copy) in enumerate(zip(numbers.terms, numbers.copies, strict=True)):
             signs = np.array([3 if term.negative else 1 for term in terms], np.int64)
             places = np.array(numbers.places(index), np.int64)
             rows.append(
                 {
+                    "copy_index": copy,
                     "cols": [pixel * layer.cols + term.col for term in terms],
                     "signs": f"{pack(signs, 2):x}",
                     "places": f"{pack(places, 16):x}",
@@ -345,6 +346,7 @@ def _add_unrolled(made: Design, layer: Mvtu, fold: Fold) -> None:
         "in_bits": layer.in_bits,
         "out_bits": layer.out_bits,
         "slice": fold.slice_bits,
+        "copies": 1 + max(numbers.copies),
         "sum_bits": numbers.sum_bits,
         "acc_bits": numbers.acc_bits,
         "latency": numbers.latency,

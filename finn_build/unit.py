@@ -6,13 +6,17 @@ There are two units: one with its weights in a memory (rtl_templates: nn_mvtu), 
 built for its weights (nn_serial), where a weight is the sum of a few signed powers of two.
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import ceil, log2
 
 import numpy as np
 
 from finn_build.layers import Ints, Mvtu
+
+# LUTs, or bits that are chosen, for one register of a unit (rtl_templates: nn_mvtu, nn_serial).
+DRIVEN = 24
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -138,6 +142,20 @@ class Constants:
         """Terms of a row at each place."""
         found = [term.place for term in self.terms[row]]
         return tuple(found.count(place) for place in range(max(found, default=0) + 1))
+
+    @cached_property
+    def copies(self) -> tuple[int, ...]:
+        """Which copy of the inputs each row takes, so that none of its registers drives too much.
+
+        A term goes to a counter of six bits, which is three LUTs.
+        """
+        found, used = list[int](), Counter[tuple[int, bool]]()
+        for row in self.terms:
+            mine = Counter((term.col, term.negative) for term in row)
+            fits = max((used + mine).values(), default=0) * 3 <= DRIVEN
+            found.append((found[-1] + (not fits)) if found else 0)
+            used = used + mine if fits else mine
+        return tuple(found)
 
     @property
     def sum_bits(self) -> int:

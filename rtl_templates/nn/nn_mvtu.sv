@@ -81,8 +81,12 @@ module nn_mvtu #(
   localparam int unsigned GRP_W  = (RF > 1) ? $clog2(RF) : 1;
   localparam int unsigned BEAT_W = (BEATS > 1) ? $clog2(BEATS) : 1;
 
-  // Bits that a register chooses.
+  // Bits that a register chooses, or LUTs that it drives. LUTs of a row that a bit of an activation
+  // goes to, rows that share the activation's register, registers for all rows.
   localparam int unsigned DRIVEN = 24;
+  localparam int unsigned USES   = TERNARY ? 1 : 2 * W_BITS;
+  localparam int unsigned SHARED = (USES < DRIVEN) ? DRIVEN / USES : 1;
+  localparam int unsigned COPIES = (CHAIN == 0) ? (PE + SHARED - 1) / SHARED : 1;
 
   // Levels of counters in the dot product, or a few more than it has (it complains about less).
   localparam int unsigned MIN_BITS = (W_BITS < A_BITS) ? W_BITS : A_BITS;
@@ -96,6 +100,8 @@ module nn_mvtu #(
   // product is very short; many words in logic take another one.
   localparam int unsigned OUT_REG  =
       (MEMORY == "block" && LATENCY > 2) ? 0 : (MEMORY == "logic" && DEPTH > 256) ? 2 : 1;
+
+  localparam int unsigned PREV     = (OUT_REG > 0) ? OUT_REG - 1 : 0;
 
   // Cycle of each stage after issue: operands at the dot product, its sum, the accumulator.
   localparam int unsigned AT_SUM   = 1 + OUT_REG + LATENCY;
@@ -191,7 +197,7 @@ module nn_mvtu #(
   end
 
   // ---------------------------------------------------------------- operands and dot products
-  logic [SIMD*A_BITS-1:0]    x_sub, x_q [OUT_REG+1];
+  logic [SIMD*A_BITS-1:0]    x_sub, x_q [OUT_REG+1], x_copy [COPIES];
   logic [PE*SIMD*W_BITS-1:0] weights;
   logic [PE*ACC_W-1:0]       sums;
 
@@ -220,6 +226,16 @@ module nn_mvtu #(
     for (int k = 1; k <= int'(OUT_REG); k++) x_q[k] <= x_q[k-1];
   end
 
+  if (COPIES > 1) begin : gen_copies
+    for (genvar c = 0; c < int'(COPIES); c++) begin : gen_copy
+      (* keep = "true" *) logic [SIMD*A_BITS-1:0] copy_q;
+      always_ff @(posedge clk) copy_q <= (OUT_REG == 0) ? x_sub : x_q[PREV];
+      assign x_copy[c] = copy_q;
+    end
+  end else begin : gen_only
+    assign x_copy[0] = x_q[OUT_REG];
+  end
+
   mem_rom #(
     .WIDTH    (PE * SIMD * W_BITS),
     .DEPTH    (DEPTH),
@@ -242,7 +258,7 @@ module nn_mvtu #(
       .CHAIN (CHAIN)
     ) u_dsp (
       .clk (clk),
-      .x   (x_q[OUT_REG]),
+      .x   (x_copy[0]),
       .w   (weights),
       .sums(sums)
     );
@@ -257,7 +273,7 @@ module nn_mvtu #(
         .LATENCY(LATENCY)
       ) u_heap (
         .clk(clk),
-        .x  (x_q[OUT_REG]),
+        .x  (x_copy[p/int'(SHARED)]),
         .w  (weights[p*SIMD*W_BITS +: SIMD*W_BITS]),
         .sum(sums[p*ACC_W +: ACC_W])
       );

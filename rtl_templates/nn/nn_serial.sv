@@ -5,7 +5,8 @@
 // Rate:   one vector per STEPS = ceil(A_BITS/SLICE) cycles.
 // Needs:  1 <= SLICE <= A_BITS. Outside, whatever gives sums[r] for a slice, LATENCY cycles after
 //         it: the dot product of row r with COLS activations of SLICE bits, never below zero.
-//         Every acc[r] in 0..2^ACC_W-1.
+//         Every acc[r] in 0..2^ACC_W-1. slice holds the activations COPIES times, for rows that
+//         would be too many for one register to drive.
 //
 // THRESHOLD_FILE as nn_threshold says.
 //
@@ -18,6 +19,7 @@ module nn_serial #(
   parameter int unsigned COLS           = 9,
   parameter int unsigned A_BITS         = 8,
   parameter int unsigned SLICE          = 2,
+  parameter int unsigned COPIES         = 1,
   parameter int unsigned SUM_W          = 8,
   parameter int unsigned LATENCY        = 6,
   parameter int unsigned ACC_W          = 14,
@@ -25,19 +27,19 @@ module nn_serial #(
   parameter int unsigned OUT_W          = 2,
   parameter string       THRESHOLD_FILE = ""
 ) (
-  input  wire                      clk,
-  input  wire                      rst_n,
+  input  wire                          clk,
+  input  wire                          rst_n,
 
-  output logic [COLS*SLICE-1:0]    slice,
-  input  wire  [ROWS*SUM_W-1:0]    sums,
+  output logic [COPIES*COLS*SLICE-1:0] slice,
+  input  wire  [ROWS*SUM_W-1:0]        sums,
 
-  input  wire  [COLS*A_BITS-1:0]   s_axis_tdata,
-  input  wire                      s_axis_tvalid,
-  output logic                     s_axis_tready,
+  input  wire  [COLS*A_BITS-1:0]       s_axis_tdata,
+  input  wire                          s_axis_tvalid,
+  output logic                         s_axis_tready,
 
-  output logic [ROWS*OUT_W-1:0]    m_axis_tdata,
-  output logic                     m_axis_tvalid,
-  input  wire                      m_axis_tready
+  output logic [ROWS*OUT_W-1:0]        m_axis_tdata,
+  output logic                         m_axis_tvalid,
+  input  wire                          m_axis_tready
 );
 
   if (ROWS < 1 || COLS < 1 || SUM_W < 1 || LATENCY < 1) begin : gen_bad_size
@@ -45,6 +47,9 @@ module nn_serial #(
   end
   if (SLICE < 1 || SLICE > A_BITS) begin : gen_bad_slice
     $error("nn_serial: SLICE must be 1 to A_BITS");
+  end
+  if (COPIES < 1) begin : gen_bad_copies
+    $error("nn_serial: COPIES must be at least 1");
   end
   if (ACC_W < SUM_W) begin : gen_bad_acc_w
     $error("nn_serial: ACC_W must be at least SUM_W");
@@ -88,6 +93,7 @@ module nn_serial #(
     end
   end
   // Each part of the slice has a step of its own, so that no register chooses all of it.
+  logic [COLS*SLICE-1:0] slice_d;
   for (genvar low = 0; low < int'(COLS * SLICE); low += int'(DRIVEN)) begin : gen_slice
     localparam int unsigned REST = COLS * SLICE - low;
     localparam int unsigned BITS = (REST < DRIVEN) ? REST : DRIVEN;
@@ -96,10 +102,19 @@ module nn_serial #(
       always_ff @(posedge clk) begin
         if (!rst_n) part_q <= '0;
         else part_q <= step_d;
-        slice[low +: BITS] <= part[part_q][low +: BITS];
       end
+      assign slice_d[low +: BITS] = part[part_q][low +: BITS];
     end else begin : gen_whole
-      always_ff @(posedge clk) slice[low +: BITS] <= part[0][low +: BITS];
+      assign slice_d[low +: BITS] = part[0][low +: BITS];
+    end
+  end
+  for (genvar c = 0; c < int'(COPIES); c++) begin : gen_copy
+    if (COPIES > 1) begin : gen_one_of_many
+      (* keep = "true" *) logic [COLS*SLICE-1:0] slice_q;
+      always_ff @(posedge clk) slice_q <= slice_d;
+      assign slice[c*int'(COLS*SLICE) +: COLS*SLICE] = slice_q;
+    end else begin : gen_only
+      always_ff @(posedge clk) slice <= slice_d;
     end
   end
 

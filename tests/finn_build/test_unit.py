@@ -128,3 +128,15 @@ def test_every_threshold_is_compared_once_with_its_own_sum(steps, spacing, group
     assert not words[:, counting.passes :].any()
     found = words.transpose(0, 2, 1, 3).reshape(groups * pe, -1)
     assert [row[row > 0].tolist() for row in found] == thresholds.tolist()
+
+
+def test_rows_share_the_inputs_that_a_register_can_drive():
+    """Eight terms of three LUTs each, by sign: the ninth row of the same weights takes a copy."""
+    made = random_unit(np.random.default_rng(0), (20, 3), weight_bits=2, in_bits=2, low=-1)
+    made = replace(made, windowed=True, thresholds=np.zeros((20, 3), np.int64))
+    ones = replace(made, weights=np.ones((20, 3), np.int64))
+    assert constants(ones, 1).copies == (0,) * 8 + (1,) * 8 + (2,) * 4
+    signs = replace(made, weights=np.ones((20, 3), np.int64) * np.array([[1], [-1]] * 10))
+    assert constants(signs, 1).copies == (0,) * 16 + (1,) * 4
+    none = replace(made, weights=np.zeros((20, 3), np.int64))
+    assert constants(none, 1).copies == (0,) * 20

@@ -115,7 +115,7 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"ROWS": 1, "COLS": 1, "A_BITS": 1, "SLICE": 1, "SUM_W": 1, "LATENCY": 1, "ACC_W": 1,
          "THRESHOLDS": 1, "OUT_W": 1},
         {"ROWS": 16, "COLS": 27, "SLICE": 3, "SUM_W": 10, "ACC_W": 16},
-        {"ROWS": 40, "COLS": 288, "A_BITS": 2, "SLICE": 2},
+        {"ROWS": 40, "COLS": 288, "A_BITS": 2, "SLICE": 2, "COPIES": 3},
     ],
     "nn_swu": [
         {"ELEM_W": 1, "CHANNELS": 1, "SIMD": 1, "HEIGHT": 1, "WIDTH": 1, "KERNEL": 1, "PAD": 0},

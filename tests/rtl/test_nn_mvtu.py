@@ -27,6 +27,8 @@ CASES: dict[str, tuple[tuple[int, ...], int, bool, str]] = {
     "one_group": ((3, 20, 3, 5, 10, 1, 1, 1, 1), -1, True, "logic"),
     "signs": ((4, 24, 2, 4, 4, 1, 4, 0, 16), -1, False, "auto"),
     "passes": ((4, 24, 2, 3, 12, 3, 3, 7, 3), -4, False, "auto"),
+    # More rows than an activation's register drives, three times.
+    "copies": ((14, 16, 14, 4, 8, 2, 2, 3, 2), -2, False, "logic"),
     # 80 groups of rows in three of four passes: thresholds in block RAM.
     "levels": ((80, 12, 1, 4, 12, 2, 2, 3, 2), -1, False, "block"),
     "pixels": ((4, 27, 2, 27, 27, 4, 8, 15, 4), -7, False, "logic"),
