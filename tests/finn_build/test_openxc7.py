@@ -238,7 +238,7 @@ def test_a_chip_larger_than_has_been_placed_says_by_what(monkeypatch, steps, pla
     with pytest.raises(ToolError) as caught:
         steps()
     assert str(caught.value).splitlines()[-1] == (
-        "The chip takes 56,000 FFs of 39,000 that these tools are known to place; "
+        "The chip takes 56,000 FFs of 42,000 that these tools are known to place; "
         "--target-fps asks for a smaller one"
     )
 

@@ -15,7 +15,7 @@ from quant.config_json import network_to_json
 from quant.errors import CheckpointError, ConfigError
 from quant.networks import NETWORKS
 from quant.paper import PRUNING, TOPOLOGIES
-from quant.results import BEGIN, END, Entry, insert, markdown, models, read_pruning, topologies
+from quant.results import BEGIN, END, RECORDS, Entry, insert, markdown, models, read_pruning, topologies
 from quant.zoo import ZOO
 
 
@@ -148,7 +148,7 @@ def test_the_command_takes_the_zoo_and_what_it_is_given(tmp_path: Path) -> None:
     mine = write(tmp_path / "mine.json", record(NETWORKS["tiny"], Quantisation(), 0.5, 0.4))
     done = CliRunner().invoke(app, ["results", str(mine), "--into", str(readme)])
     assert done.exit_code == 0
-    records = (path.stem for path in sorted(ZOO.glob("*.json")))
+    records = [path.stem for each in (ZOO, RECORDS) for path in sorted(each.glob("*.json"))]
     names = [*(name for name in records if name != "pruning"), "mine"]
     assert done.stdout == f"{readme}: {len(names)} models\n"
     table = readme.read_text().split("The models.")[1]
