@@ -15,7 +15,17 @@ from quant.config_json import network_to_json
 from quant.errors import CheckpointError, ConfigError
 from quant.networks import NETWORKS
 from quant.paper import PRUNING, TOPOLOGIES
-from quant.results import BEGIN, END, RECORDS, Entry, insert, markdown, models, read_pruning, topologies
+from quant.results import (
+    BEGIN,
+    END,
+    RECORDS,
+    Entry,
+    insert,
+    markdown,
+    models,
+    read_pruning,
+    topologies,
+)
 from quant.zoo import ZOO
 
 
