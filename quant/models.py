@@ -139,8 +139,18 @@ def _build(network: Network, parts: _Parts, dropout: Dropout) -> Model:
 
 
 def build_float(network: Network) -> Model:
-    """The float network, with the network's dropout."""
-    return _build(network, _Parts(), network.dropout)
+    """The float network, with the network's dropout.
+
+    Weights start as He et al. (2015) have it for ReLUs: without batch norm, PyTorch's own smaller
+    ones would lose most of the signal on the way through eight layers.
+    """
+    model = _build(network, _Parts(), network.dropout)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return model
 
 
 def build_quantised(network: Network, config: Quantisation) -> Model:

@@ -35,7 +35,7 @@ def _optimiser(model: nn.Module, config: Training) -> torch.optim.AdamW:
         {"params": decayed, "weight_decay": config.weight_decay},
         {"params": free, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.lr)
+    return torch.optim.AdamW(groups, lr=config.lr, fused=True)
 
 
 def _loss(config: Training, logits: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor:
@@ -94,7 +94,8 @@ class Trainer:
         state = {name: value.clone() for name, value in self.model.state_dict().items()}
         # What was compiled for other models counts against PyTorch's limit of recompilations.
         torch.compiler.reset()
-        compiled: Forward = torch.compile(twin)
+        # PyTorch's own random numbers, as without compilation: its compiler's are slower on a CPU.
+        compiled: Forward = torch.compile(twin, options={"fallback_random": True})
         teacher = self.teacher and cast(nn.Module, torch.compile(self.teacher))
         self.train_mode()
         part = distributed.part(pixels).float()

@@ -71,18 +71,21 @@ module nn_mvtu #(
     $error("nn_mvtu: OUT_W is too small for THRESHOLDS");
   end
 
-  localparam int unsigned RF    = ROWS / PE;
-  localparam int unsigned SF    = (AGAIN ? COLS : IN_ELEMS) / SIMD;
-  localparam int unsigned BEATS = AGAIN ? 1 : COLS / IN_ELEMS;
-  localparam int unsigned DEPTH = BEATS * RF * SF;
+  localparam int unsigned RF     = ROWS / PE;
+  localparam int unsigned SF     = (AGAIN ? COLS : IN_ELEMS) / SIMD;
+  localparam int unsigned BEATS  = AGAIN ? 1 : COLS / IN_ELEMS;
+  localparam int unsigned DEPTH  = BEATS * RF * SF;
+  // Operands in a beat: with AGAIN one, else those of SF steps.
+  localparam int unsigned CHUNKS = IN_ELEMS / SIMD;
 
-  localparam int unsigned ADDR_W = (DEPTH > 1) ? $clog2(DEPTH) : 1;
-  localparam int unsigned SUB_W  = (SF > 1) ? $clog2(SF) : 1;
-  localparam int unsigned GRP_W  = (RF > 1) ? $clog2(RF) : 1;
-  localparam int unsigned BEAT_W = (BEATS > 1) ? $clog2(BEATS) : 1;
+  localparam int unsigned ADDR_W  = (DEPTH > 1) ? $clog2(DEPTH) : 1;
+  localparam int unsigned SUB_W   = (SF > 1) ? $clog2(SF) : 1;
+  localparam int unsigned CHUNK_W = (CHUNKS > 1) ? $clog2(CHUNKS) : 1;
+  localparam int unsigned GRP_W   = (RF > 1) ? $clog2(RF) : 1;
+  localparam int unsigned BEAT_W  = (BEATS > 1) ? $clog2(BEATS) : 1;
 
-  // Bits that a register chooses, or LUTs that it drives. LUTs of a row that a bit of an activation
-  // goes to, rows that share the activation's register, registers for all rows.
+  // LUTs that a register drives. LUTs of a row that a bit of an activation goes to, rows that share
+  // the activation's register, registers for all rows.
   localparam int unsigned DRIVEN = 24;
   localparam int unsigned USES   = TERNARY ? 1 : 2 * W_BITS;
   localparam int unsigned SHARED = (USES < DRIVEN) ? DRIVEN / USES : 1;
@@ -163,36 +166,26 @@ module nn_mvtu #(
   end
 
   // What a step needs to know further down; [k] is k cycles after issue.
-  logic             run_q   [1:AT_ACC];
-  logic             emit_q  [1:AT_ACC];
-  logic             start_q [1:AT_ACC];
-  logic             fresh_q [1:AT_ACC];
-  logic [GRP_W-1:0] tag_q   [1:AT_ACC];
+  logic [AT_SUM:1]   run_q;
+  logic [AT_ACC:1]   emit_q;
+  logic [AT_SUM-1:1] start_q;
+  logic [AT_SUM:1]   fresh_q;
+  logic [GRP_W-1:0]  tag_q [1:AT_ACC];
 
   always_ff @(posedge clk) begin
-    for (int k = 2; k <= int'(AT_ACC); k++) begin
-      start_q[k] <= start_q[k-1];
-      fresh_q[k] <= fresh_q[k-1];
-      tag_q[k]   <= tag_q[k-1];
-    end
-    start_q[1] <= sub_q == '0;
-    fresh_q[1] <= beat_q == '0;
-    tag_q[1]   <= grp_q;
+    start_q  <= {start_q[AT_SUM-2:1], sub_q == '0};
+    fresh_q  <= {fresh_q[AT_SUM-1:1], beat_q == '0};
+    tag_q[1] <= grp_q;
+    for (int k = 2; k <= int'(AT_ACC); k++) tag_q[k] <= tag_q[k-1];
   end
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      for (int k = 1; k <= int'(AT_ACC); k++) begin
-        run_q[k]  <= 1'b0;
-        emit_q[k] <= 1'b0;
-      end
+      run_q  <= '0;
+      emit_q <= '0;
     end else begin
-      for (int k = 2; k <= int'(AT_ACC); k++) begin
-        run_q[k]  <= run_q[k-1];
-        emit_q[k] <= emit_q[k-1];
-      end
-      run_q[1]  <= issue;
-      emit_q[1] <= issue && emits_q;
+      run_q  <= {run_q[AT_SUM-1:1], issue};
+      emit_q <= {emit_q[AT_ACC-1:1], issue && emits_q};
     end
   end
 
@@ -201,25 +194,16 @@ module nn_mvtu #(
   logic [PE*SIMD*W_BITS-1:0] weights;
   logic [PE*ACC_W-1:0]       sums;
 
-  if (IN_ELEMS > SIMD) begin : gen_mux
-    logic [SIMD*A_BITS-1:0] chunk [SF];
-    for (genvar i = 0; i < int'(SF); i++) begin : gen_chunk
-      assign chunk[i] = s_axis_tdata[i*SIMD*A_BITS +: SIMD*A_BITS];
-    end
-    // Each part of the operands has a step of its own, so that no register drives them all.
-    for (genvar low = 0; low < int'(SIMD * A_BITS); low += int'(DRIVEN)) begin : gen_part
-      localparam int unsigned REST = SIMD * A_BITS - low;
-      localparam int unsigned BITS = (REST < DRIVEN) ? REST : DRIVEN;
-      (* keep = "true" *) logic [SUB_W-1:0] part_q;
-      always_ff @(posedge clk) begin
-        if (!rst_n) part_q <= '0;
-        else part_q <= sub_d;
-      end
-      assign x_sub[low +: BITS] = chunk[part_q][low +: BITS];
-    end
-  end else begin : gen_no_mux
-    assign x_sub = s_axis_tdata;
-  end
+  nn_choose #(
+    .WORD_W(SIMD * A_BITS),
+    .WORDS (CHUNKS)
+  ) u_chunk (
+    .clk  (clk),
+    .rst_n(rst_n),
+    .next (sub_d[CHUNK_W-1:0]),
+    .x    (s_axis_tdata),
+    .y    (x_sub)
+  );
 
   always_ff @(posedge clk) begin
     x_q[0] <= x_sub;
@@ -317,7 +301,7 @@ module nn_mvtu #(
   end
 
   for (genvar p = 0; p < int'(PE); p++) begin : gen_acc
-    // The same as run_q and start_q, for this one alone.
+    // Whether a sum comes and whether it is a row group's first, for this row alone.
     (* keep = "true" *) logic run_p;
     logic [ACC_W-1:0] addend;
     always_ff @(posedge clk) run_p <= run_q[AT_SUM-1];
@@ -327,6 +311,8 @@ module nn_mvtu #(
       assign addend = start_p ? base[p*ACC_W +: ACC_W] : acc_q[p*ACC_W +: ACC_W];
     end else begin : gen_one
       assign addend = base[p*ACC_W +: ACC_W];
+      logic unused;
+      assign unused = &{1'b0, start_q};
     end
     assign acc_d[p*ACC_W +: ACC_W] = sums[p*ACC_W +: ACC_W] + addend;
     always_ff @(posedge clk) begin

@@ -55,10 +55,8 @@ module nn_serial #(
     $error("nn_serial: ACC_W must be at least SUM_W");
   end
 
-  localparam int unsigned STEPS      = (A_BITS + SLICE - 1) / SLICE;
-  localparam int unsigned STEP_W     = (STEPS > 1) ? $clog2(STEPS) : 1;
-  // Bits that a register chooses.
-  localparam int unsigned DRIVEN     = 24;
+  localparam int unsigned STEPS  = (A_BITS + SLICE - 1) / SLICE;
+  localparam int unsigned STEP_W = (STEPS > 1) ? $clog2(STEPS) : 1;
 
   // ---------------------------------------------------------------- schedule
   // A beat stays at the input for all its steps and is taken with the last.
@@ -84,30 +82,27 @@ module nn_serial #(
     end
   end
 
-  logic [COLS*SLICE-1:0] part [STEPS];
+  logic [STEPS*COLS*SLICE-1:0] slices;
   for (genvar i = 0; i < int'(COLS); i++) begin : gen_act
     logic [STEPS*SLICE-1:0] act;
     assign act = (STEPS*SLICE)'(s_axis_tdata[i*A_BITS +: A_BITS]);
-    for (genvar n = 0; n < int'(STEPS); n++) begin : gen_part
-      assign part[n][i*SLICE +: SLICE] = act[(STEPS-1-n)*SLICE +: SLICE];
+    for (genvar n = 0; n < int'(STEPS); n++) begin : gen_slice
+      assign slices[(n*COLS+i)*SLICE +: SLICE] = act[(STEPS-1-n)*SLICE +: SLICE];
     end
   end
-  // Each part of the slice has a step of its own, so that no register chooses all of it.
+
   logic [COLS*SLICE-1:0] slice_d;
-  for (genvar low = 0; low < int'(COLS * SLICE); low += int'(DRIVEN)) begin : gen_slice
-    localparam int unsigned REST = COLS * SLICE - low;
-    localparam int unsigned BITS = (REST < DRIVEN) ? REST : DRIVEN;
-    if (STEPS > 1) begin : gen_choice
-      (* keep = "true" *) logic [STEP_W-1:0] part_q;
-      always_ff @(posedge clk) begin
-        if (!rst_n) part_q <= '0;
-        else part_q <= step_d;
-      end
-      assign slice_d[low +: BITS] = part[part_q][low +: BITS];
-    end else begin : gen_whole
-      assign slice_d[low +: BITS] = part[0][low +: BITS];
-    end
-  end
+  nn_choose #(
+    .WORD_W(COLS * SLICE),
+    .WORDS (STEPS)
+  ) u_slice (
+    .clk  (clk),
+    .rst_n(rst_n),
+    .next (step_d),
+    .x    (slices),
+    .y    (slice_d)
+  );
+
   for (genvar c = 0; c < int'(COPIES); c++) begin : gen_copy
     if (COPIES > 1) begin : gen_one_of_many
       (* keep = "true" *) logic [COLS*SLICE-1:0] slice_q;
@@ -119,22 +114,18 @@ module nn_serial #(
   end
 
   // What a slice needs to know when its sums come; [k] is k cycles after it was there.
-  logic run_q [LATENCY+1], first_q [LATENCY+1], emit_q [LATENCY+2];
+  logic [LATENCY-1:0] run_q, first_q;
+  logic [LATENCY+1:0] emit_q;
 
-  always_ff @(posedge clk) begin
-    first_q[0] <= step_q == '0;
-    for (int k = 1; k <= int'(LATENCY); k++) first_q[k] <= first_q[k-1];
-  end
+  always_ff @(posedge clk) first_q <= LATENCY'({first_q, step_q == '0});
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
-      for (int k = 0; k <= int'(LATENCY); k++) run_q[k] <= 1'b0;
-      for (int k = 0; k <= int'(LATENCY) + 1; k++) emit_q[k] <= 1'b0;
+      run_q  <= '0;
+      emit_q <= '0;
     end else begin
-      run_q[0]  <= issue;
-      emit_q[0] <= ends;
-      for (int k = 1; k <= int'(LATENCY); k++) run_q[k] <= run_q[k-1];
-      for (int k = 1; k <= int'(LATENCY) + 1; k++) emit_q[k] <= emit_q[k-1];
+      run_q  <= LATENCY'({run_q, issue});
+      emit_q <= {emit_q[LATENCY:0], ends};
     end
   end
 
@@ -142,7 +133,7 @@ module nn_serial #(
   logic [ROWS*ACC_W-1:0] acc_q;
 
   for (genvar r = 0; r < int'(ROWS); r++) begin : gen_acc
-    // The same as run_q and first_q, for this one alone.
+    // Whether a sum comes and whether it is a vector's first, for this row alone.
     (* keep = "true" *) logic run_r, first_r;
     logic [ACC_W-1:0] base;
     assign base = first_r ? '0 : acc_q[r*ACC_W +: ACC_W] << SLICE;

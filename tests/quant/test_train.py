@@ -442,7 +442,7 @@ def test_impossible_sizes(images: Labelled, tmp_path: Path) -> None:
 def test_falls_back_where_compiling_fails(
     images: Labelled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_: object) -> object:
+    def broken(_: object, **options: object) -> object:
         def fail(_: object) -> object:
             raise RuntimeError("no compiler")
 
@@ -462,7 +462,7 @@ def run_compiled(folder: Path) -> None:
     torch.set_num_threads(1)
     images = Labelled(**np.load(folder / "images.npz"))
     setting = settings(images, compiled=True)
-    train_float(setting, replace(NETWORK, dropout=Dropout()), FLOAT, folder / "compiled")
+    train_float(setting, NETWORK, FLOAT, folder / "compiled")
     run(folder / "whole" / "m", images, compiled=True)
     with pytest.MonkeyPatch.context() as patch:
         stop_at(patch, Trainer, "step", 3 * STEPS + 2)
@@ -475,7 +475,7 @@ def run_compiled(folder: Path) -> None:
 def test_compiled_training_follows_the_eager_one_and_resumes(
     images: Labelled, tmp_path: Path
 ) -> None:
-    run_float(tmp_path / "eager", images, network=replace(NETWORK, dropout=Dropout()))
+    run_float(tmp_path / "eager", images)
     np.savez(tmp_path / "images.npz", images=images.images, labels=images.labels)
     # In a process of its own, as on the command line: compiled code aborts next to the many
     # native libraries that other tests have loaded.

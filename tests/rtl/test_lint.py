@@ -73,6 +73,11 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"CLASSES": 2, "IN_ELEMS": 2, "LOGIT_W": 1},
         {"CLASSES": 1000, "IN_ELEMS": 8, "LOGIT_W": 32},
     ],
+    "nn_choose": [
+        {"WORD_W": 1, "WORDS": 1},
+        {"WORD_W": 25, "WORDS": 3},
+        {"WORD_W": 1, "WORDS": 9},
+    ],
     "nn_dsp": [
         {"PE": 1, "SIMD": 1, "W_BITS": 9, "A_BITS": 8, "SUM_W": 30},
         {"PE": 7, "SIMD": 7, "W_BITS": 2, "A_BITS": 1, "SUM_W": 2},
@@ -172,6 +177,8 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_dsp", {"PE": 0}, "PE"),
     ("nn_dsp", {"W_BITS": 10}, "W_BITS"),
     ("nn_dsp", {"A_BITS": 9}, "A_BITS"),
+    ("nn_choose", {"WORDS": 0}, "WORDS"),
+    ("nn_choose", {"WORDS": 3, "INDEX_W": 1}, "INDEX_W"),
     ("nn_heap", {"LATENCY": 1}, "LATENCY"),
     ("nn_heap", {"TERNARY": 1, "W_BITS": 3}, "TERNARY"),
     ("nn_heap", {"PLACES": "144'h3_0003_0003"}, "PLACES"),
