@@ -9,7 +9,7 @@ from typing import Any, get_args
 from finn_build.boards import BUDGETS, find_board
 from finn_build.config import TOOLS, VECTORS
 from finn_build.errors import HeadraceError
-from quant.config import Network
+from quant.config import Network, Precision
 from quant.errors import QuantError
 from quant.networks import get_network
 from quant.prune import Ranking
@@ -145,7 +145,8 @@ class Training:
     images, test_images: how many of CIFAR-10's are used, 0 for all; held_out: training images that
     every choice is made on; float_epochs: of each network, once; tune_epochs: after each pruning
     iteration; pruned_epochs: after the last; rungs: epochs of the quantised network in each round,
-    between which the share `keep` of the trials goes on; batch: 0 for the recipe's.
+    between which the share `keep` of the trials goes on; batch: 0 for the recipe's; precision: of
+    the float networks' products while they train.
     """
 
     recipe: str = "ours"
@@ -158,6 +159,7 @@ class Training:
     rungs: tuple[int, ...] = (1, 4, 12)
     keep: float = 0.5
     batch: int = 0
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -170,6 +172,7 @@ class Training:
         for name in ("held_out", "float_epochs", "tune_epochs"):
             _need_least(name, (getattr(self, name),), 1)
         _need_least("rungs", self.rungs, 1)
+        _need_all("precision", (self.precision,), get_args(Precision))
         _need(0.0 < self.keep <= 1.0, f"keep = {self.keep:g}; use more than 0, at most 1")
 
 

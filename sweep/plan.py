@@ -40,7 +40,8 @@ class Plan:
 
     def _settings(self, seed: int, epochs: int, **more: Any) -> dict[str, Any]:
         training = self.sweep.training
-        common = {"recipe": training.recipe, "batch": training.batch, "data": self._data}
+        given = {key: getattr(training, key) for key in ("recipe", "batch", "precision")}
+        common = {**given, "data": self._data}
         return {**common, "seed": seed, "epochs": epochs, **more}
 
     def filters(self, design: Design, done: dict[str, dict[str, Any]]) -> list[int]:

@@ -38,6 +38,7 @@ def test_the_tiny_sweep_is_read(write):
         ("seeds = [1, 2]", "clocks_mhz = [900]", "clocks_mhz = 900: use 1 to 250 on these boards"),
         ("seeds = [1, 2]", 'boards = ["moon"]', "unknown board 'moon'; known boards: arty-z7-20"),
         ("rungs = [1, 1]", "rungs = [0]", "training.rungs = 0 is too small; use 1 or more"),
+        ("rungs = [1, 1]", 'precision = "int8"', "training.precision: 'int8' is not known"),
         ("rungs = [1, 1]", "keep = 0.0", "training.keep = 0; use more than 0, at most 1"),
         (
             "builds = 0",
