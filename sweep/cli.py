@@ -1,4 +1,4 @@
-"""The command line: a sweep.toml searches, `export` makes a model of a trial."""
+"""The command line: a sweep.toml searches, `export` makes a model of a trial, `compare` a table."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from quant.errors import QuantError
 from quant.zoo import ZOO, pack_trained
 from sweep import result
 from sweep.cluster import RayWorkers, installed
+from sweep.compare import load as load_result
+from sweep.compare import markdown, plot
 from sweep.config import Sweep, load
 from sweep.design import base_network
 from sweep.engine import OneProcess, Workers
@@ -109,6 +111,18 @@ def export(
     typer.echo(_build_command(row, folder, name if into == ZOO else str(weights)))
 
 
+@app.command()
+def compare(
+    results: Annotated[list[Path], typer.Argument(help="front.json of each sweep.")],
+    picture: Annotated[Path | None, typer.Option(help="PNG to draw them in.")] = None,
+) -> None:
+    """Print a table of what several sweeps found, in Markdown."""
+    found = [load_result(path) for path in results]
+    if picture:
+        plot(found, picture)
+    typer.echo(markdown(found), nl=False)
+
+
 def _build_command(row: Row, folder: Path, model: str) -> str:
     """What builds the exported model as the sweep did, or would have."""
     settings = json.loads(row.values["settings"])
@@ -180,7 +194,7 @@ def _nothing(rows: list[Row]) -> str:
 def main() -> None:
     """Run the command line; errors are one message on stderr and exit code 2."""
     arguments = sys.argv[1:]
-    if arguments and arguments[0] not in ("run", "export", "--help"):
+    if arguments and arguments[0] not in ("run", "export", "compare", "--help"):
         arguments = ["run", *arguments]
     try:
         app(args=arguments, standalone_mode=False)

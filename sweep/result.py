@@ -91,7 +91,8 @@ def write(out: Path, table: Table) -> None:
         seconds=[(kind, count, total / count) for kind, (count, total) in sorted(seconds.items())],
     )
     _whole(out / "front.html", html)
-    _whole(out / "front.json", json.dumps(_data(rows, seconds), indent=2) + "\n")
+    data = _data(rows, seconds, table.identity())
+    _whole(out / "front.json", json.dumps(data, indent=2) + "\n")
 
 
 def _whole(path: Path, text: str) -> None:
@@ -110,15 +111,19 @@ def _remarks(rows: Sequence[Row]) -> list[str]:
     return said
 
 
-def _data(rows: Sequence[Row], seconds: dict[str, tuple[int, float]]) -> dict[str, Any]:
+def _data(
+    rows: Sequence[Row], seconds: dict[str, tuple[int, float]], identity: dict[str, Any]
+) -> dict[str, Any]:
+    made: dict[str, list[Any]] = {"front": [], "beaten": []}
+    for group in groups(rows):
+        place = "beaten" if _best(group).state == "beaten" else "front"
+        trials = [{**row.values, "settings": json.loads(row.values["settings"])} for row in group]
+        made[place].append(trials)
     return {
         "format": FORMAT,
         "version": VERSION,
-        "front": [
-            [{**row.values, "settings": json.loads(row.values["settings"])} for row in group]
-            for group in groups(rows)
-            if _best(group).state != "beaten"
-        ],
+        "sweep": identity,
+        **made,
         "states": dict(sorted(Counter(row.state for row in rows).items())),
         "seconds": {kind: total for kind, (_, total) in sorted(seconds.items())},
     }

@@ -110,6 +110,11 @@ class Table:
         self._base.close()
         self._lock.close()
 
+    def identity(self) -> dict[str, Any]:
+        """What its rows depend on, as it was made with."""
+        stored = self._base.execute("SELECT key, value FROM sweep ORDER BY key")
+        return {key: json.loads(value) for key, value in stored}
+
     def results(self) -> dict[str, dict[str, Any]]:
         """Result of each job that is done, by its id."""
         rows = self._base.execute("SELECT id, result FROM jobs WHERE result IS NOT NULL")

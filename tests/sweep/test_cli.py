@@ -19,7 +19,7 @@ def sweep(monkeypatch, capsys, data, tmp_path):
 
     def sweep_(*arguments, folder=data, workers=1):
         words = [str(each) for each in arguments]
-        if words[0] != "export":
+        if words[0] not in ("export", "compare"):
             words += ["--workers", str(workers)]
             words += ["--data", str(folder), "--cache", str(tmp_path / "cache")]
         monkeypatch.setattr("sys.argv", ["sweep", *words])
@@ -66,6 +66,12 @@ def test_a_sweep_resumes_and_its_trial_is_exported(write, sweep, tmp_path):
     assert trained.network.filters == list(map(int, front["filters"].split()))
     assert trained.record["accuracy"]["quantised"] == front["accuracy"]
     assert f"./build.sh pynq-z2 --model {tmp_path}/mine.safetensors --clock-mhz 100" in text
+
+    code, text, _ = sweep("compare", out / "front.json", "--picture", tmp_path / "front.png")
+    assert code == 0
+    assert text.startswith("**out**; epochs: float 1,")
+    assert f"| {front['label']} | {sum(map(int, front['filters'].split()))} | " in text
+    assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_hardware_alone_trains_nothing(write, sweep, tmp_path):
