@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from finn_build import emit, registers
+from finn_build import chain, emit, registers
 from finn_build.layers import Network
 
 AREAS = ("axi", "vendor")
@@ -15,7 +15,7 @@ def model_hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
 
 
-def write(made: emit.Design, network: Network, hash_digits: str, folder: Path) -> None:
+def write(made: chain.Design, network: Network, hash_digits: str, folder: Path) -> None:
     """Add the chip to a folder that `emit.write` filled.
 
     chip.sv with module chip, which has no ports; the modules around the accelerator; chip.f, which

@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from finn_build import emit
+from finn_build import chain, emit
 from finn_build.backends import yosys
 from finn_build.folding import CONSTANT, Fold, price
 from finn_build.layers import Mvtu
@@ -134,7 +134,7 @@ def build(case: Case, seed: int) -> Mvtu:
 def measure(case: Case, seed: int) -> Fit:
     """Synthesise a case."""
     unit = build(case, seed)
-    made = emit.alone(unit, case.fold)
+    made = chain.alone(unit, case.fold)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         emit.write(made, folder / "rtl")

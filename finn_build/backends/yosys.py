@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from finn_build.backends import tools
 from finn_build.backends.levels import NONE, Levels, levels
-from finn_build.emit import Instance
+from finn_build.chain import Instance
 from finn_build.errors import ToolError
 from finn_build.files import load_json, save_json
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from finn_build import chip, emit, registers
+from finn_build import chain, chip, emit, registers
 from finn_build.folding import Folding
 from finn_build.layers import Network
 from finn_build.pipeline import Build
@@ -22,7 +22,7 @@ def run(build: Build, out: Path) -> str:
     source = build.path("golden", "network.npz")
     network = Network.load(source)
     folding = Folding.load(build.path("fold", "folding.json"), network)
-    made = emit.design(network, folding)
+    made = chain.design(network, folding)
     files = emit.write(made, out)
     chip.write(made, network, chip.model_hash(source), out)
     return f"{len(made.instances)} modules in top.sv, {len(files)} files"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from finn_build import chip, emit, golden
+from finn_build import chain, chip, emit, golden
 from finn_build.config import Options
 from finn_build.files import save_json, save_npz
 from finn_build.fit import random_unit
@@ -94,7 +94,7 @@ def build(made: Case, folder: Path) -> Build:
     folding = make(made.network, folds)
     costs = {"cycles": folding.cycles, "latency_cycles": 2 * folding.cycles}
     save_json(built.path("fold", "costs.json"), costs)
-    emitted = emit.design(made.network, folding)
+    emitted = chain.design(made.network, folding)
     emit.write(emitted, built.path("emit"))
     identity = chip.model_hash(built.path("golden", "network.npz"))
     chip.write(emitted, made.network, identity, built.path("emit"))

@@ -14,7 +14,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 from torch import Tensor, nn
 
-from finn_build import emit, golden
+from finn_build import chain, emit, golden
 from finn_build.backends import verilator
 from finn_build.folding import Fold, Folding, make
 from finn_build.golden import Outputs
@@ -204,7 +204,7 @@ def simulate(
     """Run the accelerator of a network, by itself hardly parallel; stall: as in verilator."""
     folding = folding or make(network, {m.name: lowest_fold(m) for m in network.mvtus})
     rtl, log = folder / "rtl", folder / "log"
-    emit.write(emit.design(network, folding), rtl)
+    emit.write(chain.design(network, folding), rtl)
     program = verilator.build(rtl, folder / "sim", input_bytes=network.input_bytes, log=log)
     return verilator.run(
         program,

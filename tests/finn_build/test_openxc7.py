@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from finn_build import emit
+from finn_build import chain, emit
 from finn_build.backends import (
     bitfile,
     bitstream,
@@ -23,8 +23,8 @@ from finn_build.backends import (
     routed,
     yosys,
 )
+from finn_build.chain import Stream
 from finn_build.config import Options
-from finn_build.emit import Stream
 from finn_build.errors import ToolError
 from finn_build.files import load_json, save_json
 from finn_build.pipeline import Build
@@ -391,7 +391,7 @@ endmodule
 def assembled(tmp_path_factory):
     """Netlist of a chip around two FIFOs, its folder and its counts, and those of the FIFOs."""
     folder = tmp_path_factory.mktemp("chip")
-    made = emit.Design(name="two", source=Stream(elems=8, bits=8), depths={})
+    made = chain.Design(name="two", source=Stream(elems=8, bits=8), depths={})
     for name, style in (("a", "distributed"), ("b", "block")):
         parameters = {"DATA_W": 64, "DEPTH": 32, "RAM_STYLE": style}
         made.add("axis_fifo", name, made.stream, parameters)

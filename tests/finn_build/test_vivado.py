@@ -10,7 +10,7 @@ import pytest
 from models import hand_made, lowest_fold
 from rich.console import Console
 
-from finn_build import chip, doctor, emit
+from finn_build import chain, chip, doctor, emit
 from finn_build.backends import bitfile, bitstream, tools, vivado, vivado_reports
 from finn_build.config import Options
 from finn_build.errors import ConfigError, ToolError
@@ -55,7 +55,7 @@ def steps(tmp_path, plan):
     """Runs route and bitstream on a small chip; returns the build and the steps' lines."""
     network = hand_made()
     rtl = tmp_path / "build" / "emit"
-    made = emit.design(network, make(network, {m.name: lowest_fold(m) for m in network.mvtus}))
+    made = chain.design(network, make(network, {m.name: lowest_fold(m) for m in network.mvtus}))
     emit.write(made, rtl)
     chip.write(made, network, "0" * 32, rtl)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from finn_build import chip, emit, golden
+from finn_build import chain, chip, emit, golden
 from finn_build.backends import verilator
 from finn_build.fit import random_unit
 from finn_build.folding import Fold, make
@@ -80,7 +80,7 @@ def build(folder: Path, images: NDArray[np.uint8], classes: int) -> Chip:
         "dense0": Fold(pe=classes, simd=4, memory="logic"),
     }
     folding = make(network, folds)
-    made = emit.design(network, folding)
+    made = chain.design(network, folding)
     rtl, vectors = folder / "rtl", folder / "vectors.npz"
     emit.write(made, rtl)
     chip.write(made, network, HASH, rtl)

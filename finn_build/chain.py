@@ -1,0 +1,364 @@
+"""The accelerator as a chain of modules: their parameters, memory images and streams."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_build.folding import CONSTANT, Fold, Folding, slides
+from finn_build.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Network, Window
+from finn_build.schedule import depths
+from finn_build.slices import code, plan_of
+from finn_build.unit import Counting, constants, spacing, unit
+
+OUTPUT_BITS = 32
+# What a memory of a folding is called by the modules that write to theirs.
+RAM_STYLES = {"logic": "distributed", "block": "block"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """Elements per beat and bits per element of one ready/valid stream."""
+
+    elems: int
+    bits: int
+
+    @property
+    def width(self) -> int:
+        """Bits per beat."""
+        return self.elems * self.bits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """One module of the chain, its parameters and the stream that leaves it.
+
+    sidebands: wires of top beside the stream, by the module's port.
+    """
+
+    module: str
+    name: str
+    parameters: dict[str, int | str]
+    out: Stream
+    sidebands: dict[str, str]
+
+
+@dataclass(kw_only=True)
+class Design:
+    """The chain of instances, memory images and generated modules, by name.
+
+    depths: beats that a FIFO before a layer holds, by its name; windows: the window before a layer,
+    by its name; unrolled: what the modules of layers with built-in weights are made from.
+    """
+
+    name: str
+    source: Stream
+    depths: dict[str, int]
+    windows: dict[str, Window] = field(default_factory=dict)
+    instances: list[Instance] = field(default_factory=list)
+    images: dict[str, list[str]] = field(default_factory=dict)
+    unrolled: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def stream(self) -> Stream:
+        """The stream at the end of the chain so far."""
+        return self.instances[-1].out if self.instances else self.source
+
+    def add(
+        self,
+        module: str,
+        name: str,
+        out: Stream,
+        parameters: dict[str, int | str],
+        **sidebands: str,
+    ) -> None:
+        """Append a module to the chain."""
+        self.instances.append(
+            Instance(module=module, name=name, parameters=parameters, out=out, sidebands=sidebands)
+        )
+
+    def image(self, name: str, words: NDArray[np.int64], bits: int) -> str:
+        """Keep a memory image as hex: words (DEPTH, ELEMENTS), element 0 in the low bits."""
+        digits = -(-words.shape[1] * bits // 4)
+        self.images[name] = [f"{pack(row, bits):0{digits}x}" for row in words]
+        return name
+
+
+def pack(elements: NDArray[np.int64], bits: int) -> int:
+    """Concatenate two's complement elements of `bits` bits, element 0 in the low bits."""
+    mask = (1 << bits) - 1
+    word = 0
+    for i, value in enumerate(elements.tolist()):
+        word |= (value & mask) << (i * bits)
+    return word
+
+
+def design(network: Network, folding: Folding) -> Design:
+    """Chain of modules for a network and its folding."""
+    beat, windows = network.input_bytes, network.windows
+    made = Design(
+        name=network.name,
+        source=Stream(elems=beat, bits=8),
+        depths=depths(network, folding),
+        windows=windows,
+    )
+    if any(not slides(window, folding.folds[name]) for name, window in windows.items()):
+        frame = network.frame_bytes // beat
+        parameters: dict[str, int | str] = {"DATA_W": made.stream.width, "FRAME": frame}
+        made.add("axis_begun", "begun", made.stream, parameters, begun="begun")
+    for layer in network.layers:
+        if not isinstance(layer, Window):
+            _ADD[type(layer)](made, layer, folding)
+    return made
+
+
+def alone(layer: Mvtu, fold: Fold) -> Design:
+    """One windowed layer without the window before it."""
+    source = Stream(elems=fold.pixels * layer.cols, bits=layer.in_bits)
+    made = Design(name=layer.name, source=source, depths={})
+    single = Folding(folds={layer.name: fold}, costs={}, followed={}, input_cycles=0)
+    _add_mvtu(made, layer, single)
+    return made
+
+
+def _resize(made: Design, name: str, elems: int) -> None:
+    stream = made.stream
+    if stream.elems != elems:
+        made.add(
+            "axis_width",
+            f"{name}_width",
+            Stream(elems=elems, bits=stream.bits),
+            {"ELEM_W": stream.bits, "IN_ELEMS": stream.elems, "OUT_ELEMS": elems},
+        )
+
+
+def _buffer(made: Design, name: str) -> None:
+    depth, stream = made.depths.get(name, 0), made.stream
+    if depth:
+        parameters: dict[str, int | str] = {"DATA_W": stream.width, "DEPTH": max(2, depth)}
+        made.add("axis_fifo", f"{name}_fifo", stream, parameters)
+
+
+def _add_lookup(made: Design, layer: Layer, folding: Folding) -> None:
+    assert isinstance(layer, Lookup)
+    if layer.idle:
+        return
+    pixels = folding.pixels(layer)
+    elems, tables = pixels * layer.channels, np.tile(layer.tables, (pixels, 1))
+    _resize(made, layer.name, elems)
+    made.add(
+        "nn_lookup",
+        layer.name,
+        Stream(elems=elems, bits=layer.out_bits),
+        {
+            "CHANNELS": elems,
+            "IN_W": layer.in_bits,
+            "OUT_W": layer.out_bits,
+            "TABLE_FILE": made.image(f"{layer.name}.hex", tables.T, layer.out_bits),
+        },
+    )
+
+
+def _add_window(made: Design, layer: Window, unit: Mvtu, folding: Folding) -> None:
+    fold = folding.folds[unit.name]
+    if slides(layer, fold):
+        _add_sliding(made, layer, unit, fold)
+        return
+    _resize(made, layer.name, fold.pixels * layer.channels)
+    _buffer(made, layer.name)
+    # Windows that may have to follow each other in every cycle.
+    each = folding.costs[unit.name].cycles * fold.pixels // unit.positions
+    prompt = unit.name in made.depths or each == 1
+    made.add(
+        "nn_window",
+        layer.name,
+        Stream(elems=fold.pixels * layer.kernel**2 * layer.channels, bits=layer.bits),
+        {
+            "ELEM_W": layer.bits,
+            "CHANNELS": layer.channels,
+            "HEIGHT": layer.height,
+            "WIDTH": layer.width,
+            "KERNEL": layer.kernel,
+            "STRIDE": layer.stride,
+            "PAD": layer.pad,
+            "FILL": layer.fill,
+            "PIXELS": fold.pixels,
+            "PROMPT": int(prompt),
+            "RAM_STYLE": RAM_STYLES[fold.lines],
+        },
+        begun="begun",
+    )
+
+
+def _add_sliding(made: Design, layer: Window, unit: Mvtu, fold: Fold) -> None:
+    _resize(made, layer.name, fold.simd)
+    _buffer(made, layer.name)
+    made.add(
+        "nn_swu",
+        layer.name,
+        Stream(elems=fold.simd, bits=layer.bits),
+        {
+            "ELEM_W": layer.bits,
+            "CHANNELS": layer.channels,
+            "SIMD": fold.simd,
+            "HEIGHT": layer.height,
+            "WIDTH": layer.width,
+            "KERNEL": layer.kernel,
+            "PAD": layer.pad,
+            "FILL": layer.fill,
+            "REPEAT": unit.rows // fold.pe,
+        },
+    )
+
+
+def _add_pool(made: Design, layer: Layer, folding: Folding) -> None:
+    assert isinstance(layer, MaxPool)
+    pixels = folding.pixels(layer)
+    _resize(made, layer.name, pixels * layer.channels)
+    made.add(
+        "nn_maxpool",
+        layer.name,
+        Stream(elems=max(1, pixels // layer.kernel) * layer.channels, bits=layer.bits),
+        {
+            "ELEM_W": layer.bits,
+            "CHANNELS": layer.channels,
+            "HEIGHT": layer.height,
+            "WIDTH": layer.width,
+            "KERNEL": layer.kernel,
+            "PIXELS": pixels,
+        },
+    )
+
+
+def weight_words(layer: Mvtu, fold: Fold) -> tuple[NDArray[np.int64], int]:
+    """Weights as coded, in the order of use, and their bits.
+
+    (DEPTH, PE*SIMD), element p*SIMD + s of row r*PE + p: the unit walks over input beats, then row
+    groups, then SIMD pieces of the beat.
+    """
+    weights, bits = layer.weights, layer.weight_bits
+    if fold.dsp:
+        weights, bits = code(layer, fold.pe), plan_of(layer, fold.pe).weight_bits
+    elif bits == 1:
+        weights = (weights + 1) // 2
+    beat = layer.cols if layer.windowed else fold.simd
+    shape = (layer.rows // fold.pe, fold.pe, layer.cols // beat, beat // fold.simd, fold.simd)
+    words = weights.reshape(shape).transpose(2, 0, 3, 1, 4).reshape(-1, fold.pe * fold.simd)
+    return words, bits
+
+
+def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
+    assert isinstance(layer, Mvtu)
+    fold, window = folding.folds[layer.name], made.windows.get(layer.name)
+    if window is not None:
+        _add_window(made, window, layer, folding)
+    if fold.memory == CONSTANT:
+        _add_unrolled(made, layer, fold)
+        return
+    sliding = slides(window, fold)
+    elems = layer.cols if layer.windowed and not sliding else fold.simd
+    if layer.windowed:
+        _resize(made, layer.name, elems)
+        _buffer(made, layer.name)
+    else:
+        _buffer(made, layer.name)
+        _resize(made, layer.name, elems)
+    weights, weight_bits = weight_words(layer, fold)
+    numbers = unit(layer, dsp=fold.dsp)
+    groups = layer.rows // fold.pe
+    memories: dict[str, int | str] = {
+        "WEIGHT_FILE": made.image(f"{layer.name}_weights.hex", weights, weight_bits),
+        "THRESHOLD_FILE": "",
+        "START": int(numbers.start[0]),
+        "START_FILE": "",
+    }
+    if numbers.thresholds is not None:
+        counting = Counting.of(layer.steps, spacing(layer, pe=fold.pe, simd=fold.simd))
+        words = counting.words(numbers.thresholds, fold.pe)
+        memories["THRESHOLD_FILE"] = made.image(
+            f"{layer.name}_thresholds.hex", words, numbers.acc_bits
+        )
+    if numbers.starts_differ:
+        words = numbers.start.reshape(groups, fold.pe)
+        memories["START_FILE"] = made.image(f"{layer.name}_start.hex", words, numbers.acc_bits)
+    made.add(
+        "nn_mvtu",
+        layer.name,
+        Stream(elems=fold.pe, bits=layer.out_bits),
+        {
+            "ROWS": layer.rows,
+            "COLS": layer.cols,
+            "PE": fold.pe,
+            "SIMD": fold.simd,
+            "IN_ELEMS": elems,
+            "AGAIN": int(sliding),
+            "W_BITS": weight_bits,
+            "A_BITS": layer.in_bits,
+            "TERNARY": int(numbers.ternary),
+            "CHAIN": plan_of(layer, fold.pe).chain if fold.dsp else 0,
+            "ACC_W": numbers.acc_bits,
+            "THRESHOLDS": layer.steps,
+            "OUT_W": layer.out_bits,
+            **memories,
+            "MEMORY": fold.memory,
+        },
+    )
+
+
+def _add_unrolled(made: Design, layer: Mvtu, fold: Fold) -> None:
+    """The layer for each pixel of a beat: all their inputs and rows make one unit."""
+    numbers, module = constants(layer, fold.slice_bits), f"{layer.name}_unit"
+    cols, outputs = fold.pixels * layer.cols, fold.pixels * layer.rows
+    _resize(made, layer.name, cols)
+    _buffer(made, layer.name)
+    rows = []
+    for pixel in range(fold.pixels):
+        for index, (terms, copy) in enumerate(zip(numbers.terms, numbers.copies, strict=True)):
+            signs = np.array([3 if term.negative else 1 for term in terms], np.int64)
+            places = np.array(numbers.places(index), np.int64)
+            rows.append(
+                {
+                    "copy_index": copy,
+                    "cols": [pixel * layer.cols + term.col for term in terms],
+                    "signs": f"{pack(signs, 2):x}",
+                    "places": f"{pack(places, 16):x}",
+                }
+            )
+    counting = Counting.of(layer.steps, numbers.steps)
+    thresholds = counting.words(np.tile(numbers.thresholds, (fold.pixels, 1)), outputs)
+    made.unrolled[module] = {
+        "module": module,
+        "name": layer.name,
+        "rows": rows,
+        "cols": cols,
+        "in_bits": layer.in_bits,
+        "out_bits": layer.out_bits,
+        "slice": fold.slice_bits,
+        "copies": 1 + max(numbers.copies),
+        "sum_bits": numbers.sum_bits,
+        "acc_bits": numbers.acc_bits,
+        "latency": numbers.latency,
+        "thresholds": layer.steps,
+        "threshold_file": made.image(f"{layer.name}_thresholds.hex", thresholds, numbers.acc_bits),
+    }
+    made.add(module, layer.name, Stream(elems=outputs, bits=layer.out_bits), {})
+
+
+def _add_argmax(made: Design, layer: Layer, folding: Folding) -> None:
+    assert isinstance(layer, Argmax)
+    made.add(
+        "nn_argmax",
+        layer.name,
+        Stream(elems=1, bits=OUTPUT_BITS),
+        {"CLASSES": layer.classes, "IN_ELEMS": made.stream.elems, "LOGIT_W": layer.bits},
+        m_axis_tlast="m_axis_tlast",
+    )
+
+
+_ADD = {
+    Lookup: _add_lookup,
+    MaxPool: _add_pool,
+    Mvtu: _add_mvtu,
+    Argmax: _add_argmax,
+}
