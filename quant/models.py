@@ -26,6 +26,7 @@ from quant.layers import (
     quant_last,
     quant_relu,
 )
+from quant.pool import MaxPool
 
 PIXEL_SCALE = 1.0 / 255.0
 
@@ -60,7 +61,7 @@ class _Parts:
         return nn.ReLU()
 
     def pool(self, size: int) -> nn.Module:
-        return nn.MaxPool2d(size)
+        return MaxPool(size)
 
     def drop(self, share: float) -> nn.Module:
         return nn.Dropout(share)

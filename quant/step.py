@@ -148,7 +148,7 @@ class Trainer:
         with torch.autocast(
             pixels.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"
         ):
-            return forward(pixels).float()
+            return forward(pixels.contiguous(memory_format=torch.channels_last)).float()
 
     def settle(self, batches: Iterable[Tensor]) -> None:
         """Give the averaged weights batch statistics of their own, from batches of images.
