@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from models import hardware, ladder, simulate
-from torch import nn
 
 from finn_build import golden
 from finn_build.transforms import stages
@@ -70,11 +69,9 @@ def trained(network: quant_config.Network, quantisation: Quantisation) -> models
     plain = models.build_float(network)
     with torch.no_grad():
         for name, parameter in plain.named_parameters():
-            if parameter.ndim > 1:
-                nn.init.kaiming_normal_(parameter, nonlinearity="relu")
-            elif name.endswith("norm.weight"):
+            if name.endswith("norm.weight"):
                 parameter.uniform_(0.5, 1.5).mul_(torch.randint(0, 2, parameter.shape) * 2.0 - 1.0)
-            else:
+            elif parameter.ndim == 1:
                 parameter.normal_(0.0, 0.1)
     made = models.build_quantised(network, quantisation)
     pixels = torch.tensor(cut(50, network).transpose(0, 3, 1, 2), dtype=torch.float32)

@@ -398,7 +398,7 @@ def test_training_learns_what_can_be_learned(
     """Images whose brightness tells the class: a guess is right for a tenth of them."""
     dark = images.images // 10 + (images.labels * 23).astype("uint8")[:, None, None, None]
     data = Labelled(images=dark, labels=images.labels)
-    training = Training(epochs=25, batch=16, translate_px=0, lr=1e-2, average=0.9)
+    training = Training(epochs=60, batch=16, translate_px=0, lr=5e-3, average=0.9)
     setting = replace(settings(data), held_out=Images.of(data.part(slice(0)), torch.device("cpu")))
     network = replace(NETWORK, dropout=Dropout())
     first = replace(training, precision=precision)
