@@ -39,7 +39,7 @@ def plot_pruning(table: Path, picture: Path) -> None:
     below.legend()
     for axes in (above, below):
         axes.grid(alpha=0.3)
-    _save(figure, picture)
+    save(figure, picture)
 
 
 def plot_growing(table: Path, picture: Path) -> None:
@@ -68,7 +68,7 @@ def plot_growing(table: Path, picture: Path) -> None:
     axes.set_ylabel("held-out accuracy, %")
     axes.grid(alpha=0.3)
     axes.legend()
-    _save(figure, picture)
+    save(figure, picture)
 
 
 def _mflops(rows: list[dict[str, Any]]) -> list[float]:
@@ -79,7 +79,8 @@ def _percent(rows: list[dict[str, Any]]) -> list[float]:
     return [100 * row["validation"] for row in rows]
 
 
-def _save(figure: Figure, picture: Path) -> None:
+def save(figure: Figure, picture: Path) -> None:
+    """Write a figure as PNG, whole or not at all, and close it."""
     with whole_file(picture) as temporary:
-        figure.savefig(temporary, dpi=120, metadata={"Software": None})
+        figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
     pyplot.close(figure)

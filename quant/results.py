@@ -122,7 +122,7 @@ def topologies(entries: Iterable[Entry]) -> str:
             rows.append(_topology(paper, network, accuracy, same))
         if not groups:
             rows.append(_topology(paper, None, None, []))
-    return _table(
+    return table(
         [
             *["network", "batch norm", "parameters, paper", "ours", "MFLOPs, paper", "ours"],
             *["no dropout, paper", "ours", "dropout, paper", "ours", "quantised, ours"],
@@ -153,7 +153,7 @@ def _topology(
 
 def models(entries: Iterable[Entry]) -> str:
     """A row for each record."""
-    return _table(
+    return table(
         [
             *["model", "bits", "filters", "parameters", "MACs", "float", "quantised"],
             *["epochs, float + quantised", "trained on"],
@@ -191,7 +191,7 @@ def iterations(pruning: Sequence[dict[str, Any]]) -> str:
                 _share(ours["validation"] if ours else None),
             ]
         )
-    return _table(
+    return table(
         [
             *["iteration", "filters, paper", "ours", "parameters, paper", "ours", "MACs, ours"],
             *["accuracy, paper", "ours, held out"],
@@ -236,7 +236,8 @@ def insert(path: Path, text: str) -> None:
             temporary.write_text(new, encoding="utf-8")
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown, without a line's end after it."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 

@@ -9,14 +9,11 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")  # no display needed
-
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 
-from quant.files import whole_file
+from quant.plots import save
+from quant.results import table
 from sweep.errors import ConfigError
 from sweep.result import FORMAT, VERSION
 
@@ -103,25 +100,24 @@ def _trained(group: list[dict[str, Any]], place: str) -> Trained:
 
 def markdown(results: Sequence[Result]) -> str:
     """A table of all designs for each sweep, with the spread of the seeds."""
-    lines: list[str] = []
-    for result in results:
-        lines += [f"**{result.name}**; {result.budget}", ""]
-        lines.append("| design | filters | frames/s | | test accuracy | seeds | LUT | front |")
-        lines.append("|---|---|---|---|---|---|---|---|")
-        for design in result.designs:
-            cells = [
-                design.label,
-                _spread(design.filters, "{:,.0f}".format),
-                _spread(design.fps, "{:,.0f}".format),
-                "simulated" if design.simulated else "predicted",
-                _spread([100 * each for each in design.accuracy], "{:.2f} %".format),
-                str(len(design.accuracy)),
-                _spread(design.lut, "{:,.0f}".format),
-                "yes" if design.front else "",
-            ]
-            lines.append(f"| {' | '.join(cells)} |")
-        lines.append("")
-    return "\n".join(lines)
+    head = ("design", "filters", "frames/s", "", "test accuracy", "seeds", "LUT", "front")
+    return "\n".join(
+        f"**{result.name}**; {result.budget}\n\n{table(head, map(_cells, result.designs))}\n"
+        for result in results
+    )
+
+
+def _cells(design: Trained) -> list[str]:
+    return [
+        design.label,
+        _spread(design.filters, "{:,.0f}".format),
+        _spread(design.fps, "{:,.0f}".format),
+        "simulated" if design.simulated else "predicted",
+        _spread([100 * each for each in design.accuracy], "{:.2f} %".format),
+        str(len(design.accuracy)),
+        _spread(design.lut, "{:,.0f}".format),
+        "yes" if design.front else "",
+    ]
 
 
 def _spread(values: Sequence[float], shown: Callable[[float], str]) -> str:
@@ -140,9 +136,7 @@ def plot(results: Sequence[Result], picture: Path) -> None:
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.grid(alpha=0.3)
     axes.legend()
-    with whole_file(picture) as temporary:
-        figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
-    pyplot.close(figure)
+    save(figure, picture)
 
 
 def _draw(axes: Axes, result: Result, colour: str) -> None:

@@ -41,8 +41,7 @@ class Plan:
     def _settings(self, seed: int, epochs: int, **more: Any) -> dict[str, Any]:
         training = self.sweep.training
         given = {key: getattr(training, key) for key in ("recipe", "batch", "precision")}
-        common = {**given, "data": self._data}
-        return {**common, "seed": seed, "epochs": epochs, **more}
+        return {**given, "data": self._data, "seed": seed, "epochs": epochs, **more}
 
     def filters(self, design: Design, done: dict[str, dict[str, Any]]) -> list[int]:
         """Filters of each convolution as planned; done: results, the design's `fit` among them.

@@ -91,7 +91,7 @@ def write(out: Path, table: Table) -> None:
         seconds=[(kind, count, total / count) for kind, (count, total) in sorted(seconds.items())],
     )
     _whole(out / "front.html", html)
-    data = _data(rows, seconds, table.identity())
+    data = _data(rows, seconds, table.identity)
     _whole(out / "front.json", json.dumps(data, indent=2) + "\n")
 
 

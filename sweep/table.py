@@ -55,6 +55,7 @@ class Table:
             TableError: if it is of another sweep, is in use, or is no such table.
         """
         self.path = folder / NAME
+        self.identity = {"format": FORMAT, **identity}
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = (folder / f"{NAME}.lock").open("w")
         try:
@@ -67,7 +68,7 @@ class Table:
         self._base = sqlite3.connect(self.path)
         try:
             self._base.executescript(_SCHEMA)
-            self._check({"format": FORMAT, **identity})
+            self._check()
         except sqlite3.DatabaseError as error:
             self.close()
             raise TableError(
@@ -77,9 +78,9 @@ class Table:
             self.close()
             raise
 
-    def _check(self, identity: dict[str, Any]) -> None:
+    def _check(self) -> None:
         stored = dict(self._base.execute("SELECT key, value FROM sweep"))
-        wanted = {key: json.dumps(value, sort_keys=True) for key, value in identity.items()}
+        wanted = {key: json.dumps(value, sort_keys=True) for key, value in self.identity.items()}
         if not stored:
             with self._base:
                 self._base.executemany("INSERT INTO sweep VALUES (?, ?)", wanted.items())
@@ -109,11 +110,6 @@ class Table:
         """Let others have it."""
         self._base.close()
         self._lock.close()
-
-    def identity(self) -> dict[str, Any]:
-        """What its rows depend on, as it was made with."""
-        stored = self._base.execute("SELECT key, value FROM sweep ORDER BY key")
-        return {key: json.loads(value) for key, value in stored}
 
     def results(self) -> dict[str, dict[str, Any]]:
         """Result of each job that is done, by its id."""

@@ -88,9 +88,11 @@ def _load(place: Place, split: Split, count: int) -> Labelled:
 def _training(settings: dict[str, Any], *, quantised: bool = False, **changes: Any) -> Training:
     """The recipe's training with the job's epochs, and no longer a warm-up than suits them."""
     recipe = find_recipe(settings["recipe"])
-    base = replace(recipe.float_training, precision=settings["precision"])
-    if quantised:
-        base = recipe.quant_training
+    base = (
+        recipe.quant_training
+        if quantised
+        else replace(recipe.float_training, precision=settings["precision"])
+    )
     epochs = settings["epochs"]
     return replace(
         base,
