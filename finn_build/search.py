@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from operator import le
 
 import numpy as np
@@ -239,13 +240,17 @@ def _unbeaten(choices: Choices, of: Callable[[Cost], tuple[int, ...]]) -> Choice
     return kept
 
 
-def choices(stage: Stage, *, dsp: bool) -> Choices:
-    """All folds of a stage's unit, with DSPs or without, and what the stage costs with them."""
+def choices(stage: Stage, *, dsp: bool, cycles: float = inf) -> Choices:
+    """All folds of a stage's unit, with DSPs or without, and what the stage costs with them.
+
+    cycles: per frame, at most.
+    """
     layer = stage.unit
     folds = [
         Fold(pe=pe, simd=simd, memory=memory, dsp=multiplied)
         for pe in cost.divisors(layer.rows)
         for simd in cost.divisors(layer.cols)
+        if layer.positions * (layer.weights.size // (pe * simd)) <= cycles
         if simd <= MAX_SIMD and threshold_words(layer, pe=pe, simd=simd) <= MAX_BLOCK_WORDS
         for memory in MEMORIES
         if memory != "block" or layer.weights.size // (pe * simd) <= MAX_BLOCK_WORDS
@@ -259,4 +264,5 @@ def choices(stage: Stage, *, dsp: bool) -> Choices:
             if pixels <= MAX_PIXELS
         ]
     folds = [replace(fold, lines=lines) for fold in folds for lines in stage.legal_lines(fold)]
-    return [(fold, sum(stage.costs(fold).values(), NOTHING)) for fold in folds]
+    made = [(fold, sum(stage.costs(fold).values(), NOTHING)) for fold in folds]
+    return [choice for choice in made if choice[1].cycles <= cycles]

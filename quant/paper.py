@@ -34,8 +34,8 @@ TOPOLOGIES = (
     Topology(network="arch3", parameters=2_751_786, mflops=108.73697, plain=None, dropout=79.21),
 )
 
-# Table 5: the network as it was, then iterations 1 to 10.
-PRUNING = tuple(
+# Filter pruning: the network as it was, then iterations 1 to 10.
+TABLE_5 = tuple(
     Pruned(filters=filters, parameters=parameters, accuracy=accuracy)
     for filters, parameters, accuracy in (
         (448, 1_342_250, 72.87),

@@ -15,13 +15,14 @@ from quant.config_json import network_from_json, quantisation_from_json
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, whole_file
 from quant.networks import NETWORKS
-from quant.paper import PRUNING, TOPOLOGIES, Topology
+from quant.paper import TABLE_5, TOPOLOGIES, Topology
 from quant.zoo import ZOO
 
 BEGIN, END = "<!-- models -->", "<!-- /models -->"
-PRUNING_RECORD = ZOO / "pruning.json"
 # Of trainings whose weights are not kept.
 RECORDS = Path(__file__).with_name("records")
+# Rows of a pruning, beside the records of trainings.
+PRUNING = "pruning.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,12 +82,12 @@ class Entry:
         return f"W{_run(short)} A{_run(acts[:-1])}"
 
 
-def markdown(entries: Sequence[Entry], pruning: Sequence[dict[str, Any]]) -> str:
+def markdown(entries: Sequence[Entry], prunings: Iterable[Sequence[dict[str, Any]]]) -> str:
     """All tables, each under a line that says what it is.
 
     Args:
         entries: of the records, in the order in which they shall appear.
-        pruning: rows of a pruning.json; none for no such table.
+        prunings: rows of each pruning.json; no table for one without rows.
     """
     images = ", ".join(f"{n:,}" for n in sorted({entry.test_images for entry in entries}))
     parts = [
@@ -98,13 +99,13 @@ def markdown(entries: Sequence[Entry], pruning: Sequence[dict[str, Any]]) -> str
         "and last weights, A of the activations.",
         models(entries),
     ]
-    if pruning:
-        blocks = pruning[0].get("cost") is not None
+    for rows in filter(None, prunings):
+        blocks = rows[0].get("cost") is not None
         parts += [
             "Filter pruning; the paper's accuracy is on the test images, ours after fine-tuning "
-            "on training images held out."
-            + (" Ours removes blocks of filters that save the most logic." if blocks else ""),
-            iterations(pruning),
+            "on training images held out. Ours removes "
+            + ("blocks of filters that save the most logic." if blocks else "as many as theirs."),
+            iterations(rows),
         ]
     return "\n\n".join([*parts, "Written by `./build.sh results`."]) + "\n"
 
@@ -178,7 +179,7 @@ def models(entries: Iterable[Entry]) -> str:
 def iterations(pruning: Sequence[dict[str, Any]]) -> str:
     """Table 5 of the paper beside the rows of a pruning.json."""
     rows = []
-    for index, (paper, ours) in enumerate(zip_longest(PRUNING, pruning)):
+    for index, (paper, ours) in enumerate(zip_longest(TABLE_5, pruning)):
         rows.append(
             [
                 str(index),
@@ -261,8 +262,8 @@ def results_command(
     into: Annotated[Path, typer.Option(help="Markdown file with the marks.")] = Path("README.md"),
 ) -> None:
     """Write the tables of the paper and of the zoo into the README, from records."""
-    zoo = (path for path in sorted(ZOO.glob("*.json")) if path != PRUNING_RECORD)
-    paths = [*zoo, *sorted(RECORDS.glob("*.json")), *(records or [])]
-    entries = [Entry.load(path) for path in paths]
-    insert(into, markdown(entries, read_pruning(PRUNING_RECORD)))
+    paths = [path for folder in (ZOO, RECORDS) for path in sorted(folder.glob("*.json"))]
+    entries = [Entry.load(path) for path in (*paths, *(records or [])) if path.name != PRUNING]
+    prunings = [read_pruning(folder / PRUNING) for folder in (RECORDS, ZOO)]
+    insert(into, markdown(entries, prunings))
     typer.echo(f"{into}: {len(entries)} models")

@@ -160,20 +160,22 @@ class _Chain:
 
     def _cheapest(self, number: int, before: int, count: int) -> float:
         """Least weight of a unit, 0 filters where it has none, within the cycles."""
-        found = _folds(self.network, self.quantisation, self.budget, number, before, count)
-        return min((spent for cycles, spent in found if cycles <= self.cycles), default=inf)
+        return _least(
+            self.network, self.quantisation, self.budget, self.cycles, number, before, count
+        )
 
 
 @cache
-def _folds(
+def _least(
     network: Network,
     quantisation: Quantisation,
     budget: Resources,
+    cycles: int,
     number: int,
     before: int,
     count: int,
-) -> tuple[tuple[int, float], ...]:
-    """Cycles and weight of every folding of a unit that no other beats in both.
+) -> float:
+    """Least weight of a unit's foldings of at most `cycles`, infinite if there is none.
 
     number: of the unit; before, count: filters of the convolution before it and of itself.
     """
@@ -182,9 +184,5 @@ def _folds(
         if 0 <= place < len(filters) and value:
             filters[place] = value
     stage: Stage = stages(hardware(resized(network, filters), quantisation))[number]
-    kept: list[tuple[int, float]] = []
-    made = choices(stage, dsp=budget.dsp > 0)
-    for cycles, spent in sorted((cost.cycles, weight(cost, budget)) for _, cost in made):
-        if not kept or spent < kept[-1][1]:
-            kept.append((cycles, spent))
-    return tuple(kept)
+    made = choices(stage, dsp=budget.dsp > 0, cycles=cycles)
+    return min((weight(spent, budget) for _, spent in made), default=inf)

@@ -14,7 +14,7 @@ from quant.config import Dropout, LayerBits, Network, Quantisation
 from quant.config_json import network_to_json
 from quant.errors import CheckpointError, ConfigError
 from quant.networks import NETWORKS
-from quant.paper import PRUNING, TOPOLOGIES
+from quant.paper import TABLE_5, TOPOLOGIES
 from quant.results import (
     BEGIN,
     END,
@@ -112,10 +112,10 @@ def pruning(count: int) -> list[dict[str, Any]]:
 
 def test_pruning_stands_beside_table_5(tmp_path: Path) -> None:
     path = write(tmp_path / "pruning.json", {"rows": pruning(3)})
-    text = markdown([], read_pruning(path))
+    text = markdown([], [read_pruning(path)])
     assert row(text, "2") == "| 2 | 405 | 446 (2, 448) | 1,248,743 | 9 | 8 | 80.59 % | 81.25 % |"
     assert row(text, "10") == "| 10 | 269 |  | 1,057,021 |  |  | 80.24 % |  |"
-    assert row(markdown([], pruning(12)), "11").startswith("| 11 |  | 437 (11, 448) |  | 9 |")
+    assert row(markdown([], [pruning(12)]), "11").startswith("| 11 |  | 437 (11, 448) |  | 9 |")
     assert read_pruning(tmp_path / "none.json") == []
     assert "pruning" not in markdown([], [])
     write(path, {"rows": [{"total": 3}]})
@@ -128,9 +128,9 @@ def test_the_paper_s_figures_agree_with_each_other() -> None:
         network = NETWORKS[paper.network]
         assert network.parameters == paper.parameters
         assert network.flops / 1e6 == pytest.approx(paper.mflops, abs=1e-9)
-    assert sum(NETWORKS["arch2_slim"].filters) == PRUNING[0].filters
-    assert NETWORKS["arch2_slim"].parameters == PRUNING[0].parameters
-    for before, after in pairwise(PRUNING):
+    assert sum(NETWORKS["arch2_slim"].filters) == TABLE_5[0].filters
+    assert NETWORKS["arch2_slim"].parameters == TABLE_5[0].parameters
+    for before, after in pairwise(TABLE_5):
         assert after.filters == round(before.filters * 0.95)
 
 
