@@ -21,8 +21,8 @@ from quant.zoo import ZOO
 BEGIN, END = "<!-- models -->", "<!-- /models -->"
 # Of trainings whose weights are not kept.
 RECORDS = Path(__file__).with_name("records")
-# Rows of a pruning, beside the records of trainings.
-PRUNING = "pruning.json"
+# Beside the records of trainings: the rows of a pruning, and a search by growing.
+PRUNING, GROWING = "pruning.json", "growing.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,12 +82,17 @@ class Entry:
         return f"W{_run(short)} A{_run(acts[:-1])}"
 
 
-def markdown(entries: Sequence[Entry], prunings: Iterable[Sequence[dict[str, Any]]]) -> str:
+def markdown(
+    entries: Sequence[Entry],
+    prunings: Iterable[Sequence[dict[str, Any]]] = (),
+    growing: dict[str, Any] | None = None,
+) -> str:
     """All tables, each under a line that says what it is.
 
     Args:
         entries: of the records, in the order in which they shall appear.
         prunings: rows of each pruning.json; no table for one without rows.
+        growing: what a growing.json holds, if there is one.
     """
     images = ", ".join(f"{n:,}" for n in sorted({entry.test_images for entry in entries}))
     parts = [
@@ -106,6 +111,14 @@ def markdown(entries: Sequence[Entry], prunings: Iterable[Sequence[dict[str, Any
             "on training images held out. Ours removes "
             + ("blocks of filters that save the most logic." if blocks else "as many as theirs."),
             iterations(rows),
+        ]
+    if growing:
+        epochs = growing["plan"]["training"]["epochs"]
+        parts += [
+            f"Growing from one convolution: the steps that were worth their operations, of "
+            f"{len(growing['rows'])} networks trained for {epochs} epochs each. Accuracy is on "
+            "training images held out.",
+            growth(growing["rows"]),
         ]
     return "\n\n".join([*parts, "Written by `./build.sh results`."]) + "\n"
 
@@ -201,6 +214,40 @@ def iterations(pruning: Sequence[dict[str, Any]]) -> str:
     )
 
 
+def growth(rows: Iterable[dict[str, Any]]) -> str:
+    """The steps of a growing.json that were taken."""
+    return table(
+        ["step", "added", "filters, P for a pool, and neurons", "parameters", "MFLOPs", "held out"],
+        [
+            [
+                str(row["step"]),
+                row["change"],
+                row["topology"].replace("|", "\\|"),
+                f"{row['parameters']:,}",
+                f"{row['flops'] / 1e6:.3f}",
+                _share(row["validation"]),
+            ]
+            for row in rows
+            if row["taken"]
+        ],
+    )
+
+
+def read_growing(path: Path) -> dict[str, Any] | None:
+    """What a growing.json holds; None if there is no such file.
+
+    Raises:
+        CheckpointError: if it is another file.
+    """
+    if not path.exists():
+        return None
+    found = read_json(path)
+    needed = {"step", "change", "topology", "parameters", "flops", "validation", "taken"}
+    if "plan" not in found or _rows(found, needed) is None:
+        raise CheckpointError(f"{path}: not a record of growing; use one that `grow` wrote")
+    return found
+
+
 def read_pruning(path: Path) -> list[dict[str, Any]]:
     """The rows of a pruning.json; none if there is no such file.
 
@@ -209,13 +256,18 @@ def read_pruning(path: Path) -> list[dict[str, Any]]:
     """
     if not path.exists():
         return []
-    rows = read_json(path).get("rows")
-    needed = {"total", "filters", "parameters", "macs", "validation"}
-    if not isinstance(rows, list) or not all(
-        isinstance(r, dict) and needed <= set(r) for r in rows
-    ):
+    rows = _rows(read_json(path), {"total", "filters", "parameters", "macs", "validation"})
+    if rows is None:
         raise CheckpointError(f"{path}: not a record of a pruning; use one that `prune` wrote")
     return rows
+
+
+def _rows(found: dict[str, Any], keys: set[str]) -> list[dict[str, Any]] | None:
+    """The rows, if all of them have these keys."""
+    rows = found.get("rows")
+    if isinstance(rows, list) and all(isinstance(row, dict) and keys <= set(row) for row in rows):
+        return rows
+    return None
 
 
 def insert(path: Path, text: str) -> None:
@@ -261,9 +313,10 @@ def results_command(
     ] = None,
     into: Annotated[Path, typer.Option(help="Markdown file with the marks.")] = Path("README.md"),
 ) -> None:
-    """Write the tables of the paper and of the zoo into the README, from records."""
+    """Write the tables of networks, models, pruning and growing into the README, from records."""
     paths = [path for folder in (ZOO, RECORDS) for path in sorted(folder.glob("*.json"))]
-    entries = [Entry.load(path) for path in (*paths, *(records or [])) if path.name != PRUNING]
+    paths = [path for path in paths if path.name not in (PRUNING, GROWING)]
+    entries = [Entry.load(path) for path in (*paths, *(records or []))]
     prunings = [read_pruning(folder / PRUNING) for folder in (RECORDS, ZOO)]
-    insert(into, markdown(entries, prunings))
+    insert(into, markdown(entries, prunings, read_growing(RECORDS / GROWING)))
     typer.echo(f"{into}: {len(entries)} models")

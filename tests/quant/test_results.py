@@ -23,6 +23,7 @@ from quant.results import (
     insert,
     markdown,
     models,
+    read_growing,
     read_pruning,
     topologies,
 )
@@ -117,10 +118,34 @@ def test_pruning_stands_beside_table_5(tmp_path: Path) -> None:
     assert row(text, "10") == "| 10 | 269 |  | 1,057,021 |  |  | 80.24 % |  |"
     assert row(markdown([], [pruning(12)]), "11").startswith("| 11 |  | 437 (11, 448) |  | 9 |")
     assert read_pruning(tmp_path / "none.json") == []
-    assert "pruning" not in markdown([], [])
+    assert "pruning" not in markdown([])
     write(path, {"rows": [{"total": 3}]})
     with pytest.raises(CheckpointError, match=r"pruning.json: not a record of a pruning; use one"):
         read_pruning(path)
+
+
+def test_growing_shows_the_steps_taken(tmp_path: Path) -> None:
+    first = {
+        "step": 0,
+        "change": "start",
+        "topology": "32, P",
+        "parameters": 82_826,
+        "flops": 2_049_066,
+        "validation": 0.5,
+        "taken": True,
+    }
+    wider = {**first, "step": 1, "change": "dense", "topology": "32, P | 128", "validation": 0.6}
+    rows = [first, wider, {**wider, "topology": "32, 32, P", "taken": False}]
+    path = write(tmp_path / "growing.json", {"plan": {"training": {"epochs": 2}}, "rows": rows})
+    text = markdown([], growing=read_growing(path))
+    assert "of 3 networks trained for 2 epochs each" in text
+    assert row(text, "0") == "| 0 | start | 32, P | 82,826 | 2.049 | 50.00 % |"
+    assert row(text, "1") == "| 1 | dense | 32, P \\| 128 | 82,826 | 2.049 | 60.00 % |"
+    assert "32, 32, P" not in text
+    assert read_growing(tmp_path / "none.json") is None
+    write(path, {"plan": {}, "rows": [{"step": 3}]})
+    with pytest.raises(CheckpointError, match=r"growing.json: not a record of growing; use one"):
+        read_growing(path)
 
 
 def test_the_paper_s_figures_agree_with_each_other() -> None:
@@ -137,13 +162,13 @@ def test_the_paper_s_figures_agree_with_each_other() -> None:
 def test_tables_go_between_the_marks(tmp_path: Path, entries: list[Entry]) -> None:
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{BEGIN}\nstale\n{END}\nafter\n")
-    insert(readme, markdown(entries, []))
+    insert(readme, markdown(entries))
     text = readme.read_text()
     assert text.startswith(f"before\n{BEGIN}\nThe paper's networks")
     assert text.endswith(f"Written by `./build.sh results`.\n{END}\nafter\n")
     assert "stale" not in text
     stamp = readme.stat().st_mtime_ns
-    insert(readme, markdown(entries, []))
+    insert(readme, markdown(entries))
     assert readme.stat().st_mtime_ns == stamp
     readme.write_text(f"{END} the wrong way {BEGIN}")
     with pytest.raises(ConfigError, match=r"README.md: the marks <!-- models --> and .* missing"):

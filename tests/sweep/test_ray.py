@@ -103,6 +103,7 @@ def test_a_killed_worker(sweep_file, data, tmp_path, undisturbed):
     until(lambda: begun(out))
 
     victim = until(lambda: trainers(process))[0]
+    assert victim.nice() == 0, "it would starve beside other programs"
     assert not list(out.glob("runs/float-*/result.json")), "too late to hit a training"
     victim.kill()
     finish(process, out)
