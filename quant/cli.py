@@ -208,7 +208,7 @@ def prune(
 @app.command()
 def grow(
     filters: Annotated[int, typer.Option(help="Filters of the one convolution at the start.")] = 32,
-    epochs: Annotated[int, typer.Option(help="Epochs of each proxy training.")] = 2,
+    epochs: Annotated[int, typer.Option(help="Epochs of each proxy training.")] = 4,
     gain: Annotated[
         float, typer.Option(help="Accuracy that a doubling of the operations must bring.")
     ] = 0.01,
