@@ -21,7 +21,7 @@ from quant.config import Training
 from quant.data import Labelled
 from quant.errors import ConfigError, TrainingError
 from quant.progress import Meter, Report
-from quant.step import Forward, Trainer
+from quant.step import Forward, Trainer, network_input
 
 # Steps between two looks at the losses, for which the device is waited for.
 _LOOK_STEPS = 10
@@ -84,13 +84,13 @@ def augmented(
 def batches(
     name: str, config: Training, data: Images, epoch: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """This process's part of every batch of `augmented`, pixels as float32.
+    """This process's part of every batch of `augmented`, pixels as `network_input` has them.
 
     All processes draw the same and augment whole batches, as one process would; that costs little
     beside the network.
     """
     for pixels, labels in augmented(name, config, data, epoch):
-        yield distributed.part(pixels).float().contiguous(), distributed.part(labels)
+        yield network_input(pixels), distributed.part(labels)
 
 
 class Phase:
