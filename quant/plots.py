@@ -11,6 +11,7 @@ matplotlib.use("Agg")  # no display needed
 
 from matplotlib import pyplot
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from quant.files import read_json, whole_file
 
@@ -59,15 +60,20 @@ def plot_growing(table: Path, picture: Path) -> None:
         axes.annotate(
             row["topology"],
             (row["flops"] / 1e6, 100 * row["validation"]),
-            xytext=(4, -12),
+            xytext=(-6, 4),
             textcoords="offset points",
+            horizontalalignment="right",
             fontsize=7,
         )
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("MFLOPs per image")
     axes.set_ylabel("held-out accuracy, %")
+    axes.margins(x=0.1)
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="lower right")
     save(figure, picture)
 
 
