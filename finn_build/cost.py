@@ -110,9 +110,26 @@ def constant(layer: Mvtu, *, slice_bits: int, pixels: int = 1) -> Cost:
 
     pixels: vectors that it works on beside each other, each in LUTs of its own.
     """
+    made = _constant_vector(layer, slice_bits)
+    return Cost(
+        cycles=layer.positions // pixels * made.cycles,
+        lut=pixels * made.lut + _lutram(32, pixels * layer.rows * layer.out_bits) + 60,
+        ff=pixels * made.ff + 60,
+    )
+
+
+@lru_cache(maxsize=128)
+def _constant_vector(layer: Mvtu, slice_bits: int) -> Cost:
+    """One vector at a time of all rows: dot products with built-in weights and thresholds."""
     numbers = constants(layer, slice_bits)
     operands = layer.cols * slice_bits
-    made = _constant_dots(layer, slice_bits)
+    bits = {"in_bits": slice_bits, "sum_bits": numbers.sum_bits}
+    places = [numbers.places(row) for row in range(layer.rows)]
+    made = Cost(
+        cycles=numbers.steps,
+        lut=sum(heap.constant_lut(places=each, **bits) for each in places),
+        ff=sum(heap.constant_ff(places=each, **bits, latency=numbers.latency) for each in places),
+    )
     made += thresholds(layer, layer.rows, numbers.acc_bits, 1, numbers.steps)
     taken = {
         (copy, term.col, term.negative)
@@ -126,24 +143,7 @@ def constant(layer: Mvtu, *, slice_bits: int, pixels: int = 1) -> Cost:
             lut=layer.rows * numbers.acc_bits + operands * ceil(numbers.steps / 4),
             ff=layer.rows + ceil(operands / DRIVEN) * bits_for(numbers.steps),
         )
-    return Cost(
-        cycles=layer.positions // pixels * numbers.steps,
-        lut=pixels * made.lut + _lutram(32, pixels * layer.rows * layer.out_bits) + 60,
-        ff=pixels * made.ff + 60,
-    )
-
-
-@lru_cache(maxsize=128)
-def _constant_dots(layer: Mvtu, slice_bits: int) -> Cost:
-    """All rows' dot products with built-in weights."""
-    numbers = constants(layer, slice_bits)
-    bits = {"in_bits": slice_bits, "sum_bits": numbers.sum_bits}
-    places = [numbers.places(row) for row in range(layer.rows)]
-    return Cost(
-        cycles=numbers.steps,
-        lut=sum(heap.constant_lut(places=each, **bits) for each in places),
-        ff=sum(heap.constant_ff(places=each, **bits, latency=numbers.latency) for each in places),
-    )
+    return made
 
 
 def thresholds(layer: Mvtu, pe: int, acc_bits: int, groups: int, spacing: int) -> Cost:
