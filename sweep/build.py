@@ -1,32 +1,23 @@
-"""The job that builds a trained design: folded for the sweep's budget, simulated, synthesised."""
+"""The job that builds a trained and folded design: simulated, synthesised."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from math import floor
 from typing import Any
 
 from rich.console import Console
 
 from finn_build import pipeline, report
-from finn_build.boards import Resources
 from finn_build.config import Options
-from finn_build.layers import Network
-from finn_build.search import Search
 from sweep.job import Place, Request
 
 
 def run(request: Request, place: Place) -> dict[str, Any]:
-    """Build the model of the first parent for its board.
-
-    The network is folded within the sweep's budget, with its own weights now, and that folding goes
-    into the build.
+    """Build the model of the first parent for its board, with the folding of the second.
 
     Returns:
         Plain values: fps (simulated), cycles, latency_us, lut, ff, bram36, dsp (counted, of
         `source`), images and mismatches of the simulation, hardware (accuracy of the golden
-        integers), report and folding (paths below the sweep's folder), bitstream (likewise, or
-        None).
+        integers), report (path below the sweep's folder), bitstream (likewise, or None).
 
     Raises:
         finn_build.errors.HeadraceError: as a build does.
@@ -35,24 +26,20 @@ def run(request: Request, place: Place) -> dict[str, Any]:
 
     settings, folder = request.settings, place.folder(request.id)
     folder.mkdir(parents=True, exist_ok=True)
+    trained, folded = request.parents
     out = folder / "build"
     options = Options(
         board=settings["board"],
-        model=str(place.root / request.parents[0]["weights"]),
+        model=str(place.root / trained["weights"]),
         data=place.data,
         out=out,
         tool=settings["tool"],
         clock_mhz=settings["clock_mhz"],
         images=settings["images"],
+        folding=place.root / folded["folding"],
     )
     with (folder / "build.log").open("a") as log:
         console = Console(file=log, width=160, highlight=False)
-        pipeline.run(STEPS, options, last="golden", console=console)
-        search = Search(Network.load(out / "golden" / "network.npz"), Resources(**settings["room"]))
-        rate = settings["target_fps"]
-        made = search.within(floor(options.fclk_mhz * 1e6 / rate)) if rate else search.fastest()
-        made.save(folder / "folding.json")
-        options = replace(options, folding=folder / "folding.json")
         pipeline.run(STEPS, options, console=console)
     return _result(report.read(out), place, request.id)
 
@@ -71,6 +58,5 @@ def _result(made: dict[str, Any], place: Place, job: str) -> dict[str, Any]:
         "hardware": made["accuracy"]["hardware"]["value"],
         "clock": made["clock"]["source"],
         "report": str(folder / "build" / "report.json"),
-        "folding": str(folder / "folding.json"),
         "bitstream": bitstream and str(bitstream),
     }

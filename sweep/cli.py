@@ -129,7 +129,7 @@ def _build_command(row: Row, folder: Path, model: str) -> str:
     words = ["./build.sh", settings["board"], "--model", model]
     words += ["--clock-mhz", f"{settings['clock_mhz']:g}"]
     if row.values["report"]:
-        folding = (folder / row.values["report"]).parents[1] / "folding.json"
+        folding = (folder / row.values["report"]).parent / "fold" / "folding.json"
         words += ["--folding", str(folding)]
     elif settings["target_fps"]:
         words += ["--target-fps", f"{settings['target_fps']:g}"]

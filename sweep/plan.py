@@ -61,12 +61,18 @@ class Plan:
             {
                 "network": network_to_json(network),
                 "quantisation": asdict(design.quantisation(network)),
-                "share": asdict(find_board(design.board).budget[design.budget]),
-                "max_lut": self.sweep.constraints.max_lut,
-                "fclk_mhz": design.fclk_mhz,
-                "target_fps": design.target_fps,
+                **self._limits(design),
             },
         )
+
+    def _limits(self, design: Design) -> dict[str, Any]:
+        """Of a folding, as `hardware.Limits` reads them."""
+        return {
+            "share": asdict(find_board(design.board).budget[design.budget]),
+            "max_lut": self.sweep.constraints.max_lut,
+            "fclk_mhz": design.fclk_mhz,
+            "target_fps": design.target_fps,
+        }
 
     def fit(self, design: Design, *probe: Job) -> Job:
         """The filters that the target rate asks for; without a probe all layers are worth alike."""
@@ -135,15 +141,18 @@ class Plan:
         assert made is not None
         return made
 
-    def build(self, trial: Trial, trained: Job) -> Job:
-        """Build the trained trial for its board."""
+    def folded(self, trial: Trial, rung: int) -> Job:
+        """The trial's folding with the weights that it has after a rung."""
+        return Job.of("fold", self._limits(trial.design), self.quantised(trial, rung))
+
+    def build(self, trial: Trial) -> Job:
+        """Build the trial for its board, after all training."""
         design, search = trial.design, self.sweep.search
+        last = len(self.sweep.training.rungs) - 1
         settings = {
             "board": design.board,
-            "room": asdict(design.resources(self.sweep.constraints.max_lut)),
             "clock_mhz": design.clock_mhz,
-            "target_fps": design.target_fps,
             "images": search.images,
             "tool": search.tool,
         }
-        return Job.of("build", settings, trained)
+        return Job.of("build", settings, self.quantised(trial, last), self.folded(trial, last))

@@ -52,6 +52,11 @@ class Candidate:
         return mean(float(each["validation"]) for each in self.trained.values())
 
     @property
+    def missed(self) -> str:
+        """Why the rate that was asked for is not reached, "" if it is."""
+        return next((str(each["why"]) for each in self.cost.values() if each["why"]), "")
+
+    @property
     def figures(self) -> tuple[float, ...]:
         """What counts: accuracy and rate."""
         return (self.validation, self.fps)
@@ -270,7 +275,10 @@ class Search:
         return total
 
     def trained(self, candidates: list[Candidate], rung: int) -> list[Candidate]:
-        """Train all trials up to a rung, and cost them again with the filters they now have."""
+        """Train all trials up to a rung, and cost them again with the filters they now have.
+
+        After the last one with their weights as well.
+        """
         jobs = {t: self.plan.quantised(t, rung) for each in candidates for t in each.trials}
         epochs = self.sweep.training.rungs[rung]
         lost = self._do(f"training {rung + 1}, {epochs} epochs", jobs.values())
@@ -283,7 +291,11 @@ class Search:
             for trial in each.trials:
                 each.trained[trial] = self.done[jobs[trial].id]
                 each.filters[trial] = each.trained[trial]["filters"]
-                costs[trial] = self.plan.cost(each.design, each.filters[trial])
+                costs[trial] = (
+                    self.plan.folded(trial, rung)
+                    if self._is_last(rung)
+                    else self.plan.cost(each.design, each.filters[trial])
+                )
         lost = self._do("hardware as trained", costs.values())
         kept = self._drop(
             kept,
@@ -302,9 +314,12 @@ class Search:
         )
         return self.feasible(kept)
 
+    def _is_last(self, rung: int) -> bool:
+        return rung + 1 == len(self.sweep.training.rungs)
+
     def survivors(self, candidates: list[Candidate], rung: int) -> list[Candidate]:
         """The best share of a rung, board by board; all of the last one."""
-        if rung + 1 == len(self.sweep.training.rungs):
+        if self._is_last(rung):
             return candidates
         share, kept = self.sweep.training.keep, []
         for board in self.sweep.space.boards:
@@ -343,7 +358,7 @@ class Search:
         for board in self.sweep.space.boards:
             group = [each for each in right if each.design.board == board]
             found += [group[n] for n in next(fronts([each.figures for each in group]), [])]
-        self._mark((each, "front", "") for each in found)
+        self._mark((each, "front", each.missed) for each in found)
         self._mark(
             (each, "beaten", "another is as accurate and as fast, and better in one")
             for each in right
@@ -359,8 +374,7 @@ class Search:
         jobs = {}
         for each in chosen:
             trial = max(each.trials, key=lambda t: each.trained[t]["validation"])
-            last = self.plan.quantised(trial, len(self.sweep.training.rungs) - 1)
-            jobs[trial] = self.plan.build(trial, last)
+            jobs[trial] = self.plan.build(trial)
         lost = self._do("builds", jobs.values())
         self.table.update(
             (trial, {"state": "front", "why": f"not built: {lost[job.id]}"})

@@ -21,10 +21,10 @@ from quant import distributed
 from quant.config_json import network_from_json, quantisation_from_json
 from quant.errors import QuantError
 from quant.files import write_json
-from sweep import build, train
+from sweep import build, fold, train
 from sweep.errors import SweepError
 from sweep.fitting import fit, losses
-from sweep.hardware import cost
+from sweep.hardware import Limits, cost
 from sweep.job import Outcome, Place, Request
 
 _RESULT = "result.json"
@@ -50,10 +50,7 @@ def _cost(request: Request, place: Place) -> dict[str, Any]:
     return cost(
         network_from_json(settings["network"], request.id),
         quantisation_from_json(settings["quantisation"], request.id),
-        share=Resources(**settings["share"]),
-        max_lut=settings["max_lut"],
-        fclk_mhz=settings["fclk_mhz"],
-        target_fps=settings["target_fps"],
+        Limits.of(settings),
     )
 
 
@@ -132,6 +129,7 @@ def _main(folder: Path) -> None:
 _KINDS: dict[str, Callable[[Request, Place], dict[str, Any]]] = {
     "cost": _cost,
     "fit": _fit,
+    "fold": _kept(fold.run),
     "build": _kept(build.run),
     "nothing": lambda request, place: {},
     **{kind: _kept(_train) for kind in train.KINDS},

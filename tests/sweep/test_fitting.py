@@ -7,7 +7,7 @@ from quant.config import preset
 from quant.networks import get_network
 from quant.prune import resized
 from sweep.fitting import fit, give_back, losses
-from sweep.hardware import cost
+from sweep.hardware import Limits, cost
 
 NETWORK = resized(get_network("tiny"), [8, 12])
 QUANT = preset("w2a2")
@@ -16,14 +16,13 @@ CYCLES = 1024
 
 def lut_of(filters, cycles=CYCLES):
     """LUTs of the cheapest folding within the cycles."""
-    found = cost(
-        resized(NETWORK, list(filters)),
-        QUANT,
+    limits = Limits(
         share=find_board("pynq-z2").budget["openxc7"],
         max_lut=None,
         fclk_mhz=100.0,
         target_fps=1e8 / cycles,
     )
+    found = cost(resized(NETWORK, list(filters)), QUANT, limits)
     return found["lut"] if found["fits"] else None
 
 

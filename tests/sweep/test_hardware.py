@@ -1,35 +1,29 @@
 import time
+from dataclasses import asdict
 
 import pytest
 
 from finn_build.boards import Resources, find_board
+from finn_build.folding import Folding
 from finn_build.layers import Argmax, Mvtu
 from finn_build.search import Search
-from finn_build.transforms import stages
-from finn_build.transforms.extract import extract
 from quant.config import Conv, Dense, Network, Pool, Quantisation, preset
-from quant.export import to_qonnx
 from quant.models import build_quantised
 from quant.networks import get_network
 from quant.prune import resized
-from quant.zoo import load_trained
-from sweep.hardware import cost
+from quant.zoo import ZOO, load_trained
+from sweep import fold
+from sweep.fold import layers
+from sweep.hardware import Limits, cost
+from sweep.job import Place, Request
 from sweep.placeholder import hardware
 
 SHARE = find_board("pynq-z2").budget["vivado"]
 
 
-def real(model, network, tmp_path):
-    """The layer list that a build makes of a quantised model."""
-    path = tmp_path / "model.onnx"
-    path.write_bytes(to_qonnx(model, network.input_shape).SerializeToString())
-    made = stages.streamline(stages.convert(stages.load(str(path))))
-    return extract(stages.to_hardware(stages.lower(made)), network.name)
-
-
 def costs(network, quantisation, **changes):
     common = {"share": SHARE, "max_lut": None, "fclk_mhz": 100.0, "target_fps": 0.0}
-    return cost(network, quantisation, **{**common, **changes})
+    return cost(network, quantisation, Limits(**{**common, **changes}))
 
 
 CASES = {
@@ -61,7 +55,7 @@ CASES = {
 def test_placeholders_are_the_layers_of_a_build(case, tmp_path):
     network, quantisation = CASES[case]
     model = build_quantised(network, quantisation)
-    ours, theirs = hardware(network, quantisation), real(model, network, tmp_path)
+    ours, theirs = hardware(network, quantisation), layers(model, network, tmp_path)
     assert [layer.name for layer in ours.layers] == [layer.name for layer in theirs.layers]
     for one, other in zip(ours.layers, theirs.layers, strict=True):
         if isinstance(one, Mvtu):
@@ -83,9 +77,31 @@ def test_placeholders_are_the_layers_of_a_build(case, tmp_path):
 def test_the_cost_is_that_of_the_trained_network_but_for_its_weights(tmp_path):
     trained = load_trained("arch1_w2a2")
     found = costs(trained.network, trained.quantisation)
-    exact = Search(real(trained.model, trained.network, tmp_path), SHARE).fastest()
+    exact = Search(layers(trained.model, trained.network, tmp_path), SHARE).fastest()
     assert found["cycles"] == exact.cycles
     assert found["lut"] == pytest.approx(exact.total.lut, rel=0.03)
+
+
+def test_a_rate_that_the_weights_do_not_allow_is_told(tmp_path):
+    place = Place(root=tmp_path, data=tmp_path, cache=tmp_path, command="test")
+    limits = {"share": asdict(SHARE), "max_lut": None, "fclk_mhz": 100.0}
+    folder = place.folder("fold-x")
+    folder.mkdir(parents=True)
+
+    def folded(target_fps):
+        settings = {**limits, "target_fps": target_fps}
+        parents = [{"weights": str(ZOO / "arch1_w2a2.safetensors")}]
+        request = Request(id="fold-x", kind="fold", settings=settings, parents=parents)
+        return fold.run(request, place)
+
+    fastest = folded(0.0)
+    assert fastest["fits"] and fastest["why"] == ""
+    trained = load_trained("arch1_w2a2")
+    made = layers(trained.model, trained.network, tmp_path)
+    assert Folding.load(tmp_path / fastest["folding"], made).cycles == fastest["cycles"]
+    beyond = folded(2 * fastest["fps"])
+    assert beyond["fits"] and beyond["fps"] == fastest["fps"]
+    assert "LUTs" in beyond["why"]
 
 
 def test_a_candidate_costs_at_most_two_seconds():

@@ -13,12 +13,13 @@ from sweep.table import Table
 class MadeUp(OneProcess):
     """Costs as they are; a float network keeps its filters, a quantised one is as good as its bits.
 
-    broken: seeds whose trainings fail; asked: kinds of the jobs in the order in which they came.
+    broken: seeds whose trainings fail; folded: changes of what a trained design costs; asked: kinds
+    of the jobs in the order in which they came.
     """
 
-    def __init__(self, place, broken=()):
+    def __init__(self, place, broken=(), folded=None):
         super().__init__(place)
-        self.broken, self.asked = broken, []
+        self.broken, self.folded, self.asked = broken, folded or {}, []
 
     def submit(self, request):
         self.asked.append(request.kind)
@@ -38,6 +39,9 @@ class MadeUp(OneProcess):
         if request.kind == "build":
             figures = {"cycles": 4, "latency_us": 1.0, "lut": 5, "bram36": 6.0, "dsp": 7}
             return {"fps": 123.0, "report": "runs/x/build/report.json", **figures}
+        if request.kind == "fold":
+            figures = {"cycles": 4, "latency_us": 1.0, "lut": 5, "bram36": 6.0, "dsp": 7}
+            return {"fits": True, "why": "", "fps": 123.0, **figures, **self.folded}
         if request.kind == "probe":
             counts = [[1.0] * n for n in request.parents[0]["filters"]]
             layers = [{"scores": c, "count": max(2, len(c) - 2), "kept": 0.7} for c in counts]
@@ -68,11 +72,11 @@ class MadeUp(OneProcess):
 def search(write, tmp_path):
     """Run a changed tiny sweep; gives its front, its rows by state, and the workers."""
 
-    def search_(*changes, broken=(), planned=False):
+    def search_(*changes, broken=(), folded=None, planned=False):
         sweep = load(write(*changes))
         root = tmp_path / "out"
         place = Place(root=root, data=tmp_path, cache=tmp_path, command="test")
-        workers = MadeUp(place, broken)
+        workers = MadeUp(place, broken, folded)
         with Table(root, {}) as table:
             made = Search(
                 sweep, table, workers, begin=lambda stage, jobs: None, ended=lambda job, out: None
@@ -163,6 +167,16 @@ def test_filters_that_training_leaves_are_costed_again(search):
     # Planned as [2, 2]; the made-up ranking takes one filter of each layer, twice.
     assert [row.values["filters"] for row in states["front"]] == ["2 4", "2 4"]
     assert workers.asked.count("cost") == 2
+
+
+def test_a_trained_design_is_as_fast_as_its_own_weights_let_it(search):
+    _, states, workers = search(folded={"fps": 99.0, "why": "5 LUTs too many for 100 frames/s"})
+    assert {row.values["fps"] for row in states["front"]} == {99.0}
+    assert {row.why for row in states["front"]} == {"5 LUTs too many for 100 frames/s"}
+    # One of each seed of what was trained to the end.
+    assert workers.asked.count("fold") == 2
+    with pytest.raises(UnreachableError, match="reaches 1,000 frames/s; the nearest is tiny.*: 99"):
+        search(("[search]", "[constraints]\nmin_fps = 1_000\n[search]"), folded={"fps": 99.0})
 
 
 def test_pruning_for_the_folding_knows_its_filters_before_and_after(search):

@@ -1,0 +1,55 @@
+"""The job that folds a trained design with its own weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from finn_build.folding import shortfall
+from finn_build.layers import Network as Hardware
+from quant.config import Network
+from quant.export import to_qonnx
+from quant.models import Model
+from quant.zoo import load_trained
+from sweep.hardware import Limits, figures, fold
+from sweep.job import Place, Request
+
+
+def run(request: Request, place: Place) -> dict[str, Any]:
+    """Fold the model of the first parent.
+
+    What weights are, built into logic, takes more or less of it than those that were drawn before
+    training, so that a folding which just fitted may not.
+
+    Returns:
+        Plain values as of `hardware.cost`, and folding (path below the sweep's folder). A rate
+        that was asked for and is out of reach is no reason not to fit: the fastest is taken then,
+        and `why` says so.
+
+    Raises:
+        finn_build.errors.HeadraceError: if FINN's passes do not take the model.
+    """
+    limits, folder = Limits.of(request.settings), place.folder(request.id)
+    trained = load_trained(str(place.root / request.parents[0]["weights"]))
+    made = layers(trained.model, trained.network, folder)
+    folding, why = fold(made, limits)
+    path = folder / "folding.json"
+    folding.save(path)
+    return {
+        "fits": not shortfall(folding.total, limits.room),
+        "why": why,
+        **figures(made, folding, limits.fclk_mhz),
+        "folding": str(path.relative_to(place.root)),
+    }
+
+
+def layers(model: Model, network: Network, folder: Path) -> Hardware:
+    """The layer list that a build makes of a quantised model; leaves model.onnx in `folder`."""
+    # FINN's passes take seconds to import.
+    from finn_build.transforms import stages
+    from finn_build.transforms.extract import extract
+
+    path = folder / "model.onnx"
+    path.write_bytes(to_qonnx(model, network.input_shape).SerializeToString())
+    streamlined = stages.streamline(stages.convert(stages.load(str(path))))
+    return extract(stages.to_hardware(stages.lower(streamlined)), network.name)
