@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import product
+from math import floor
 from typing import Any
 
 from finn_build.boards import Resources, find_board
@@ -22,6 +23,39 @@ def digest(value: object) -> str:
     """Twelve hexadecimal digits that follow from a plain JSON value."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a folding may take, and how fast it should be.
+
+    share: what the tool may take of the chip; max_lut: LUTs at most, if the share is larger;
+    fclk_mhz: clock of the accelerator; target_fps: frames/s at the least cost, 0 for as fast as
+    fits.
+    """
+
+    share: Resources
+    max_lut: int | None
+    fclk_mhz: float
+    target_fps: float
+
+    @classmethod
+    def of(cls, settings: dict[str, Any]) -> Limits:
+        """From a job's settings, plain values under the same names."""
+        named = {key: settings[key] for key in ("max_lut", "fclk_mhz", "target_fps")}
+        return cls(share=Resources(**settings["share"]), **named)
+
+    @property
+    def cycles(self) -> int:
+        """Cycles that a frame may take for the rate that is asked for."""
+        return floor(self.fclk_mhz * 1e6 / self.target_fps)
+
+    @property
+    def room(self) -> Resources:
+        """The share, and not more LUTs than asked."""
+        if self.max_lut is None:
+            return self.share
+        return replace(self.share, lut=min(self.share.lut, self.max_lut))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,15 +125,15 @@ class Design:
             layers=tuple(dense),
         )
 
-    @property
-    def fclk_mhz(self) -> float:
-        """The fastest clock that the board can set, not above the design's."""
-        return find_board(self.board).fclk_mhz(self.clock_mhz)
-
-    def resources(self, max_lut: int | None) -> Resources:
-        """What the folding may take: the tool's share of the chip, and not more LUTs than asked."""
-        share = find_board(self.board).budget[self.budget]
-        return share if max_lut is None else replace(share, lut=min(share.lut, max_lut))
+    def limits(self, max_lut: int | None) -> Limits:
+        """Of its folding, at the fastest clock that the board can set, not above the design's."""
+        board = find_board(self.board)
+        return Limits(
+            share=board.budget[self.budget],
+            max_lut=max_lut,
+            fclk_mhz=board.fclk_mhz(self.clock_mhz),
+            target_fps=self.target_fps,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,8 @@ from quant.config import Network
 from quant.export import to_qonnx
 from quant.models import Model
 from quant.zoo import load_trained
-from sweep.hardware import Limits, figures, fold
+from sweep.design import Limits
+from sweep.hardware import figures, fold
 from sweep.job import Place, Request
 
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
-from math import floor
 from typing import Any
 
-from finn_build.boards import find_board
 from quant.config import Network
 from quant.config_json import network_to_json
 from quant.prune import resized
 from sweep.config import Sweep
 from sweep.counts import even
-from sweep.design import NOT_PRUNED, Design, Trial, base_network
+from sweep.design import NOT_PRUNED, Design, Limits, Trial, base_network
 from sweep.job import Job
 
 
@@ -61,27 +59,21 @@ class Plan:
             {
                 "network": network_to_json(network),
                 "quantisation": asdict(design.quantisation(network)),
-                **self._limits(design),
+                **asdict(self._limits(design)),
             },
         )
 
-    def _limits(self, design: Design) -> dict[str, Any]:
-        """Of a folding, as `hardware.Limits` reads them."""
-        return {
-            "share": asdict(find_board(design.board).budget[design.budget]),
-            "max_lut": self.sweep.constraints.max_lut,
-            "fclk_mhz": design.fclk_mhz,
-            "target_fps": design.target_fps,
-        }
+    def _limits(self, design: Design) -> Limits:
+        return design.limits(self.sweep.constraints.max_lut)
 
     def fit(self, design: Design, *probe: Job) -> Job:
         """The filters that the target rate asks for; without a probe all layers are worth alike."""
-        network = self.network(design)
+        network, limits = self.network(design), self._limits(design)
         settings = {
             "network": network_to_json(network),
             "quantisation": asdict(design.quantisation(network)),
-            "room": asdict(design.resources(self.sweep.constraints.max_lut)),
-            "cycles": floor(design.fclk_mhz * 1e6 / design.target_fps),
+            "room": asdict(limits.room),
+            "cycles": limits.cycles,
             "block": self.sweep.space.pruning.block,
         }
         return Job.of("fit", settings, *probe)
@@ -143,7 +135,7 @@ class Plan:
 
     def folded(self, trial: Trial, rung: int) -> Job:
         """The trial's folding with the weights that it has after a rung."""
-        return Job.of("fold", self._limits(trial.design), self.quantised(trial, rung))
+        return Job.of("fold", asdict(self._limits(trial.design)), self.quantised(trial, rung))
 
     def build(self, trial: Trial) -> Job:
         """Build the trial for its board, after all training."""

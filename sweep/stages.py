@@ -201,7 +201,7 @@ class Search:
 
         def misses(each: Candidate) -> tuple[float, float]:
             cost = each.cost[each.trials[0]]
-            room = each.design.resources(limits.max_lut)
+            room = each.design.limits(limits.max_lut).room
             over = [cost["lut"] / room.lut, cost["bram36"] / room.bram36]
             rate = max(limits.min_fps or 0.0, each.design.target_fps) or cost["fps"]
             return max(1.0, *over) * max(1.0, rate / cost["fps"]), -cost["fps"]

@@ -22,9 +22,10 @@ from quant.config_json import network_from_json, quantisation_from_json
 from quant.errors import QuantError
 from quant.files import write_json
 from sweep import build, fold, train
+from sweep.design import Limits
 from sweep.errors import SweepError
 from sweep.fitting import fit, losses
-from sweep.hardware import Limits, cost
+from sweep.hardware import cost
 from sweep.job import Outcome, Place, Request
 
 _RESULT = "result.json"

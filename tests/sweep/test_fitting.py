@@ -6,8 +6,9 @@ from finn_build.boards import Resources, find_board
 from quant.config import preset
 from quant.networks import get_network
 from quant.prune import resized
+from sweep.design import Limits
 from sweep.fitting import fit, give_back, losses
-from sweep.hardware import Limits, cost
+from sweep.hardware import cost
 
 NETWORK = resized(get_network("tiny"), [8, 12])
 QUANT = preset("w2a2")

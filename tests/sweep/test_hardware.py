@@ -13,8 +13,9 @@ from quant.networks import get_network
 from quant.prune import resized
 from quant.zoo import ZOO, load_trained
 from sweep import fold
+from sweep.design import Limits
 from sweep.fold import layers
-from sweep.hardware import Limits, cost
+from sweep.hardware import cost
 from sweep.job import Place, Request
 from sweep.placeholder import hardware
 
