@@ -37,7 +37,7 @@ def _best(group: Sequence[Row]) -> Row:
 
 
 def points(rows: Sequence[Row]) -> list[Point]:
-    """What was trained to the end as points: predicted, and simulated where it was built."""
+    """What was trained to the end as points: simulated where it was built, else predicted."""
     made: list[Point] = []
     for number, group in enumerate(groups(rows), 1):
         row = _best(group)
@@ -59,19 +59,14 @@ def points(rows: Sequence[Row]) -> list[Point]:
             f"{len(group)} seed{'s' if len(group) > 1 else ''}{spread}, {values['epochs']} epochs "
             f"quantised, {mean(each.values['validation'] for each in group):.2%} held out"
         )
-        made.append(
-            Point(**common, kind="predicted", fps=values["fps"], source=f"cycle model; {trained}")
-        )
         if values["simulated_fps"]:
-            made.append(
-                Point(
-                    **common,
-                    kind="simulated",
-                    fps=values["simulated_fps"],
-                    latency_us=values["latency_us"],
-                    source=f"cycles counted in Verilator, resources after synthesis; {trained}",
-                )
-            )
+            common |= {"kind": "simulated", "fps": values["simulated_fps"]}
+            common["latency_us"] = values["latency_us"]
+            source = "cycles counted in Verilator, resources after synthesis"
+        else:
+            common |= {"kind": "predicted", "fps": values["fps"]}
+            source = "cycle model"
+        made.append(Point(**common, source="; ".join(filter(None, (source, trained, row.why)))))
     return made
 
 
