@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from finn_build.folding import shortfall
+from finn_build.folding import fits
 from finn_build.layers import Network as Hardware
 from quant.config import Network
 from quant.export import to_qonnx
@@ -37,7 +37,7 @@ def run(request: Request, place: Place) -> dict[str, Any]:
     path = folder / "folding.json"
     folding.save(path)
     return {
-        "fits": not shortfall(folding.total, limits.room),
+        "fits": fits(folding.total, limits.room),
         "why": why,
         **figures(made, folding, limits.fclk_mhz),
         "folding": str(path.relative_to(place.root)),

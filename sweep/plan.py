@@ -133,18 +133,23 @@ class Plan:
         assert made is not None
         return made
 
-    def folded(self, trial: Trial, rung: int) -> Job:
-        """The trial's folding with the weights that it has after a rung."""
-        return Job.of("fold", asdict(self._limits(trial.design)), self.quantised(trial, rung))
+    @property
+    def last(self) -> int:
+        """The last rung."""
+        return len(self.sweep.training.rungs) - 1
+
+    def folded(self, trial: Trial) -> Job:
+        """The trial's folding with the weights that it has after all training."""
+        trained = self.quantised(trial, self.last)
+        return Job.of("fold", asdict(self._limits(trial.design)), trained)
 
     def build(self, trial: Trial) -> Job:
         """Build the trial for its board, after all training."""
         design, search = trial.design, self.sweep.search
-        last = len(self.sweep.training.rungs) - 1
         settings = {
             "board": design.board,
             "clock_mhz": design.clock_mhz,
             "images": search.images,
             "tool": search.tool,
         }
-        return Job.of("build", settings, self.quantised(trial, last), self.folded(trial, last))
+        return Job.of("build", settings, self.quantised(trial, self.last), self.folded(trial))

@@ -144,6 +144,16 @@ class Search:
         )
         return [each for each in candidates if lost[each.design] is None]
 
+    def _all(
+        self, stage: str, candidates: Sequence[Candidate], jobs: dict[Trial, Job]
+    ) -> list[Candidate]:
+        """Do each trial's job; those candidates of which all have a result."""
+        lost = self._do(stage, jobs.values())
+        return self._drop(
+            candidates,
+            lambda each: next((lost[jobs[t].id] for t in each.trials if jobs[t].id in lost), None),
+        )
+
     def _mark(self, rows: Iterable[tuple[Candidate, str, str]]) -> None:
         self.table.update(
             (trial, {"state": state, "why": why})
@@ -275,34 +285,21 @@ class Search:
         return total
 
     def trained(self, candidates: list[Candidate], rung: int) -> list[Candidate]:
-        """Train all trials up to a rung, and cost them again with the filters they now have.
-
-        After the last one with their weights as well.
-        """
+        """Train up to a rung, then cost with the filters that are left, at last the weights too."""
         jobs = {t: self.plan.quantised(t, rung) for each in candidates for t in each.trials}
         epochs = self.sweep.training.rungs[rung]
-        lost = self._do(f"training {rung + 1}, {epochs} epochs", jobs.values())
-        kept = self._drop(
-            candidates,
-            lambda each: next((lost[jobs[t].id] for t in each.trials if jobs[t].id in lost), None),
-        )
+        kept = self._all(f"training {rung + 1}, {epochs} epochs", candidates, jobs)
         costs = {}
         for each in kept:
             for trial in each.trials:
                 each.trained[trial] = self.done[jobs[trial].id]
                 each.filters[trial] = each.trained[trial]["filters"]
                 costs[trial] = (
-                    self.plan.folded(trial, rung)
-                    if self._is_last(rung)
+                    self.plan.folded(trial)
+                    if rung == self.plan.last
                     else self.plan.cost(each.design, each.filters[trial])
                 )
-        lost = self._do("hardware as trained", costs.values())
-        kept = self._drop(
-            kept,
-            lambda each: next(
-                (lost[costs[t].id] for t in each.trials if costs[t].id in lost), None
-            ),
-        )
+        kept = self._all("hardware as trained", kept, costs)
         for each in kept:
             each.cost = {trial: self.done[costs[trial].id] for trial in each.trials}
         self._note_costs(kept, f"trained {rung + 1}")
@@ -314,12 +311,9 @@ class Search:
         )
         return self.feasible(kept)
 
-    def _is_last(self, rung: int) -> bool:
-        return rung + 1 == len(self.sweep.training.rungs)
-
     def survivors(self, candidates: list[Candidate], rung: int) -> list[Candidate]:
         """The best share of a rung, board by board; all of the last one."""
-        if self._is_last(rung):
+        if rung == self.plan.last:
             return candidates
         share, kept = self.sweep.training.keep, []
         for board in self.sweep.space.boards:
