@@ -94,7 +94,7 @@ class Outputs:
     """What a network gives for N images.
 
     labels: (N,) int64; logits: (N, CLASSES) int64 in accumulator units; activations: the output
-    of every lookup and thresholded layer by name, (N, H, W, C) or (N, ROWS).
+    of every lookup, pool and thresholded layer by name, (N, H, W, C) or (N, ROWS).
     """
 
     labels: NDArray[np.int64]
@@ -141,6 +141,13 @@ def _run(network: Network, x: Ints) -> Outputs:
                 x = activations[layer.name] = threshold(acc, layer.thresholds)
         elif isinstance(layer, Lookup):
             x = activations[layer.name] = lookup(x, layer.tables)
+        elif isinstance(layer, MaxPool):
+            x = activations[layer.name] = feed(layer, x)
         elif not isinstance(layer, Argmax):
             x = feed(layer, x)
-    return Outputs(labels=argmax(logits), logits=logits, activations=activations)
+    return Outputs(labels=labels(network, logits), logits=logits, activations=activations)
+
+
+def labels(network: Network, logits: Ints) -> NDArray[np.int64]:
+    """Labels (N,) that belong to logits (N, CLASSES)."""
+    return argmax(logits)

@@ -25,7 +25,8 @@ Ints = NDArray[np.int64]
 class Lookup:
     """A table per channel, for an image of HEIGHT x WIDTH x CHANNELS.
 
-    tables: (CHANNELS, 2**in_bits) int64, zero or more.
+    tables: (CHANNELS, 2**in_bits) int64, zero or more; unsure: of the same shape, the entries that
+    float32 arithmetic may give otherwise, to explain rounding.
     """
 
     kind: ClassVar[str] = "lookup"
@@ -34,6 +35,7 @@ class Lookup:
     width: int
     in_bits: int
     tables: Ints
+    unsure: NDArray[np.bool_] | None = None
 
     @property
     def channels(self) -> int:
@@ -114,7 +116,8 @@ class Mvtu:
     """Matrix-vector product with a threshold count, or with a bias (the last layer).
 
     weights: (ROWS, COLS) int64; thresholds: (ROWS, T) int64, ascending along T, or None;
-    float_thresholds: the float64 values whose ceilings they are, to explain rounding;
+    float_thresholds: the numbers that they follow from, as float64, infinite where no accumulator
+    decides; slack: (ROWS,) how far from these, in accumulators, float32 arithmetic may err;
     bias: (ROWS,) int64 in accumulator units, or None. `positions` vectors make a frame. A
     `windowed` unit works on windows of an image; any other gets its vector in SIMD pieces.
     """
@@ -128,6 +131,7 @@ class Mvtu:
     weights: Ints
     thresholds: Ints | None = None
     float_thresholds: NDArray[np.float64] | None = None
+    slack: NDArray[np.float64] | None = None
     bias: Ints | None = None
 
     def __post_init__(self) -> None:
@@ -196,6 +200,9 @@ class Argmax:
     name: str
     classes: int
     bits: int
+    gains: Ints | None = None
+    biases: Ints | None = None
+    floor: int | None = None
 
 
 Layer = Lookup | Window | MaxPool | Mvtu | Argmax
@@ -221,6 +228,10 @@ class Network:
     def mvtus(self) -> tuple[Mvtu, ...]:
         """The layers that hold weights, in order."""
         return tuple(layer for layer in self.layers if isinstance(layer, Mvtu))
+
+    def values(self, logits: Ints) -> NDArray[np.float64]:
+        """What logits (N, CLASSES) are worth in the trained network."""
+        return np.asarray(logits * self.scale + self.offset, np.float64)
 
     @property
     def windows(self) -> dict[str, Window]:

@@ -1,8 +1,10 @@
 """Keep what libraries print off the terminal."""
 
 import ctypes
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,3 +23,12 @@ def silent() -> Iterator[None]:
         os.dup2(kept, 1)
         os.close(nowhere)
         os.close(kept)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep FINN's and qonnx's warnings off the terminal."""
+    logging.getLogger("finn").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,4 +1,9 @@
-"""Compare two stages image by image, and explain what float rounding alone can explain."""
+"""Compare two stages image by image, and explain what float rounding alone can explain.
+
+Thresholds follow from exact arithmetic over the file's numbers (finn_build.frontend.thresholds), so
+the golden model is on the right side of every one of them. A float stage may differ only where the
+accumulator lies so near to a bound that float32 cannot tell on which side it is.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -10,23 +15,29 @@ from numpy.typing import NDArray
 from finn_build import golden
 from finn_build.errors import MismatchError
 from finn_build.golden import Outputs
-from finn_build.layers import Argmax, Lookup, Mvtu, Network
+from finn_build.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Network, Window
 
 _EPS = float(np.finfo(np.float32).eps)
 _SLACK = 16  # roundings of float32, relative to the largest value that the accumulator can reach
-# Of one integer step: what a logit may be off where its sums are small, and at most.
-_LOGIT_ROUNDING = (1e-2, 0.25)
+_LOGIT_ROUNDING = 1e-2  # of one integer step: what a logit may be off where its sums are small
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Outcome of one comparison; `explanations` says which value lay within a rounding of what."""
+    """Outcome of one comparison.
+
+    mismatches: images that differ anywhere; labels, logits: images that differ in these; explained:
+    mismatches where the first stage, a float one, is beside a bound by a rounding; `explanations`
+    says which value lay within a rounding of what.
+    """
 
     stage: str
     against: str
     images: int
     mismatches: int
     explained: int
+    labels: int = 0
+    logits: int = 0
     explanations: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
@@ -34,24 +45,35 @@ class Comparison:
         return {**asdict(self), "explanations": list(self.explanations)}
 
 
-def settle(network: Network, outputs: Outputs) -> Outputs:
+def settle(network: Network, outputs: Outputs, exact: Outputs) -> Outputs:
     """Turn a float stage's logits into integers, and its labels into those of the integers.
 
-    Equal logits go to the lowest index everywhere, so float rounding must not break ties. Raises
-    MismatchError where a logit is no multiple of the network's scale, but for float32 rounding.
+    A logit within float32's rounding of the golden model's is that one; equal logits go to the
+    lowest index everywhere, so float rounding must not break ties. Raises MismatchError where a
+    logit is not finite, or lies between two integers.
     """
-    scaled = (outputs.logits - network.offset) / network.scale
-    logits = np.rint(scaled).astype(np.int64)
-    off = np.abs(scaled - logits)
-    least, most = _LOGIT_ROUNDING
+    scale = np.broadcast_to(np.asarray(network.scale, np.float64), outputs.logits.shape[1:])
+    offset = np.broadcast_to(np.asarray(network.offset, np.float64), scale.shape)
     reach = max(abs(v) for v in network.mvtus[-1].reach)
-    if off.max(initial=0) > min(most, max(least, _SLACK * _EPS * reach)):
-        i, c = np.unravel_index(int(off.argmax()), off.shape)
+    room = np.maximum(
+        _LOGIT_ROUNDING * np.abs(scale), _SLACK * _EPS * (np.abs(scale) * reach + np.abs(offset))
+    )
+    expected = network.values(exact.logits)
+    near = np.abs(outputs.logits - expected) <= room
+    if not np.isfinite(outputs.logits).all():
+        i, c = np.argwhere(~np.isfinite(outputs.logits))[0]
+        raise MismatchError(f"image {i}, class {c}: logit {outputs.logits[i, c]!r} is not finite")
+    steps = np.where(scale == 0, 1.0, scale)
+    other = np.rint((outputs.logits - offset) / steps).astype(np.int64)
+    between = ~near & (other == exact.logits)
+    if between.any():
+        i, c = np.argwhere(between)[0]
         raise MismatchError(
             f"image {i}, class {c}: logit {outputs.logits[i, c]!r} is no multiple of the scale "
-            f"{network.scale!r}"
+            f"{float(scale[c])!r}; the golden model has {float(expected[i, c])!r}"
         )
-    return replace(outputs, logits=logits, labels=golden.argmax(logits))
+    logits = np.where(near, exact.logits, other)
+    return replace(outputs, logits=logits, labels=golden.labels(network, logits))
 
 
 def compare(
@@ -63,12 +85,11 @@ def compare(
     second: Outputs,
     numbers: Sequence[int] | None = None,
 ) -> Comparison:
-    """Compare logits and activations of two settled stages.
+    """Compare logits, and the activations that both have, of two settled stages.
 
-    Both hold the activations of every thresholded layer, in the network's order. An image that
-    differs is explained where, in the first layer that differs, every differing value's
-    accumulator lies within float32 rounding of a threshold. Raises MismatchError, naming layer and
-    value, for any other difference. `numbers` are the images' numbers in messages.
+    An image that differs is explained where, in the first layer that differs, every differing
+    value's accumulator lies within float32 rounding of a bound. Raises MismatchError, naming layer
+    and value, for any other difference. `numbers` are the images' numbers in messages.
     """
     notes = []
     for i in differing(first, second):
@@ -81,6 +102,8 @@ def compare(
         images=len(images),
         mismatches=len(notes),
         explained=len(notes),
+        labels=int((first.labels != second.labels).sum()),
+        logits=int((first.logits != second.logits).any(axis=1).sum()),
         explanations=tuple(notes),
     )
 
@@ -92,21 +115,30 @@ def differing(first: Outputs, second: Outputs) -> list[int]:
             f"logits of shapes {first.logits.shape} and {second.logits.shape} cannot agree"
         )
     different = (first.logits != second.logits).any(axis=1)
-    for a, b in _pairs(first, second):
-        different = different | (a != b).reshape(len(different), -1).any(axis=1)
+    for name in _shared(first, second):
+        a, b = _flat(first, name), _flat(second, name)
+        if a.shape != b.shape:
+            raise MismatchError(f"{name}: activations of {a.shape} and {b.shape} cannot agree")
+        different = different | (a != b).any(axis=1)
     return [int(i) for i in np.flatnonzero(different)]
 
 
-def _pairs(first: Outputs, second: Outputs) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    a, b = list(first.activations.values()), list(second.activations.values())
-    if len(a) != len(b):
-        raise MismatchError(
-            f"one side has {len(a)} activations, the other {len(b)}: a layer was lost"
-        )
-    for x, y in zip(a, b, strict=True):
-        if x.shape != y.shape:
-            raise MismatchError(f"activations of shapes {x.shape} and {y.shape} cannot agree")
-    return list(zip(a, b, strict=True))
+def _shared(first: Outputs, second: Outputs) -> list[str]:
+    return [name for name in first.activations if name in second.activations]
+
+
+def _flat(outputs: Outputs, name: str) -> NDArray[Any]:
+    values = outputs.activations[name]
+    return values.reshape(len(values), -1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Step:
+    """A layer's codes of one image, where float32 may give others, and of a unit its sums."""
+
+    codes: NDArray[Any]
+    unsure: NDArray[np.bool_]
+    sums: NDArray[np.int64] | None = None
 
 
 def _explain(
@@ -119,57 +151,85 @@ def _explain(
     number: int,
 ) -> str:
     """Say why one image differs, or raise MismatchError."""
-    pairs = iter(_pairs(first, second))
-    x: NDArray[Any] = image
+    shared = _shared(first, second)
+    step = _Step(codes=image, unsure=np.zeros(image.shape, bool))
+    doubt = False  # whether a layer whose activations nobody has could have gone either way
     for layer in network.layers:
-        if isinstance(layer, Argmax):
+        if isinstance(layer, Argmax) or (isinstance(layer, Mvtu) and layer.thresholds is None):
             break
-        if isinstance(layer, Lookup):
-            a, b = (side[index] for side in next(pairs))
-            if not np.array_equal(a, b):
+        step = _through(layer, step)
+        doubt |= bool(step.unsure.any())
+        if layer.name not in shared:
+            continue
+        a, b = (
+            side.activations[layer.name][index].reshape(step.codes.shape)
+            for side in (first, second)
+        )
+        wrong = a != b
+        if wrong.any():
+            bad = wrong & ~step.unsure
+            text = _describe(
+                layer, step, (a, b), names, np.argwhere(bad if bad.any() else wrong)[0]
+            )
+            if bad.any():
                 raise MismatchError(
-                    f"{names[0]} and {names[1]} quantise the pixels of image {number} differently"
+                    f"{names[0]} and {names[1]} differ on image {number}, first in {text}: "
+                    "more than a rounding apart"
                 )
-            x = a[None]
-        elif not isinstance(layer, Mvtu):
-            x = golden.feed(layer, x)
-        elif layer.thresholds is not None:
-            a, b = (side[index] for side in next(pairs))
-            if not np.array_equal(a, b):
-                acc = golden.accumulate(layer, x)
-                return _explain_threshold(layer, acc[0], a, b, names, number)
-            x = a[None]
+            return text
+        step, doubt = _Step(codes=a, unsure=np.zeros(a.shape, bool)), False
+    if doubt:
+        return "a value lies within a rounding of its threshold, in a layer that cannot be compared"
     raise MismatchError(
         f"{names[0]} and {names[1]} differ on image {number} in the last layer alone: logits "
         f"{first.logits[index].tolist()} and {second.logits[index].tolist()}"
     )
 
 
-def _explain_threshold(
-    layer: Mvtu,
-    acc: NDArray[np.int64],
-    a: NDArray[Any],
-    b: NDArray[Any],
-    names: tuple[str, str],
-    number: int,
-) -> str:
-    if layer.float_thresholds is None:
-        raise AssertionError(f"{layer.name} has no thresholds")
-    tolerance = _SLACK * _EPS * max(abs(v) for v in layer.reach)
-    worst = ""
-    for where in np.argwhere(a != b):
-        position = tuple(int(p) for p in where)
-        value = int(acc[position])
-        steps = layer.float_thresholds[position[-1]]
-        nearest = float(steps[np.abs(steps - value).argmin()])
-        text = (
-            f"{layer.name}{list(position)}: {names[0]} {a[position]}, {names[1]} {b[position]}, "
-            f"accumulator {value}, threshold {nearest!r}"
+def _through(layer: Layer, step: _Step) -> _Step:
+    """One image through a layer, with the codes of which float32 is not sure."""
+    if isinstance(layer, Window):
+        codes = golden.feed(layer, step.codes)
+        return _Step(codes=codes, unsure=np.zeros(codes.shape, bool))
+    if isinstance(layer, MaxPool):
+        unsure = golden.feed(layer, step.unsure.astype(np.uint8)).astype(bool)
+        return _Step(codes=golden.feed(layer, step.codes), unsure=unsure)
+    if isinstance(layer, Lookup):
+        table = np.zeros(layer.tables.shape, bool) if layer.unsure is None else layer.unsure
+        channels = np.arange(len(table))
+        return _Step(
+            codes=golden.lookup(step.codes, layer.tables), unsure=table[channels, step.codes]
         )
-        if abs(value - nearest) > tolerance:
-            raise MismatchError(
-                f"{names[0]} and {names[1]} differ on image {number}, first in {text}: "
-                "more than a rounding apart"
-            )
-        worst = worst or text
-    return worst
+    assert isinstance(layer, Mvtu) and layer.thresholds is not None
+    sums = golden.accumulate(layer, step.codes)
+    return _Step(
+        codes=golden.threshold(sums, layer.thresholds), unsure=_unsure(layer, sums), sums=sums
+    )
+
+
+def _unsure(layer: Mvtu, sums: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Accumulators within float32 rounding of a bound."""
+    bounds, slack = layer.float_thresholds, layer.slack
+    if bounds is None or slack is None:
+        return np.zeros(sums.shape, bool)
+    found = np.zeros(sums.shape, bool)
+    for level in range(bounds.shape[1]):
+        found |= np.abs(sums - bounds[:, level]) <= slack
+    return found
+
+
+def _describe(
+    layer: Layer,
+    step: _Step,
+    sides: tuple[NDArray[Any], NDArray[Any]],
+    names: tuple[str, str],
+    where: NDArray[np.intp],
+) -> str:
+    position = tuple(int(p) for p in where)
+    text = f"{layer.name}{list(position[1:])}"
+    text += f": {names[0]} {sides[0][position]}, {names[1]} {sides[1][position]}"
+    if isinstance(layer, Mvtu) and step.sums is not None and layer.float_thresholds is not None:
+        value, bounds = int(step.sums[position]), layer.float_thresholds[position[-1]]
+        nearest = float(bounds[np.abs(bounds - value).argmin()])
+        text += f", accumulator {value}, threshold {nearest!r}"
+    return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from finn_build import frontend
 from finn_build.folding import fits
 from finn_build.layers import Network as Hardware
 from quant.config import Network
@@ -28,7 +29,7 @@ def run(request: Request, place: Place) -> dict[str, Any]:
         and `why` says so.
 
     Raises:
-        finn_build.errors.HeadraceError: if FINN's passes do not take the model.
+        finn_build.errors.HeadraceError: if the front end does not take the model.
     """
     limits, folder = Limits.of(request.settings), place.folder(request.id)
     trained = load_trained(str(place.root / request.parents[0]["weights"]))
@@ -46,11 +47,6 @@ def run(request: Request, place: Place) -> dict[str, Any]:
 
 def layers(model: Model, network: Network, folder: Path) -> Hardware:
     """The layer list that a build makes of a quantised model; leaves model.onnx in `folder`."""
-    # FINN's passes take seconds to import.
-    from finn_build.transforms import stages
-    from finn_build.transforms.extract import extract
-
     path = folder / "model.onnx"
     path.write_bytes(to_qonnx(model, network.input_shape).SerializeToString())
-    streamlined = stages.streamline(stages.convert(stages.load(str(path))))
-    return extract(stages.to_hardware(stages.lower(streamlined)), network.name)
+    return frontend.read(frontend.load(path), network.name).network

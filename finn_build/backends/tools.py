@@ -27,30 +27,36 @@ def run(
     path: Path | None = None,
     name: str | None = None,
     extra: Mapping[str, str] | None = None,
+    limit_s: float | None = None,
 ) -> str:
     """Run a program, keep its output in `log` and return its stdout.
 
     path: a folder put in front of PATH; name: what to call the program in messages; extra: more
-    environment variables. Raises ToolError with the log's last 20 lines if the program fails.
+    environment variables; limit_s: how long it may take. Raises ToolError with the log's last 20
+    lines if the program fails.
     """
     environment = {**os.environ, **(extra or {})}
     if path is not None:
         environment["PATH"] = f"{path}{os.pathsep}{environment['PATH']}"
     log.parent.mkdir(parents=True, exist_ok=True)
+    name = name or Path(command[0]).name
     with log.open("w") as errors:
-        done = subprocess.run(
-            [str(c) for c in command],
-            cwd=cwd,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [str(c) for c in command],
+                cwd=cwd,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                check=False,
+                timeout=limit_s,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ToolError(f"{name} took longer than {limit_s:g} s; {log}") from error
         errors.write(done.stdout)
     if done.returncode != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-        name = name or Path(command[0]).name
         raise ToolError(f"{name} failed ({_why(done.returncode)}); {log}:\n{tail}")
     return done.stdout
 
@@ -79,7 +85,13 @@ def _why(status: int) -> str:
     return f"{name}, perhaps out of memory" if name == "SIGKILL" else name
 
 
-def run_module(module: str, *arguments: str | Path, cwd: Path | None = None, log: Path) -> str:
+def run_module(
+    module: str,
+    *arguments: str | Path,
+    cwd: Path | None = None,
+    log: Path,
+    limit_s: float | None = None,
+) -> str:
     """Run a Python module in a process of its own, with the interpreter that runs this program."""
     command = [sys.executable, "-W", "ignore", "-m", module, *arguments]
-    return run(command, cwd=cwd or Path.cwd(), log=log, name=module)
+    return run(command, cwd=cwd or Path.cwd(), log=log, name=module, limit_s=limit_s)

@@ -24,16 +24,18 @@ from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.fold_constants import FoldConstants
 from torch import Tensor
 
+from finn_build import frontend
 from finn_build.errors import ModelError
-from finn_build.transforms import stages
+from finn_build.quiet import quiet
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.int64]]  # (N, H, W, C) to labels (N,)
 
 
 def write_float(source: Path, out: Path) -> None:
     """Write a QONNX file's network as plain float ONNX for any batch, simplified."""
-    with stages.quiet():
-        model = stages.load(str(source)).transform(FoldConstants(exclude_op_types=[]))
+    with quiet():
+        graph = frontend.with_shapes(frontend.load(source))
+        model = ModelWrapper(graph).transform(FoldConstants(exclude_op_types=[]))
     for node in [n for n in model.graph.node if n.op_type in ("Quant", "BipolarQuant")]:
         _clip(model, node)
     proto = model.model

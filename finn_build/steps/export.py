@@ -1,16 +1,16 @@
 """Get the QONNX model, its record and its test vectors from quant, or take a user's QONNX file."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 
+from finn_build import frontend
 from finn_build.backends import tools
 from finn_build.config import VECTORS
 from finn_build.errors import ConfigError
 from finn_build.files import load_json, save_json, save_npz
+from finn_build.frontend.walk import image_of
 from finn_build.pipeline import Build
-from finn_build.transforms import stages
 
 
 def run(build: Build, out: Path) -> str:
@@ -34,16 +34,16 @@ def _take(source: Path, build: Build, out: Path) -> None:
     """Use a QONNX file; its images are the sample that comes with quant where the shape fits."""
     if not source.is_file():
         raise ConfigError(f"{source}: no such file; give a zoo name or an existing QONNX file")
-    model = stages.load(str(source))
-    _, channels, height, width = model.get_tensor_shape(model.graph.input[0].name)
-    if build.options.pixel_max == 255:
-        shutil.copyfile(source, out / "model.onnx")
-    else:
-        stages.scale_pixels(model, build.options.pixel_max / 255).save(str(out / "model.onnx"))
+    graph = frontend.load(source)
+    if build.options.pixel_max != 255:
+        graph = frontend.scaled(graph, build.options.pixel_max)
+    image = image_of(graph)
+    (out / "model.onnx").write_bytes(frontend.with_shapes(graph).SerializeToString())
     vectors = out / "vectors.npz"
-    if (channels, height, width) == (3, 32, 32):
+    if (image.channels, image.height, image.width) == (3, 32, 32):
         tools.run_module("quant", "data", "--sample", "--out", vectors, log=build.log("export"))
     else:
-        random = np.random.default_rng(1).integers(0, 256, (VECTORS, height, width, channels))
+        shape = (VECTORS, image.height, image.width, image.channels)
+        random = np.random.default_rng(1).integers(0, 256, shape)
         save_npz(vectors, images=random.astype(np.uint8))
     save_json(out / "model.json", {"network": source.stem})

@@ -1,0 +1,12 @@
+"""From a QONNX file to the layer list, in exact arithmetic.
+
+`load` reads, checks and tidies a file; `read` walks along its graph and leaves the network: integer
+weights, and integer thresholds that follow from the rational numbers of the file alone.
+"""
+
+from finn_build.frontend.build import Tap
+from finn_build.frontend.file import load
+from finn_build.frontend.tidy import scaled, with_shapes
+from finn_build.frontend.walk import Reading, read
+
+__all__ = ["Reading", "Tap", "load", "read", "scaled", "with_shapes"]

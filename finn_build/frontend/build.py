@@ -1,0 +1,331 @@
+"""Layers out of streams: a stream that a product reads becomes codes of a thresholded layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+
+from finn_build.errors import ModelError
+from finn_build.frontend import hardware
+from finn_build.frontend.elementwise import Affine, Elementwise, Quantiser, apply_all
+from finn_build.frontend.layout import Layout
+from finn_build.frontend.stream import Codes, Pool, Stream, Sums
+from finn_build.frontend.thresholds import EPS, SLACK, levels
+from finn_build.layers import Ints, Layer, Lookup, MaxPool, Mvtu
+
+MOST_BITS = 8  # of activations between layers
+MOST_PIXEL_BITS = 12
+
+Refuse = Callable[[str], ModelError]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tap:
+    """Where the graph's tensor can be compared with the stream after a layer.
+
+    A value v of the tensor is the code (v / scale + zero - low), or for a bipolar one (v / scale
+    + 1) / 2; `quantiser` has these numbers.
+    """
+
+    layer: str
+    tensor: str
+    layout: Layout
+    quantiser: Quantiser
+
+
+@dataclass(kw_only=True)
+class Builder:
+    """The layers so far, in stream order, and the tensors that they can be compared with."""
+
+    layers: list[Layer] = field(default_factory=list)
+    taps: list[Tap] = field(default_factory=list)
+    layouts: dict[str, Layout] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def name(self, prefix: str) -> str:
+        """Next name with a prefix: conv0, conv1, ..."""
+        index = self.counts.get(prefix, 0)
+        self.counts[prefix] = index + 1
+        return f"{prefix}{index}"
+
+    def codes(self, stream: Stream, refuse: Refuse) -> Codes:
+        """Make layers of all that is to be done to a stream, so that a product can read it.
+
+        Raises ModelError by `refuse` where the stream is not quantised, or has been read before.
+        """
+        base = stream.base
+        if isinstance(base, Codes):
+            self.check_end(base, refuse)
+            if not stream.ops:
+                return base
+            made = self._table(base, stream, refuse)
+        else:
+            made = self._thresholded(base, stream, refuse)
+        return made
+
+    def check_end(self, codes: Codes, refuse: Refuse) -> None:
+        """Refuse a second reader: the layers are a chain."""
+        if codes.after != len(self.layers):
+            raise refuse(
+                "reads what another layer has read already: this is a branch, and only chains of "
+                "layers are supported"
+            )
+
+    def _thresholded(self, base: Sums, stream: Stream, refuse: Refuse) -> Codes:
+        """A product with thresholds, and the pools after it."""
+        self.check_end(base.product.codes, refuse)
+        before, quantiser, after, pools = _split(stream, refuse)
+        channels = base.channels
+        _check_rising(stream.ops, channels, refuse)
+        values, kept = _values(quantiser, after, channels, refuse)
+        found = levels(base, before, quantiser, kept, base.product.codes.bits)
+        name = self.add_product(
+            base,
+            found.weights,
+            thresholds=found.thresholds,
+            float_thresholds=found.bounds,
+            slack=found.slack,
+        )
+        bits = max(1, len(kept).bit_length())
+        if len(kept) >= 1 << MOST_BITS:
+            raise refuse(f"reads activations of {bits} bits; at most {MOST_BITS} can be")
+        height, width = base.positions
+        codes = Codes(
+            height=height,
+            width=width,
+            channels=channels,
+            bits=bits,
+            scales=values[0],
+            shifts=values[1],
+            after=len(self.layers),
+        )
+        return self._pools(
+            codes, pools, name, quantiser, whole=len(kept) == quantiser.levels, refuse=refuse
+        )
+
+    def add_product(self, base: Sums, weights: Ints, **more: object) -> str:
+        """Append a window, if one is needed, and the unit."""
+        product = base.product
+        codes, (_, kh, kw, _) = product.codes, product.integers.shape
+        name = self.name("dense" if base.unrolled else "conv")
+        bare = (kh, kw) == product.stride == (1, 1) and not any(product.pad)
+        if not base.unrolled and not bare:
+            window = hardware.window(
+                codes, (kh, kw), product.stride, product.pad, name=f"{name}_window", fill=base.fill
+            )
+            assert window is not None, "product.sums looks first"
+            self.layers.append(window)
+        flat: Ints = np.ascontiguousarray(weights.reshape(len(weights), -1))
+        self.layers.append(
+            Mvtu(
+                name=name,
+                positions=1 if base.unrolled else product.out[0] * product.out[1],
+                windowed=not base.unrolled,
+                in_bits=codes.bits,
+                weight_bits=weight_bits(flat),
+                weights=flat,
+                **more,  # type: ignore[arg-type]
+            )
+        )
+        return name
+
+    def _pools(
+        self,
+        codes: Codes,
+        pools: Sequence[tuple[Pool, bool]],
+        name: str,
+        quantiser: Quantiser,
+        *,
+        whole: bool,
+        refuse: Refuse,
+    ) -> Codes:
+        """Append pools; those that the file has after the quantiser come after its tap."""
+        tapped = False
+        for pool, before in pools:
+            if not before and not tapped:
+                tapped = self._tap(name, quantiser, whole=whole)
+            name = self.name("pool")
+            layer = hardware.pool(codes, pool, name=name)
+            if layer is None:
+                raise refuse(
+                    f"a maximum over {pool.kernel[0]} x {pool.kernel[1]} pixels, stride "
+                    f"{list(pool.stride)}, padding {list(pool.pad)}, is none that the hardware "
+                    "has; use squares that do not overlap"
+                )
+            self.layers.append(layer)
+            height, width = hardware.pooled(codes.height, codes.width, pool)
+            codes = replace(codes, height=height, width=width, after=len(self.layers))
+        if not tapped:
+            self._tap(name, quantiser, whole=whole)
+        return codes
+
+    def _tap(self, name: str, quantiser: Quantiser, *, whole: bool) -> bool:
+        layout = self.layouts[quantiser.tensor]
+        if whole:  # all levels of the quantiser are told apart by the codes
+            self.taps.append(
+                Tap(layer=name, tensor=quantiser.tensor, layout=layout, quantiser=quantiser)
+            )
+        return True
+
+    def _table(self, base: Codes, stream: Stream, refuse: Refuse) -> Codes:
+        """Operations on codes as a table for each channel, as for quantised pixels."""
+        if all(isinstance(op, Pool) for op in stream.ops):
+            return self._plain_pools(base, stream, refuse)
+        before, quantiser, after, pools = _split(stream, refuse)
+        _check_rising(stream.ops, base.channels, refuse)
+        if base.bits > 8:
+            raise refuse("quantises again what has more than 8 bits")
+        values, kept = _values(quantiser, after, base.channels, refuse)
+        scales, shifts = _wide(base.scales, base.channels), _wide(base.shifts, base.channels)
+        same = len(base.scales) == len(base.shifts) == 1 and _uniform((*before, quantiser))
+        rows, doubts = [], []
+        for channel in range(1 if same else base.channels):
+            inputs = [
+                apply_all(before, scales[channel] * code + shifts[channel], channel)
+                for code in range(1 << base.bits)
+            ]
+            reached = [quantiser.level(x, channel) for x in inputs]
+            rows.append(np.searchsorted(np.array(kept), reached, side="right"))
+            doubts.append([_doubtful(quantiser, x, channel) for x in inputs])
+        shape = (base.channels, 1 << base.bits)
+        tables: Ints = np.ascontiguousarray(np.broadcast_to(np.array(rows, np.int64), shape))
+        unsure = np.ascontiguousarray(np.broadcast_to(np.array(doubts, bool), shape))
+        self._check_range(tables, base, len(kept), refuse)
+        name = self.name("pixels" if not self.layers else "table")
+        layer = Lookup(
+            name=name,
+            height=base.height,
+            width=base.width,
+            in_bits=base.bits,
+            tables=tables,
+            unsure=unsure,
+        )
+        self.layers.append(layer)
+        codes = replace(
+            base, bits=layer.out_bits, scales=values[0], shifts=values[1], after=len(self.layers)
+        )
+        whole = len(kept) == quantiser.levels
+        return self._pools(codes, pools, name, quantiser, whole=whole, refuse=refuse)
+
+    def _check_range(self, tables: Ints, base: Codes, steps: int, refuse: Refuse) -> None:
+        top = (1 << base.bits) - 1
+        taken = len(np.unique(tables))
+        if not self.layers and base.bits == 8 and taken < min(4, steps + 1):
+            raise refuse(
+                f"pixels of 0 to {top} take {taken} of {steps + 1} values; if the model wants them "
+                "up to 1, say --pixel-max 1"
+            )
+        if int(tables.max()).bit_length() > MOST_PIXEL_BITS:
+            raise refuse(f"quantises pixels to more than {MOST_PIXEL_BITS} bits")
+
+    def _plain_pools(self, codes: Codes, stream: Stream, refuse: Refuse) -> Codes:
+        """Pools of codes as they are."""
+        if any(scale < 0 for scale in codes.scales):
+            raise refuse("takes the largest of values with a negative scale; scale after the pool")
+        for pool in stream.ops:
+            assert isinstance(pool, Pool)
+            name = self.name("pool")
+            layer: MaxPool | None = hardware.pool(codes, pool, name=name)
+            if layer is None:
+                raise refuse("its pooling windows are none that the hardware has")
+            self.layers.append(layer)
+            height, width = hardware.pooled(codes.height, codes.width, pool)
+            codes = replace(codes, height=height, width=width, after=len(self.layers))
+        return codes
+
+
+def weight_bits(weights: Ints) -> int:
+    """Bits of two's complement that hold all weights; 1 for -1 and 1 alone."""
+    if set(np.unique(weights)) <= {-1, 1}:
+        return 1
+    low, high = int(weights.min()), int(weights.max())
+    return max(2, max((-low - 1).bit_length() if low < 0 else 0, high.bit_length()) + 1)
+
+
+def _doubtful(quantiser: Quantiser, x: Fraction, channel: int) -> bool:
+    """Whether float32's roundings may take a number to another level."""
+    room = SLACK * EPS * (abs(x) + abs(quantiser.zero) * quantiser.scales[0])
+    return quantiser.level(x - room, channel) != quantiser.level(x + room, channel)
+
+
+def _wide(values: tuple[Fraction, ...], channels: int) -> list[Fraction]:
+    return list(values) * (channels if len(values) == 1 else 1)
+
+
+def _uniform(ops: Sequence[Elementwise]) -> bool:
+    """Whether operations are the same for all channels."""
+    numbers = ("gains", "offsets", "slopes", "scales")
+    return all(len(getattr(op, name, (0,))) == 1 for op in ops for name in numbers)
+
+
+def _split(
+    stream: Stream, refuse: Refuse
+) -> tuple[list[Elementwise], Quantiser, list[Elementwise], list[tuple[Pool, bool]]]:
+    """Operations before the last quantiser, it, those after it, and the pools.
+
+    Each pool goes with whether it comes before that quantiser.
+    """
+    places = [i for i, op in enumerate(stream.ops) if isinstance(op, Quantiser)]
+    if not places:
+        done = ", ".join(stream.names[-3:]) or "the image"
+        raise refuse(
+            f"reads values that are not quantised (after {done}): put a quantiser (Quant) of at "
+            f"most {MOST_BITS} bits before it"
+        )
+    last = places[-1]
+    quantiser = stream.ops[last]
+    assert isinstance(quantiser, Quantiser)
+    before = [op for op in stream.ops[:last] if not isinstance(op, Pool)]
+    after = [op for op in stream.ops[last + 1 :] if not isinstance(op, Pool)]
+    pools = [(op, i < last) for i, op in enumerate(stream.ops) if isinstance(op, Pool)]
+    return before, quantiser, after, pools
+
+
+def _check_rising(ops: Sequence[Elementwise | Pool], channels: int, refuse: Refuse) -> None:
+    """A largest value has the largest code only if nothing between them turns the order round."""
+    places = [i for i, op in enumerate(ops) if isinstance(op, Pool)]
+    last = max(i for i, op in enumerate(ops) if isinstance(op, Quantiser))
+    for place in places:
+        between = ops[place:last] if place < last else ops[last:place]
+        for op in between:
+            if isinstance(op, Affine) and any(op.gain(c) < 0 for c in range(channels)):
+                raise refuse(
+                    "a negative scale lies between a maximum and a quantiser; quantise before the "
+                    "pool"
+                )
+
+
+def _values(
+    quantiser: Quantiser, after: Sequence[Elementwise], channels: int, refuse: Refuse
+) -> tuple[tuple[tuple[Fraction, ...], tuple[Fraction, ...]], list[int]]:
+    """Scales and shifts of codes, and the quantiser's levels that the codes tell apart.
+
+    What follows a quantiser, as a ReLU after a signed one, may make levels equal.
+    """
+    scales, shifts, kept = [], [], None
+    same = _uniform((*after, quantiser))
+    for channel in range(1 if same else channels):
+        values = [
+            apply_all(after, quantiser.value(level, channel), channel)
+            for level in range(quantiser.levels + 1)
+        ]
+        steps = [i + 1 for i, (a, b) in enumerate(pairwise(values)) if a != b]
+        told = [values[0], *(values[i] for i in steps)]
+        distances = {b - a for a, b in pairwise(told)}
+        if len(distances) > 1:
+            raise refuse("reads values that are not evenly spaced after their quantiser")
+        if not distances:  # a channel that is constant
+            steps, distances = list(range(1, quantiser.levels + 1)), {Fraction(0)}
+        if kept is not None and steps != kept:
+            raise refuse("reads channels of different numbers of levels")
+        kept = steps
+        scales.append(distances.pop())
+        shifts.append(told[0])
+    assert kept is not None
+    if len(set(scales)) == 1 and len(set(shifts)) == 1:
+        scales, shifts = scales[:1], shifts[:1]
+    return (tuple(scales), tuple(shifts)), kept

@@ -1,0 +1,182 @@
+"""What every graph must be before anything looks at its meaning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from finn_build.errors import ModelError
+
+MOST_NODES = 2500
+MOST_PIXELS = 1 << 22  # elements of an image
+MOST_SIDE = 1 << 16  # of a window
+_FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+_INTEGERS = (
+    TensorProto.BOOL,
+    TensorProto.INT8,
+    TensorProto.INT16,
+    TensorProto.INT32,
+    TensorProto.INT64,
+    TensorProto.UINT8,
+    TensorProto.UINT16,
+    TensorProto.UINT32,
+    TensorProto.UINT64,
+)
+
+
+def shown(text: str) -> str:
+    """A name of a file in quotes, its control characters escaped, cut after 60 characters."""
+    return (
+        repr(text if len(text) <= 60 else f"{text[:57]}...")
+        .encode("ascii", "backslashreplace")
+        .decode()
+    )
+
+
+def called(node: NodeProto) -> str:
+    """How messages name a node: by its name, or by what it makes."""
+    name = node.name or next((o for o in node.output if o), "")
+    return f"node {shown(name)} ({kind(node)})"
+
+
+def kind(node: NodeProto) -> str:
+    """A node's operator for messages: as it is where it is a word, else in quotes."""
+    return node.op_type if node.op_type.isidentifier() else shown(node.op_type)
+
+
+def refuse(node: NodeProto, why: str) -> ModelError:
+    """The error for a node."""
+    return ModelError(f"{called(node)}: {why}")
+
+
+def attributes(node: NodeProto) -> dict[str, Any]:
+    """Attributes by name, text decoded. Raises ModelError for numbers that are not finite."""
+    found: dict[str, Any] = {}
+    for each in node.attribute:
+        if each.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS):
+            raise refuse(node, "graphs within nodes are not supported; unroll conditions and loops")
+        value = helper.get_attribute_value(each)
+        if isinstance(value, bytes):
+            value = value.decode(errors="replace")
+        numbers = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(n, float) and not math.isfinite(n) for n in numbers):
+            raise refuse(node, f"attribute {shown(each.name)} is not finite")
+        found[each.name] = value
+    return found
+
+
+def check_structure(proto: ModelProto) -> None:
+    """Raise ModelError for a graph that is none: names, edges and tensors that do not fit."""
+    graph = proto.graph
+    if not graph.node:
+        raise ModelError("the graph has no nodes")
+    if len(graph.node) > MOST_NODES:
+        raise ModelError(
+            f"the graph has {len(graph.node):,} nodes, the first of them {called(graph.node[0])}; "
+            f"at most {MOST_NODES:,} can be: simplify it (onnxsim, qonnx-cleanup)"
+        )
+    if not graph.output:
+        raise ModelError("the graph has no outputs")
+    if proto.functions or graph.sparse_initializer:
+        what = "functions" if proto.functions else "sparse tensors"
+        raise ModelError(f"the file has {what} of its own, which are not supported; inline them")
+    constants = {t.name for t in graph.initializer}
+    if len(constants) != len(graph.initializer):
+        raise ModelError("two of the graph's initialisers have the same name")
+    limits = clip_limits(proto)
+    for tensor in graph.initializer:
+        array(tensor, infinite=tensor.name in limits)
+    makers: dict[str, NodeProto] = {}
+    inputs = {i.name for i in graph.input}
+    for node in graph.node:
+        _check_window(node)
+        for name in filter(None, node.output):
+            if name in makers:
+                raise refuse(node, f"makes {shown(name)}, as {called(makers[name])} does")
+            if name in constants or name in inputs:
+                raise refuse(node, f"makes {shown(name)}, which is an input or initialiser")
+            makers[name] = node
+    if graph.output[0].name not in makers:
+        raise ModelError(f"no node makes the output {shown(graph.output[0].name)}")
+
+
+def _check_window(node: NodeProto) -> None:
+    """Refuse sizes that end the process in onnx's shape inference."""
+    said = attributes(node)
+    for name in ("kernel_shape", "strides", "dilations", "group"):
+        values = said.get(name, 1)
+        for value in values if isinstance(values, list) else [values]:
+            if not isinstance(value, int) or not 1 <= value <= MOST_SIDE:
+                raise refuse(node, f"{name} {values}: use 1 to {MOST_SIDE:,}")
+
+
+def clip_limits(proto: ModelProto) -> set[str]:
+    """Tensors that limit a Clip, which may be infinite."""
+    return {name for n in proto.graph.node if n.op_type == "Clip" for name in n.input[1:]}
+
+
+def array(tensor: TensorProto, *, infinite: bool = False) -> NDArray[Any]:
+    """A tensor's numbers: float32 (where float64 fits), or integers as int64.
+
+    Raises ModelError where its data does not fit its shape, its type is another, a number is not
+    finite, or a float64 would lose digits.
+    """
+    name = shown(tensor.name)
+    if any(d < 0 for d in tensor.dims):
+        raise ModelError(f"tensor {name}: its shape {list(tensor.dims)} has a negative side")
+    if tensor.data_type not in (*_FLOATS, *_INTEGERS):
+        raise ModelError(f"tensor {name}: data type {tensor.data_type} is not supported")
+    try:
+        size = math.prod(tensor.dims)
+        held = len(tensor.raw_data) // max(
+            1, helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+        )
+        fields = ("float_data", "double_data", "int32_data", "int64_data", "uint64_data")
+        held = max(held, *(len(getattr(tensor, field)) for field in fields))
+        if held != size:
+            raise ModelError(
+                f"tensor {name}: {held:,} numbers for the shape {list(tensor.dims)}, "
+                f"which has {size:,}"
+            )
+        values = np.asarray(numpy_helper.to_array(tensor))
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"tensor {name}: cannot be read ({error})") from error
+    if tensor.data_type in _INTEGERS:
+        return values.astype(np.int64)
+    if infinite and not np.isnan(values).any():
+        return values.astype(np.float32)
+    return as_float32(values, f"tensor {name}")
+
+
+def as_float32(values: NDArray[Any], what: str) -> NDArray[np.float32]:
+    """Floating-point numbers as float32. Raises ModelError for infinities and lost digits."""
+    wide = values.astype(np.float64)
+    finite(wide, what)
+    with np.errstate(over="ignore"):
+        narrow = wide.astype(np.float32)
+    lost = wide != narrow
+    # Constants of a graph in float64 are often rounded ones of float32; others are not.
+    if lost.any():
+        where = [int(i) for i in np.argwhere(lost)[0]]
+        raise ModelError(
+            f"{what}: element {where}, {wide[tuple(where)]!r}, has more digits than float32; "
+            "export the model in float32"
+        )
+    return narrow
+
+
+def finite(values: NDArray[Any], what: str) -> None:
+    """Raise ModelError naming the first element that is NaN or infinite."""
+    bad: Iterable[Any] = np.argwhere(~np.isfinite(values))
+    for where in bad:
+        place = [int(i) for i in where]
+        raise ModelError(
+            f"{what}: element {place} is {values[tuple(place)]!s}, not finite"
+            if place
+            else f"{what}: it is {values!s}, not finite"
+        )

@@ -1,0 +1,162 @@
+"""Compute nodes of constants."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+from qonnx.custom_op.general.bipolar_quant import binary_quant
+from qonnx.custom_op.general.intquant import int_quant
+
+from finn_build.frontend.check import attributes, finite, refuse
+
+MOST_ELEMENTS = 1 << 26
+# Operators whose results are no larger than their inputs, or of a size that `_size` foresees.
+FOLDED = frozenset(
+    [
+        "Abs",
+        "Add",
+        "BatchNormalization",
+        "Cast",
+        "Ceil",
+        "Clip",
+        "Concat",
+        "Constant",
+        "ConstantOfShape",
+        "Div",
+        "Equal",
+        "Exp",
+        "Expand",
+        "Flatten",
+        "Floor",
+        "Gather",
+        "Greater",
+        "Identity",
+        "Less",
+        "Log",
+        "Max",
+        "Min",
+        "Mod",
+        "Mul",
+        "Neg",
+        "Not",
+        "Pow",
+        "Range",
+        "Reciprocal",
+        "ReduceMax",
+        "ReduceMean",
+        "ReduceMin",
+        "ReduceProd",
+        "ReduceSum",
+        "Relu",
+        "Reshape",
+        "Round",
+        "Shape",
+        "Sign",
+        "Size",
+        "Slice",
+        "Split",
+        "Sqrt",
+        "Squeeze",
+        "Sub",
+        "Sum",
+        "Tile",
+        "Transpose",
+        "Unsqueeze",
+        "Where",
+    ]
+)
+
+
+def compute(
+    node: NodeProto, said: dict[str, Any], inputs: Sequence[NDArray[Any] | None], opset: int
+) -> list[NDArray[Any]]:
+    """What ONNX Runtime gives for one node. Raises ModelError where it fails."""
+    _size(node, inputs)
+    given = [(n, v) for n, v in zip(node.input, inputs, strict=True) if v is not None]
+    if node.op_type == "Constant" and "value" in said:
+        return [_widened(np.asarray(numpy_helper.to_array(said["value"])))]
+    graph = helper.make_graph(
+        [node],
+        "constant",
+        [
+            helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape)
+            for n, v in dict(given).items()
+        ],
+        [helper.make_empty_tensor_value_info(name) for name in node.output if name],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+        made = session.run(None, dict(given))
+    except Exception as error:  # ONNX Runtime's own types, one for each kind of failure
+        first = str(error).strip().splitlines()[0]
+        raise refuse(node, f"cannot be computed ({first[:200]!r})") from error
+    return [_widened(np.asarray(value)) for value in made]
+
+
+def _widened(value: NDArray[Any]) -> NDArray[Any]:
+    """Floats as float32, integers as int64, truth values as they are."""
+    if value.dtype.kind == "f":
+        return value.astype(np.float32)
+    return value.astype(np.int64) if value.dtype.kind in "iu" else value
+
+
+def _size(node: NodeProto, inputs: Sequence[NDArray[Any] | None]) -> None:
+    """Refuse results that would fill the memory."""
+    shape: Sequence[Any] = []
+    values = [np.zeros(0) if v is None else np.asarray(v).ravel() for v in inputs]
+    if node.op_type in ("ConstantOfShape", "Expand"):
+        shape = values[-1].tolist()
+    elif node.op_type == "Tile":
+        shape = [values[0].size, *values[1].tolist()]
+    elif node.op_type == "Range":
+        start, limit, delta = (float(v[0]) if v.size else 0.0 for v in values[:3])
+        shape = [abs(limit - start) / abs(delta) if delta else math.inf]
+    elif len(values) > 1:
+        shape = [float(v.size) for v in values] if node.op_type == "Gather" else []
+        if node.op_type in ("Add", "Mul", "Sub", "Div", "Max", "Min", "Where", "Pow", "Equal"):
+            shape = [float(v.size) for v in values if v.size > 1]
+    if math.prod(float(abs(n)) for n in shape) > MOST_ELEMENTS:
+        raise refuse(node, f"its constant would have more than {MOST_ELEMENTS:,} elements")
+
+
+def quantised(
+    node: NodeProto, inputs: Sequence[NDArray[Any]]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Quantised weights as qonnx executes them: integers, and the scale of each, of one shape.
+
+    The integers have their zero point taken off. Raises ModelError for results that are none.
+    """
+    x, scale = inputs[0].astype(np.float32), inputs[1].astype(np.float32)
+    with np.errstate(all="ignore"):
+        if node.op_type == "BipolarQuant":
+            values = binary_quant(x, scale)
+        else:
+            said = attributes(node)
+            values = int_quant(
+                x,
+                scale,
+                *(each.astype(np.float32) for each in inputs[2:4]),
+                said.get("signed", 1),
+                said.get("narrow", 0),
+                said.get("rounding_mode", "ROUND"),
+            )
+    finite(np.asarray(values), f"{node.op_type} node of weights {node.output[0]!r}")
+    wide = np.broadcast_to(scale, np.shape(values)).astype(np.float64)
+    some = np.where(wide == 0, 1.0, wide)
+    scaled = np.asarray(values, np.float64) / some
+    integers = np.rint(scaled)
+    if np.abs(scaled - integers).max(initial=0.0) > 1e-3:
+        raise refuse(node, "its weights are no multiples of their scale (is its zero point whole?)")
+    return integers.astype(np.int64), np.array(wide)
+
+
+__all__ = ["FOLDED", "TensorProto", "compute", "quantised"]

@@ -1,0 +1,235 @@
+"""What is done to every element of a stream, each operation exact in both directions.
+
+An operation takes a number to a number and never falls where a larger one comes in, but for an
+`Affine` with a negative gain. `pull` is its inverse on half-lines: which inputs give an output
+above a bound. A threshold is the bound of a quantiser's level, pulled back through all that lies
+between it and the accumulator; so the rounding of ties, narrow ranges, ReLUs, slopes and further
+quantisers need no rules of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
+from typing import Protocol
+
+from finn_build.frontend.rational import ALL, NONE, Half
+
+HALF = Fraction(1, 2)
+# Rounding modes of QONNX's Quant, by all the names that qonnx gives them.
+ROUNDINGS = {
+    "ROUND": "HALF_EVEN",
+    "HALF_EVEN": "HALF_EVEN",
+    "CEIL": "CEIL",
+    "FLOOR": "FLOOR",
+    "UP": "UP",
+    "DOWN": "DOWN",
+    "ROUND_TO_ZERO": "DOWN",
+    "HALF_UP": "HALF_UP",
+    "HALF_DOWN": "HALF_DOWN",
+}
+
+
+class Elementwise(Protocol):
+    """One operation on every element; parameters may differ from channel to channel."""
+
+    def apply(self, x: Fraction, channel: int) -> Fraction:
+        """What becomes of a number."""
+
+    def pull(self, half: Half, channel: int) -> Half:
+        """The numbers that become one of `half`."""
+
+    def gain(self, channel: int) -> Fraction:
+        """How much an output changes for a change of the input, at least, with its sign."""
+
+
+def _of(values: Sequence[Fraction], channel: int) -> Fraction:
+    return values[channel if len(values) > 1 else 0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Affine:
+    """y = gains[c] * x + offsets[c]; a single value serves all channels."""
+
+    gains: tuple[Fraction, ...] = (Fraction(1),)
+    offsets: tuple[Fraction, ...] = (Fraction(0),)
+
+    def apply(self, x: Fraction, channel: int) -> Fraction:
+        """See Elementwise."""
+        return _of(self.gains, channel) * x + _of(self.offsets, channel)
+
+    def pull(self, half: Half, channel: int) -> Half:
+        """See Elementwise."""
+        return half.move(_of(self.gains, channel), _of(self.offsets, channel))
+
+    def gain(self, channel: int) -> Fraction:
+        """See Elementwise."""
+        return _of(self.gains, channel)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """y = x within low and high; a ReLU has low = 0."""
+
+    low: Fraction | None = None
+    high: Fraction | None = None
+
+    def apply(self, x: Fraction, channel: int) -> Fraction:
+        """See Elementwise."""
+        if self.low is not None and x < self.low:
+            x = self.low
+        return self.high if self.high is not None and x > self.high else x
+
+    def pull(self, half: Half, channel: int) -> Half:
+        """See Elementwise."""
+        if half.bound is None:
+            return half
+        # What lies at an end goes as the end itself does.
+        near, far = (self.high, self.low) if half.down else (self.low, self.high)
+        if near is not None and half.holds(near):
+            return ALL
+        if far is not None and not half.holds(far):
+            return NONE
+        return half
+
+    def gain(self, channel: int) -> Fraction:
+        """See Elementwise."""
+        return Fraction(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaky:
+    """y = x from zero on, slopes[c] * x below; slopes above zero."""
+
+    slopes: tuple[Fraction, ...]
+
+    def apply(self, x: Fraction, channel: int) -> Fraction:
+        """See Elementwise."""
+        return x if x >= 0 else x * _of(self.slopes, channel)
+
+    def pull(self, half: Half, channel: int) -> Half:
+        """See Elementwise."""
+        if half.bound is None or half.bound >= 0:
+            return half
+        return half.move(_of(self.slopes, channel), Fraction(0))
+
+    def gain(self, channel: int) -> Fraction:
+        """See Elementwise."""
+        return min(Fraction(1), _of(self.slopes, channel))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantiser:
+    """QONNX's Quant and BipolarQuant: y = (q - zero) * scales[c], q an integer from low to high.
+
+    q is x / scale + zero, rounded; where `bipolar`, 1 for zero and more and -1 below. `tensor` is
+    the name of what it gives. Level n is the n-th value from below, n = 0 the lowest.
+    """
+
+    tensor: str
+    low: int
+    high: int
+    zero: int
+    scales: tuple[Fraction, ...]
+    rounding: str = "HALF_EVEN"
+    bipolar: bool = False
+
+    @property
+    def levels(self) -> int:
+        """Steps from the lowest value to the highest."""
+        return 1 if self.bipolar else self.high - self.low
+
+    def value(self, level: int, channel: int) -> Fraction:
+        """What a level stands for."""
+        q = 2 * level - 1 if self.bipolar else self.low + level
+        return (q - self.zero) * _of(self.scales, channel)
+
+    def level(self, x: Fraction, channel: int) -> int:
+        """The level of a number, computed forwards."""
+        y = x / _of(self.scales, channel) + self.zero
+        if self.bipolar:
+            return int(y >= 0)
+        return min(max(_rounded(y, self.rounding), self.low), self.high) - self.low
+
+    def reaching(self, level: int, channel: int) -> Half:
+        """The numbers that reach a level of 1 and more."""
+        half = Half(Fraction(0)) if self.bipolar else _first(self.low + level, self.rounding)
+        scale = _of(self.scales, channel)
+        return half.move(1 / scale, Fraction(self.zero))
+
+    def apply(self, x: Fraction, channel: int) -> Fraction:
+        """See Elementwise."""
+        return self.value(self.level(x, channel), channel)
+
+    def pull(self, half: Half, channel: int) -> Half:
+        """See Elementwise."""
+        held = [half.holds(self.value(n, channel)) for n in range(self.levels + 1)]
+        if all(held):
+            return ALL
+        if not any(held):
+            return NONE
+        if not half.down:
+            return self.reaching(held.index(True), channel)
+        beyond = self.reaching(held.index(False), channel)
+        return Half(beyond.bound, not beyond.strict, True)
+
+    def gain(self, channel: int) -> Fraction:
+        """See Elementwise."""
+        return Fraction(1)
+
+
+def _rounded(y: Fraction, rounding: str) -> int:
+    """An integer near y, as QONNX rounds."""
+    sign = -1 if y < 0 else 1
+    match rounding:
+        case "HALF_EVEN":
+            return round(y)
+        case "CEIL":
+            return ceil(y)
+        case "FLOOR":
+            return floor(y)
+        case "UP":
+            return sign * ceil(abs(y))
+        case "DOWN":
+            return sign * floor(abs(y))
+        case "HALF_UP":
+            return sign * floor(abs(y) + HALF)
+        case "HALF_DOWN":
+            return sign * ceil(abs(y) - HALF)
+    raise AssertionError(rounding)
+
+
+def _first(q: int, rounding: str) -> Half:
+    """The y that are rounded to q or more: what each way to round does to a tie."""
+    match rounding:
+        case "HALF_EVEN":
+            return Half(q - HALF, q % 2 == 1)
+        case "CEIL":
+            return Half(Fraction(q - 1), True)
+        case "FLOOR":
+            return Half(Fraction(q))
+        case "UP":
+            return Half(Fraction(q - 1), True) if q > 0 else Half(Fraction(q))
+        case "DOWN":
+            return Half(Fraction(q)) if q > 0 else Half(Fraction(q - 1), True)
+        case "HALF_UP":
+            return Half(q - HALF, q <= 0)
+        case "HALF_DOWN":
+            return Half(q - HALF, q > 0)
+    raise AssertionError(rounding)
+
+
+def apply_all(ops: Sequence[Elementwise], x: Fraction, channel: int) -> Fraction:
+    """What becomes of a number that goes through some operations."""
+    for op in ops:
+        x = op.apply(x, channel)
+    return x
+
+
+def pull_all(ops: Sequence[Elementwise], half: Half, channel: int) -> Half:
+    """The numbers that some operations take into `half`."""
+    for op in reversed(ops):
+        half = op.pull(half, channel)
+    return half

@@ -1,0 +1,59 @@
+"""Windows and pools of the layer list, where the hardware has them."""
+
+from finn_build.frontend.stream import Codes, Pool, Sides
+from finn_build.layers import MaxPool, Window
+
+
+def window(
+    codes: Codes,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    pad: Sides,
+    *,
+    name: str = "window",
+    fill: int = 0,
+) -> Window | None:
+    """The layer that makes windows of codes; None where there is none such."""
+    if len({*kernel}) > 1 or len({*stride}) > 1 or len({*pad}) > 1:
+        return None
+    k, p = kernel[0], pad[0]
+    if (
+        2 * p >= k
+        or codes.width < 2
+        or (k - 1 - p) * (codes.width + 1) >= codes.height * codes.width
+    ):
+        return None
+    return Window(
+        name=name,
+        height=codes.height,
+        width=codes.width,
+        channels=codes.channels,
+        bits=codes.bits,
+        kernel=k,
+        stride=stride[0],
+        pad=p,
+        fill=fill,
+    )
+
+
+def pool(codes: Codes, pool: Pool, *, name: str) -> MaxPool | None:
+    """The layer that takes maxima of codes; None where there is none such."""
+    if pool.kernel != pool.stride or any(pool.pad) or len({*pool.kernel}) > 1:
+        return None
+    return MaxPool(
+        name=name,
+        height=codes.height,
+        width=codes.width,
+        channels=codes.channels,
+        bits=codes.bits,
+        kernel=pool.kernel[0],
+    )
+
+
+def pooled(height: int, width: int, pool: Pool) -> tuple[int, int]:
+    """Rows and columns after a pool."""
+    top, left, bottom, right = pool.pad
+    return (
+        (height + top + bottom - pool.kernel[0]) // pool.stride[0] + 1,
+        (width + left + right - pool.kernel[1]) // pool.stride[1] + 1,
+    )

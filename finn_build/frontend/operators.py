@@ -1,0 +1,313 @@
+"""What each operator of a graph does to a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto
+
+from finn_build.frontend import hardware, shaping
+from finn_build.frontend.check import attributes, kind, refuse, shown
+from finn_build.frontend.constant import quantised
+from finn_build.frontend.elementwise import ROUNDINGS, Affine, Clip, Elementwise, Leaky, Quantiser
+from finn_build.frontend.linear import conv, gemm, matmul
+from finn_build.frontend.rational import fractions, root
+from finn_build.frontend.scope import Scope, Value
+from finn_build.frontend.shaping import image_only, shape_of
+from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Pool, Sides, Stream
+from finn_build.frontend.tidy import QCDQ
+
+_HINTS = {
+    "QuantizeLinear": QCDQ,
+    "DequantizeLinear": QCDQ,
+    "Concat": "it joins branches, and only chains of layers are supported",
+    "Sigmoid": "leave it out; the label is the same",
+    "Trunc": "use Quant",
+}
+
+
+def unsupported(node: NodeProto) -> str:
+    """Why an operator is refused."""
+    hint = f" ({_HINTS[node.op_type]})" if node.op_type in _HINTS else ""
+    supported = sorted(
+        {
+            *HANDLERS,
+            "Cast",
+            "Constant",
+            "Dropout",
+            "Identity",
+            "Shape",
+            "Softmax",
+            "LogSoftmax",
+            "ArgMax",
+            "TopK",
+        }
+    )
+    return f"operator {kind(node)} is not supported{hint}; supported: {', '.join(supported)}"
+
+
+def then(scope: Scope, stream: Stream, node: NodeProto, op: Elementwise | Pool) -> Stream:
+    """A stream with one more operation."""
+    names = (*stream.names, shown(node.name or node.output[0]))
+    if isinstance(op, Affine) and isinstance(stream.base, Codes) and not stream.ops:
+        if stream.pad != NO_SIDES and any(op.offsets):
+            raise refuse(
+                node, "adds to an image that was padded with zeros; add before the padding"
+            )
+        return replace(stream, base=_scaled(stream.base, op), names=names)
+    if stream.pad != NO_SIDES and not isinstance(op, Affine | Clip | Leaky):
+        raise refuse(node, "reads a padded image; only a convolution can follow a Pad")
+    stream = scope.settled(stream, node)
+    return replace(stream, ops=(*stream.ops, op), names=names)
+
+
+def _scaled(codes: Codes, op: Affine) -> Codes:
+    """Codes that stand for other values."""
+    count = max(len(codes.scales), len(codes.shifts), len(op.gains), len(op.offsets))
+
+    def wide(values: tuple[Fraction, ...]) -> tuple[Fraction, ...]:
+        return values * count if len(values) == 1 else values
+
+    columns = zip(
+        *(wide(v) for v in (codes.scales, codes.shifts, op.gains, op.offsets)), strict=True
+    )
+    made = [(g * scale, g * shift + offset) for scale, shift, g, offset in columns]
+    return replace(codes, scales=tuple(m[0] for m in made), shifts=tuple(m[1] for m in made))
+
+
+def per_channel(node: NodeProto, stream: Stream, values: NDArray[np.generic]) -> list[Fraction]:
+    """A constant that is broadcast to a stream: one number, or one for each channel."""
+    numbers = np.asarray(values, np.float64)
+    places = stream.layout.channel_of(numbers)
+    if places is None:
+        raise refuse(
+            node,
+            f"a constant of shape {list(numbers.shape)} on activations of {shape_of(stream)} "
+            "differs within a channel; one number, or one for each channel can be had",
+        )
+    flat = fractions(numbers)
+    return [flat[i] for i in places]
+
+
+def _arithmetic(scope: Scope, node: NodeProto) -> Value:
+    """Add, Sub, Mul, Div of a stream and a constant."""
+    first, second = (scope.values[name] for name in node.input)
+    if isinstance(first, Stream) and isinstance(second, Stream):
+        scope.constant(node, 1)  # says that it is a branch
+    turned = not isinstance(first, Stream)
+    stream = first if isinstance(first, Stream) else second
+    other = second if isinstance(first, Stream) else first
+    if not isinstance(stream, Stream) or not isinstance(other, Constant):
+        raise refuse(node, "has no input that depends on the image")
+    numbers = per_channel(node, stream, other.exact)
+    if node.op_type in ("Add", "Sub"):
+        sign = -1 if node.op_type == "Sub" else 1
+        gains = (Fraction(-1),) if turned and sign < 0 else (Fraction(1),)
+        offsets = tuple(numbers) if turned else tuple(sign * n for n in numbers)
+        return then(scope, stream, node, Affine(gains=gains, offsets=offsets))
+    if node.op_type == "Div":
+        if turned or not all(numbers):
+            raise refuse(node, "divides by zero, or a constant by the image, which no scale does")
+        numbers = [1 / n for n in numbers]
+    return then(scope, stream, node, Affine(gains=tuple(numbers)))
+
+
+def _batch_norm(scope: Scope, node: NodeProto) -> Value:
+    said = attributes(node)
+    if said.get("training_mode", 0):
+        raise refuse(node, "is in training mode; export the model in evaluation mode")
+    stream = scope.stream(node)
+    columns = [scope.numbers(node, index) for index in range(1, 5)]
+    vectors = []
+    for values in columns:
+        if values is None or values.ndim != 1:
+            raise refuse(node, "want scale, bias, mean and variance of each channel")
+        shape = [1, -1, *(1 for _ in stream.layout.dims[1:])]
+        vectors.append(per_channel(node, stream, values.reshape(shape)))
+    eps = Fraction(float(np.float32(said.get("epsilon", 1e-5))))
+    gains, offsets = [], []
+    for channel, (gamma, beta, mean, variance) in enumerate(zip(*vectors, strict=True)):
+        if variance + eps <= 0:
+            raise refuse(
+                node,
+                f"the variance of channel {channel}, {float(variance):g}, is below "
+                "zero, so that its scale is not finite",
+            )
+        gains.append(gamma / root(variance + eps))
+        offsets.append(beta - gains[-1] * mean)
+    return then(scope, stream, node, Affine(gains=tuple(gains), offsets=tuple(offsets)))
+
+
+def _relu(scope: Scope, node: NodeProto) -> Value:
+    return then(scope, scope.stream(node), node, Clip(low=Fraction(0)))
+
+
+def _clip(scope: Scope, node: NodeProto) -> Value:
+    said = attributes(node)
+    limits: list[Fraction | None] = []
+    for index, name in ((1, "min"), (2, "max")):
+        values = scope.numbers(node, index)
+        number = said.get(name) if values is None else float(np.asarray(values).reshape(-1)[0])
+        limits.append(None if number is None or np.isinf(number) else Fraction(float(number)))
+    low, high = limits
+    if low is not None and high is not None and low > high:
+        raise refuse(node, f"clips to {float(low):g} and more, {float(high):g} and less")
+    return then(scope, scope.stream(node), node, Clip(low=low, high=high))
+
+
+def _leaky(scope: Scope, node: NodeProto) -> Value:
+    stream = scope.stream(node)
+    if node.op_type == "PRelu":
+        values = scope.numbers(node, 1)
+        assert values is not None
+        slopes = per_channel(node, stream, values)
+    else:
+        slopes = [Fraction(float(np.float32(attributes(node).get("alpha", 0.01))))]
+    if any(slope < 0 for slope in slopes):
+        raise refuse(node, "a slope below zero turns back, which no thresholds do")
+    if not any(slopes):
+        return then(scope, stream, node, Clip(low=Fraction(0)))
+    if not all(slopes):
+        raise refuse(node, "slopes of zero and others are not supported side by side")
+    return then(scope, stream, node, Leaky(slopes=tuple(slopes)))
+
+
+def _quant(scope: Scope, node: NodeProto) -> Value:
+    value = scope.values[node.input[0]]
+    if isinstance(value, Constant):
+        inputs = [scope.numbers(node, i) for i in range(len(node.input))]
+        assert all(each is not None for each in inputs)
+        _parameters(scope, node)
+        integers, scales = quantised(node, [np.asarray(each) for each in inputs])
+        return Constant(
+            values=(integers * scales).astype(np.float32), integers=integers, scales=scales
+        )
+    scale = scope.numbers(node, 1)
+    assert scale is not None
+    steps = per_channel(node, value, scale)
+    if any(each <= 0 for each in steps):
+        raise refuse(node, f"a scale of {float(min(steps)):g} is not above zero")
+    low, high, zero, bipolar = _parameters(scope, node)
+    rounding = str(attributes(node).get("rounding_mode", "ROUND")).upper()
+    made = then(
+        scope,
+        value,
+        node,
+        Quantiser(
+            tensor=node.output[0],
+            low=low,
+            high=high,
+            zero=zero,
+            scales=tuple(steps),
+            rounding=ROUNDINGS[rounding],
+            bipolar=bipolar,
+        ),
+    )
+    scope.builder.layouts[node.output[0]] = made.layout
+    return made
+
+
+def _parameters(scope: Scope, node: NodeProto) -> tuple[int, int, int, bool]:
+    """Lowest and highest integer of a quantiser, its zero point, and whether it gives a sign."""
+    if node.op_type == "BipolarQuant":
+        return -1, 1, 0, True
+    said = attributes(node)
+    rounding = str(said.get("rounding_mode", "ROUND"))
+    if rounding.upper() not in ROUNDINGS:
+        raise refuse(node, f"rounding mode {shown(rounding)} is not known: {', '.join(ROUNDINGS)}")
+    numbers = []
+    for index, what in ((2, "zero point"), (3, "bit width")):
+        values = scope.numbers(node, index)
+        assert values is not None
+        found = np.unique(values)
+        if len(found) != 1 or found[0] != np.rint(found[0]):
+            raise refuse(node, f"its {what} {found.tolist()} is not one whole number")
+        numbers.append(int(found[0]))
+    zero, bits = numbers
+    if not 1 <= bits <= 32:
+        raise refuse(node, f"a bit width of {bits}; use 1 to 32")
+    signed, narrow = bool(said.get("signed", 1)), bool(said.get("narrow", 0))
+    if bits == 1 and signed:
+        return -1, 1, zero, True
+    if signed:
+        return -(1 << (bits - 1)) + narrow, (1 << (bits - 1)) - 1, zero, False
+    if bits == 1 and narrow:
+        raise refuse(node, "one bit in a narrow range leaves nothing but zero")
+    return 0, (1 << bits) - 1 - narrow, zero, False
+
+
+def _pool(scope: Scope, node: NodeProto) -> Value:
+    """MaxPool, AveragePool and the global ones."""
+    said = attributes(node)
+    stream = scope.stream(node)
+    flipped, dims = image_only(node, stream)
+    height, width = stream.layout.height, stream.layout.width
+    if node.op_type.startswith("Global"):
+        kernel, stride, pad = (height, width), (height, width), NO_SIDES
+    else:
+        kernel, stride, _, pad = shaping.window(node, said, (height, width), flipped, dims)
+    largest = node.op_type in ("MaxPool", "GlobalMaxPool")
+    if said.get("ceil_mode"):
+        pad = _to_ceiling((height, width), kernel, stride, pad)
+    pool = Pool(kernel=kernel, stride=stride, pad=pad)
+    out = hardware.pooled(height, width, pool)
+    if min(out) < 1:
+        raise refuse(
+            node, f"an image of {height} x {width} has no room for windows of {list(kernel)}"
+        )
+    layout = stream.layout.with_image(*out, stream.layout.channels, flipped=flipped)
+    if largest:
+        return replace(then(scope, stream, node, pool), layout=layout)
+    if any(pad):
+        raise refuse(
+            node, "means over padded images are not supported; pad with a Pad node, or not"
+        )
+    return replace(scope.mean(stream, node, (*kernel, *stride)), layout=layout)
+
+
+def _to_ceiling(
+    size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], pad: Sides
+) -> Sides:
+    """The padding with which windows that begin within the image are all there."""
+    more = []
+    for axis in (0, 1):
+        total = size[axis] + pad[axis] + pad[axis + 2]
+        count = ceil(Fraction(total - kernel[axis], stride[axis])) + 1
+        if (count - 1) * stride[axis] >= size[axis] + pad[axis]:
+            count -= 1
+        more.append(max(0, (count - 1) * stride[axis] + kernel[axis] - total))
+    return (pad[0], pad[1], pad[2] + more[0], pad[3] + more[1])
+
+
+Handler = Callable[[Scope, NodeProto], Value]
+HANDLERS: dict[str, Handler] = {
+    "Add": _arithmetic,
+    "AveragePool": _pool,
+    "BatchNormalization": _batch_norm,
+    "BipolarQuant": _quant,
+    "Clip": _clip,
+    "Conv": conv,
+    "Div": _arithmetic,
+    "Flatten": shaping.flatten,
+    "Gemm": gemm,
+    "GlobalAveragePool": _pool,
+    "GlobalMaxPool": _pool,
+    "LeakyRelu": _leaky,
+    "MatMul": matmul,
+    "MaxPool": _pool,
+    "Mul": _arithmetic,
+    "PRelu": _leaky,
+    "Pad": shaping.pad,
+    "Quant": _quant,
+    "Relu": _relu,
+    "Reshape": shaping.reshape,
+    "Squeeze": shaping.squeeze,
+    "Sub": _arithmetic,
+    "Transpose": shaping.transpose,
+    "Unsqueeze": shaping.unsqueeze,
+}

@@ -1,0 +1,267 @@
+"""Products with constant weights, in integers: units, offsets, windows that hardware can make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from math import prod
+
+import numpy as np
+
+from finn_build.errors import ModelError
+from finn_build.frontend.hardware import window
+from finn_build.frontend.rational import unit
+from finn_build.frontend.stream import NO_SIDES, Codes, Product, Sums
+from finn_build.layers import Ints
+
+MOST_WEIGHT_BITS = 16
+MOST_UNROLLED = 1 << 22  # weights of a layer that is written as one product with the whole image
+
+Refuse = Callable[[str], ModelError]
+
+
+def sums(product: Product, refuse: Refuse, *, flat: bool = False) -> Sums:
+    """Accumulators of a product.
+
+    flat: the whole image makes one vector, as before the logits. Otherwise that is done where no
+    window can be had, as for images that are hardly larger than it. Raises ModelError by `refuse`.
+    """
+    rows = len(product.integers)
+    if min(product.out) < 1:
+        _, kh, kw, _ = product.integers.shape
+        raise refuse(
+            f"an image of {product.codes.height} x {product.codes.width} with padding "
+            f"{list(product.pad)} has no room for a window of {kh} x {kw}"
+        )
+    if flat or prod(product.out) == 1 or not _windows(product):
+        return whole(unrolled(product, refuse), product.out, refuse)
+    return _in_units(
+        product,
+        refuse,
+        unrolled=False,
+        channels=rows,
+        positions=product.out,
+        fill=_fill(product, refuse),
+    )
+
+
+def whole(product: Product, positions: tuple[int, int], refuse: Refuse) -> Sums:
+    """Accumulators of a product with the whole image, rows in the order (row, column, output)."""
+    channels = len(product.integers) // prod(positions)
+    return _in_units(product, refuse, unrolled=True, channels=channels, positions=positions, fill=0)
+
+
+def _windows(product: Product) -> bool:
+    """Whether the hardware has the window, or needs none."""
+    codes, (_, kh, kw, _) = product.codes, product.integers.shape
+    if (kh, kw) == product.stride == (1, 1) and not any(product.pad):
+        return True
+    return window(codes, (kh, kw), product.stride, product.pad) is not None
+
+
+def unrolled(product: Product, refuse: Refuse) -> Product:
+    """The same as one product with the whole image, rows in the order (row, column, output)."""
+    codes, (oh, ow) = product.codes, product.out
+    rows, kh, kw, channels = product.integers.shape
+    if oh * ow * rows * codes.height * codes.width * channels > MOST_UNROLLED:
+        raise refuse(
+            f"a window of {kh} x {kw}, stride {list(product.stride)}, padding {list(product.pad)} "
+            f"on an image of {codes.height} x {codes.width} is none that the hardware can make"
+        )
+    shape = (oh, ow, rows, codes.height, codes.width, channels)
+    integers, scales = np.zeros(shape, np.int64), np.ones(shape)
+    for y in range(oh):
+        for x in range(ow):
+            top = y * product.stride[0] - product.pad[0]
+            left = x * product.stride[1] - product.pad[1]
+            tall = slice(max(top, 0), min(top + kh, codes.height))
+            wide = slice(max(left, 0), min(left + kw, codes.width))
+            part = (
+                slice(None),
+                slice(tall.start - top, tall.stop - top),
+                slice(wide.start - left, wide.stop - left),
+            )
+            integers[y, x, :, tall, wide] = product.integers[part]
+            scales[y, x] = product.scales[:, :1, :1, :1]
+            scales[y, x, :, tall, wide] = product.scales[part]
+    flat = (oh * ow * rows, codes.height, codes.width, channels)
+    return Product(
+        codes=codes,
+        integers=integers.reshape(flat),
+        scales=scales.reshape(flat),
+        bias=product.bias * (oh * ow),
+    )
+
+
+def _fill(product: Product, refuse: Refuse) -> int:
+    """The code of zero, which the padding holds."""
+    if not any(product.pad):
+        return 0
+    codes = product.codes
+    zeros = {
+        -shift / scale if scale else Fraction(0)
+        for scale, shift in zip(*_spread(codes), strict=True)
+    }
+    zero = zeros.pop()
+    if zeros or zero.denominator != 1 or not 0 <= zero < 1 << codes.bits:
+        low, high = (
+            float(codes.scales[0] * c + codes.shifts[0]) for c in (0, (1 << codes.bits) - 1)
+        )
+        what = "BIPOLAR" if codes.bits == 1 and low == -high else f"{low:g} to {high:g} in steps"
+        raise refuse(
+            f"its padding is zero, which {what} activations cannot be; use no padding, or "
+            "activations that can"
+        )
+    return int(zero)
+
+
+def _spread(codes: Codes) -> tuple[list[Fraction], list[Fraction]]:
+    """Scale and shift of each channel."""
+    scales, shifts = (
+        list(v) * (codes.channels if len(v) == 1 else 1) for v in (codes.scales, codes.shifts)
+    )
+    return scales, shifts
+
+
+def _in_units(
+    product: Product,
+    refuse: Refuse,
+    *,
+    unrolled: bool,
+    channels: int,
+    positions: tuple[int, int],
+    fill: int,
+) -> Sums:
+    """Weights as integers: one unit for each row, the shifts of the codes in its offset."""
+    codes, integers = product.codes, product.integers
+    rows = len(integers)
+    scales, shifts = _spread(codes)
+    even = len(set(scales)) == 1 and len(set(shifts)) == 1
+    units, offsets = [], []
+    weights: Ints = integers.copy()
+    for row in range(rows):
+        used = integers[row] != 0
+        found = np.unique(product.scales[row][used])
+        if not len(found):
+            units.append(scales[0] or Fraction(1))
+            offsets.append(product.bias[row])
+            continue
+        if even and len(found) == 1:
+            factor = Fraction(float(found[0]))
+            units.append(factor * scales[0])
+            offset = int(integers[row].sum()) * factor * shifts[0]
+        else:
+            factors, offset = _factors(product, row, scales, shifts)
+            units.append(unit(factors.values()))
+            for (scale, channel), factor in factors.items():
+                times = factor / units[-1]
+                place = product.scales[row, :, :, channel] == scale
+                if abs(times) >= 1 << MOST_WEIGHT_BITS:
+                    raise refuse(_no_unit(product, codes))
+                weights[row, :, :, channel][place] *= int(times)
+        offsets.append(product.bias[row] + offset)
+        if not units[-1]:
+            units[-1], weights[row] = Fraction(1), 0
+    bits = int(np.abs(weights).max(initial=0)).bit_length() + 1
+    if bits > MOST_WEIGHT_BITS:
+        raise refuse(
+            _no_unit(product, codes)
+            if bits > 24
+            else f"weights of {bits} bits; at most {MOST_WEIGHT_BITS} can be"
+        )
+    return Sums(
+        product=product,
+        weights=weights,
+        units=tuple(units),
+        offsets=tuple(offsets),
+        unrolled=unrolled,
+        channels=channels,
+        positions=positions,
+        fill=fill,
+    )
+
+
+def _factors(
+    product: Product, row: int, scales: list[Fraction], shifts: list[Fraction]
+) -> tuple[dict[tuple[float, int], Fraction], Fraction]:
+    """What an integer weight times a code is worth, by weight scale and channel; and the offset."""
+    factors, offset = {}, Fraction(0)
+    for channel in range(product.codes.channels):
+        some = product.integers[row, :, :, channel]
+        of = product.scales[row, :, :, channel]
+        for scale in np.unique(of[some != 0]).tolist():
+            factors[scale, channel] = Fraction(scale) * scales[channel]
+            total = int(some[of == scale].sum())
+            offset += total * Fraction(scale) * shifts[channel]
+    return factors, offset
+
+
+def _no_unit(product: Product, codes: Codes) -> str:
+    if len(set(codes.scales)) > 1:
+        return (
+            "the scales of its input differ from channel to channel and have no common unit of few "
+            "bits; use one scale, or powers of two"
+        )
+    return (
+        "its weights are no integers of at most 16 bits with one scale for each output: put a "
+        "quantiser (Quant) on them"
+    )
+
+
+def averaged(
+    made: Sums, kernel: tuple[int, int], stride: tuple[int, int], refuse: Refuse
+) -> tuple[Product, tuple[int, int]]:
+    """Means over windows of a product's results, as one product with the whole image.
+
+    Returns the product, its rows in the order (row, column, output), and the rows and columns.
+    """
+    (oh, ow), rows = made.product.out, len(made.product.integers)
+    base = unrolled(made.product, refuse)
+    size = kernel[0] * kernel[1]
+    shape = (oh, ow, rows)
+    height, width = (oh - kernel[0]) // stride[0] + 1, (ow - kernel[1]) // stride[1] + 1
+    integers = base.integers.reshape(*shape, *base.integers.shape[1:])
+    parts, bias = [], []
+    for y in range(height):
+        for x in range(width):
+            tall = slice(y * stride[0], y * stride[0] + kernel[0])
+            wide = slice(x * stride[1], x * stride[1] + kernel[1])
+            parts.append(integers[tall, wide].sum(axis=(0, 1)))
+            bias += list(made.product.bias)
+    together = np.concatenate(parts)
+    scales = np.broadcast_to(
+        np.tile(made.product.scales[:, :1, :1, :1], (height * width, 1, 1, 1)), together.shape
+    )
+    if (made.product.scales != made.product.scales[:, :1, :1, :1]).any():
+        raise refuse("means over products whose weights have several scales are not supported")
+    codes = replace(
+        made.product.codes,
+        scales=tuple(s / size for s in made.product.codes.scales),
+        shifts=tuple(s / size for s in made.product.codes.shifts),
+    )
+    return (
+        Product(codes=codes, integers=together, scales=np.array(scales), bias=tuple(bias)),
+        (height, width),
+    )
+
+
+def spread_channels(codes: Codes, kernel: tuple[int, int], stride: tuple[int, int]) -> Product:
+    """Means over windows of codes, channel by channel, as a product."""
+    integers = np.zeros((codes.channels, *kernel, codes.channels), np.int64)
+    for channel in range(codes.channels):
+        integers[channel, :, :, channel] = 1
+    size = kernel[0] * kernel[1]
+    divided = replace(
+        codes,
+        scales=tuple(s / size for s in codes.scales),
+        shifts=tuple(s / size for s in codes.shifts),
+    )
+    return Product(
+        codes=divided,
+        integers=integers,
+        scales=np.ones(integers.shape),
+        bias=(Fraction(0),) * codes.channels,
+        stride=stride,
+        pad=NO_SIDES,
+    )

@@ -1,0 +1,97 @@
+"""What the walk along a graph knows: the value of each tensor, and the layers so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto
+
+from finn_build.errors import ModelError
+from finn_build.frontend.build import Builder, Refuse
+from finn_build.frontend.check import called, refuse, shown
+from finn_build.frontend.product import averaged, spread_channels, sums, whole
+from finn_build.frontend.stream import Codes, Constant, Stream
+
+Value = Constant | Stream
+
+
+@dataclass(kw_only=True)
+class Scope:
+    """Tensors by name, and the builder of layers."""
+
+    values: dict[str, Value] = field(default_factory=dict)
+    builder: Builder = field(default_factory=Builder)
+
+    def refuse(self, node: NodeProto) -> Refuse:
+        """What makes an error about a node."""
+        return partial(refuse, node)
+
+    def stream(self, node: NodeProto, index: int = 0) -> Stream:
+        """An input that depends on the image. Raises ModelError for a constant."""
+        value = self.values[node.input[index]]
+        if not isinstance(value, Stream):
+            raise refuse(
+                node, f"its input {shown(node.input[index])} is a constant; want the image's"
+            )
+        return value
+
+    def constant(self, node: NodeProto, index: int) -> Constant | None:
+        """An input that is a constant, None where there is none. Raises ModelError for others."""
+        if index >= len(node.input) or not node.input[index]:
+            return None
+        value = self.values[node.input[index]]
+        if isinstance(value, Stream):
+            raise refuse(
+                node,
+                f"{node.op_type} of two computed tensors is a branch; only chains of layers are "
+                "supported",
+            )
+        return value
+
+    def numbers(self, node: NodeProto, index: int) -> NDArray[Any] | None:
+        """The numbers of a constant input, None where there is none."""
+        found = self.constant(node, index)
+        return None if found is None else np.asarray(found.values)
+
+    def settled(self, stream: Stream, node: NodeProto) -> Stream:
+        """The stream with the means that are to be taken of it made a product."""
+        if stream.average is None:
+            return stream
+        assert isinstance(stream.base, Codes)
+        kh, kw, sh, sw = stream.average
+        product = spread_channels(stream.base, (kh, kw), (sh, sw))
+        base = sums(product, self.refuse(node))
+        return Stream(layout=stream.layout, base=base, names=stream.names)
+
+    def codes(self, stream: Stream, node: NodeProto) -> Codes:
+        """The stream as codes that a product can read."""
+        if stream.average is not None:
+            raise refuse(
+                node,
+                "a mean goes into it without a quantiser between them, which is supported before "
+                "dense layers alone; quantise the mean",
+            )
+        return self.builder.codes(stream, self.refuse(node))
+
+    def mean(self, stream: Stream, node: NodeProto, window: tuple[int, int, int, int]) -> Stream:
+        """The means over windows of a stream; its layout is still that of the stream before."""
+        stream = self.settled(stream, node)
+        if not isinstance(stream.base, Codes) and not any(
+            type(op).__name__ not in ("Affine",) for op in stream.ops
+        ):
+            product, size = averaged(stream.base, window[:2], window[2:], self.refuse(node))
+            return Stream(
+                layout=stream.layout,
+                base=whole(product, size, self.refuse(node)),
+                ops=stream.ops,
+                names=stream.names,
+            )
+        codes = self.codes(stream, node)
+        return Stream(layout=stream.layout, base=codes, average=window, names=stream.names)
+
+
+__all__ = ["ModelError", "Scope", "Value", "called"]

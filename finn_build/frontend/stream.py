@@ -1,0 +1,132 @@
+"""What a tensor of the graph is in hardware: codes or sums of them, and what is left to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_build.frontend.elementwise import Elementwise
+from finn_build.frontend.layout import Layout
+from finn_build.layers import Ints
+
+Sides = tuple[int, int, int, int]  # top, left, bottom, right
+NO_SIDES: Sides = (0, 0, 0, 0)
+
+
+def added(first: Sides, second: Sides) -> Sides:
+    """Paddings around each other."""
+    top, left, bottom, right = (a + b for a, b in zip(first, second, strict=True))
+    return (top, left, bottom, right)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constant:
+    """A constant of the graph.
+
+    values: float32 or int64. Quantised weights are integers * scales, both of the values' shape;
+    for others these are None.
+    """
+
+    values: NDArray[np.float32] | NDArray[np.int64]
+    integers: Ints | None = None
+    scales: NDArray[np.float64] | None = None
+
+    @property
+    def exact(self) -> NDArray[Any]:
+        """The numbers: quantised ones are integers times scales, not rounded to float32.
+
+        The product of a float32 and an integer of up to 29 bits is exact in float64.
+        """
+        if self.integers is None or self.scales is None:
+            return self.values
+        return self.integers * self.scales
+
+
+@dataclass(frozen=True, kw_only=True)
+class Codes:
+    """Unsigned integers of few bits as they travel between layers.
+
+    A code c of a channel stands for scales[channel] * c + shifts[channel]; single values serve all
+    channels. after: how many layers there are up to the one that makes them.
+    """
+
+    height: int
+    width: int
+    channels: int
+    bits: int
+    scales: tuple[Fraction, ...]
+    shifts: tuple[Fraction, ...] = (Fraction(0),)
+    after: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Maximum over windows; what is padded never is the largest."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    pad: Sides
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """A product with constant weights as the file has it.
+
+    integers, scales: (ROWS, KH, KW, CHANNELS), their products are the weights; bias: one for each
+    row; over the windows of codes.
+    """
+
+    codes: Codes
+    integers: Ints
+    scales: NDArray[np.float64]
+    bias: tuple[Fraction, ...]
+    stride: tuple[int, int] = (1, 1)
+    pad: Sides = NO_SIDES
+
+    @property
+    def out(self) -> tuple[int, int]:
+        """Rows and columns of windows."""
+        top, left, bottom, right = self.pad
+        _, kh, kw, _ = self.integers.shape
+        return (
+            (self.codes.height + top + bottom - kh) // self.stride[0] + 1,
+            (self.codes.width + left + right - kw) // self.stride[1] + 1,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sums:
+    """Accumulators: a value is units[row] * accumulator + offsets[row].
+
+    weights: (ROWS, KH, KW, CHANNELS) integers. Rows of one unit and offset each; `channels` of
+    them belong to each of `positions`, the rows and columns of the output, one after the other
+    where the product is unrolled over the whole image: KH x KW is the image then.
+    """
+
+    product: Product
+    weights: Ints
+    units: tuple[Fraction, ...]
+    offsets: tuple[Fraction, ...]
+    unrolled: bool
+    channels: int
+    positions: tuple[int, int]
+    fill: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """A tensor: codes or sums, the operations on them that follow, zeros around an image.
+
+    names: nodes that made it so, for messages.
+    """
+
+    layout: Layout
+    base: Codes | Sums
+    ops: tuple[Elementwise | Pool, ...] = ()
+    pad: Sides = NO_SIDES
+    average: tuple[int, int, int, int] | None = None  # kernel and stride of means to come
+    names: tuple[str, ...] = ()

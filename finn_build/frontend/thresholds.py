@@ -1,0 +1,143 @@
+"""Integer thresholds of a layer, proven for every accumulator.
+
+The level that a quantiser gives is a rising function of the accumulator. Each threshold is the
+least integer that reaches a level, found backwards through the operations between them; it is right
+if forwards, through the same operations, the level is reached there and not one below. Both ways
+are exact, so that together they leave no accumulator out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_build.frontend.elementwise import (
+    Affine,
+    Elementwise,
+    Quantiser,
+    pull_all,
+)
+from finn_build.frontend.rational import Half
+from finn_build.frontend.stream import Sums
+from finn_build.layers import Ints, Mvtu
+
+EPS = Fraction(1, 1 << 23)
+# Roundings of float32, of the largest number on the way, that a reference may be off.
+SLACK = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Levels:
+    """Weights with the sign that makes all rows rise, and their thresholds.
+
+    weights: (ROWS, ...); thresholds: (ROWS, T), ascending; bounds: the float64 numbers that they
+    follow from, infinite where no accumulator decides; slack: (ROWS,), how far from a bound, in
+    accumulators, float32 arithmetic may put a value on the wrong side.
+    """
+
+    weights: Ints
+    thresholds: Ints
+    bounds: NDArray[np.float64]
+    slack: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One row's way from the accumulator to the level."""
+
+    ops: tuple[Elementwise, ...]
+    quantiser: Quantiser
+    channel: int
+    start: Affine
+
+    def half(self, level: int) -> Half:
+        """The accumulators that reach a level."""
+        reached = self.quantiser.reaching(level, self.channel)
+        return self.start.pull(pull_all(self.ops, reached, self.channel), 0)
+
+    def level(self, accumulator: int) -> int:
+        """The level of an accumulator, forwards."""
+        x = self.start.apply(Fraction(accumulator), 0)
+        for op in self.ops:
+            x = op.apply(x, self.channel)
+        return self.quantiser.level(x, self.channel)
+
+    def slack(self, reach: int) -> float:
+        """See Levels; `reach` is the largest accumulator."""
+        most, gain = Fraction(reach), Fraction(1)
+        for op in (self.start, *self.ops):
+            step = abs(op.gain(self.channel if op is not self.start else 0))
+            most *= step
+            gain *= step
+            if isinstance(op, Affine):
+                offsets = op.offsets
+                index = self.channel if len(offsets) > 1 and op is not self.start else 0
+                most += abs(offsets[index])
+        scales = self.quantiser.scales
+        most += abs(self.quantiser.zero) * scales[self.channel if len(scales) > 1 else 0]
+        return float(SLACK * EPS * most / gain) if gain else float("inf")
+
+
+def levels(
+    sums: Sums, ops: Sequence[Elementwise], quantiser: Quantiser, kept: Sequence[int], in_bits: int
+) -> Levels:
+    """Thresholds of a layer.
+
+    ops: between the sums and the quantiser; kept: the quantiser's levels that later operations tell
+    from those below, ascending.
+    """
+    weights = sums.weights.copy()
+    count = len(weights)
+    rows: list[_Row] = []
+    for row in range(count):
+        channel = row % sums.channels
+        gain = sums.units[row]
+        falling = _sign(gain)
+        for op in ops:
+            falling *= _sign(op.gain(channel))
+        if falling < 0:
+            weights[row], gain = -weights[row], -gain
+        start = Affine(gains=(gain,), offsets=(sums.offsets[row],))
+        rows.append(_Row(tuple(ops), quantiser, channel, start))
+    bare = weights.reshape(count, -1)
+    layer = Mvtu(
+        name="reach", positions=1, windowed=False, in_bits=in_bits, weight_bits=64, weights=bare
+    )
+    low, high = layer.reach
+    thresholds = np.empty((count, len(kept)), np.int64)
+    bounds = np.empty((count, len(kept)))
+    slack = np.array([row.slack(max(-low, high)) for row in rows])
+    for index, way in enumerate(rows):
+        for place, level in enumerate(kept):
+            half = way.half(level)
+            thresholds[index, place] = _first(way, half, level, (low, high))
+            bounds[index, place] = _bound(half)
+    return Levels(weights=weights, thresholds=thresholds, bounds=bounds, slack=slack)
+
+
+def _sign(x: Fraction) -> int:
+    return -1 if x < 0 else 1
+
+
+def _first(row: _Row, half: Half, level: int, reach: tuple[int, int]) -> int:
+    """The least accumulator that reaches a level; one more than there are where none does."""
+    low, high = reach
+    if half.bound is None:
+        first = high + 1 if half.empty else low
+    else:
+        first = min(max(half.least(), low), high + 1)
+    if (first <= high and row.level(first) < level) or (
+        first > low and row.level(first - 1) >= level
+    ):
+        raise AssertionError(f"threshold {first} is not that of level {level}")
+    return first
+
+
+def _bound(half: Half) -> float:
+    if half.bound is None:
+        return float("inf") if half.empty else float("-inf")
+    return float(half.bound)

@@ -1,0 +1,360 @@
+"""A graph as exporters leave it, without what does not matter for its function.
+
+One image in, logits out: nodes in order, unused branches, leftovers of training and what follows
+the logits gone, constants computed, batch size 1, operators of QONNX in qonnx's own domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.infer_shapes import InferShapes
+
+from finn_build.errors import ModelError
+from finn_build.frontend.check import (
+    MOST_PIXELS,
+    array,
+    attributes,
+    called,
+    clip_limits,
+    finite,
+    kind,
+    refuse,
+    shown,
+)
+from finn_build.frontend.constant import FOLDED, compute
+from finn_build.quiet import quiet
+
+QONNX = "qonnx.custom_op.general"
+_OURS = ("Quant", "IntQuant", "BipolarQuant")
+# Domains that QONNX's operators have had, and none.
+_DOMAINS = (QONNX, "finn.custom_op.general", "onnx.brevitas", "qonnx", "")
+_IDLE = ("Identity", "Dropout")
+_FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+LEFT_OUT = "headrace.left_out"  # metadata: outputs beyond the first, and what followed the logits
+CLASSES = "classes"  # metadata: names of the classes, a list in JSON
+
+
+def tidy(proto: ModelProto) -> ModelProto:
+    """Write a checked graph anew. Raises ModelError for what cannot be resolved."""
+    graph = proto.graph
+    made = _Tidy(proto)
+    output = graph.output[0].name
+    for node in _ordered(graph.node, output):
+        for name in filter(None, node.input):
+            if not made.knows(name):
+                raise refuse(node, f"reads {shown(name)}, which no node makes")
+        made.take(node)
+    logits, followed = _before_labels(made, made.alias.get(output, output))
+    if logits not in made.computed:
+        raise ModelError(f"the output {shown(output)} does not depend on an image")
+    left = [f"output {shown(o.name)}" for o in graph.output[1:]] + followed
+    return _model(proto, made, logits, left)
+
+
+def _ordered(nodes: Iterable[NodeProto], output: str) -> list[NodeProto]:
+    """The nodes that an output depends on, each after those that it reads."""
+    makers = {name: node for node in nodes for name in node.output if name}
+    done: dict[int, NodeProto] = {}
+    entered: set[int] = set()
+    waiting = [(makers[output], False)]
+    while waiting:
+        node, left = waiting.pop()
+        if left:
+            done[id(node)] = node
+        elif id(node) not in done:
+            if id(node) in entered:
+                raise refuse(node, "depends on its own output; a network must have no cycles")
+            entered.add(id(node))
+            waiting.append((node, True))
+            below = [makers[name] for name in node.input if name in makers]
+            waiting += [(each, False) for each in below if id(each) not in done]
+    return list(done.values())
+
+
+def scaled(graph: ModelProto, pixel_max: float) -> ModelProto:
+    """A tidy graph that takes bytes where `pixel_max` stands for 255.
+
+    Bytes are divided, as PyTorch's ToTensor does it, so that the quotients are the same.
+    """
+    made = ModelProto()
+    made.CopyFrom(graph)
+    source = made.graph.input[0].name
+    for node in made.graph.node:
+        node.input[:] = [f"{source}.scaled" if name == source else name for name in node.input]
+    divisor = numpy_helper.from_array(np.array(255 / pixel_max, np.float32), f"{source}.divisor")
+    made.graph.initializer.append(divisor)
+    node = helper.make_node("Div", [source, divisor.name], [f"{source}.scaled"], name="pixels")
+    made.graph.node.insert(0, node)
+    return made
+
+
+class _Tidy:
+    """The new graph as it grows: nodes on images, constants, and names that stand for others."""
+
+    def __init__(self, proto: ModelProto) -> None:
+        graph = proto.graph
+        self.proto = proto
+        self.opset = max(
+            (o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), default=13
+        )
+        limits = clip_limits(proto)
+        self.constants = {t.name: array(t, infinite=t.name in limits) for t in graph.initializer}
+        self.images = {i.name: i for i in graph.input if i.name not in self.constants}
+        self.computed = set(self.images)
+        self.weights: set[str] = set()  # quantised
+        self.alias: dict[str, str] = {}
+        self.nodes: list[NodeProto] = []
+        self.shapes: dict[str, list[int]] | None = None
+
+    def knows(self, name: str) -> bool:
+        """Whether a tensor is there."""
+        places = (self.constants, self.computed, self.weights, self.alias)
+        return any(name in place for place in places)
+
+    def take(self, node: NodeProto) -> None:
+        """Add a node, or what it amounts to."""
+        node = _copy(node)
+        node.input[:] = [self.alias.get(name, name) for name in node.input]
+        said = attributes(node)
+        if node.op_type in _OURS and node.domain in _DOMAINS:
+            _quantiser(node)
+        elif node.domain not in ("", "ai.onnx"):
+            raise refuse(node, f"operators of the domain {shown(node.domain)} are not supported")
+        on_images = [name for name in node.input if name in self.computed]
+        if not on_images:
+            self._constant(node, said)
+        elif node.op_type == "Shape":
+            self.constants[node.output[0]] = np.array(self._shape(node, node.input[0]), np.int64)
+        elif self._idle(node, said):
+            self.alias[node.output[0]] = node.input[0]
+        else:
+            if node.op_type == "Reshape":
+                self._reshape(node)
+            node.output[:] = node.output[: 1 if node.op_type not in ("TopK", "Split") else None]
+            self.nodes.append(node)
+            self.computed.update(name for name in node.output if name)
+
+    def _constant(self, node: NodeProto, said: dict[str, Any]) -> None:
+        """Compute a node without images; quantisers of weights stay, so that they can be read."""
+        if node.op_type in _OURS:
+            self._keep(node)
+            return
+        inputs = [self.constants.get(name) if name else None for name in node.input]
+        if node.op_type in ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze") and (
+            node.input[0] not in self.constants
+        ):
+            self._keep(node)  # of quantised weights
+            return
+        if node.op_type in _IDLE or (
+            node.op_type == "Cast" and node.input[0] not in self.constants
+        ):
+            self.alias[node.output[0]] = node.input[0]
+            return
+        missing = [n for n, v in zip(node.input, inputs, strict=True) if n and v is None]
+        if missing:
+            raise refuse(
+                node,
+                f"does more with the quantised weights {shown(missing[0])} than the "
+                "hardware can; quantise its result",
+            )
+        if node.op_type not in FOLDED:
+            raise refuse(node, f"operator {kind(node)} of constants is not supported")
+        for name, value in zip(node.output, compute(node, said, inputs, self.opset), strict=False):
+            if name:
+                if value.dtype.kind == "f":
+                    finite(value, f"{called(node)}: the constant {shown(name)} that it makes")
+                self.constants[name] = value
+
+    def _keep(self, node: NodeProto) -> None:
+        """Add a node whose results are weights."""
+        self.nodes.append(node)
+        self.weights.update(name for name in node.output if name)
+
+    def _idle(self, node: NodeProto, said: dict[str, Any]) -> bool:
+        """Whether a node leaves images as they are."""
+        if node.op_type == "Cast":
+            if said.get("to") not in _FLOATS:
+                raise refuse(
+                    node, "casts activations to integers, which is no quantiser; use Quant"
+                )
+            return True
+        if node.op_type == "Dropout" and len(node.input) > 2:
+            mode = self.constants.get(node.input[2])
+            if mode is None or bool(np.any(mode)):
+                raise refuse(node, "is in training mode; export the model in evaluation mode")
+        return node.op_type in _IDLE
+
+    def _reshape(self, node: NodeProto) -> None:
+        """Let a reshape keep whatever batch comes."""
+        target = self.constants.get(node.input[1])
+        if target is None:
+            raise refuse(node, "its target shape is computed from the image; export a fixed shape")
+        shape = [int(n) for n in target.ravel()]
+        rest = shape[1:]
+        if not rest or any(n < -1 for n in shape) or rest.count(-1) > 1:
+            raise refuse(node, f"cannot reshape to {shape}: keep the batch as the first dimension")
+        name = f"{node.output[0]}.shape"
+        self.constants[name] = np.array([0, *rest], np.int64)
+        node.input[1] = name
+        del node.attribute[:]  # allowzero would take the 0 for a size
+
+    def _shape(self, node: NodeProto, tensor: str) -> list[int]:
+        """Shape of a tensor on images, batch 1, from the shapes that the file implies."""
+        if self.shapes is None:
+            self.shapes = _inferred(self.proto)
+        if tensor not in self.shapes:
+            raise refuse(node, f"the shape of {shown(tensor)} is not known; export a fixed shape")
+        return [1, *self.shapes[tensor][1:]]
+
+
+def _copy(node: NodeProto) -> NodeProto:
+    made = NodeProto()
+    made.CopyFrom(node)
+    return made
+
+
+def _quantiser(node: NodeProto) -> None:
+    """Give a quantiser of QONNX's the name and domain that qonnx has for it today."""
+    wanted = 2 if node.op_type == "BipolarQuant" else 4
+    if len([n for n in node.input if n]) != wanted:
+        raise refuse(node, f"has {len(node.input)} inputs; want {wanted}")
+    if node.op_type == "IntQuant":
+        node.op_type = "Quant"
+    node.domain = QONNX
+    if node.op_type == "Quant":
+        said = {each.name for each in node.attribute}
+        defaults = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND"}
+        missing = {name: value for name, value in defaults.items() if name not in said}
+        node.attribute.extend(helper.make_attribute(n, v) for n, v in missing.items())
+        for each in node.attribute:
+            if each.name == "rounding_mode" and each.s.upper() == b"ROUND_TO_ZERO":
+                each.s = b"DOWN"  # the name that qonnx knows
+
+
+def _inferred(proto: ModelProto) -> dict[str, list[int]]:
+    """Shapes of all tensors that qonnx can infer."""
+    copy = ModelProto()
+    copy.CopyFrom(proto)
+    for node in copy.graph.node:
+        if node.op_type in _OURS and node.domain in _DOMAINS:
+            node.domain = QONNX
+            node.op_type = "Quant" if node.op_type == "IntQuant" else node.op_type
+    for each in copy.graph.input:
+        if each.type.tensor_type.shape.dim:
+            each.type.tensor_type.shape.dim[0].dim_value = 1
+    wrapped = _with_shapes(ModelWrapper(copy))
+    names = [n for node in wrapped.graph.node for n in (*node.input, *node.output)]
+    shapes = {name: wrapped.get_tensor_shape(name) for name in names}
+    return {name: shape for name, shape in shapes.items() if shape and min(shape) > 0}
+
+
+def with_shapes(graph: ModelProto) -> ModelProto:
+    """A tidy graph with the shapes of all tensors, as qonnx wants it for execution."""
+    made: ModelProto = _with_shapes(ModelWrapper(graph)).model
+    return made
+
+
+def _with_shapes(model: ModelWrapper) -> ModelWrapper:
+    try:
+        with quiet():
+            return model.transform(InferShapes())
+    except Exception as error:  # onnx and qonnx raise whatever their operators do
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"its tensors' shapes do not fit together ({first[:200]!r})") from error
+
+
+QCDQ = "this is a QCDQ export; export as QONNX (brevitas.export.export_qonnx)"
+_SHAPING = ("Cast", "Squeeze", "Unsqueeze", "Reshape", "Flatten")
+
+
+def _before_labels(made: _Tidy, output: str) -> tuple[str, list[str]]:
+    """The logits from which an output's labels or probabilities are made, and what makes them."""
+    makers = {name: node for node in made.nodes for name in node.output}
+    at, followed = output, []
+    logits = output
+    while at in makers:
+        node = makers[at]
+        said = attributes(node)
+        if node.op_type in ("Softmax", "LogSoftmax", "ArgMax", "TopK"):
+            _check_label(node, said)
+            logits = node.input[0]
+            followed.append(called(node))
+        elif node.op_type not in _SHAPING:
+            break
+        at = node.input[0]
+    if followed:
+        last = max(i for i, node in enumerate(made.nodes) if logits in node.output)
+        del made.nodes[last + 1 :]
+    return logits, followed
+
+
+def _check_label(node: NodeProto, said: dict[str, Any]) -> None:
+    axis = said.get("axis", 0 if node.op_type == "ArgMax" else -1)
+    if axis not in (1, -1):
+        raise refuse(node, f"axis {axis} is not that of the classes; use 1")
+    if said.get("select_last_index") or not said.get("largest", 1):
+        raise refuse(node, "takes another than the first of the largest; the label is that one")
+
+
+def _model(proto: ModelProto, made: _Tidy, logits: str, left: list[str]) -> ModelProto:
+    """The new graph as a model with shapes."""
+    used = {name for node in made.nodes for name in node.input}
+    pixels = [name for name in made.images if name in used]
+    if len(pixels) != 1:
+        names = ", ".join(shown(name) for name in pixels) or "none"
+        raise ModelError(f"the network reads the inputs {names}; want a single image")
+    graph = helper.make_graph(
+        made.nodes,
+        "headrace",
+        [_image(made.images[pixels[0]])],
+        [helper.make_tensor_value_info(logits, TensorProto.FLOAT, None)],
+        [
+            numpy_helper.from_array(np.ascontiguousarray(value), name)
+            for name, value in _values(made).items()
+            if name in used
+        ],
+    )
+    opsets = [helper.make_opsetid("", made.opset), helper.make_opsetid(QONNX, 1)]
+    model = helper.make_model(graph, opset_imports=opsets, producer_name="headrace")
+    model.ir_version = 8
+    classes = [p.value for p in proto.metadata_props if p.key == CLASSES]
+    notes = {CLASSES: classes[0]} if classes else {}
+    helper.set_model_props(model, {**notes, LEFT_OUT: ", ".join(left)} if left else notes)
+    return model
+
+
+def _values(made: _Tidy) -> dict[str, NDArray[Any]]:
+    """Constants; those of quantisers in float32, as qonnx computes."""
+    floats = {n for node in made.nodes if node.domain == QONNX for n in node.input}
+    return {
+        name: value.astype(np.float32) if name in floats else value
+        for name, value in made.constants.items()
+    }
+
+
+def _image(given: ValueInfoProto) -> ValueInfoProto:
+    """The input with batch 1. Raises ModelError for shapes that no image has."""
+    kind, name = given.type.tensor_type, shown(given.name)
+    if kind.elem_type not in (*_FLOATS, TensorProto.UINT8):
+        raise ModelError(f"input {name}: data type {kind.elem_type} is not supported; use float")
+    sides = [d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim]
+    if len(sides) < 2:
+        raise ModelError(f"input {name}: its shape is {sides}; want a batch and an image")
+    rest = sides[1:]
+    if any(side is None or side < 1 for side in rest):
+        raise ModelError(
+            f"input {name}: its shape is {[side if side else '?' for side in sides]}; every side "
+            "but the batch must be a fixed number of 1 or more"
+        )
+    size = int(np.prod([float(side or 0) for side in rest]))
+    if size > MOST_PIXELS:
+        raise ModelError(
+            f"input {name}: {size:,} values in an image; at most {MOST_PIXELS:,} can be"
+        )
+    return helper.make_tensor_value_info(given.name, TensorProto.FLOAT, [1, *rest])

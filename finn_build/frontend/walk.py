@@ -1,0 +1,112 @@
+"""Walk along a tidy graph and leave the layer list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from onnx import ModelProto, NodeProto, numpy_helper
+
+from finn_build.errors import ModelError
+from finn_build.frontend import operators
+from finn_build.frontend.build import Tap as Tap
+from finn_build.frontend.check import refuse, shown
+from finn_build.frontend.ends import finish
+from finn_build.frontend.layout import Layout, of_axes
+from finn_build.frontend.scope import Scope
+from finn_build.frontend.stream import Codes, Constant, Stream
+from finn_build.layers import Network
+
+_PIXEL_BITS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A network, and what of the graph it came from can be compared with it.
+
+    image: how the graph's input lies over rows, columns and channels; logits: how its output does;
+    taps: its quantised tensors, in stream order.
+    """
+
+    network: Network
+    image: Layout
+    logits: Layout
+    taps: tuple[Tap, ...] = field(default=())
+
+
+def read(graph: ModelProto, name: str) -> Reading:
+    """The layer list of a graph that `load` returned, for images of bytes.
+
+    Raises ModelError, naming the node, for what is no chain of layers that the hardware has.
+    """
+    image = image_of(graph)
+    scope = Scope()
+    for tensor in graph.graph.initializer:
+        scope.values[tensor.name] = Constant(values=numpy_helper.to_array(tensor))
+    pixels = Codes(
+        height=image.height,
+        width=image.width,
+        channels=image.channels,
+        bits=_PIXEL_BITS,
+        scales=(Fraction(1),),
+    )
+    scope.values[graph.graph.input[0].name] = Stream(layout=image, base=pixels)
+    for node in graph.graph.node:
+        handler = operators.HANDLERS.get(node.op_type)
+        if handler is None:
+            raise refuse(node, operators.unsupported(node))
+        scope.values[node.output[0]] = handler(scope, node)
+    last = scope.values[graph.graph.output[0].name]
+    if not isinstance(last, Stream):
+        raise ModelError(f"the output {shown(graph.graph.output[0].name)} is a constant")
+    ended = finish(scope, last, graph.graph.node[-1])
+    network = Network(
+        name=name,
+        height=image.height,
+        width=image.width,
+        channels=image.channels,
+        scale=ended.scale,
+        offset=ended.offset,
+        layers=tuple(scope.builder.layers),
+    )
+    return Reading(network=network, image=image, logits=last.layout, taps=tuple(scope.builder.taps))
+
+
+def image_of(graph: ModelProto) -> Layout:
+    """How a graph's input lies over rows, columns and channels.
+
+    Four dimensions are channels, rows and columns, or have the channels last where the first thing
+    that is done to them is to bring them to the front; three are channels and columns; two are the
+    columns of a single row.
+    """
+    source = graph.graph.input[0]
+    sides = [d.dim_value for d in source.type.tensor_type.shape.dim][1:]
+    if len(sides) == 1:
+        return of_axes(1, sides[0], 1, ("w",))
+    if len(sides) == 2:
+        return of_axes(1, sides[1], sides[0], ("c", "w"))
+    if len(sides) != 3:
+        raise ModelError(
+            f"input {shown(source.name)}: {len(sides)} dimensions beside the batch; want channels, "
+            "height and width"
+        )
+    if _channels_last(graph, source.name):
+        return of_axes(sides[0], sides[1], sides[2], ("h", "w", "c"))
+    return of_axes(sides[1], sides[2], sides[0], ("c", "h", "w"))
+
+
+def _channels_last(graph: ModelProto, tensor: str) -> bool:
+    """Whether a transpose to channels first is the first node that does more than to scale."""
+    readers: dict[str, list[NodeProto]] = {}
+    for node in graph.graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    idle = ("Add", "BatchNormalization", "Div", "Mul", "Quant", "BipolarQuant", "Sub")
+    while len(readers.get(tensor, [])) == 1:
+        node = readers[tensor][0]
+        if node.op_type == "Transpose":
+            return list(node.attribute[0].ints) == [0, 3, 1, 2] if node.attribute else False
+        if node.op_type not in idle:
+            break
+        tensor = node.output[0]
+    return False

@@ -1,1 +1,0 @@
-"""From QONNX to the layer list, with FINN's transformations."""
