@@ -49,9 +49,10 @@ def settle(network: Network, outputs: Outputs) -> Outputs:
         i, c = np.unravel_index(int(off.argmax()), off.shape)
         raise MismatchError(
             f"image {i}, class {c}: logit {outputs.logits[i, c]!r} is no multiple of the scale "
-            f"{network.scale!r}"
+            f"{np.broadcast_to(network.scale, off.shape)[i, c].item()!r}"
         )
-    return replace(outputs, logits=logits, labels=golden.argmax(logits))
+    labels = golden.classify(logits, network.ends[0])[0] if network.ends else golden.argmax(logits)
+    return replace(outputs, logits=logits, labels=labels)
 
 
 def compare(
