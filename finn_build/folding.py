@@ -159,7 +159,8 @@ def _go_by(layer: Layer, fold: Fold) -> Cost:
     """Cost of a layer that goes by the fold of a unit."""
     if isinstance(layer, Window) and slides(layer, fold):
         return cost.sliding_window(layer, simd=fold.simd)
-    return cost.fixed(layer, pixels=at_once(layer, fold.pixels), lines=fold.lines)
+    pixels = at_once(layer, fold.pixels)
+    return cost.fixed(layer, pixels=pixels, lines=fold.lines, dsp=fold.dsp)
 
 
 def stages(network: Network) -> list[Stage]:

@@ -89,12 +89,35 @@ def argmax(logits: Ints) -> NDArray[np.int64]:
     return np.asarray(np.argmax(logits, axis=-1), dtype=np.int64)
 
 
+def scores(
+    logits: Ints, *, gains: Ints | None = None, biases: Ints | None = None, floor: int | None = None
+) -> NDArray[np.int64]:
+    """What each class counts for when the label is found: gain times logit plus bias.
+
+    logits: (..., CLASSES); gains, biases: (CLASSES,), or None for 1 and 0; floor: the lowest score,
+    or None. Returns (..., CLASSES) int64.
+    """
+    made = logits.astype(np.int64)
+    if gains is not None:
+        made = made * gains
+    if biases is not None:
+        made = made + biases
+    return made if floor is None else np.maximum(made, floor)
+
+
+def classify(logits: Ints, layer: Argmax) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Labels (N,) of logits (N, CLASSES), and the logits as they are put out."""
+    scored = scores(logits, gains=layer.gains, biases=layer.biases, floor=layer.floor)
+    return argmax(scored), logits.astype(np.int64) if layer.scored else scored
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outputs:
     """What a network gives for N images.
 
-    labels: (N,) int64; logits: (N, CLASSES) int64 in accumulator units; activations: the output
-    of every lookup, pool and thresholded layer by name, (N, H, W, C) or (N, ROWS).
+    labels: (N,) int64; logits: (N, CLASSES) int64 in accumulator units, as they are put out;
+    activations: the output of every lookup, pool and thresholded layer by name, (N, H, W, C) or
+    (N, ROWS).
     """
 
     labels: NDArray[np.int64]
@@ -131,7 +154,7 @@ def run(network: Network, images: Ints, *, batch: int = 50) -> Outputs:
 
 def _run(network: Network, x: Ints) -> Outputs:
     activations: dict[str, Ints] = {}
-    logits = np.zeros((len(x), 0), np.int64)
+    labels, logits = np.zeros(len(x), np.int64), np.zeros((len(x), 0), np.int64)
     for layer in network.layers:
         if isinstance(layer, Mvtu):
             acc = accumulate(layer, x)
@@ -143,11 +166,8 @@ def _run(network: Network, x: Ints) -> Outputs:
             x = activations[layer.name] = lookup(x, layer.tables)
         elif isinstance(layer, MaxPool):
             x = activations[layer.name] = feed(layer, x)
-        elif not isinstance(layer, Argmax):
+        elif isinstance(layer, Argmax):
+            labels, logits = classify(logits, layer)
+        else:
             x = feed(layer, x)
-    return Outputs(labels=labels(network, logits), logits=logits, activations=activations)
-
-
-def labels(network: Network, logits: Ints) -> NDArray[np.int64]:
-    """Labels (N,) that belong to logits (N, CLASSES)."""
-    return argmax(logits)
+    return Outputs(labels=labels, logits=logits, activations=activations)

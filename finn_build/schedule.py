@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from finn_build import cost
 from finn_build.folding import CONSTANT, Fold, Folding, slides
 from finn_build.layers import Ints, Layer, Lookup, MaxPool, Mvtu, Network, Window
+from finn_build.scoring import scoring
 from finn_build.slices import plan_of
 from finn_build.unit import constants
 
@@ -106,7 +107,8 @@ def _follow(
             else:
                 flow, found[layer.name] = _multiply(layer, fold, spent, frames, flow)
         else:
-            flow = _Flow(times=flow.times[-1:] + layer.classes + 1, elems=layer.classes + 1)
+            waits = scoring(layer).latency(dsp=folding.followed[layer.name].dsp)
+            flow = _Flow(times=flow.times[-1:] + waits + layer.classes + 1, elems=layer.classes + 1)
     return flow
 
 

@@ -130,10 +130,12 @@ def _self_test(accelerator: Accelerator, options: argparse.Namespace) -> int:
 
 def _classify(accelerator: Accelerator, options: argparse.Namespace) -> None:
     images = pictures.read(options.files, accelerator.manifest.shape)
-    _, logits = accelerator.predict(images, logits=True)
-    for path, row in zip(options.files, logits):
-        best = np.argsort(-row, kind="stable")[:TOP]
-        text = ", ".join(f"{accelerator.manifest.classes[i]} ({row[i]})" for i in best)
+    labels, logits = accelerator.predict(images, logits=True)
+    manifest = accelerator.manifest
+    for path, label, values in zip(options.files, labels, manifest.values(logits)):
+        # Rounded values may be alike where the chip's integers are not: its label comes first.
+        order = np.lexsort((-values, np.arange(len(values)) != label))
+        text = ", ".join(f"{manifest.classes[i]} ({values[i]:.4g})" for i in order[:TOP])
         print(f"{path}: {text}")
 
 

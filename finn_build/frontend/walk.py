@@ -67,6 +67,7 @@ def read(graph: ModelProto, name: str) -> Reading:
         channels=image.channels,
         scale=ended.scale,
         offset=ended.offset,
+        floor=ended.floor,
         layers=tuple(scope.builder.layers),
     )
     return Reading(network=network, image=image, logits=last.layout, taps=tuple(scope.builder.taps))

@@ -86,8 +86,9 @@ def write(
             "beat_bytes": network.input_bytes,
         },
         "output": {"words": ["label", *(f"logit{i}" for i in range(classes))], "dtype": "int32"},
-        "logit_scale": network.scale,
-        "logit_offset": network.offset,
+        "logit_scale": np.asarray(network.scale).tolist(),
+        "logit_offset": np.asarray(network.offset).tolist(),
+        "logit_floor": network.floor,
         "classes": class_names(classes),
     }
     save_json(out / "manifest.json", manifest)

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from finn_build import report
-from finn_build.chain import OUTPUT_BITS
 from finn_build.files import load_json, save_json
-from finn_build.layers import Argmax, Lookup, MaxPool, Mvtu, Network, Window
+from finn_build.layers import OUTPUT_BITS, Argmax, Lookup, MaxPool, Mvtu, Network, Window
 from finn_build.pipeline import Build
 
 # Counts of the whole chip; levels of logic are known of the accelerator's modules alone.
