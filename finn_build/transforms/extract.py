@@ -153,9 +153,9 @@ def _window(walk: _Walk, node: NodeProto) -> None:
         width=walk.width,
         channels=walk.channels,
         bits=walk.bits,
-        kernel=kernel,
-        stride=stride,
-        pad=walk.pad,
+        kernel=(kernel, kernel),
+        stride=(stride, stride),
+        pad=(walk.pad,) * 4,
         # The code of zero; pads whose zeros have none were refused before.
         fill=-walk.offset // walk.step if walk.pad else 0,
     )

@@ -13,6 +13,8 @@ from finn_build.folding import Fold, make, slides
 from finn_build.layers import Argmax, Lookup, MaxPool, Mvtu, Network, Window
 from finn_build.schedule import depths, latency
 
+SAME = {"kernel": (3, 3), "stride": (1, 1), "pad": (1, 1, 1, 1)}
+
 
 @pytest.mark.parametrize(
     ("stride", "pad", "pe", "gathered"),
@@ -22,7 +24,7 @@ from finn_build.schedule import depths, latency
 def test_windows_wait_where_pixels_complete_none(stride, pad, pe, gathered, tmp_path):
     draw = np.random.default_rng(1)
     shape = {"height": 12, "width": 12, "channels": 2}
-    window = Window(name="w0", bits=8, kernel=3, stride=stride, pad=pad, **shape)
+    window = Window(name="w0", bits=8, kernel=(3, 3), stride=(stride,) * 2, pad=(pad,) * 4, **shape)
     positions = window.out_height * window.out_width
     conv = random_unit(
         draw, (8, 18), weight_bits=2, in_bits=8, low=-1, positions=positions, windowed=True
@@ -67,7 +69,7 @@ def test_sliding_windows_leave_no_gap(pe, simd, tmp_path):
     second = random_unit(draw, (6, 72), in_bits=2, **widths)
     last = random_unit(draw, (5, 6 * 64), weight_bits=2, in_bits=2, low=-1)
     steps = [np.sort(draw.integers(*each.reach, (each.rows, 3))) for each in (first, second)]
-    same = {"kernel": 3, "stride": 1, "pad": 1, **shape}
+    same = {**SAME, **shape}
     network = Network(
         name="n",
         scale=1.0,
@@ -131,11 +133,11 @@ def test_several_pixels_come_in_every_cycle(tmp_path):
                 in_bits=8,
                 tables=255 - draw.permuted(np.tile(np.arange(256), (2, 1)), axis=1),
             ),
-            Window(name="w0", bits=8, kernel=5, stride=1, pad=0, **shape),
+            Window(name="w0", bits=8, kernel=(5, 5), stride=(1, 1), pad=(0,) * 4, **shape),
             conv("conv0", 2, 50, in_bits=8, positions=64),
             MaxPool(name="pool0", height=8, width=8, channels=2, bits=2, kernel=2),
             conv("conv1x", 3, 2, in_bits=2, positions=16),
-            Window(name="w2", height=4, width=4, channels=3, bits=2, kernel=3, stride=1, pad=1),
+            Window(name="w2", height=4, width=4, channels=3, bits=2, **SAME),
             conv("conv2", 2, 27, in_bits=2, positions=16),
             last,
             Argmax(name="argmax", classes=4, bits=last.acc_bits),
