@@ -25,6 +25,7 @@ from finn_build.unit import Counting, constants, spacing, unit
 
 # What a memory of a folding is called by the modules that write to theirs.
 RAM_STYLES = {"logic": "distributed", "block": "block"}
+_PADS = ("PAD_TOP", "PAD_LEFT", "PAD_BOTTOM", "PAD_RIGHT")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,15 +187,15 @@ def _add_window(made: Design, layer: Window, unit: Mvtu, folding: Folding) -> No
     made.add(
         "nn_window",
         layer.name,
-        Stream(elems=fold.pixels * layer.kernel**2 * layer.channels, bits=layer.bits),
+        Stream(elems=fold.pixels * layer.elements, bits=layer.bits),
         {
             "ELEM_W": layer.bits,
             "CHANNELS": layer.channels,
             "HEIGHT": layer.height,
             "WIDTH": layer.width,
-            "KERNEL": layer.kernel,
-            "STRIDE": layer.stride,
-            "PAD": layer.pad,
+            **dict(zip(("KERNEL_H", "KERNEL_W"), layer.kernel, strict=True)),
+            **dict(zip(("STRIDE_H", "STRIDE_W"), layer.stride, strict=True)),
+            **dict(zip(_PADS, layer.pad, strict=True)),
             "FILL": layer.fill,
             "PIXELS": fold.pixels,
             "PROMPT": int(prompt),
@@ -217,8 +218,8 @@ def _add_sliding(made: Design, layer: Window, unit: Mvtu, fold: Fold) -> None:
             "SIMD": fold.simd,
             "HEIGHT": layer.height,
             "WIDTH": layer.width,
-            "KERNEL": layer.kernel,
-            "PAD": layer.pad,
+            "KERNEL": layer.kernel[0],
+            "PAD": layer.pad[0],
             "FILL": layer.fill,
             "REPEAT": unit.rows // fold.pe,
         },

@@ -177,16 +177,17 @@ def lookup(layer: Lookup, pixels: int) -> Cost:
 
 
 def window(layer: Window, pixels: int, lines: str) -> Cost:
-    """Cost of a window generator with a FIFO of a line: one push per beat, K-1 lines."""
-    beats, bits = layer.width // pixels, pixels * layer.channels * layer.bits
-    cycles = max(layer.height * layer.width, layer.positions) // pixels
-    fifo, width = _lutram(beats, bits) + 50, (layer.kernel - 1) * bits
-    span = layer.kernel + pixels - 1
-    reach = ceil((layer.kernel - 1 - layer.pad) / pixels) + 1
-    if layer.stride > 1:
-        reach += ceil(layer.pad / pixels)
-    taps = layer.kernel * span * layer.channels * layer.bits
-    ff = reach * layer.kernel * bits + taps + bits + 60
+    """Cost of a window generator with a FIFO of a line: one push per beat, KH-1 lines."""
+    (high, wide), left = layer.kernel, layer.pad[1]
+    rows, beats = layer.grid(pixels)
+    cycles, bits = rows * beats, pixels * layer.channels * layer.bits
+    fifo, width = _lutram(beats, bits) + 50, (high - 1) * bits
+    span = wide + pixels - 1
+    reach = ceil((wide - 1 - left) / pixels) + 1
+    if layer.stride[1] > 1:
+        reach += ceil(left / pixels)
+    taps = high * span * layer.channels * layer.bits
+    ff = reach * high * bits + taps + bits + 60
     if lines == "block":
         return Cost(cycles=cycles, lut=fifo, ff=ff, bram18=bram18_count(beats, width))
     return Cost(cycles=cycles, lut=fifo + _lutram(beats, width), ff=ff)
@@ -201,7 +202,7 @@ def sliding_window(layer: Window, *, simd: int) -> Cost:
 
 def sliding_words(layer: Window, *, simd: int) -> int:
     """Words of SIMD elements that a sliding window unit holds (rtl_templates: nn_swu)."""
-    span = (2 * layer.pad * (layer.width + 1) + 3) * (layer.channels // simd)
+    span = (2 * layer.pad[0] * (layer.width + 1) + 3) * (layer.channels // simd)
     return max(32, 1 << (span - 1).bit_length())
 
 

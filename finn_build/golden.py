@@ -26,15 +26,23 @@ def lookup(x: Ints, tables: Ints) -> Ints:
     return entries[np.arange(len(tables)), x]
 
 
-def window(x: Ints, *, kernel: int, stride: int, pad: int, fill: int = 0) -> Ints:
-    """Cut KERNEL x KERNEL windows out of images padded with `fill`.
+def window(
+    x: Ints,
+    *,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    pad: tuple[int, int, int, int],
+    fill: int = 0,
+) -> Ints:
+    """Cut windows of (KH, KW) pixels out of images padded with `fill`.
 
-    x: (N, H, W, C). Returns (N, OH, OW, KERNEL*KERNEL*C) in the order (kh, kw, c), c fastest,
-    of x's dtype.
+    x: (N, H, W, C); stride: (rows, columns); pad: (top, left, bottom, right). Returns
+    (N, OH, OW, KH*KW*C) in the order (kh, kw, c), c fastest, of x's dtype.
     """
-    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), constant_values=fill)
-    views = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(1, 2))
-    views = views[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)
+    top, left, bottom, right = pad
+    padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
+    views = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(1, 2))
+    views = views[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)
     return views.reshape(*views.shape[:3], -1)
 
 

@@ -61,9 +61,11 @@ class Lookup:
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """Padded KERNEL x KERNEL windows over an image of HEIGHT x WIDTH x CHANNELS.
+    """Padded windows over an image of HEIGHT x WIDTH x CHANNELS.
 
-    fill: what the padding holds, the code of zero.
+    kernel: rows and columns of a window; stride: rows and columns from one window to the next; pad:
+    rows and columns around the image, (top, left, bottom, right); fill: what they hold, the code of
+    zero.
     """
 
     kind: ClassVar[str] = "window"
@@ -72,35 +74,82 @@ class Window:
     width: int
     channels: int
     bits: int
-    kernel: int
-    stride: int
-    pad: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    pad: tuple[int, int, int, int]
     fill: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise ModelError for windows that the padded image does not hold or that hold nothing."""
+        top, left, bottom, right = self.pad
+        sides = (
+            ("rows", self.height, self.kernel[0], self.stride[0], (top, bottom)),
+            ("columns", self.width, self.kernel[1], self.stride[1], (left, right)),
+        )
+        for what, size, kernel, stride, pads in sides:
+            if size < 1 or kernel < 1 or stride < 1:
+                raise ModelError(
+                    f"{self.name}: {size} {what}, windows of {kernel} and a stride of {stride}; "
+                    "use 1 or more"
+                )
+            if not all(0 <= pad < kernel for pad in pads):
+                raise ModelError(
+                    f"{self.name}: padding of {pads[0]} and {pads[1]} {what} for windows of "
+                    f"{kernel}; use 0 to {kernel - 1}"
+                )
+            if size + sum(pads) < kernel:
+                raise ModelError(
+                    f"{self.name}: {size} {what} with {sum(pads)} of padding hold no window of "
+                    f"{kernel}; use a smaller kernel or more padding"
+                )
 
     @property
     def out_height(self) -> int:
         """Rows of output positions."""
-        return (self.height + 2 * self.pad - self.kernel) // self.stride + 1
+        return (self.height + self.pad[0] + self.pad[2] - self.kernel[0]) // self.stride[0] + 1
 
     @property
     def out_width(self) -> int:
         """Columns of output positions."""
-        return (self.width + 2 * self.pad - self.kernel) // self.stride + 1
+        return (self.width + self.pad[1] + self.pad[3] - self.kernel[1]) // self.stride[1] + 1
+
+    @property
+    def elements(self) -> int:
+        """Elements of a window."""
+        return self.kernel[0] * self.kernel[1] * self.channels
 
     @property
     def same(self) -> bool:
         """Whether every pixel is the middle of a window."""
-        return self.stride == 1 and self.kernel == 2 * self.pad + 1
+        top, left = self.pad[:2]
+        both = self.pad == (top, left, top, left)
+        return both and self.stride == (1, 1) and self.kernel == (2 * top + 1, 2 * left + 1)
 
     @property
     def positions(self) -> int:
         """Windows of an image."""
         return self.out_height * self.out_width
 
+    def _reach(self, pixels: int) -> tuple[int, int]:
+        """Rows below and beats at the right of the first pixel that the first window reaches."""
+        return self.kernel[0] - 1 - self.pad[0], ceil((self.kernel[1] - 1 - self.pad[1]) / pixels)
+
+    def grid(self, pixels: int) -> tuple[int, int]:
+        """Rows of a frame and beats of a row in the hardware (rtl_templates: nn_window).
+
+        The image's, and as many more without a pixel as windows need that begin beyond its own rows
+        and beats, or the first one to end.
+        """
+        below, after = self._reach(pixels)
+        down, right = self.out_height - 1, self.out_width // pixels - 1
+        rows = max(self.height, down * self.stride[0] + 1, below + 1)
+        cols = max(self.width // pixels, right * self.stride[1] + 1, after + 1, 2)
+        return rows, cols
+
     def lag(self, pixels: int) -> int:
-        """Beats of `pixels` that come between a window's place in the image and its last one."""
-        reach = self.kernel - 1 - self.pad
-        return reach * self.width // pixels + ceil(reach / pixels)
+        """Beats of the grid that come between a window's place in it and its last one."""
+        below, after = self._reach(pixels)
+        return below * self.grid(pixels)[1] + after
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -373,8 +422,9 @@ class Network:
             head = json.loads(arrays["description"].tobytes())
 
             def whole(record: dict[str, Any], prefix: str) -> dict[str, Any]:
-                """Fields with their arrays in place."""
-                return {key: arrays.get(f"{prefix}{key}", v) for key, v in record.items()}
+                """Fields with their arrays in place, and tuples, which JSON has as lists."""
+                held = {key: arrays.get(f"{prefix}{key}", v) for key, v in record.items()}
+                return {k: tuple(v) if isinstance(v, list) else v for k, v in held.items()}
 
             layers = []
             for record in head.pop("layers"):

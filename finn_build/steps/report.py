@@ -129,7 +129,7 @@ def _streams(network: Network) -> dict[str, dict[str, Any]]:
     shape, bits = [network.height, network.width, network.channels], 8
     for layer in network.layers:
         if isinstance(layer, Window):
-            shape = [layer.out_height, layer.out_width, layer.kernel**2 * layer.channels]
+            shape = [layer.out_height, layer.out_width, layer.elements]
         elif isinstance(layer, MaxPool):
             shape = [layer.height // layer.kernel, layer.width // layer.kernel, layer.channels]
         elif isinstance(layer, Mvtu):

