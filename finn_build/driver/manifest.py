@@ -22,9 +22,10 @@ _AGAIN = "copy the whole deploy folder of one build to the board again"
 class Manifest:
     """manifest.json and registers.json.
 
-    shape: of an image, (H, W, C); classes: names; predicted: the build's {frames_per_second,
-    latency_us, cycles_per_frame}, or None; critical_path: of the routed chip, or None; crystal_mhz:
-    of the processors' clock; registers: {name: {offset, count, fields}}.
+    shape: of an image, (H, W, C); classes: names, or numbers where nobody named them;
+    predicted: the build's {frames_per_second, latency_us, cycles_per_frame}, or None;
+    critical_path: of the routed chip, or None; crystal_mhz: of the processors' clock; registers:
+    {name: {offset, count, fields}}.
     """
 
     folder: Path
@@ -56,7 +57,8 @@ class Manifest:
     def golden(self) -> dict[str, NDArray[Any]]:
         """golden.npz: images, the labels and logits that they must give, their true classes.
 
-        The true classes, `truth`, are not there where nobody knew them. Raises DeployError.
+        The true classes, `truth`, are not there where the images are not of the model's classes.
+        Raises DeployError.
         """
         path = self.folder / "golden.npz"
         try:
@@ -85,7 +87,7 @@ def load(folder: Path) -> Manifest:
             fclk_mhz=float(found["fclk_mhz"]),
             crystal_mhz=float(found["clock"]["ps_clk_mhz"]),
             shape=_shape(found["input"]["shape"]),
-            classes=tuple(map(str, found["classes"])),
+            classes=_classes(found),
             logit_scale=float(found["logit_scale"]),
             logit_offset=float(found["logit_offset"]),
             predicted=found.get("predicted"),
@@ -115,6 +117,12 @@ def _check(folder: Path, digests: dict[str, str], names: tuple[str, ...]) -> Non
     for path in (folder / name for name in names if name in digests):
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != digests[path.name]:
             raise DeployError(f"{path}: not the file that manifest.json describes; {_AGAIN}")
+
+
+def _classes(found: Any) -> tuple[str, ...]:
+    """Names of the classes, or their numbers: the words after the label are the logits."""
+    names = found["classes"]
+    return tuple(map(str, range(len(found["output"]["words"]) - 1) if names is None else names))
 
 
 def _shape(values: Any) -> tuple[int, int, int]:
