@@ -11,7 +11,7 @@ import numpy as np
 
 from . import benchmark, pictures, results
 from .accelerator import Accelerator
-from .errors import DriverError
+from .errors import DriverError, ImagesError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,7 +59,13 @@ def accuracy(
 
 
 def _accuracy(accelerator: Accelerator, options: argparse.Namespace) -> None:
-    images, truth, source = pictures.labelled(accelerator.manifest, options.data)
+    manifest = accelerator.manifest
+    images, truth, source = pictures.labelled(manifest, options.data)
+    if truth is None:
+        raise ImagesError(
+            f"accuracy: not known; {manifest.folder / 'golden.npz'} has no labels of the classes "
+            f"of {manifest.model}; if it is for CIFAR-10, name the test set's folder with --data"
+        )
     began = accelerator.clock()
     made = accuracy(accelerator, images[: options.images], truth[: options.images], source)
     rate = made["images"] / (accelerator.clock() - began)

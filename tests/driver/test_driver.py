@@ -297,6 +297,38 @@ def test_scales_of_another_number_of_classes_are_refused(chip, folder, capsys):
     assert "logit_scale has 9 numbers for 10 classes" in capsys.readouterr().err
 
 
+@pytest.fixture
+def nobodys(odd, folder, tmp_path):
+    """The deploy folder of a network whose task nobody told, in the place of the other."""
+    built = build(odd, tmp_path / "nobodys", {"network": "tiny"})
+    made = load_json(built.path("deploy", "manifest.json"))
+    assert made["classes"] is None and made["labelled"] is False
+    save_json(built.path("deploy", "manifest.json"), {**made, "bitstream": "tiny.bit"})
+    shutil.rmtree(folder)
+    shutil.copytree(built.path("deploy"), folder)
+    (folder / "tiny.bit").touch()
+    return folder
+
+
+def test_classes_without_names_go_by_number(chip, nobodys, odd, tmp_path, capsys):
+    from PIL import Image
+
+    words = np.arange(11, dtype=np.int32)
+    chip.answer = lambda pixels: np.tile(words, (len(pixels), 1))
+    Image.fromarray(odd.images[0]).save(tmp_path / "tile.png")
+    assert main(nobodys, ["classify", str(tmp_path / "tile.png")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'tile.png'}: 9 (10), 8 (9), 7 (8)\n"
+
+
+def test_images_of_another_task_give_no_accuracy(chip, nobodys, capsys):
+    assert main(nobodys, ["accuracy"]) == 2
+    shown = capsys.readouterr()
+    assert "error: accuracy: not known; " in shown.err and shown.out == ""
+    assert "golden.npz has no labels of the classes of tiny; if it is for CIFAR-10" in shown.err
+    assert not Path("results.json").exists()
+    assert main(nobodys, ["self-test"]) == 0
+
+
 def cifar(tmp_path, count=20):
     images = np.random.default_rng(2).integers(0, 256, (count, 3, 32, 32), np.uint8)
     labels = np.arange(count) % 10
