@@ -29,8 +29,10 @@ from quant.networks import NETWORKS, get_network
 from quant.plots import plot_growing, plot_pruning
 from quant.prune import Pruning, Ranking
 from quant.prune import prune as prune_model
-from quant.recipes import RECIPES, find_recipe
+from quant.recipes import RECIPES, TEACHER_TRAINING, find_recipe
 from quant.results import results_command
+from quant.teacher import TeacherNetwork
+from quant.teaching import TEACHER, train_teacher
 from quant.train import (
     Setting,
     dequantised,
@@ -118,15 +120,24 @@ def train(
     fresh: _FreshOption = False,
 ) -> None:
     """Train float, then quantised; the same command resumes an interrupted training."""
+    same = {"batch": batch, "seed": seed}
+    floats = {"epochs": float_epochs, "lr": float_lr, "precision": precision, **same}
+    if network == TEACHER:
+        training = _given(TEACHER_TRAINING, **floats)
+        setting = _setting(data, cache, device, compiled)
+        folder = _out(out, network)
+        if fresh:
+            _forget(folder)
+        with _resumable():
+            record = train_teacher(setting, TeacherNetwork(), training, folder)
+        _print_record(folder, record)
+        return
     chosen = find_recipe(recipe)
     shape = chosen.apply(get_network(network))
     if batch_norm is not None:
         shape = replace(shape, batch_norm=cast(Norm, batch_norm))
     shape = replace(shape, dropout=_given(shape.dropout, stage=stage_dropout, dense=dense_dropout))
-    same = {"batch": batch, "seed": seed}
-    first = _given(
-        chosen.float_training, epochs=float_epochs, lr=float_lr, precision=precision, **same
-    )
+    first = _given(chosen.float_training, **floats)
     second = _given(chosen.quant_training, epochs=epochs, lr=lr, distill=distill, **same)
     quantisation = None
     if bits != "float":

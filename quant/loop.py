@@ -15,7 +15,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from quant import distributed
-from quant.augment import cutout, translate_and_flip
+from quant.augment import cutout, sides, translate
 from quant.checkpoint import Checkpoint, Status
 from quant.config import Training
 from quant.data import Labelled
@@ -41,6 +41,11 @@ class Images:
         """The arrays as tensors on `device`, channels first."""
         pixels = torch.from_numpy(data.images).permute(0, 3, 1, 2).contiguous()
         return cls(pixels=pixels.to(device), labels=torch.from_numpy(data.labels).to(device))
+
+    def chosen(self, which: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels and labels of the images with these numbers, int64 (N,) on any device."""
+        which = which.to(self.labels.device)
+        return self.pixels[which], self.labels[which]
 
 
 def accuracy(model: nn.Module, data: Images, batch: int = 500) -> float:
@@ -72,13 +77,14 @@ def augmented(
     seed = zlib.crc32(f"{config.seed} {name} {epoch}".encode())
     torch.manual_seed(seed + distributed.rank())  # dropout, which differs between processes
     draw = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(data.labels), generator=draw).to(data.labels.device)
-    for step in range(len(data.labels) // config.batch):
+    count = len(data.labels)
+    order = torch.randperm(count, generator=draw)
+    mirrored = sides(count, zlib.crc32(f"{config.seed} {name}".encode()), epoch) & config.flip
+    for step in range(count // config.batch):
         chosen = order[step * config.batch : (step + 1) * config.batch]
-        pixels = translate_and_flip(
-            data.pixels[chosen], config.translate_px, draw, flip=config.flip
-        )
-        yield cutout(pixels, config.cutout_px, draw), data.labels[chosen]
+        pixels, labels = data.chosen(chosen)
+        pixels = translate(pixels, config.translate_px, draw, mirrored[chosen])
+        yield cutout(pixels, config.cutout_px, draw), labels
 
 
 def batches(

@@ -497,7 +497,7 @@ def test_compiled_training_follows_the_eager_one_and_resumes(
 
 
 def test_every_epoch_draws_anew(images: Labelled, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "translate_and_flip", lambda pixels, *_, **__: pixels)
+    monkeypatch.setattr(loop, "translate", lambda pixels, *_, **__: pixels)
     data = Images.of(images, torch.device("cpu"))
     config = Training(epochs=2, batch=40)
     epochs = [[x for x, _ in batches("float", config, data, epoch)] for epoch in (0, 0, 1)]
