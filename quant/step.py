@@ -130,7 +130,14 @@ class Trainer:
         return compiled
 
     def step(
-        self, forward: Forward, pixels: Tensor, labels: Tensor, step: int, steps_per_epoch: int
+        self,
+        forward: Forward,
+        pixels: Tensor,
+        labels: Tensor,
+        step: int,
+        steps_per_epoch: int,
+        *,
+        taught: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Train on this process's part of a batch.
 
@@ -140,6 +147,7 @@ class Trainer:
             labels: int64 (N,).
             step: number of the step, from 0 at the start of the training.
             steps_per_epoch: for the learning rate.
+            taught: logits of a teacher for these pixels, instead of asking one.
 
         Returns:
             Loss and share of right answers before the step, on the device; not waited for.
@@ -148,12 +156,11 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group.get("scale", 1.0)
         self.optimiser.zero_grad(set_to_none=True)
-        teacher = None
-        if self.teacher is not None:
+        if taught is None and self.teacher is not None:
             with torch.no_grad():
-                teacher = self.teacher(pixels)
+                taught = self.teacher(pixels)
         logits = self._logits(forward, pixels)
-        loss = _loss(self.config, logits, labels, teacher)
+        loss = _loss(self.config, logits, labels, taught)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         self.average.update(step)

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from quant import distributed
 from quant.config import Training
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, read_tensors, write_json, write_tensors
-from quant.loop import Phase, accuracy
+from quant.images import accuracy
+from quant.loop import Phase
 from quant.models import load_state
-from quant.teacher import Teacher, TeacherNetwork, teacher_costs
+from quant.teacher import TEACHER, Teacher, TeacherNetwork, teacher_costs
 from quant.train import Setting, load_float
+from quant.views import LoadedTeacher
 
-# The name under which `train --network` knows it, and of its files.
-TEACHER = "teacher"
 # Training images that the first layer is fitted to.
 _WHITEN_IMAGES = 5000
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadedTeacher:
-    """A trained float network in evaluation mode, with its record."""
-
-    model: nn.Module
-    record: dict[str, Any]
-
-    @property
-    def sha256(self) -> str:
-        """Of the file of its weights."""
-        return str(self.record["sha256"])
 
 
 def train_teacher(
@@ -100,7 +86,10 @@ def load_teacher(weights: Path, device: str) -> LoadedTeacher:
     record = read_json(weights.with_suffix(".json"))
     if record.get("network") != TEACHER:
         start = load_float(weights, device)
-        return LoadedTeacher(model=start.model.eval(), record=start.record)
+        classes = start.network.classes
+        return LoadedTeacher(
+            path=weights, model=start.model.eval(), classes=classes, record=start.record
+        )
     tensors, _ = read_tensors(weights)
     if record.get("sha256") != hashlib.sha256(weights.read_bytes()).hexdigest():
         raise CheckpointError(f"{weights}: its sha256 is not its record's; train it again")
@@ -113,4 +102,5 @@ def load_teacher(weights: Path, device: str) -> LoadedTeacher:
         ) from error
     model = Teacher(network)
     load_state(model, tensors)
-    return LoadedTeacher(model=model.to(device).eval(), record=record)
+    model.to(device).eval()
+    return LoadedTeacher(path=weights, model=model, classes=network.classes, record=record)

@@ -17,7 +17,8 @@ from quant import distributed, step
 from quant.config import Dropout, Network, Quantisation, Training
 from quant.data import Labelled
 from quant.errors import QuantError
-from quant.loop import Images, Phase
+from quant.images import Images
+from quant.loop import Phase
 from quant.models import build_float, build_quantised, start_from_float
 from quant.networks import get_network
 from quant.progress import Meter

@@ -14,7 +14,7 @@ from quant.config import Training
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_tensors, write_json
-from quant.loop import Images, accuracy
+from quant.images import Images, accuracy
 from quant.networks import get_network
 from quant.recipes import TEACHER_TRAINING
 from quant.step import Trainer
