@@ -86,12 +86,12 @@ def recorded(out: Path, folder: Path) -> dict[str, Any]:
 def cut_and_resumed(out: Path, images: Images) -> dict[str, Any]:
     original, left = Trainer.step, 7
 
-    def stopping(self: Trainer, *arguments: Any) -> Any:
+    def stopping(self: Trainer, *arguments: Any, **named: Any) -> Any:
         nonlocal left
         left -= 1
         if left == 0:
             raise StopError
-        return original(self, *arguments)
+        return original(self, *arguments, **named)
 
     Trainer.step = stopping
     try:

@@ -66,10 +66,10 @@ def stop_at(patch: pytest.MonkeyPatch, owner: type, name: str, call: int) -> Non
     method = getattr(owner, name)
     left = call
 
-    def stopping(*arguments: Any) -> Any:
+    def stopping(*arguments: Any, **named: Any) -> Any:
         nonlocal left
         left -= 1
-        result = method(*arguments)
+        result = method(*arguments, **named)
         if left == 0:
             raise StopError
         return result
