@@ -120,7 +120,8 @@ class Plan:
     def first(self) -> Training:
         """How to train the float network."""
         training = self._float(find_recipe(self.recipe).float_training)
-        return self._taught(training) if self.bits == FLOAT else training
+        # Without a teacher there is nothing that a float network could imitate.
+        return training if self.teacher is None else self._taught(training)
 
     def second(self) -> Training:
         """How to train the quantised network."""
@@ -168,17 +169,15 @@ class Plan:
         device, first, quantisation = setting.device, self.first(), self.quantisation()
         before = load_trained(self.tune) if self.tune else None
         teacher = load_teacher(self.teacher, device) if self.teacher else None
-        # The float network before a quantised one learns from the labels, as its start does.
-        first_teacher = teacher if quantisation is None else None
         if self.start is not None:
             model = load_float(self.start, device)
         elif before is not None:
             model = dequantised(before, device)
         else:
-            model = train_float(setting, self.shape(), first, folder, teacher=first_teacher)
+            model = train_float(setting, self.shape(), first, folder, teacher=teacher)
         if quantisation is None and (self.start or before):
             model = with_dropout(model, self.shape().dropout)
-            model = tune_longer(setting, model, first, folder, teacher=first_teacher)
+            model = tune_longer(setting, model, first, folder, teacher=teacher)
         if quantisation is None:
             return model.record
         return train_quantised(
