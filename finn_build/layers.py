@@ -142,8 +142,8 @@ class Window:
         """
         below, after = self._reach(pixels)
         down, right = self.out_height - 1, self.out_width // pixels - 1
-        rows = max(self.height, down * self.stride[0] + 1, below + 1)
-        cols = max(self.width // pixels, right * self.stride[1] + 1, after + 1, 2)
+        cols = max(self.width // pixels, right * self.stride[1] + 1, 2)
+        rows = max(self.height, down * self.stride[0] + 1, below + after // cols + 1)
         return rows, cols
 
     def lag(self, pixels: int) -> int:

@@ -71,11 +71,11 @@ module nn_window #(
   // Rows and beats of a row that are pushed: the image's, and as many more without a pixel as the
   // last windows' corners and the first window's end need. Two beats, so that a line is a memory.
   localparam int unsigned LINE     = WIDTH / PIXELS;
-  localparam int unsigned ROWS_MIN = (LAST_ROW > BELOW) ? LAST_ROW + 1 : BELOW + 1;
-  localparam int unsigned COLS_LOW = (LAST_COL > RIGHT) ? LAST_COL + 1 : RIGHT + 1;
-  localparam int unsigned COLS_MIN = (COLS_LOW > 2) ? COLS_LOW : 2;
-  localparam int unsigned ROWS     = (HEIGHT > ROWS_MIN) ? HEIGHT : ROWS_MIN;
+  localparam int unsigned COLS_MIN = (LAST_COL > 0) ? LAST_COL + 1 : 2;
   localparam int unsigned COLS     = (LINE > COLS_MIN) ? LINE : COLS_MIN;
+  localparam int unsigned ENDS     = BELOW + RIGHT / COLS;
+  localparam int unsigned ROWS_MIN = (LAST_ROW > ENDS) ? LAST_ROW + 1 : ENDS + 1;
+  localparam int unsigned ROWS     = (HEIGHT > ROWS_MIN) ? HEIGHT : ROWS_MIN;
   localparam int unsigned BEATS    = ROWS * COLS;
   // Pushing beat n completes the windows whose top left corners are at raster position n - LAG
   // (corners counted from (-PAD_TOP, -PAD_LEFT), PIXELS of them a position).

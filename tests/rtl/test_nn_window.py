@@ -69,6 +69,7 @@ CASES = {
     "wide_paddings_in_pixels": shaped((3, 5), (2, 4, 2, 4), (3, 8, 1), 2, PIXELS=4, FILL=3),
     "low": shaped((3, 3), (0, 1, 2, 1), (1, 5, 2), 2),
     "higher_than_the_image": square(5, 2, (2, 2, 1), 2),
+    "further_than_a_row": shaped((2, 5), (0, 0, 0, 4), (5, 2, 1), 2),
     "one_wide": shaped((3, 1), (1, 0, 1, 0), (6, 1, 2), 2, RAM_STYLE="block"),
     "one_pixel": square(3, 1, (1, 1, 2), 2),
 }
