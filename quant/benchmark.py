@@ -15,6 +15,7 @@ from quant.config import Network, Quantisation, Training, preset
 from quant.loop import Images, batches
 from quant.models import build_quantised
 from quant.networks import get_network
+from quant.program import say
 from quant.progress import Meter
 from quant.step import Forward, Trainer
 from quant.surrogate import Surrogate
@@ -126,7 +127,7 @@ def benchmark_command(
         blocks=blocks,
         device=distributed.join(device),
     )
-    typer.echo(str(found))
+    say(str(found))
 
 
 def _random_images(network: Network, count: int, device: str) -> Images:
