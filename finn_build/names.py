@@ -5,6 +5,7 @@ import re
 
 MOST = 64  # characters of an identifier
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+_MARKUP = re.compile(r"[\\`*\[\]<>|&~]")
 _LINE = 1000  # characters of a line that is shown
 
 
@@ -32,6 +33,11 @@ def printable(text: str, *, most: int = _LINE) -> str:
     short = text if len(text) <= most else f"{text[: most - 3]}..."
     shown = "".join(c if c.isprintable() else _escape(c) for c in short)
     return shown if len(shown) <= most else f"{shown[: most - 3]}..."
+
+
+def markdown(text: str) -> str:
+    """A text as one line of Markdown that shows what it is: no markup, no HTML, no links."""
+    return _MARKUP.sub(r"\\\g<0>", printable(text))
 
 
 def _escape(character: str) -> str:
