@@ -10,7 +10,6 @@ from finn_build.pipeline import Build
 
 # Counts of the whole chip; levels of logic are known of the accelerator's modules alone.
 _PLACED = ("lut", "ff", "bram36", "dsp", "carry4", "lutram")
-FILES = (report.TEMPLATE,)
 
 
 def run(build: Build, out: Path) -> str:
