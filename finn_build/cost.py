@@ -250,7 +250,7 @@ def _scores(layer: Argmax, numbers: Scoring, *, dsp: bool) -> Cost:
     # Of the gain, what later pieces need.
     made += Cost(lut=0, ff=numbers.gain_bits * (pieces - 1) // 2 + numbers.bias_bits)
     if dsp:
-        return made + Cost(lut=0, ff=0, dsp=pieces)
+        return made + Cost(lut=0, ff=0, dsp=pieces * (1 + (layer.bits > 25)))
     each = layer.bits + 2
     return made + Cost(lut=pieces * (each + wide), ff=pieces * (each + wide))
 

@@ -73,11 +73,11 @@ def test_tensorboard_of_a_resumed_training_has_no_duplicates(
     calls: Counter[str] = Counter()
     step, save = Trainer.step, Checkpoint.save
 
-    def stopping_step(self: Trainer, *arguments: object) -> object:
+    def stopping_step(self: Trainer, *arguments: object, **named: object) -> object:
         calls["step"] += 1
         if cut == "in the second epoch" and calls["step"] == 16 + 12:
             raise KeyboardInterrupt
-        return step(self, *arguments)
+        return step(self, *arguments, **named)
 
     def stopping_save(self: Checkpoint, *arguments: object) -> None:
         calls["save"] += 1

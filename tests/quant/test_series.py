@@ -10,7 +10,7 @@ from quant import cli, series
 from quant.checkpoint import Checkpoint
 from quant.data import Labelled
 from quant.errors import ConfigError
-from quant.files import read_json
+from quant.files import read_json, write_json
 from quant.plan import Plan
 from quant.series import read_series
 from quant.zoo import load_trained
@@ -138,6 +138,17 @@ def test_what_changed_is_not_taken_for_done(
     weights.write_bytes(b"damaged")
     assert call(monkeypatch, file) == 0
     assert weights.read_bytes() == before
+
+
+def test_a_training_from_a_file_that_changed_is_not_done(tmp_path: Path) -> None:
+    teacher, folder = tmp_path / "t.safetensors", tmp_path / "float"
+    teacher.write_bytes(b"1")
+    plan = Plan(bits="float", teacher=teacher)
+    write_json(folder / "float.json", {"accuracy": {"float": 0.5}})
+    series._finish(plan, folder, tmp_path)
+    assert series._finished(plan, folder) == {"accuracy": {"float": 0.5}}
+    teacher.write_bytes(b"2")
+    assert series._finished(plan, folder) is None
 
 
 @pytest.mark.parametrize(
