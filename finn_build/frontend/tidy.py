@@ -315,7 +315,7 @@ def _model(proto: ModelProto, made: _Tidy, logits: str, left: list[str]) -> Mode
         [_image(made.images[pixels[0]])],
         [helper.make_tensor_value_info(logits, TensorProto.FLOAT, None)],
         [
-            numpy_helper.from_array(np.ascontiguousarray(value), name)
+            numpy_helper.from_array(np.asarray(value, order="C"), name)
             for name, value in _values(made).items()
             if name in used
         ],
