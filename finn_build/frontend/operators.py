@@ -226,7 +226,8 @@ def _parameters(scope: Scope, node: NodeProto) -> tuple[int, int, int, bool]:
         assert values is not None
         found = np.unique(values)
         if len(found) != 1 or found[0] != np.rint(found[0]):
-            raise refuse(node, f"its {what} {found.tolist()} is not one whole number")
+            few = ", ".join(f"{each:g}" for each in found[:3]) + (", ..." if len(found) > 3 else "")
+            raise refuse(node, f"its {what} [{few}] is not one whole number")
         numbers.append(int(found[0]))
     zero, bits = numbers
     if not 1 <= bits <= 32:

@@ -24,6 +24,7 @@ from finn_build.frontend.check import (
     clip_limits,
     finite,
     kind,
+    opset,
     refuse,
     shown,
 )
@@ -100,9 +101,7 @@ class _Tidy:
     def __init__(self, proto: ModelProto) -> None:
         graph = proto.graph
         self.proto = proto
-        self.opset = max(
-            (o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), default=13
-        )
+        self.opset = opset(proto)
         limits = clip_limits(proto)
         self.constants = {t.name: array(t, infinite=t.name in limits) for t in graph.initializer}
         self.images = {i.name: i for i in graph.input if i.name not in self.constants}
@@ -222,7 +221,7 @@ def _copy(node: NodeProto) -> NodeProto:
 def _quantiser(node: NodeProto) -> None:
     """Give a quantiser of QONNX's the name and domain that qonnx has for it today."""
     wanted = 2 if node.op_type == "BipolarQuant" else 4
-    if len([n for n in node.input if n]) != wanted:
+    if len(node.input) != wanted or "" in node.input:
         raise refuse(node, f"has {len(node.input)} inputs; want {wanted}")
     if node.op_type == "IntQuant":
         node.op_type = "Quant"
