@@ -8,11 +8,9 @@ import pytest
 from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
-from finn_build import golden
+from finn_build import frontend, golden
 from finn_build.errors import ModelError
 from finn_build.layers import MaxPool, Mvtu, Window
-from finn_build.transforms import stages
-from finn_build.transforms.extract import extract
 from finn_build.verify import compare
 
 IMAGES = 12
@@ -34,12 +32,13 @@ def test_stages_agree(variant, tmp_path):
     images = np.random.default_rng(4).integers(0, 256, (IMAGES, size, size, channels))
     images = images.astype(np.uint8)
 
-    network, results = models.ladder(stages.load(str(path)), images)
+    network, results = models.ladder(frontend.load(path), images)
     for pair in pairwise(results):
         first, second = (results[p] for p in pair)
         made = compare(network, images, names=pair, first=first, second=second)
         assert made.mismatches == made.explained <= 2
-        assert len(first.activations) == len(second.activations) == len(network.mvtus) - 1
+        thresholded = {m.name for m in network.mvtus if m.thresholds is not None}
+        assert set(first.activations) & set(second.activations) == thresholded
 
 
 def test_brevitas_agrees_with_golden(tmp_path):
@@ -48,7 +47,7 @@ def test_brevitas_agrees_with_golden(tmp_path):
     model = models.network(seed=3)
     path = models.export(model, tmp_path / "m.onnx")
     images = np.random.default_rng(5).integers(0, 256, (50, 8, 8, 3)).astype(np.uint8)
-    network = extract(models.hardware(stages.load(str(path))), "m")
+    network = frontend.read(frontend.load(path), "m").network
     with torch.no_grad():
         logits = model(torch.tensor(images.transpose(0, 3, 1, 2), dtype=torch.float32)).numpy()
     exact = golden.run(network, images).logits * network.scale
@@ -57,8 +56,7 @@ def test_brevitas_agrees_with_golden(tmp_path):
 
 
 def test_the_layer_list_is_read_as_it_is(tiny_onnx):
-    model = stages.load(str(tiny_onnx))
-    network = extract(models.hardware(model), "tiny")
+    network = frontend.read(frontend.load(tiny_onnx), "tiny").network
     kinds = [type(layer) for layer in network.layers[:-1]]
     assert kinds == [Window, Mvtu, MaxPool, Window, Mvtu, Mvtu, Mvtu]
     conv0, conv1, dense0, dense1 = network.mvtus
@@ -85,9 +83,9 @@ def test_an_unsupported_operator_is_named(tiny_onnx, tmp_path):
 
     path = edited(tiny_onnx, tmp_path, relu_to_sigmoid)
     with pytest.raises(
-        ModelError, match=r"node 'Relu_0': operator Sigmoid.*supported: Add, .*Quant"
+        ModelError, match=r"node 'Relu_0' \(Sigmoid\): operator Sigmoid.*supported: Add, .*Quant"
     ):
-        stages.load(path)
+        frontend.read(frontend.load(path), "m")
 
 
 def test_a_branch_is_named(tiny_onnx, tmp_path):
@@ -101,34 +99,55 @@ def test_a_branch_is_named(tiny_onnx, tmp_path):
         model.find_consumers(node.output[0])[-1].input[0] = "total"
 
     path = edited(tiny_onnx, tmp_path, add_branch)
-    with pytest.raises(ModelError, match="node 'skip': Add of two computed tensors is a branch"):
-        stages.load(path)
+    with pytest.raises(ModelError, match=r"node 'skip' \(Add\): Add of two computed.* is a branch"):
+        frontend.read(frontend.load(path), "m")
 
 
 def test_a_file_that_is_no_onnx_is_named(tmp_path):
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"\x00\x01 no protobuf")
     with pytest.raises(ModelError, match=r"broken\.onnx: not a readable ONNX file"):
-        stages.load(str(path))
+        frontend.load(path)
 
 
-def test_a_network_without_a_dense_end_is_refused(tiny_onnx, tmp_path):
-    def cut(model):
-        last = [n for n in model.graph.node if n.op_type == "Quant"][-1]
+def test_a_network_without_a_dense_end_gives_its_activations(tiny_onnx, tmp_path):
+    def cut(model, kind):
+        relu = model.get_nodes_by_op_type("Relu")[-1]
+        last = model.find_consumers(relu.output[0])[0] if kind == "Quant" else relu
+        last.op_type = kind
         model.graph.output[0].name = last.output[0]
 
-    model = stages.load(edited(tiny_onnx, tmp_path, lambda m: None))
-    hardware = models.hardware(model)
-    mvaus = hardware.get_nodes_by_op_type("MVAU")
-    for node in hardware.graph.node[list(hardware.graph.node).index(mvaus[-1]) :]:
-        hardware.graph.node.remove(node)
-    with pytest.raises(ModelError, match="must end in a dense layer"):
-        extract(hardware, "cut")
+    path = edited(tiny_onnx, tmp_path, lambda model: cut(model, "Quant"))
+    network = frontend.read(frontend.load(path), "cut").network
+    assert np.array_equal(network.mvtus[-1].weights, np.eye(8)) and network.offset == 0
+    path = edited(tiny_onnx, tmp_path, lambda model: cut(model, "LeakyRelu"))
+    with pytest.raises(ModelError, match="Relu.*values that are not quantised"):
+        frontend.read(frontend.load(path), "cut")
 
 
-def test_an_image_too_small_for_its_window_is_refused(tmp_path):
+def test_an_image_too_small_for_its_window_is_one_product(tmp_path):
     model = models.network(size=4, convs=(4, 6, 5), stride=2)
-    loaded = stages.load(str(models.export(model, tmp_path / "m.onnx", size=4)))
-    hardware = models.hardware(loaded)
-    with pytest.raises(ModelError, match="image of 1 x 1 is too small for a 3 x 3 window"):
-        extract(hardware, "small")
+    graph = frontend.load(models.export(model, tmp_path / "m.onnx", size=4))
+    images = np.random.default_rng(6).integers(0, 256, (IMAGES, 4, 4, 3)).astype(np.uint8)
+    network, results = models.by_qonnx(graph, images)
+    assert [m.windowed for m in network.mvtus[:3]] == [True, False, False]
+    outcome = compare(
+        network,
+        images,
+        names=("qonnx", "golden"),
+        first=results["qonnx"],
+        second=results["golden"],
+    )
+    assert outcome.mismatches <= 1
+
+
+def test_a_window_that_is_larger_than_the_image_is_refused(tiny_onnx, tmp_path):
+    def unpad(model):
+        model.set_tensor_shape(model.graph.input[0].name, [1, 3, 2, 2])
+        for node in model.get_nodes_by_op_type("Conv"):
+            pads = next(a for a in node.attribute if a.name == "pads")
+            pads.ints[:] = [0, 0, 0, 0]
+
+    path = edited(tiny_onnx, tmp_path, unpad)
+    with pytest.raises(ModelError, match="image of 2 x 2 .* has no room for a window of 3 x 3"):
+        frontend.read(frontend.load(path), "m")
