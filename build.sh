@@ -19,6 +19,7 @@ usage: ./build.sh BOARD [--model NAME|FILE.onnx] [--target-fps N] [--images N] [
        ./build.sh demo [--images N] classify real images on the simulated chip
        ./build.sh doctor            what was found on this machine, what is missing
        ./build.sh train [...]       train a network, float and quantised
+       ./build.sh series FILE.toml  a list of trainings, one after the other; docs/training.md
        ./build.sh prune [...]       remove filters of a trained network
        ./build.sh grow [...]        search for a network, from one convolution up
        ./build.sh sweep FILE.toml   search bits, filters and folding together; docs/sweep.md
@@ -89,7 +90,7 @@ case "$verb" in
   help | -h | --help) usage ;;
   check) environment && check ;;
   test) environment && check && exec .venv/bin/python -m pytest -n 2 --dist worksteal "$@" ;;
-  train | prune | grow | benchmark | download | pack) environment && run -m quant "$verb" "$@" ;;
+  train | series | prune | grow | benchmark | download | pack) environment && run -m quant "$verb" "$@" ;;
   sweep) environment && run -m sweep "$@" ;;
   compare | costs | demo | fit | reference | registers)
     environment && run -m finn_build "$verb" "$@"

@@ -1,5 +1,6 @@
 """The accelerator as a chain of modules: their parameters, memory images and streams."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,14 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finn_build.folding import CONSTANT, Fold, Folding, slides
-from finn_build.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Network, Window
+from finn_build.layers import (
+    OUTPUT_BITS,
+    Argmax,
+    Layer,
+    Lookup,
+    MaxPool,
+    Mvtu,
+    Network,
+    Window,
+)
 from finn_build.schedule import depths
+from finn_build.scoring import scoring
 from finn_build.slices import code, plan_of
 from finn_build.unit import Counting, constants, spacing, unit
 
-OUTPUT_BITS = 32
 # What a memory of a folding is called by the modules that write to theirs.
 RAM_STYLES = {"logic": "distributed", "block": "block"}
+_PADS = ("PAD_TOP", "PAD_LEFT", "PAD_BOTTOM", "PAD_RIGHT")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +91,11 @@ class Design:
 
     def image(self, name: str, words: NDArray[np.int64], bits: int) -> str:
         """Keep a memory image as hex: words (DEPTH, ELEMENTS), element 0 in the low bits."""
-        digits = -(-words.shape[1] * bits // 4)
-        self.images[name] = [f"{pack(row, bits):0{digits}x}" for row in words]
+        return self.listing(name, [pack(row, bits) for row in words], words.shape[1] * bits)
+
+    def listing(self, name: str, words: Sequence[int], bits: int) -> str:
+        """Keep words of so many bits as hex."""
+        self.images[name] = [f"{word:0{-(-bits // 4)}x}" for word in words]
         return name
 
 
@@ -173,15 +187,15 @@ def _add_window(made: Design, layer: Window, unit: Mvtu, folding: Folding) -> No
     made.add(
         "nn_window",
         layer.name,
-        Stream(elems=fold.pixels * layer.kernel**2 * layer.channels, bits=layer.bits),
+        Stream(elems=fold.pixels * layer.elements, bits=layer.bits),
         {
             "ELEM_W": layer.bits,
             "CHANNELS": layer.channels,
             "HEIGHT": layer.height,
             "WIDTH": layer.width,
-            "KERNEL": layer.kernel,
-            "STRIDE": layer.stride,
-            "PAD": layer.pad,
+            **dict(zip(("KERNEL_H", "KERNEL_W"), layer.kernel, strict=True)),
+            **dict(zip(("STRIDE_H", "STRIDE_W"), layer.stride, strict=True)),
+            **dict(zip(_PADS, layer.pad, strict=True)),
             "FILL": layer.fill,
             "PIXELS": fold.pixels,
             "PROMPT": int(prompt),
@@ -204,8 +218,8 @@ def _add_sliding(made: Design, layer: Window, unit: Mvtu, fold: Fold) -> None:
             "SIMD": fold.simd,
             "HEIGHT": layer.height,
             "WIDTH": layer.width,
-            "KERNEL": layer.kernel,
-            "PAD": layer.pad,
+            "KERNEL": layer.kernel[0],
+            "PAD": layer.pad[0],
             "FILL": layer.fill,
             "REPEAT": unit.rows // fold.pe,
         },
@@ -347,11 +361,15 @@ def _add_unrolled(made: Design, layer: Mvtu, fold: Fold) -> None:
 
 def _add_argmax(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, Argmax)
+    numbers, file = scoring(layer), f"{layer.name}_gains.hex"
+    if numbers.words:
+        made.listing(file, numbers.words, numbers.gain_bits + numbers.bias_bits)
+    shape = {"CLASSES": layer.classes, "IN_ELEMS": made.stream.elems, "LOGIT_W": layer.bits}
     made.add(
         "nn_argmax",
         layer.name,
         Stream(elems=1, bits=OUTPUT_BITS),
-        {"CLASSES": layer.classes, "IN_ELEMS": made.stream.elems, "LOGIT_W": layer.bits},
+        {**shape, **numbers.parameters(file, dsp=folding.followed[layer.name].dsp)},
         m_axis_tlast="m_axis_tlast",
     )
 

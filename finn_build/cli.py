@@ -10,6 +10,7 @@ from rich.console import Console
 from finn_build import costs as costs_module
 from finn_build import doctor as doctor_module
 from finn_build import fit as fit_module
+from finn_build import labels as labels_module
 from finn_build import pipeline
 from finn_build import reference as reference_module
 from finn_build import registers as registers_module
@@ -42,7 +43,12 @@ def build(
     pixel_max: Annotated[
         float, typer.Option(help="Brightest pixel for a QONNX file: 255 for bytes, 1 for 0 to 1.")
     ] = 255.0,
-    data: Annotated[Path, typer.Option(help="CIFAR-10 files, if any.")] = Path("data/cifar10"),
+    data: Annotated[
+        Path | None, typer.Option(help="CIFAR-10 files to score it on; else data/cifar10, if any.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Text file with the names of the classes, one a line.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Instead of build/BOARD/MODEL.")] = None,
     tool: Annotated[str, typer.Option(help="auto, openxc7, vivado, finn or none.")] = "auto",
     clock_mhz: Annotated[float, typer.Option(help="Clock of the accelerator.")] = 100.0,
@@ -70,6 +76,7 @@ def build(
         board=board,
         model=model,
         data=data,
+        labels=labels,
         out=out,
         tool=tool,
         clock_mhz=clock_mhz,
@@ -85,6 +92,10 @@ def build(
     )
     if folding is not None and not folding.is_file():
         raise ConfigError(f"--folding {folding}: no such file; a build leaves fold/folding.json")
+    if data is not None and not data.is_dir():
+        raise ConfigError(f"--data {data}: no such folder; name one with CIFAR-10's files")
+    if labels is not None:
+        labels_module.read(labels)
     pipeline.run(STEPS, options, first=first, last=last)
 
 
@@ -98,7 +109,7 @@ def demo(
     """Classify real images on the simulated chip."""
     from finn_build import demo as demo_module
 
-    options = Options(board=board, model=model, data=Path("data/cifar10"), out=out)
+    options = Options(board=board, model=model, out=out)
     if not 1 <= images <= VECTORS:
         raise ConfigError(f"--images {images}: use 1 to {VECTORS}")
     demo_module.run(options, images, Console(highlight=False))

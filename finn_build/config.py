@@ -6,15 +6,10 @@ from pathlib import Path
 from finn_build.boards import Board, find_board
 from finn_build.errors import ConfigError
 
-CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+DATA = Path("data/cifar10")  # used for the models of CIFAR-10 where it exists
 VECTORS = 100  # images that come with a model
 OBJECTIVES = ("throughput", "latency")
 TOOLS = ("auto", "openxc7", "vivado", "finn", "none")
-
-
-def class_names(count: int) -> list[str]:
-    """CIFAR-10's names for ten classes, numbers otherwise."""
-    return CLASSES if count == len(CLASSES) else [str(i) for i in range(count)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,15 +17,17 @@ class Options:
     """Options of one build, as on the command line.
 
     model: a zoo name, a checkpoint (.safetensors) or a QONNX file (.onnx); data: folder of the
-    CIFAR-10 files, used where it exists; images: how many to simulate at the RTL; pixel_max: what
-    a QONNX file takes for the brightest pixel, 255 where it takes bytes; seeds: how many times to
-    place and route; chipdb, prjxray_db: databases of nextpnr and Project X-Ray, for openxc7;
-    vivado: Vivado's own folder.
+    CIFAR-10 files to score the model on whatever it is, None: DATA where it exists and the model is
+    of CIFAR-10; labels: file with the names of the classes; images: how many to simulate at the
+    RTL; pixel_max: what a QONNX file takes for the brightest pixel, 255 where it takes bytes;
+    seeds: how many times to place and route; chipdb, prjxray_db: databases of nextpnr and Project
+    X-Ray, for openxc7; vivado: Vivado's own folder.
     """
 
     board: str
     model: str
-    data: Path
+    data: Path | None = None
+    labels: Path | None = None
     out: Path | None = None
     tool: str = "auto"
     clock_mhz: float = 100.0

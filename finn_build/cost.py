@@ -9,6 +9,7 @@ from math import ceil
 
 from finn_build import heap, slices
 from finn_build.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Window
+from finn_build.scoring import LOGIC_CLASSES, Scoring, scoring
 from finn_build.unit import DRIVEN, Counting, Unit, constants, spacing, unit
 
 # Words of thresholds in logic; more are in block RAM (rtl_templates: nn_threshold).
@@ -176,16 +177,17 @@ def lookup(layer: Lookup, pixels: int) -> Cost:
 
 
 def window(layer: Window, pixels: int, lines: str) -> Cost:
-    """Cost of a window generator with a FIFO of a line: one push per beat, K-1 lines."""
-    beats, bits = layer.width // pixels, pixels * layer.channels * layer.bits
-    cycles = max(layer.height * layer.width, layer.positions) // pixels
-    fifo, width = _lutram(beats, bits) + 50, (layer.kernel - 1) * bits
-    span = layer.kernel + pixels - 1
-    reach = ceil((layer.kernel - 1 - layer.pad) / pixels) + 1
-    if layer.stride > 1:
-        reach += ceil(layer.pad / pixels)
-    taps = layer.kernel * span * layer.channels * layer.bits
-    ff = reach * layer.kernel * bits + taps + bits + 60
+    """Cost of a window generator with a FIFO of a line: one push per beat, KH-1 lines."""
+    (high, wide), left = layer.kernel, layer.pad[1]
+    rows, beats = layer.grid(pixels)
+    cycles, bits = rows * beats, pixels * layer.channels * layer.bits
+    fifo, width = _lutram(beats, bits) + 50, (high - 1) * bits
+    span = wide + pixels - 1
+    reach = ceil((wide - 1 - left) / pixels) + 1
+    if layer.stride[1] > 1:
+        reach += ceil(left / pixels)
+    taps = high * span * layer.channels * layer.bits
+    ff = reach * high * bits + taps + bits + 60
     if lines == "block":
         return Cost(cycles=cycles, lut=fifo, ff=ff, bram18=bram18_count(beats, width))
     return Cost(cycles=cycles, lut=fifo + _lutram(beats, width), ff=ff)
@@ -200,7 +202,7 @@ def sliding_window(layer: Window, *, simd: int) -> Cost:
 
 def sliding_words(layer: Window, *, simd: int) -> int:
     """Words of SIMD elements that a sliding window unit holds (rtl_templates: nn_swu)."""
-    span = (2 * layer.pad * (layer.width + 1) + 3) * (layer.channels // simd)
+    span = (2 * layer.pad[0] * (layer.width + 1) + 3) * (layer.channels // simd)
     return max(32, 1 << (span - 1).bit_length())
 
 
@@ -218,12 +220,42 @@ def max_pool(layer: MaxPool, pixels: int) -> Cost:
     )
 
 
-def argmax(layer: Argmax) -> Cost:
-    """Cost of the label search."""
-    return Cost(cycles=layer.classes + 1, lut=4 * layer.bits + 20, ff=2 * layer.bits + 30)
+def argmax(layer: Argmax, *, dsp: bool) -> Cost:
+    """Cost of the label search; dsp: the gains' pieces are multiplied in DSP slices."""
+    numbers = scoring(layer)
+    out, compared = layer.out_bits, numbers.score_bits
+    # Two frames of logits; those of few classes are in the sum below.
+    words = 2 * layer.classes
+    kept = _lutram(words, out) - _lutram(32, out) + out * ceil(words / 256) if words > 32 else 0
+    search = Cost(
+        cycles=layer.classes + 1,
+        lut=2 * (out + compared) + 20 + kept,
+        ff=out + compared + 30,
+    )
+    return search if numbers.idle else search + _scores(layer, numbers, dsp=dsp)
 
 
-def fixed(layer: Layer, *, pixels: int, lines: str) -> Cost:
+def _scores(layer: Argmax, numbers: Scoring, *, dsp: bool) -> Cost:
+    """Cost of the classes' scores, one logit per cycle (rtl_templates: nn_score)."""
+    pieces, latency = numbers.pieces(dsp=dsp), numbers.latency(dsp=dsp)
+    wide, word = numbers.score_bits, numbers.gain_bits + numbers.bias_bits
+    made = Cost(lut=0, ff=latency * (layer.bits + 1))
+    if numbers.floor is not None:
+        made += Cost(lut=wide, ff=wide)
+    if numbers.words:
+        memory = "block" if layer.classes > LOGIC_CLASSES else "logic"
+        made += rom(layer.classes, word, memory) + Cost(lut=5, ff=bits_for(layer.classes))
+    if not pieces:
+        return made + (Cost(lut=wide, ff=wide) if numbers.words else NOTHING)
+    # Of the gain, what later pieces need.
+    made += Cost(lut=0, ff=numbers.gain_bits * (pieces - 1) // 2 + numbers.bias_bits)
+    if dsp:
+        return made + Cost(lut=0, ff=0, dsp=pieces)
+    each = layer.bits + 2
+    return made + Cost(lut=pieces * (each + wide), ff=pieces * (each + wide))
+
+
+def fixed(layer: Layer, *, pixels: int, lines: str, dsp: bool) -> Cost:
     """Cost of a layer that goes by the fold of another; lines: in "logic" or "block"."""
     if isinstance(layer, Lookup):
         return lookup(layer, pixels)
@@ -232,7 +264,7 @@ def fixed(layer: Layer, *, pixels: int, lines: str) -> Cost:
     if isinstance(layer, MaxPool):
         return max_pool(layer, pixels)
     if isinstance(layer, Argmax):
-        return argmax(layer)
+        return argmax(layer, dsp=dsp)
     raise TypeError(f"{layer.name} needs a folding")
 
 

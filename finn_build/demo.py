@@ -24,12 +24,14 @@ from finn_build.steps.plan import STEPS
 NEEDED = ("export", "streamline", "golden", "fold", "emit")
 SIDE = 16  # characters of a picture on the terminal
 ACROSS = 5  # pictures in a row of the grid
+BARS = 10  # logits below a picture, the largest where there are more
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shown:
-    """Images (N, H, W, C), their classes or None, what the chip gave, names of the classes.
+    """Images (N, H, W, C), their classes or None, what the chip gave, names or numbers of classes.
 
+    values: (N, CLASSES), what the chip's logits are in the trained network;
     latency_us: of single images; rate: frames per second of all in one call, both in the chip's
     time; seconds: what the simulation took per image.
     """
@@ -38,7 +40,7 @@ class Shown:
     images: NDArray[np.uint8]
     truth: NDArray[np.int64] | None
     labels: NDArray[np.int32]
-    logits: NDArray[np.int32]
+    values: NDArray[np.float64]
     names: tuple[str, ...]
     latency_us: float
     rate: float
@@ -116,7 +118,7 @@ def classify(folder: Path, count: int, console: Console) -> Shown:
         images=images,
         truth=vectors["truth"][picks] if "truth" in vectors else None,
         labels=labels,
-        logits=logits,
+        values=accelerator.manifest.values(logits),
         names=accelerator.manifest.classes,
         latency_us=1e6 * float(np.median(times)),
         rate=rate,
@@ -130,7 +132,7 @@ def show(shown: Shown, console: Console) -> None:
     parts = []
     for i, image in enumerate(shown.images):
         caption = Text(shown.caption(i), styles[shown.right(i)])
-        caption.append(f"\nlogit {shown.logits[i].max()}", "not bold default")
+        caption.append(f"\nlogit {shown.values[i, shown.labels[i]]:.4g}", "not bold default")
         parts.append(Text("\n").join([_blocks(image), caption]) if console.is_terminal else caption)
     console.print(Columns(parts, padding=(1, 2)))
     count = len(shown.images)
@@ -172,11 +174,20 @@ def picture(shown: Shown, path: Path) -> None:
     for i, image in enumerate(shown.images):
         above, below = (grid[2 * (i // ACROSS) + k, i % ACROSS] for k in (0, 1))
         above.imshow(image.squeeze(), cmap="gray")
-        above.set_title(shown.caption(i), fontsize=9, color=colours[shown.right(i)])
+        above.set_title(_plain(shown.caption(i)), fontsize=9, color=colours[shown.right(i)])
         below.axis("on")
-        best = [k == shown.labels[i] for k in range(len(shown.names))]
-        below.barh(shown.names, shown.logits[i], color=["tab:blue" if b else "0.7" for b in best])
+        largest = np.sort(np.argsort(-shown.values[i], kind="stable")[:BARS])
+        below.barh(
+            [_plain(shown.names[k]) for k in largest],
+            shown.values[i][largest],
+            color=["tab:blue" if k == shown.labels[i] else "0.7" for k in largest],
+        )
         below.invert_yaxis()
         below.tick_params(labelsize=6)
         below.set_xlabel("logit", fontsize=6)
     figure.savefig(path, dpi=120)
+
+
+def _plain(text: str) -> str:
+    """Text in which Matplotlib sees no formula."""
+    return text.replace("$", r"\$")

@@ -122,7 +122,8 @@ class Stage:
 
     def legal_lines(self, fold: Fold) -> tuple[str, ...]:
         """Where the window's lines can be; logic if there are none, or it slides."""
-        whole = self.window is not None and self.window.kernel > 1 and not slides(self.window, fold)
+        window = self.window
+        whole = window is not None and window.kernel[0] > 1 and not slides(window, fold)
         return MEMORIES if whole else MEMORIES[:1]
 
     @property
@@ -131,12 +132,11 @@ class Stage:
         window = self.window
         if window is None:
             return cost.divisors(self.unit.positions)
-        if window.stride > 1:
+        if window.stride[1] > 1:
             return (1,)
-        legal, size = gcd(window.width, window.out_width), window.height * window.width
-        return tuple(
-            n for n in cost.divisors(legal) if 2 * n <= window.width and window.lag(n) < size // n
-        )
+        legal = cost.divisors(gcd(window.width, window.out_width))
+        # A row of a single beat would take as long as one of two.
+        return tuple(n for n in legal if n == 1 or 2 * n <= window.width)
 
     def costs(self, fold: Fold) -> dict[str, Cost]:
         """Costs of all layers by their names. Raises FoldingError if the fold is not legal."""
@@ -159,7 +159,8 @@ def _go_by(layer: Layer, fold: Fold) -> Cost:
     """Cost of a layer that goes by the fold of a unit."""
     if isinstance(layer, Window) and slides(layer, fold):
         return cost.sliding_window(layer, simd=fold.simd)
-    return cost.fixed(layer, pixels=at_once(layer, fold.pixels), lines=fold.lines)
+    pixels = at_once(layer, fold.pixels)
+    return cost.fixed(layer, pixels=pixels, lines=fold.lines, dsp=fold.dsp)
 
 
 def stages(network: Network) -> list[Stage]:
@@ -189,7 +190,8 @@ def slides(window: Window | None, fold: Fold) -> bool:
     """Whether a unit gets its windows piece by piece, as it takes them, and not each as a whole."""
     if window is None or fold.memory == CONSTANT:
         return False
-    return window.same and window.kernel > 1 and fold.simd in cost.divisors(window.channels)
+    square = window.same and window.kernel[0] == window.kernel[1] > 1
+    return square and fold.simd in cost.divisors(window.channels)
 
 
 def price(layer: Mvtu, fold: Fold, *, sliding: bool = False) -> Cost:

@@ -26,15 +26,23 @@ def lookup(x: Ints, tables: Ints) -> Ints:
     return entries[np.arange(len(tables)), x]
 
 
-def window(x: Ints, *, kernel: int, stride: int, pad: int, fill: int = 0) -> Ints:
-    """Cut KERNEL x KERNEL windows out of images padded with `fill`.
+def window(
+    x: Ints,
+    *,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    pad: tuple[int, int, int, int],
+    fill: int = 0,
+) -> Ints:
+    """Cut windows of (KH, KW) pixels out of images padded with `fill`.
 
-    x: (N, H, W, C). Returns (N, OH, OW, KERNEL*KERNEL*C) in the order (kh, kw, c), c fastest,
-    of x's dtype.
+    x: (N, H, W, C); stride: (rows, columns); pad: (top, left, bottom, right). Returns
+    (N, OH, OW, KH*KW*C) in the order (kh, kw, c), c fastest, of x's dtype.
     """
-    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), constant_values=fill)
-    views = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(1, 2))
-    views = views[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)
+    top, left, bottom, right = pad
+    padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
+    views = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(1, 2))
+    views = views[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)
     return views.reshape(*views.shape[:3], -1)
 
 
@@ -89,12 +97,35 @@ def argmax(logits: Ints) -> NDArray[np.int64]:
     return np.asarray(np.argmax(logits, axis=-1), dtype=np.int64)
 
 
+def scores(
+    logits: Ints, *, gains: Ints | None = None, biases: Ints | None = None, floor: int | None = None
+) -> NDArray[np.int64]:
+    """What each class counts for when the label is found: gain times logit plus bias.
+
+    logits: (..., CLASSES); gains, biases: (CLASSES,), or None for 1 and 0; floor: the lowest score,
+    or None. Returns (..., CLASSES) int64.
+    """
+    made = logits.astype(np.int64)
+    if gains is not None:
+        made = made * gains
+    if biases is not None:
+        made = made + biases
+    return made if floor is None else np.maximum(made, floor)
+
+
+def classify(logits: Ints, layer: Argmax) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Labels (N,) of logits (N, CLASSES), and the logits as they are put out."""
+    scored = scores(logits, gains=layer.gains, biases=layer.biases, floor=layer.floor)
+    return argmax(scored), logits.astype(np.int64) if layer.scored else scored
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outputs:
     """What a network gives for N images.
 
-    labels: (N,) int64; logits: (N, CLASSES) int64 in accumulator units; activations: the output
-    of every lookup, pool and thresholded layer by name, (N, H, W, C) or (N, ROWS).
+    labels: (N,) int64; logits: (N, CLASSES) int64 in accumulator units, as they are put out;
+    activations: the output of every lookup, pool and thresholded layer by name, (N, H, W, C) or
+    (N, ROWS).
     """
 
     labels: NDArray[np.int64]
@@ -131,7 +162,7 @@ def run(network: Network, images: Ints, *, batch: int = 50) -> Outputs:
 
 def _run(network: Network, x: Ints) -> Outputs:
     activations: dict[str, Ints] = {}
-    logits = np.zeros((len(x), 0), np.int64)
+    labels, logits = np.zeros(len(x), np.int64), np.zeros((len(x), 0), np.int64)
     for layer in network.layers:
         if isinstance(layer, Mvtu):
             acc = accumulate(layer, x)
@@ -143,11 +174,8 @@ def _run(network: Network, x: Ints) -> Outputs:
             x = activations[layer.name] = lookup(x, layer.tables)
         elif isinstance(layer, MaxPool):
             x = activations[layer.name] = feed(layer, x)
-        elif not isinstance(layer, Argmax):
+        elif isinstance(layer, Argmax):
+            labels, logits = classify(logits, layer)
+        else:
             x = feed(layer, x)
-    return Outputs(labels=labels(network, logits), logits=logits, activations=activations)
-
-
-def labels(network: Network, logits: Ints) -> NDArray[np.int64]:
-    """Labels (N,) that belong to logits (N, CLASSES)."""
-    return argmax(logits)
+    return Outputs(labels=labels, logits=logits, activations=activations)

@@ -19,6 +19,11 @@ from finn_build.errors import ModelError
 from finn_build.files import save_npz
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+# Words that leave the accelerator, and what int64 holds of a score with a bit to spare.
+OUTPUT_BITS = 32
+SCORE_BITS = 63
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,9 +61,11 @@ class Lookup:
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """Padded KERNEL x KERNEL windows over an image of HEIGHT x WIDTH x CHANNELS.
+    """Padded windows over an image of HEIGHT x WIDTH x CHANNELS.
 
-    fill: what the padding holds, the code of zero.
+    kernel: rows and columns of a window; stride: rows and columns from one window to the next; pad:
+    rows and columns around the image, (top, left, bottom, right); fill: what they hold, the code of
+    zero.
     """
 
     kind: ClassVar[str] = "window"
@@ -67,35 +74,82 @@ class Window:
     width: int
     channels: int
     bits: int
-    kernel: int
-    stride: int
-    pad: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    pad: tuple[int, int, int, int]
     fill: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise ModelError for windows that the padded image does not hold or that hold nothing."""
+        top, left, bottom, right = self.pad
+        sides = (
+            ("rows", self.height, self.kernel[0], self.stride[0], (top, bottom)),
+            ("columns", self.width, self.kernel[1], self.stride[1], (left, right)),
+        )
+        for what, size, kernel, stride, pads in sides:
+            if size < 1 or kernel < 1 or stride < 1:
+                raise ModelError(
+                    f"{self.name}: {size} {what}, windows of {kernel} and a stride of {stride}; "
+                    "use 1 or more"
+                )
+            if not all(0 <= pad < kernel for pad in pads):
+                raise ModelError(
+                    f"{self.name}: padding of {pads[0]} and {pads[1]} {what} for windows of "
+                    f"{kernel}; use 0 to {kernel - 1}"
+                )
+            if size + sum(pads) < kernel:
+                raise ModelError(
+                    f"{self.name}: {size} {what} with {sum(pads)} of padding hold no window of "
+                    f"{kernel}; use a smaller kernel or more padding"
+                )
 
     @property
     def out_height(self) -> int:
         """Rows of output positions."""
-        return (self.height + 2 * self.pad - self.kernel) // self.stride + 1
+        return (self.height + self.pad[0] + self.pad[2] - self.kernel[0]) // self.stride[0] + 1
 
     @property
     def out_width(self) -> int:
         """Columns of output positions."""
-        return (self.width + 2 * self.pad - self.kernel) // self.stride + 1
+        return (self.width + self.pad[1] + self.pad[3] - self.kernel[1]) // self.stride[1] + 1
+
+    @property
+    def elements(self) -> int:
+        """Elements of a window."""
+        return self.kernel[0] * self.kernel[1] * self.channels
 
     @property
     def same(self) -> bool:
         """Whether every pixel is the middle of a window."""
-        return self.stride == 1 and self.kernel == 2 * self.pad + 1
+        top, left = self.pad[:2]
+        both = self.pad == (top, left, top, left)
+        return both and self.stride == (1, 1) and self.kernel == (2 * top + 1, 2 * left + 1)
 
     @property
     def positions(self) -> int:
         """Windows of an image."""
         return self.out_height * self.out_width
 
+    def _reach(self, pixels: int) -> tuple[int, int]:
+        """Rows below and beats at the right of the first pixel that the first window reaches."""
+        return self.kernel[0] - 1 - self.pad[0], ceil((self.kernel[1] - 1 - self.pad[1]) / pixels)
+
+    def grid(self, pixels: int) -> tuple[int, int]:
+        """Rows of a frame and beats of a row in the hardware (rtl_templates: nn_window).
+
+        The image's, and as many more without a pixel as windows need that begin beyond its own rows
+        and beats, or the first one to end.
+        """
+        below, after = self._reach(pixels)
+        down, right = self.out_height - 1, self.out_width // pixels - 1
+        cols = max(self.width // pixels, right * self.stride[1] + 1, 2)
+        rows = max(self.height, down * self.stride[0] + 1, below + after // cols + 1)
+        return rows, cols
+
     def lag(self, pixels: int) -> int:
-        """Beats of `pixels` that come between a window's place in the image and its last one."""
-        reach = self.kernel - 1 - self.pad
-        return reach * self.width // pixels + ceil(reach / pixels)
+        """Beats of the grid that come between a window's place in it and its last one."""
+        below, after = self._reach(pixels)
+        return below * self.grid(pixels)[1] + after
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,9 +246,14 @@ class Mvtu:
         return self.steps.bit_length() if self.steps else self.acc_bits
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Argmax:
-    """Label (lowest index of the largest logit) and the logits themselves."""
+    """Label (lowest index of the largest score) and the logits themselves.
+
+    gains, biases: (CLASSES,) int64; the score of class k is gains[k] * logit[k] + biases[k], where
+    None is a gain of 1 and a bias of 0, and at least `floor`. With neither gains nor biases the
+    scores are put out as the logits.
+    """
 
     kind: ClassVar[str] = "argmax"
     name: str
@@ -204,34 +263,114 @@ class Argmax:
     biases: Ints | None = None
     floor: int | None = None
 
+    def __post_init__(self) -> None:
+        """Raise ModelError for gains or biases that are not one a class, and for wide scores."""
+        if self.classes < 1:
+            raise ModelError(f"{self.name}: {self.classes} classes; use 1 or more")
+        for what, values in (("gains", self.gains), ("biases", self.biases)):
+            if values is not None and values.shape != (self.classes,):
+                raise ModelError(
+                    f"{self.name}: {what} of shape {values.shape}; use one for each of the "
+                    f"{self.classes} classes"
+                )
+        if self.score_bits > SCORE_BITS:
+            low, high = self.reach
+            raise ModelError(
+                f"{self.name}: scores of {low} to {high} take {self.score_bits} bits, more than "
+                f"{SCORE_BITS}; use smaller gains and biases"
+            )
+        if self.out_bits > OUTPUT_BITS:
+            raise ModelError(
+                f"{self.name}: logits of {self.out_bits} bits, more than the {OUTPUT_BITS} of an "
+                "output word; use fewer bits, or a floor within them"
+            )
+
+    @property
+    def scored(self) -> bool:
+        """Whether scores are something else than the logits that are put out."""
+        return self.gains is not None or self.biases is not None
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """Lowest and highest score of each class that logits of so many bits give, unfloored."""
+        ends = -(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1
+        gains = [1] * self.classes if self.gains is None else self.gains.tolist()
+        biases = [0] * self.classes if self.biases is None else self.biases.tolist()
+        found = []
+        for gain, bias in zip(gains, biases, strict=True):
+            one, other = (gain * end + bias for end in ends)
+            found.append((min(one, other), max(one, other)))
+        return found
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Lowest and highest of all scores and the floor."""
+        lows, highs = zip(*self.ranges, strict=True)
+        floor = () if self.floor is None else (self.floor,)
+        return min((*lows, *floor)), max((*highs, *floor))
+
+    @property
+    def score_bits(self) -> int:
+        """Two's complement width of a score, before the floor and after it."""
+        return signed_bits(*self.reach)
+
+    @property
+    def out_bits(self) -> int:
+        """Two's complement width of a logit that is put out."""
+        return self.bits if self.scored else self.score_bits
+
+
+def signed_bits(low: int, high: int) -> int:
+    """Two's complement width of all numbers from `low` to `high`."""
+    return 1 + max((end if end >= 0 else ~end).bit_length() for end in (low, high))
+
 
 Layer = Lookup | Window | MaxPool | Mvtu | Argmax
 _KINDS: dict[str, type[Layer]] = {c.kind: c for c in (Lookup, Window, MaxPool, Mvtu, Argmax)}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Network:
     """A named chain of layers for images of HEIGHT x WIDTH x CHANNELS unsigned 8-bit pixels.
 
-    scale: value of one logit unit in the trained network; offset: what is added to every logit.
+    scale: value of one logit unit in the trained network; offset: what is added to a logit's value;
+    each (CLASSES,) float64 where classes differ. floor: the lowest value, or None.
     """
 
     name: str
     height: int
     width: int
     channels: int
-    scale: float
-    offset: float = 0.0
+    scale: float | Floats
+    offset: float | Floats = 0.0
+    floor: float | None = None
     layers: tuple[Layer, ...]
+
+    def __post_init__(self) -> None:
+        """Keep what all classes share as one float. Raises ModelError for another shape."""
+        for what in ("scale", "offset"):
+            values = np.asarray(getattr(self, what), np.float64)
+            if values.ndim and values.shape not in [(end.classes,) for end in self.ends]:
+                raise ModelError(
+                    f"{self.name}: {what} of shape {values.shape}; use one number, or one a class"
+                )
+            shared = values.ndim == 0 or bool((values == values[0]).all())
+            object.__setattr__(self, what, float(values.flat[0]) if shared else values)
 
     @property
     def mvtus(self) -> tuple[Mvtu, ...]:
         """The layers that hold weights, in order."""
         return tuple(layer for layer in self.layers if isinstance(layer, Mvtu))
 
-    def values(self, logits: Ints) -> NDArray[np.float64]:
-        """What logits (N, CLASSES) are worth in the trained network."""
-        return np.asarray(logits * self.scale + self.offset, np.float64)
+    @property
+    def ends(self) -> tuple[Argmax, ...]:
+        """The layer that finds the label, if there is one."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Argmax))
+
+    def values(self, logits: Ints) -> Floats:
+        """What logits (N, CLASSES) stand for in the trained network."""
+        values: Floats = np.asarray(logits, np.float64) * self.scale + self.offset
+        return values if self.floor is None else np.maximum(values, self.floor)
 
     @property
     def windows(self) -> dict[str, Window]:
@@ -257,18 +396,20 @@ class Network:
     def save(self, path: Path) -> None:
         """Write the network as one .npz file: a JSON description and the arrays."""
         arrays: dict[str, NDArray[Any]] = {}
-        described = []
-        for layer in self.layers:
-            record: dict[str, Any] = {"kind": layer.kind}
-            for field in fields(layer):
-                value = getattr(layer, field.name)
+
+        def record(owner: Any, prefix: str) -> dict[str, Any]:
+            """Fields as JSON holds them; an array has its place among the arrays instead."""
+            made = {f.name: getattr(owner, f.name) for f in fields(owner) if f.name != "layers"}
+            for key, value in made.items():
                 if isinstance(value, np.ndarray):
-                    arrays[f"{layer.name}.{field.name}"] = value
-                    value = "array"
-                record[field.name] = value
-            described.append(record)
-        head = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "layers"}
-        text = json.dumps({**head, "layers": described})
+                    arrays[f"{prefix}{key}"] = value
+                    made[key] = "array"
+            return made
+
+        described = [
+            {"kind": layer.kind, **record(layer, f"{layer.name}.")} for layer in self.layers
+        ]
+        text = json.dumps({**record(self, ""), "layers": described})
         arrays["description"] = np.frombuffer(text.encode(), np.uint8)
         save_npz(path, **arrays)
 
@@ -277,16 +418,20 @@ class Network:
         """Read what `save` wrote. Raises ModelError for a file that is not such a network."""
         try:
             with np.load(path, allow_pickle=False) as stored:
-                head = json.loads(stored["description"].tobytes())
-                layers = []
-                for record in head.pop("layers"):
-                    kind = _KINDS[record.pop("kind")]
-                    for key, value in record.items():
-                        if value == "array":
-                            record[key] = stored[f"{record['name']}.{key}"]
-                    layers.append(kind(**record))
+                arrays = dict(stored)
+            head = json.loads(arrays["description"].tobytes())
+
+            def whole(record: dict[str, Any], prefix: str) -> dict[str, Any]:
+                """Fields with their arrays in place, and tuples, which JSON has as lists."""
+                held = {key: arrays.get(f"{prefix}{key}", v) for key, v in record.items()}
+                return {k: tuple(v) if isinstance(v, list) else v for k, v in held.items()}
+
+            layers = []
+            for record in head.pop("layers"):
+                kind = _KINDS[record.pop("kind")]
+                layers.append(kind(**whole(record, f"{record['name']}.")))
+            return cls(layers=tuple(layers), **whole(head, ""))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(
                 f"{path}: not a layer list ({error}); remove it and build again"
             ) from error
-        return cls(layers=tuple(layers), **head)

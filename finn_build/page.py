@@ -31,3 +31,8 @@ def render(template: Path, **values: Any) -> str:
 def runs(values: Sequence[int]) -> str:
     """Numbers in order, equal ones beside each other once: "4-2-4"."""
     return "-".join(str(value) for value, _ in groupby(values))
+
+
+def named(names: Sequence[str] | None, count: int) -> list[str]:
+    """Names of classes: numbers where there are none."""
+    return list(names) if names else [str(i) for i in range(count)]

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from finn_build import page
-from finn_build.config import class_names
+from finn_build import differences, page
 from finn_build.errors import ConfigError
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -24,6 +23,7 @@ CONTRACT: dict[str, tuple[str, ...]] = {
     "fps": ("predicted", "simulated"),
     "bitstream": ("path",),
 }
+EXPLANATIONS = 20  # of a comparison on the page; report.json has them all
 TITLES = {"yosys": "Yosys", "openxc7": "openXC7", "vivado": "Vivado", "finn": "FINN"}
 _CHIP = (("lut", "LUT"), ("ff", "FF"), ("bram36", "BRAM36"), ("dsp", "DSP48"))
 
@@ -73,7 +73,11 @@ def html(report: dict[str, Any]) -> str:
         slowest=_slowest(report),
         stages=_stages(report),
         gauges=_gauges(report),
-        by_class=_by_class(report["accuracy"]["hardware"].get("confusion") or []),
+        by_class=_by_class(report),
+        classes=report["model"].get("classes") or [],
+        rungs=[_rung(entry) for entry in report["verification"]],
+        most=EXPLANATIONS,
+        differing=sum(map(differences.other_logits, report["verification"])),
         seconds=sum(report["seconds"].values()),
         tool=TITLES.get(report["resources"]["source"], report["resources"]["source"]),
     )
@@ -129,9 +133,20 @@ def _gauges(report: dict[str, Any]) -> list[dict[str, Any]]:
     return made
 
 
-def _by_class(confusion: list[list[int]]) -> list[dict[str, Any]]:
+def _rung(entry: dict[str, Any]) -> dict[str, Any]:
+    """A comparison with what it found: verdict, counts and warning, in words."""
+    return {
+        **entry,
+        "verdict": differences.verdict(entry),
+        "counted": differences.counted(entry),
+        "warning": differences.warned(entry),
+    }
+
+
+def _by_class(report: dict[str, Any]) -> list[dict[str, Any]]:
     """Rows of the confusion matrix as counts and shares."""
-    names = class_names(len(confusion))
+    confusion = report["accuracy"]["hardware"].get("confusion") or []
+    names = page.named(report["model"].get("classes"), len(confusion))
     return [
         {
             "name": names[i],

@@ -32,7 +32,8 @@ def _row(report: dict[str, Any]) -> str:
         report["board"]["chip"],
         report["clock"],
     )
-    accuracy = "" if measured["value"] is None else f"{100 * measured['value']:.2f} %"
+    value, images = measured["value"], measured["images"]
+    accuracy = "not known" if value is None else f"{100 * value:.2f} %, {images:,}"
     rate = report["fps"]["simulated"]
     latency = report["rtl_sim"]["latency_cycles"] / clock["fclk_mhz"]
     routed = clock["source"] if clock["achieved_mhz"] else "not routed"
@@ -40,7 +41,7 @@ def _row(report: dict[str, Any]) -> str:
     cells = [
         f"{report['model']['name']}, {report['board']['title']}",
         f"{clock['fclk_mhz']:.4g}, {routed}",
-        f"{accuracy}, {measured['images']:,}",
+        accuracy,
         f"{rate:,.0f}" if rate else f"{report['fps']['predicted']:,.0f}, estimated",
         f"{latency:,.1f} µs" if rate else "",
         *counts,

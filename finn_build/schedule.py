@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, log2
+from math import ceil, log2, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from finn_build import cost
 from finn_build.folding import CONSTANT, Fold, Folding, slides
 from finn_build.layers import Ints, Layer, Lookup, MaxPool, Mvtu, Network, Window
+from finn_build.scoring import scoring
 from finn_build.slices import plan_of
 from finn_build.unit import constants
 
@@ -106,7 +107,8 @@ def _follow(
             else:
                 flow, found[layer.name] = _multiply(layer, fold, spent, frames, flow)
         else:
-            flow = _Flow(times=flow.times[-1:] + layer.classes + 1, elems=layer.classes + 1)
+            waits = scoring(layer).latency(dsp=folding.followed[layer.name].dsp)
+            flow = _Flow(times=flow.times[-1:] + waits + layer.classes + 1, elems=layer.classes + 1)
     return flow
 
 
@@ -148,8 +150,8 @@ def _gathered(window: Window, layer: Mvtu, folding: Folding) -> int:
 @lru_cache(maxsize=1024)
 def _fewest(window: Window, pixels: int, spent: float, cycles: int) -> int:
     pace, beats = cycles * pixels / window.positions, window.height * window.width // pixels
-    needed = _needed(window, pixels)
-    behind = np.concatenate([needed, needed + beats]) / pace - np.arange(2 * len(needed))
+    needed, grid = _needed(window, pixels), prod(window.grid(pixels))
+    behind = np.concatenate([needed, needed + grid]) / pace - np.arange(2 * len(needed))
     # So many that there is one whenever the layer's turn comes in an even stream.
     most = ceil(float((behind - np.minimum.accumulate(behind)).max()) + _WINDOW / pace) - 1
     source = _Flow(times=np.zeros(FRAMES * beats), elems=pixels * window.channels)
@@ -165,11 +167,15 @@ def _convolve(
     window: Window, pixels: int, spent: float, frames: int, flow: _Flow, gathered: int
 ) -> tuple[Times, int]:
     """When the work on each beat of windows begins, and the beats of pixels that wait."""
-    beats, needed = window.height * window.width // pixels, _needed(window, pixels)
-    due = (np.arange(frames)[:, None] * beats + needed).ravel()
+    grid, needed = window.grid(pixels), _needed(window, pixels)
+    due = (np.arange(frames)[:, None] * prod(grid) + needed).ravel()
+    # Beats beyond the image have no pixel to wait for.
+    image = np.zeros((frames, *grid), bool)
+    image[:, : window.height, : window.width // pixels] = True
+    come = flow.times[np.cumsum(image) - 1]
     # After the last frame the unit drains by itself.
-    drained = np.full(max(0, int(due[-1]) + 1 - len(flow.times)), flow.times[-1])
-    times = np.append(flow.times, drained)
+    drained = np.full(max(0, int(due[-1]) + 1 - len(come)), come[-1])
+    times = np.append(come, drained)
     pushed, started = np.empty(len(times)), np.empty(len(due))
     now, busy, made = -np.inf, -np.inf, 0
     # A window waits in registers while the one before it is being worked on; the next one comes
@@ -183,22 +189,23 @@ def _convolve(
             started[made] = busy = max(now + _WINDOW, busy)
             busy += spent
             made += 1
-    return started, _waiting(flow.times, pushed)
+    return started, _waiting(flow.times, pushed[: image.size][image.ravel()])
 
 
 def _slide(window: Window, spent: float, frames: int, flow: _Flow) -> tuple[Times, int]:
     """When the work on each window begins, and the pieces of pixels that wait (nn_swu)."""
-    pieces, side = window.channels // flow.elems, 2 * window.pad
+    # Square, and every pixel the middle of one.
+    pieces, pad = window.channels // flow.elems, window.pad[0]
     held = cost.sliding_words(window, simd=flow.elems)
     # The window that has to end before a pixel has room, and the last pixel of each window.
-    lead = window.pad * (window.width + 1)
-    rows = np.minimum(np.arange(window.height) + window.pad, window.height - 1)
-    cols = np.minimum(np.arange(window.width) + window.pad, window.width - 1)
+    lead = pad * (window.width + 1)
+    rows = np.minimum(np.arange(window.height) + pad, window.height - 1)
+    cols = np.minimum(np.arange(window.width) + pad, window.width - 1)
     newest = (rows[:, None] * window.width + cols).ravel()
     # What of a window is done when its last piece is taken for the first time.
-    below = rows + window.pad - np.arange(window.height)
-    right = cols + window.pad - np.arange(window.width)
-    done = ((below[:, None] * (side + 1) + right + 1) * pieces - 1).ravel()
+    below = rows + pad - np.arange(window.height)
+    right = cols + pad - np.arange(window.width)
+    done = ((below[:, None] * (2 * pad + 1) + right + 1) * pieces - 1).ravel()
     pixels = len(newest)
     arrivals = flow.times.reshape(frames * pixels, pieces)
     pushed, started = np.empty_like(arrivals), np.empty(frames * pixels)
@@ -216,10 +223,13 @@ def _slide(window: Window, spent: float, frames: int, flow: _Flow) -> tuple[Time
 
 
 def _needed(window: Window, pixels: int) -> Ints:
-    """The beat that completes each beat of windows; after the frame's own come the next one's."""
-    rows = np.arange(window.out_height) * window.stride
-    cols = np.arange(window.out_width // pixels) * window.stride
-    return (rows[:, None] * (window.width // pixels) + cols + window.lag(pixels)).ravel()
+    """The beat that completes each beat of windows, counted in the window's grid.
+
+    After the frame's own come the next one's.
+    """
+    rows = np.arange(window.out_height) * window.stride[0]
+    cols = np.arange(window.out_width // pixels) * window.stride[1]
+    return (rows[:, None] * window.grid(pixels)[1] + cols + window.lag(pixels)).ravel()
 
 
 def _pool(layer: MaxPool, pixels: int, frames: int, flow: _Flow) -> _Flow:

@@ -6,32 +6,62 @@ import torch
 from torch import Tensor
 
 
-def translate_and_flip(
-    images: Tensor, reach_px: int, generator: torch.Generator, *, flip: bool = True
+def translate(
+    images: Tensor, reach_px: int, generator: torch.Generator, mirrored: Tensor
 ) -> Tensor:
-    """Shift each image by up to `reach_px` in both directions and, if asked, flip half of them.
+    """Shift each image by up to `reach_px` in both directions, drawn at random.
 
     Args:
         images: (N, C, H, W), any dtype and device; what is shifted in is zero.
         reach_px: largest shift.
         generator: on the CPU, so that a seed gives the same batch on every device.
-        flip: mirror each image left to right with probability one half.
+        mirrored: which images to mirror left to right first, bool (N,).
+
+    Returns:
+        A new tensor of the same shape and dtype.
+    """
+    shifts = torch.randint(0, 2 * reach_px + 1, (2, len(images)), generator=generator)
+    return shifted(images, shifts, mirrored, reach_px)
+
+
+def shifted(images: Tensor, shifts: Tensor, mirrored: Tensor, reach_px: int) -> Tensor:
+    """Images at given shifts.
+
+    Args:
+        images: (N, C, H, W), any dtype and device; what is shifted in is zero.
+        shifts: int64 (2, N), the row and column of the zero-padded image to begin at, each from 0
+            to 2 x `reach_px`.
+        mirrored: which images to mirror left to right first, bool (N,).
+        reach_px: zeros on each side.
 
     Returns:
         A new tensor of the same shape and dtype.
     """
     count, _, height, width = images.shape
     device = images.device
-    shifts = torch.randint(0, 2 * reach_px + 1, (2, count, 1), generator=generator).to(device)
-    flips = torch.randint(0, 2, (count, 1), generator=generator).to(device).bool()
-    rows = torch.arange(height, device=device) + shifts[0]
+    begin, flips = shifts.to(device)[:, :, None], mirrored.to(device)[:, None]
+    rows = torch.arange(height, device=device) + begin[0]
     columns = torch.arange(width, device=device)
-    columns = torch.where(flips & flip, columns.flip(0), columns) + shifts[1]
+    # The mirror image of the zero-padded image, from the same column on.
+    columns = columns + begin[1]
+    columns = torch.where(flips, width - 1 + 2 * reach_px - columns, columns)
     padded = torch.nn.functional.pad(images, (reach_px,) * 4)
     index = torch.arange(count, device=device)[:, None, None]
     # Indices around the slice put the channels last; back to (N, C, H, W).
     picked = padded.permute(0, 2, 3, 1)[index, rows[:, :, None], columns[:, None, :]]
     return picked.permute(0, 3, 1, 2)
+
+
+def sides(count: int, seed: int, epoch: int) -> Tensor:
+    """Which images an epoch shows mirrored: half of them at first, then each time the others.
+
+    So that two epochs in a row show both sides of every image (Jordan, arXiv 2404.00498).
+
+    Returns:
+        bool (count,), on the CPU.
+    """
+    first = torch.randint(0, 2, (count,), generator=torch.Generator().manual_seed(seed)).bool()
+    return first ^ bool(epoch % 2)
 
 
 def cutout(images: Tensor, size_px: int, generator: torch.Generator) -> Tensor:

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from quant import distributed
 from quant.config import Network, Quantisation, Training, preset
-from quant.loop import Images, batches
+from quant.images import Images
+from quant.loop import batches
 from quant.models import build_quantised
 from quant.networks import get_network
 from quant.progress import Meter
@@ -144,6 +145,6 @@ def _block(trainer: Trainer, forward: Forward, data: Images, block: int) -> floa
     steps = len(data.labels) // config.batch
     trainer.train_mode()
     meter = Meter(config.batch)
-    for index, (pixels, labels) in enumerate(batches("benchmark", config, data, block)):
+    for index, (pixels, labels, _) in enumerate(batches("benchmark", config, data, block)):
         meter.add(*trainer.step(forward, pixels, labels, block * steps + index, steps))
     return meter.read().speed

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from quant.errors import CheckpointError
@@ -15,6 +16,11 @@ from quant.files import read_tensors, write_tensors
 from quant.models import load_state
 from quant.step import Trainer
 
+# What each optimiser remembers of a parameter: tensors of its shape, and the number of steps.
+_KEPT: dict[type, set[str]] = {
+    torch.optim.AdamW: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.SGD: {"momentum_buffer"},
+}
 # Differences that an error lists.
 _LISTED = 4
 
@@ -81,6 +87,7 @@ class Checkpoint:
 
     def _load_optimiser(self, tensors: dict[str, Tensor]) -> None:
         optimiser = self.trainer.optimiser
+        kept = _KEPT[type(optimiser)]
         state: dict[int, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             number, key = name.split(".", 1)
@@ -88,10 +95,14 @@ class Checkpoint:
         parameters = [p for group in optimiser.param_groups for p in group["params"]]
         for index, parameter in enumerate(parameters):
             entry = state.get(index, {})
-            if set(entry) != {"step", "exp_avg", "exp_avg_sq"}:
+            if set(entry) != kept:
                 raise ValueError(f"the optimiser's state of parameter {index} is incomplete")
-            if entry["exp_avg"].shape != parameter.shape:
+            if any(entry[key].shape not in (parameter.shape, ()) for key in kept):
                 raise ValueError(f"the optimiser's state of parameter {index} has another shape")
+            # In the order in memory that they had: another one rounds differently.
+            for key in kept:
+                if entry[key].shape == parameter.shape:
+                    entry[key] = torch.empty_like(parameter).copy_(entry[key])
         groups = optimiser.state_dict()["param_groups"]
         optimiser.load_state_dict({"state": state, "param_groups": groups})
 

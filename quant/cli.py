@@ -1,4 +1,4 @@
-"""The command line: train, prune, grow, benchmark, pack, export, download, data, list, results."""
+"""The command line: train, series, prune, grow, benchmark, pack, export, data, list and more."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar, cast, get_args
+from typing import Annotated, Any, NoReturn, cast, get_args
 
 import torch
 import typer
@@ -15,7 +15,7 @@ from rich.console import Console
 
 from quant import distributed
 from quant.benchmark import benchmark_command
-from quant.config import Dropout, Norm, Training, WeightScale, layer_bits, preset
+from quant.config import Norm, Precision, Training, WeightScale, preset
 from quant.costs import Costs
 from quant.data import DEFAULT_CACHE, DEFAULT_DATA, load_cifar10
 from quant.download import download_command
@@ -24,22 +24,17 @@ from quant.export import export as export_model
 from quant.files import write_npz
 from quant.grow import Growing, growing_table, minimal, topology
 from quant.grow import grow as grow_network
-from quant.loop import Images, accuracy
-from quant.networks import NETWORKS, get_network
+from quant.images import Images, accuracy
+from quant.networks import NETWORKS
+from quant.plan import Plan, given
 from quant.plots import plot_growing, plot_pruning
 from quant.prune import Pruning, Ranking
 from quant.prune import prune as prune_model
 from quant.recipes import RECIPES, find_recipe
 from quant.results import results_command
-from quant.train import (
-    Setting,
-    dequantised,
-    load_float,
-    train_float,
-    train_quantised,
-    tune_longer,
-    with_dropout,
-)
+from quant.series import read_series, run_series
+from quant.teacher import TEACHER
+from quant.train import Setting, load_float
 from quant.zoo import load_trained, pack_command, zoo_images, zoo_names
 
 app = typer.Typer(
@@ -65,13 +60,12 @@ _PrecisionOption = Annotated[
 _FreshOption = Annotated[
     bool, typer.Option("--fresh", help="Drop the checkpoints in OUT, do not resume.")
 ]
-_Config = TypeVar("_Config", Dropout, Training)
 
 
 @app.command()
 def train(
     network: Annotated[
-        str, typer.Option(help=f"One of {', '.join(NETWORKS)}, or a .toml file.")
+        str, typer.Option(help=f"One of {', '.join(NETWORKS)}, {TEACHER}, or a .toml file.")
     ] = "arch2_slim",
     bits: Annotated[str, typer.Option(help="float, or weights and activations as in w2a2.")] = (
         "w2a2"
@@ -106,7 +100,21 @@ def train(
     ] = None,
     weight_scale: Annotated[str, typer.Option(help="statistics or learned.")] = "statistics",
     distill: Annotated[
-        float | None, typer.Option(help="Share of the quantised loss that imitates float.")
+        float | None, typer.Option(help="Share of the loss that imitates a float model.")
+    ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(help="Float model to imitate, instead of the one to start from."),
+    ] = None,
+    views: Annotated[
+        int | None,
+        typer.Option(
+            help="With --teacher: fixed shifts of each image, predicted once and kept beside it; "
+            "0 to ask it at every step. [8]"
+        ),
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="What logits are divided by where they are imitated.")
     ] = None,
     precision: _PrecisionOption = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
@@ -118,43 +126,60 @@ def train(
     fresh: _FreshOption = False,
 ) -> None:
     """Train float, then quantised; the same command resumes an interrupted training."""
-    chosen = find_recipe(recipe)
-    shape = chosen.apply(get_network(network))
-    if batch_norm is not None:
-        shape = replace(shape, batch_norm=cast(Norm, batch_norm))
-    shape = replace(shape, dropout=_given(shape.dropout, stage=stage_dropout, dense=dense_dropout))
-    same = {"batch": batch, "seed": seed}
-    first = _given(
-        chosen.float_training, epochs=float_epochs, lr=float_lr, precision=precision, **same
+    plan = Plan(
+        network=network,
+        bits=bits,
+        layer=tuple(layer or ()),
+        start=start,
+        tune=earlier,
+        recipe=recipe,
+        float_epochs=float_epochs,
+        epochs=epochs,
+        float_lr=float_lr,
+        lr=lr,
+        batch=batch,
+        batch_norm=cast(Norm | None, batch_norm),
+        stage_dropout=stage_dropout,
+        dense_dropout=dense_dropout,
+        weight_scale=cast(WeightScale, weight_scale),
+        teacher=teacher,
+        views=views,
+        distill=distill,
+        temperature=temperature,
+        precision=cast(Precision | None, precision),
+        seed=seed,
     )
-    second = _given(chosen.quant_training, epochs=epochs, lr=lr, distill=distill, **same)
-    quantisation = None
-    if bits != "float":
-        quantisation = replace(
-            preset(bits),
-            weight_scale=cast(WeightScale, weight_scale),
-            layers=tuple(layer_bits(text) for text in layer or ()),
-        )
-    if earlier is not None and (start is None) != (quantisation is None):
-        raise ConfigError("--tune: needs --from with its float model, or --bits float without it")
     folder = _out(out, network)
     setting = _setting(data, cache, device, compiled)
     if fresh:
         _forget(folder)
-    before = load_trained(earlier) if earlier else None
     with _resumable():
-        if start is not None:
-            model = load_float(start, setting.device)
-        elif before is not None:
-            model = dequantised(before, setting.device)
-        else:
-            model = train_float(setting, shape, first, folder)
-        if quantisation is None and (start or before):
-            model = tune_longer(setting, with_dropout(model, shape.dropout), first, folder)
-        record = model.record
-        if quantisation is not None:
-            record = train_quantised(setting, model, quantisation, second, folder, earlier=before)
+        record = plan.run(setting, folder)
     _print_record(folder, record)
+
+
+@app.command()
+def series(
+    file: Annotated[Path, typer.Argument(help="TOML file with a table for each training.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the trainings' folders. [runs/NAME of FILE]")
+    ] = None,
+    data: _DataOption = DEFAULT_DATA,
+    cache: _CacheOption = DEFAULT_CACHE,
+    compiled: _CompileOption = True,
+    device: _DeviceOption = "auto",
+) -> None:
+    """Do a list of trainings in order; the same command resumes, and skips what is done."""
+    folder = _out(out, str(file))
+    plans = read_series(file, folder)
+
+    def setting() -> Setting:
+        return _setting(data, cache, device, compiled)
+
+    with _resumable():
+        records = run_series(plans, setting, folder, distributed.console(None))
+    for name, record in records.items():
+        _print_record(folder / name, record)
 
 
 @app.command()
@@ -185,7 +210,7 @@ def prune(
 ) -> None:
     """Remove filters of a float model step by step; the same command resumes."""
     chosen = find_recipe(recipe).float_training
-    training = _given(chosen, batch=batch, seed=seed, precision=precision)
+    training = given(chosen, batch=batch, seed=seed, precision=precision)
     plan = Pruning(
         iterations=iterations,
         share=share,
@@ -228,7 +253,7 @@ def grow(
     """Grow a network from one convolution on short trainings; the same command resumes."""
     plan = Growing(
         start=minimal(filters),
-        training=_given(
+        training=given(
             Training(epochs=epochs, warmup_epochs=0.3, seed=seed, average=0.99), precision=precision
         ),
         gain_per_doubling=gain,
@@ -252,11 +277,6 @@ app.command("benchmark")(benchmark_command)
 app.command("download")(download_command)
 app.command("pack")(pack_command)
 app.command("results")(results_command)
-
-
-def _given(config: _Config, **options: Any) -> _Config:
-    """The configuration with those options that the user gave."""
-    return replace(config, **{k: v for k, v in options.items() if v is not None})
 
 
 def _out(out: Path | None, name: str) -> Path:

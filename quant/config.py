@@ -13,6 +13,7 @@ from quant.errors import ConfigError
 Norm = Literal["all", "dense", "none"]
 WeightScale = Literal["statistics", "learned"]
 Precision = Literal["float32", "bfloat16"]
+Optimiser = Literal["adamw", "nesterov"]
 
 
 def _need(condition: bool, message: str) -> None:
@@ -353,12 +354,16 @@ def layer_bits(text: str) -> LayerBits:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """One phase of training: AdamW, linear warm-up, cosine decay to zero.
+    """One phase of training: linear warm-up of the learning rate, cosine decay to zero.
+
+    `optimiser` is AdamW, or gradient descent with Nesterov's `momentum`, whose learning rate for
+    biases is `bias_lr` times the others'.
 
     `average` is the share that the moving average of the weights keeps at each step, 0 for no
     average; what is validated and kept is the average. `precision` is that of the float network's
     products while it trains, float32 or bfloat16; weights, statistics and every accuracy are
-    float32 in any case.
+    float32 in any case. With `views`, a teacher's predictions of so many fixed shifts of each image
+    are what is imitated, one of them in each epoch.
     """
 
     epochs: int
@@ -375,10 +380,14 @@ class Training:
     average: float = 0.998
     precision: Precision = "float32"
     seed: int = 1
+    optimiser: Optimiser = "adamw"
+    momentum: float = 0.0
+    bias_lr: float = 1.0
+    views: int = 0
 
     def __post_init__(self) -> None:
         """Check every value."""
-        least = {"epochs": 0, "batch": 2, "translate_px": 0, "cutout_px": 0}
+        least = {"epochs": 0, "views": 0, "batch": 2, "translate_px": 0, "cutout_px": 0}
         for name, low in least.items():
             value = getattr(self, name)
             _need(value >= low, f"training: {name}={value} is too small; use {low} or more")
@@ -387,6 +396,10 @@ class Training:
             self.precision in get_args(Precision),
             f"training: precision={self.precision!r}; use {' or '.join(get_args(Precision))}",
         )
+        _need(
+            self.optimiser in get_args(Optimiser),
+            f"training: optimiser={self.optimiser!r}; use {' or '.join(get_args(Optimiser))}",
+        )
         _need(self.lr > 0.0, f"training: lr={self.lr} is not positive; use for example 0.002")
         for name in ("weight_decay", "warmup_epochs"):
             value = getattr(self, name)
@@ -394,11 +407,14 @@ class Training:
         for name in ("label_smoothing", "distill"):
             value = getattr(self, name)
             _need(0.0 <= value <= 1.0, f"training: {name}={value}; use 0.0 to 1.0")
+        for name in ("average", "momentum"):
+            value = getattr(self, name)
+            _need(0.0 <= value < 1.0, f"training: {name}={value}; use 0.0 up to, not with, 1.0")
+        for name in ("distill_temperature", "bias_lr"):
+            value = getattr(self, name)
+            _need(value > 0.0, f"training: {name}={value} is not positive; use 2.0")
+        # The teacher has seen an image without a square cut out.
         _need(
-            0.0 <= self.average < 1.0,
-            f"training: average={self.average}; use 0.0 up to, not with, 1.0",
-        )
-        _need(
-            self.distill_temperature > 0.0,
-            f"training: distill_temperature={self.distill_temperature} is not positive; use 2.0",
+            self.views == 0 or self.cutout_px == 0,
+            f"training: views={self.views} with cutout_px={self.cutout_px}; use cutout_px=0",
         )

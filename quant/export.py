@@ -3,7 +3,9 @@
 DIR/model.onnx   QONNX; input `pixels` float32 (1, 3, 32, 32), 0..255; output `logits`.
 DIR/vectors.npz  `images` uint8 (N, 32, 32, 3), `labels` int64, `logits` float32 (N, classes),
                  `act0`, `act1`, ...: integers uint8 that each ReLU gives, (N, C, H, W) or (N, F).
-DIR/model.json   the record of the model.
+DIR/model.json   the record of the model; `data`, "cifar10", and `classes`, the logits' names, say
+                 that the labels are of its classes: neither is there where shape or number of
+                 classes are others.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.cleanup import cleanup_model
 from torch import Tensor, nn
 
-from quant.data import Labelled
+from quant.config import Network
+from quant.data import CLASSES, Labelled
 from quant.errors import ExportError
 from quant.files import whole_file, write_json, write_npz
 from quant.models import Model, relus
@@ -209,6 +212,13 @@ def _is_activation(proto: onnx.ModelProto, node: onnx.NodeProto) -> bool:
     return node.input[0] not in constants
 
 
+def _task(network: Network) -> dict[str, Any]:
+    """What the logits mean: everything here is trained on CIFAR-10, if it fits that."""
+    if network.input_shape != (32, 32, 3) or network.classes != len(CLASSES):
+        return {}
+    return {"data": "cifar10", "classes": list(CLASSES)}
+
+
 def export(trained: Trained, images: Labelled, folder: Path) -> Exported:
     """Write model.onnx, vectors.npz and model.json into `folder`, after comparing them.
 
@@ -227,7 +237,8 @@ def export(trained: Trained, images: Labelled, folder: Path) -> Exported:
     with whole_file(folder / "model.onnx") as temporary:
         temporary.write_bytes(proto.SerializeToString(deterministic=True))
     write_npz(folder / "vectors.npz", vectors)
-    write_json(folder / "model.json", {"name": trained.name, **trained.record})
+    record = {"name": trained.name, **trained.record, **_task(trained.network)}
+    write_json(folder / "model.json", record)
     right = int((vectors["logits"].argmax(1) == vectors["labels"]).sum())
     return Exported(
         folder=folder,

@@ -22,7 +22,7 @@ from quant.config import Conv, Dense, Layer, Network, Pool, Training
 from quant.config_json import network_to_json
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, write_json
-from quant.loop import accuracy
+from quant.images import accuracy
 from quant.models import build_float
 from quant.train import Setting, tune_float
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from rich.console import Console
 from torch import Tensor, nn
 
 from quant import distributed
-from quant.augment import cutout, translate_and_flip
+from quant.augment import cutout, sides, translate
 from quant.checkpoint import Checkpoint, Status
 from quant.config import Training
-from quant.data import Labelled
 from quant.errors import ConfigError, TrainingError
+from quant.images import Images, accuracy
 from quant.progress import Meter, Report
 from quant.step import Forward, Trainer, network_input
+from quant.views import Views
 
 # Steps between two looks at the losses, for which the device is waited for.
 _LOOK_STEPS = 10
@@ -29,34 +30,17 @@ _LOOK_STEPS = 10
 _SETTLE_IMAGES = 5000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Images:
-    """A data set on the device: uint8 (N, 3, 32, 32) and int64 (N,)."""
+class Batch(NamedTuple):
+    """Pixels, labels, int64 (N,), and if they are kept, a teacher's logits, (N, classes)."""
 
     pixels: Tensor
     labels: Tensor
-
-    @classmethod
-    def of(cls, data: Labelled, device: torch.device) -> Images:
-        """The arrays as tensors on `device`, channels first."""
-        pixels = torch.from_numpy(data.images).permute(0, 3, 1, 2).contiguous()
-        return cls(pixels=pixels.to(device), labels=torch.from_numpy(data.labels).to(device))
-
-
-def accuracy(model: nn.Module, data: Images, batch: int = 500) -> float:
-    """Share of the images whose largest logit, the first of equals, is their class."""
-    model.eval()
-    right = 0
-    with torch.no_grad():
-        for start in range(0, len(data.labels), batch):
-            logits = model(data.pixels[start : start + batch].float())
-            right += int((logits.argmax(1) == data.labels[start : start + batch]).sum())
-    return right / max(1, len(data.labels))
+    taught: Tensor | None = None
 
 
 def augmented(
-    name: str, config: Training, data: Images, epoch: int
-) -> Iterator[tuple[Tensor, Tensor]]:
+    name: str, config: Training, data: Images, epoch: int, views: Views | None = None
+) -> Iterator[Batch]:
     """The batches of an epoch, augmented, the same in each of several processes.
 
     Args:
@@ -64,33 +48,40 @@ def augmented(
         config: batch, augmentation and seed.
         data: images to train on; those left over after the last whole batch are not used.
         epoch: from 0.
+        views: of these images, to be seen instead of newly drawn ones.
 
     Yields:
-        Pixels, uint8 (N, C, H, W), and labels, int64 (N,).
+        Batches, their pixels uint8 (N, C, H, W).
     """
     # Seeded by the epoch, so that a resumed training draws what an uninterrupted one draws.
     seed = zlib.crc32(f"{config.seed} {name} {epoch}".encode())
     torch.manual_seed(seed + distributed.rank())  # dropout, which differs between processes
     draw = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(data.labels), generator=draw).to(data.labels.device)
-    for step in range(len(data.labels) // config.batch):
+    count = len(data.labels)
+    order = torch.randperm(count, generator=draw)
+    mirrored = sides(count, zlib.crc32(f"{config.seed} {name}".encode()), epoch) & config.flip
+    for step in range(count // config.batch):
         chosen = order[step * config.batch : (step + 1) * config.batch]
-        pixels = translate_and_flip(
-            data.pixels[chosen], config.translate_px, draw, flip=config.flip
-        )
-        yield cutout(pixels, config.cutout_px, draw), data.labels[chosen]
+        pixels, labels = data.chosen(chosen)
+        if views is not None:
+            pixels, taught = views.seen(data, chosen, epoch)
+            yield Batch(pixels, labels, taught)
+            continue
+        pixels = translate(pixels, config.translate_px, draw, mirrored[chosen])
+        yield Batch(cutout(pixels, config.cutout_px, draw), labels)
 
 
 def batches(
-    name: str, config: Training, data: Images, epoch: int
-) -> Iterator[tuple[Tensor, Tensor]]:
+    name: str, config: Training, data: Images, epoch: int, views: Views | None = None
+) -> Iterator[Batch]:
     """This process's part of every batch of `augmented`, pixels as `network_input` has them.
 
     All processes draw the same and augment whole batches, as one process would; that costs little
     beside the network.
     """
-    for pixels, labels in augmented(name, config, data, epoch):
-        yield network_input(pixels), distributed.part(labels)
+    for pixels, labels, taught in augmented(name, config, data, epoch, views):
+        part = None if taught is None else distributed.part(taught)
+        yield Batch(network_input(pixels), distributed.part(labels), part)
 
 
 class Phase:
@@ -105,6 +96,7 @@ class Phase:
         identity: dict[str, Any],
         *,
         teacher: nn.Module | None = None,
+        views: Views | None = None,
         twin: nn.Module | None = None,
         compiled: bool = False,
         console: Console | None = None,
@@ -118,6 +110,7 @@ class Phase:
             path: checkpoint, .safetensors; the folder `tensorboard` beside it gets the scalars.
             identity: whatever else a checkpoint must agree with, plain JSON values.
             teacher: float network to imitate, as far as `config.distill` says.
+            views: of the images to train on, with a teacher's logits, which are imitated instead.
             twin: module that shares the parameters of `model` and is trained in its place.
             compiled: try `torch.compile`.
             console: where progress goes.
@@ -126,7 +119,8 @@ class Phase:
         self.config = config
         self.compiled = compiled
         self.console = distributed.console(console)
-        self.trainer = Trainer(model, config, teacher=teacher, twin=twin)
+        self.views = views
+        self.trainer = Trainer(model, config, teacher=None if views else teacher, twin=twin)
         self.checkpoint = Checkpoint(path, {**identity, "training": asdict(config)}, self.trainer)
 
     def run(self, train: Images, held_out: Images) -> Status:
@@ -177,9 +171,10 @@ class Phase:
         trainer, epoch, steps = self.trainer, status.epoch, self._steps(len(train.labels))
         meter = Meter(self.config.batch)
         trainer.train_mode()
-        for index, (pixels, labels) in enumerate(batches(self.name, self.config, train, epoch)):
+        shown = batches(self.name, self.config, train, epoch, self.views)
+        for index, (pixels, labels, taught) in enumerate(shown):
             step = epoch * steps + index
-            meter.add(*trainer.step(forward, pixels, labels, step, steps))
+            meter.add(*trainer.step(forward, pixels, labels, step, steps, taught=taught))
             report.advance()
             if (index + 1) % _LOOK_STEPS == 0 or index + 1 == steps:
                 reading = meter.read()
@@ -196,9 +191,9 @@ class Phase:
 
     def _settle(self, train: Images, epoch: int) -> None:
         """Give the averaged weights the batch statistics of images as they train on them."""
-        seen = augmented(self.name, self.config, train, epoch)
+        seen = augmented(self.name, self.config, train, epoch, self.views)
         some = islice(seen, max(1, _SETTLE_IMAGES // self.config.batch))
-        self.trainer.settle(pixels for pixels, _ in some)
+        self.trainer.settle(batch.pixels for batch in some)
 
     def _validate(self, held_out: Images) -> float | None:
         """Accuracy of the averaged weights, which the first process alone takes."""

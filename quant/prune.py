@@ -21,7 +21,7 @@ from quant.config import Conv, Network, Training
 from quant.costs import Costs
 from quant.errors import ConfigError
 from quant.files import write_json
-from quant.loop import Images, accuracy
+from quant.images import Images, accuracy
 from quant.models import Model, build_float, load_state
 from quant.train import FloatModel, Setting, origin, tune_float, write_float
 

@@ -74,3 +74,40 @@ def find_recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise ConfigError(f"recipe {name!r} is not known; use {', '.join(RECIPES)}")
     return RECIPES[name]
+
+
+def taught(training: Training, views: int | None = None) -> Training:
+    """A training that imitates a teacher in fixed views of the images.
+
+    Args:
+        training: of a recipe.
+        views: of each image; None for eight, 0 to ask the teacher anew for every batch.
+    """
+    return replace(
+        training,
+        distill=0.9,
+        distill_temperature=2.0,
+        label_smoothing=0.0,
+        cutout_px=0,
+        translate_px=2,
+        views=8 if views is None else views,
+    )
+
+
+# Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU" (arXiv 2404.00498), at half the batch
+# and so half the learning rate. A cosine and a running average stand for his two straight lines
+# and his lookahead; he takes 9.9 epochs.
+TEACHER_TRAINING = Training(
+    epochs=16,
+    batch=512,
+    lr=0.75,
+    weight_decay=1.33e-3,
+    warmup_epochs=3.0,
+    label_smoothing=0.2,
+    translate_px=2,
+    average=0.98,
+    precision="bfloat16",
+    optimiser="nesterov",
+    momentum=0.85,
+    bias_lr=64.0,
+)

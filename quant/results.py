@@ -16,6 +16,7 @@ from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, whole_file
 from quant.networks import NETWORKS
 from quant.paper import TABLE_5, TOPOLOGIES, Topology
+from quant.teacher import TEACHER
 from quant.zoo import ZOO
 
 BEGIN, END = "<!-- models -->", "<!-- /models -->"
@@ -315,7 +316,9 @@ def results_command(
 ) -> None:
     """Write the tables of networks, models, pruning and growing into the README, from records."""
     paths = [path for folder in (ZOO, RECORDS) for path in sorted(folder.glob("*.json"))]
-    paths = [path for path in paths if path.name not in (PRUNING, GROWING)]
+    # A teacher is no model of the tables either.
+    other = (PRUNING, GROWING, f"{TEACHER}.json")
+    paths = [path for path in paths if path.name not in other]
     entries = [Entry.load(path) for path in (*paths, *(records or []))]
     prunings = [read_pruning(folder / PRUNING) for folder in (RECORDS, ZOO)]
     insert(into, markdown(entries, prunings, read_growing(RECORDS / GROWING)))

@@ -1,10 +1,10 @@
-"""One step of training: the loss, its gradients, AdamW, and the average of the weights."""
+"""One step of training: the loss, its gradients, the optimiser, and the average of the weights."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import cast
+from typing import Any, cast
 
 import torch
 from rich.console import Console
@@ -39,15 +39,18 @@ def learning_rate(config: Training, step: int, steps_per_epoch: int) -> float:
     return config.lr * 0.5 * (1.0 + math.cos(math.pi * (step - warm) / max(1.0, total - warm)))
 
 
-def _optimiser(model: nn.Module, config: Training) -> torch.optim.AdamW:
-    # Biases, batch norm and the ranges of activations are not decayed.
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    free = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": free, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.lr, fused=True)
+def _optimiser(model: nn.Module, config: Training) -> torch.optim.Optimizer:
+    # Biases, batch norm and the ranges of activations.
+    trained = [p for p in model.parameters() if p.requires_grad]
+    many = {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay}
+    single: dict[str, Any] = {"params": [p for p in trained if p.ndim <= 1]}
+    if config.optimiser == "adamw":
+        groups = [many, {**single, "weight_decay": 0.0}]
+        return torch.optim.AdamW(groups, lr=config.lr, fused=True)
+    # The same share of the weights decays in a step, whatever their learning rate is.
+    decay = config.weight_decay / config.bias_lr
+    groups = [many, {**single, "weight_decay": decay, "scale": config.bias_lr}]
+    return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=True)
 
 
 def _loss(config: Training, logits: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor:
@@ -127,7 +130,14 @@ class Trainer:
         return compiled
 
     def step(
-        self, forward: Forward, pixels: Tensor, labels: Tensor, step: int, steps_per_epoch: int
+        self,
+        forward: Forward,
+        pixels: Tensor,
+        labels: Tensor,
+        step: int,
+        steps_per_epoch: int,
+        *,
+        taught: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Train on this process's part of a batch.
 
@@ -137,19 +147,20 @@ class Trainer:
             labels: int64 (N,).
             step: number of the step, from 0 at the start of the training.
             steps_per_epoch: for the learning rate.
+            taught: logits of a teacher for these pixels, instead of asking one.
 
         Returns:
             Loss and share of right answers before the step, on the device; not waited for.
         """
+        rate = learning_rate(self.config, step, steps_per_epoch)
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.config, step, steps_per_epoch)
+            group["lr"] = rate * group.get("scale", 1.0)
         self.optimiser.zero_grad(set_to_none=True)
-        teacher = None
-        if self.teacher is not None:
+        if taught is None and self.teacher is not None:
             with torch.no_grad():
-                teacher = self.teacher(pixels)
+                taught = self.teacher(pixels)
         logits = self._logits(forward, pixels)
-        loss = _loss(self.config, logits, labels, teacher)
+        loss = _loss(self.config, logits, labels, taught)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         self.average.update(step)

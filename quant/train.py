@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
+from torch import nn
 
 from quant import distributed
 from quant.checkpoint import Status
@@ -18,11 +19,13 @@ from quant.config_json import network_from_json, network_to_json
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, read_tensors, write_json, write_tensors
-from quant.loop import Images, Phase, accuracy
+from quant.images import Images, accuracy
+from quant.loop import Phase
 from quant.margins import keep_off_integers
 from quant.models import Model, build_float, build_quantised, load_state, start_from_float
 from quant.packing import start_from_quantised
 from quant.surrogate import Surrogate
+from quant.views import LoadedTeacher, Views, predict
 from quant.zoo import Trained
 
 
@@ -130,24 +133,79 @@ def with_dropout(start: FloatModel, dropout: Dropout) -> FloatModel:
 
 
 def tune_float(
-    setting: Setting, model: Model, network: Network, training: Training, path: Path
+    setting: Setting,
+    model: Model,
+    network: Network,
+    training: Training,
+    path: Path,
+    *,
+    teacher: LoadedTeacher | None = None,
 ) -> Status:
     """Train a float model in place; its checkpoint is `path`, named for the phase."""
+    lesson = _lesson(setting, network, training, teacher)
     return Phase(
         path.stem,
         model,
         training,
         path,
-        {**setting.identity, "network": network_to_json(network)},
+        {**setting.identity, "network": network_to_json(network), **lesson.identity},
+        teacher=lesson.model,
+        views=lesson.views,
         compiled=setting.compiled,
         console=setting.console,
     ).run(setting.train, setting.held_out)
 
 
-def train_float(setting: Setting, network: Network, training: Training, out: Path) -> FloatModel:
+@dataclass(frozen=True, kw_only=True)
+class _Lesson:
+    """What a phase imitates: a network that it asks, or predictions that are kept."""
+
+    model: nn.Module | None = None
+    views: Views | None = None
+    identity: dict[str, Any] = field(default_factory=dict)
+
+
+def _lesson(
+    setting: Setting, network: Network, training: Training, teacher: LoadedTeacher | None
+) -> _Lesson:
+    """What to imitate of a teacher; nothing if there is none."""
+    if teacher is None:
+        if training.views:
+            raise ConfigError(f"training: views={training.views} without a teacher; use views=0")
+        return _Lesson()
+    teacher.suits(network)
+    views = None
+    if training.views:
+        views = predict(teacher, training, setting.train, setting.console)
+    return _Lesson(model=teacher.model, views=views, identity={"teacher": teacher.sha256})
+
+
+def _taught(teacher: LoadedTeacher | None, key: str) -> dict[str, Any]:
+    """What a record says of the teacher, under `key`."""
+    if teacher is None:
+        return {}
+    score = teacher.record["accuracy"]["float"]
+    return {key: {**origin(teacher.record), "accuracy": score}}
+
+
+def train_float(
+    setting: Setting,
+    network: Network,
+    training: Training,
+    out: Path,
+    *,
+    teacher: LoadedTeacher | None = None,
+) -> FloatModel:
     """Train a float network; writes `out`/float.safetensors and float.json.
 
     The same arguments resume an interrupted training after its last whole epoch.
+
+    Args:
+        setting: images and device.
+        network: to train.
+        training: how; `distill` is the share of the loss that imitates `teacher`.
+        out: where checkpoints and results go.
+        teacher: float model to imitate.
 
     Raises:
         CheckpointError: if `out` holds a corrupt checkpoint or another training's.
@@ -155,24 +213,33 @@ def train_float(setting: Setting, network: Network, training: Training, out: Pat
     """
     torch.manual_seed(training.seed)
     model = build_float(network).to(setting.device)
-    status = tune_float(setting, model, network, training, out / "float-state.safetensors")
-    settings = {"float": asdict(training)}
+    path = out / "float-state.safetensors"
+    status = tune_float(setting, model, network, training, path, teacher=teacher)
+    settings = {"float": asdict(training), **_taught(teacher, "teacher")}
     return write_float(setting, model, network, out, status, settings, training.seed)
 
 
-def tune_longer(setting: Setting, start: FloatModel, training: Training, out: Path) -> FloatModel:
+def tune_longer(
+    setting: Setting,
+    start: FloatModel,
+    training: Training,
+    out: Path,
+    *,
+    teacher: LoadedTeacher | None = None,
+) -> FloatModel:
     """Train a float network further; writes `out`/float.safetensors and float.json.
 
     Resumes and raises as `train_float` does; epochs and seconds add up.
     """
     path = out / "float-state.safetensors"
-    status = tune_float(setting, start.model, start.network, training, path)
+    status = tune_float(setting, start.model, start.network, training, path, teacher=teacher)
     before = start.record
     total = Status(
         epoch=before["epochs"]["float"] + status.epoch,
         seconds=round(before["seconds"]["float"] + status.seconds, 1),
     )
     settings = {**before["training"], "longer": asdict(training), "from": origin(before)}
+    settings |= _taught(teacher, "longer teacher")
     return write_float(setting, start.model, start.network, out, total, settings, training.seed)
 
 
@@ -210,6 +277,7 @@ def train_quantised(
     out: Path,
     *,
     earlier: Trained | None = None,
+    teacher: LoadedTeacher | None = None,
 ) -> dict[str, Any]:
     """Train a quantised network from a float one; writes `out`/NAME.safetensors and NAME.json.
 
@@ -217,12 +285,14 @@ def train_quantised(
 
     Args:
         setting: images and device.
-        start: float network, whose weights are quantised, and which is imitated.
+        start: float network, whose weights are quantised, and which is imitated if there is no
+            `teacher`.
         quantisation: bits of every layer.
         training: how to train.
         out: where checkpoints and results go.
         earlier: quantised network to go on from instead, also one of other bits, whose step from
             float was smaller; epochs and seconds add up.
+        teacher: float model to imitate instead of `start`.
 
     Returns:
         The record.
@@ -237,6 +307,7 @@ def train_quantised(
             f"training: precision={training.precision!r} blurs the levels of a quantised network; "
             "use 'float32'"
         )
+    lesson = _lesson(setting, start.network, training, teacher)
     torch.manual_seed(training.seed)
     model = build_quantised(start.network, quantisation).to(setting.device)
     identity = {
@@ -244,6 +315,7 @@ def train_quantised(
         "network": network_to_json(start.network),
         "quantisation": asdict(quantisation),
         "float": start.record["sha256"],
+        **lesson.identity,
     }
     before = start.record
     done, settings = Status(), {"quantised": asdict(training)}
@@ -270,7 +342,8 @@ def train_quantised(
         training,
         out / "quantised-state.safetensors",
         identity,
-        teacher=start.model,
+        teacher=lesson.model or start.model,
+        views=lesson.views,
         twin=Surrogate(model),
         compiled=setting.compiled,
         console=setting.console,
@@ -281,7 +354,7 @@ def train_quantised(
         "epochs": {**before["epochs"], "quantised": done.epoch + status.epoch},
         "seconds": {**before["seconds"], "quantised": round(done.seconds + status.seconds, 1)},
         "seed": training.seed,
-        "training": {**before["training"], **settings},
+        "training": {**before["training"], **settings, **_taught(teacher, "quantised teacher")},
         "float": origin(before),
     }
     weights = out / f"{out.name}.safetensors"

@@ -87,9 +87,9 @@ def _window(name: str, layer: Conv, shape: tuple[int, ...], bits: int) -> Window
         width=shape[1],
         channels=shape[2],
         bits=bits,
-        kernel=layer.kernel,
-        stride=layer.stride,
-        pad=layer.pad,
+        kernel=(layer.kernel,) * 2,
+        stride=(layer.stride,) * 2,
+        pad=(layer.pad,) * 4,
     )
 
 

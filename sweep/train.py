@@ -20,7 +20,7 @@ from quant.checkpoint import Status
 from quant.config import Network, Training
 from quant.config_json import network_from_json, quantisation_from_json
 from quant.data import Labelled, Split, load_cifar10
-from quant.loop import accuracy
+from quant.images import accuracy
 from quant.prune import Pruning, Scores, choose, keep_filters, rank, strongest
 from quant.recipes import find_recipe
 from quant.train import (

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from statistics import median
@@ -110,13 +110,16 @@ def measure(
     """Time a build's network on the CPU: float, int8 and the golden integers.
 
     test: images for the accuracy where they have the network's shape, otherwise those of the
-    build; exact: the golden model's accuracy and its images, as the build counted them; seconds:
-    for each program, on single images and again on batches.
+    build; exact: the golden model's accuracy and its images, as the build counted them: where it is
+    not known, no labels here are of the network's classes either; seconds: for each program, on
+    single images and again on batches.
     """
     network = Network.load(build / "golden" / "network.npz")
     own = _load(build / "export" / "vectors.npz", "the build's images")
     fits = test is not None and test.images.shape[1:] == own.images.shape[1:]
     judged = test if test is not None and fits else own
+    if exact[0] is None:
+        judged = replace(judged, labels=None)
     with tempfile.TemporaryDirectory() as folder, _threads(threads):
         programs = _programs(build, Path(folder), network, own.images, threads)
         for _ in range(ROUNDS):

@@ -256,9 +256,8 @@ class Accelerator:
     ) -> NDArray[np.int32] | tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Labels (N,) of images (N, H, W, C) uint8, any N; with their logits (N, CLASSES) if asked.
 
-        Logits are integers; times the manifest's logit_scale plus logit_offset they are those of
-        the trained network. Raises ImagesError, TransferError, JobTimeoutError, ClosedError; the
-        next call works.
+        Logits are integers; `manifest.values(logits)` are the trained network's. Raises
+        ImagesError, TransferError, JobTimeoutError, ClosedError; the next call works.
         """
         self._check_open()
         flat = self._checked(images)

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import benchmark, pictures, results
 from .accelerator import Accelerator
-from .errors import DriverError
+from .errors import DriverError, ImagesError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,7 +59,13 @@ def accuracy(
 
 
 def _accuracy(accelerator: Accelerator, options: argparse.Namespace) -> None:
-    images, truth, source = pictures.labelled(accelerator.manifest, options.data)
+    manifest = accelerator.manifest
+    images, truth, source = pictures.labelled(manifest, options.data)
+    if truth is None:
+        raise ImagesError(
+            f"accuracy: not known; {manifest.folder / 'golden.npz'} has no labels of the classes "
+            f"of {manifest.model}; if it is for CIFAR-10, name the test set's folder with --data"
+        )
     began = accelerator.clock()
     made = accuracy(accelerator, images[: options.images], truth[: options.images], source)
     rate = made["images"] / (accelerator.clock() - began)
@@ -130,10 +136,12 @@ def _self_test(accelerator: Accelerator, options: argparse.Namespace) -> int:
 
 def _classify(accelerator: Accelerator, options: argparse.Namespace) -> None:
     images = pictures.read(options.files, accelerator.manifest.shape)
-    _, logits = accelerator.predict(images, logits=True)
-    for path, row in zip(options.files, logits):
-        best = np.argsort(-row, kind="stable")[:TOP]
-        text = ", ".join(f"{accelerator.manifest.classes[i]} ({row[i]})" for i in best)
+    labels, logits = accelerator.predict(images, logits=True)
+    manifest = accelerator.manifest
+    for path, label, values in zip(options.files, labels, manifest.values(logits)):
+        # Rounded values may be alike where the chip's integers are not: its label comes first.
+        order = np.lexsort((-values, np.arange(len(values)) != label))
+        text = ", ".join(f"{manifest.classes[i]} ({values[i]:.4g})" for i in order[:TOP])
         print(f"{path}: {text}")
 
 

@@ -22,9 +22,11 @@ _AGAIN = "copy the whole deploy folder of one build to the board again"
 class Manifest:
     """manifest.json and registers.json.
 
-    shape: of an image, (H, W, C); classes: names; predicted: the build's {frames_per_second,
-    latency_us, cycles_per_frame}, or None; critical_path: of the routed chip, or None; crystal_mhz:
-    of the processors' clock; registers: {name: {offset, count, fields}}.
+    shape: of an image, (H, W, C); classes: names, or numbers where nobody named them; predicted:
+    the build's {frames_per_second, latency_us, cycles_per_frame}, or None; critical_path: of the
+    routed chip, or None; crystal_mhz: of the processors' clock; logit_scale, logit_offset: of a
+    logit's value, one number or one a class; logit_floor: the lowest value, or None; registers:
+    {name: {offset, count, fields}}.
     """
 
     folder: Path
@@ -36,8 +38,9 @@ class Manifest:
     crystal_mhz: float
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
-    logit_scale: float
-    logit_offset: float
+    logit_scale: float | NDArray[np.float64]
+    logit_offset: float | NDArray[np.float64]
+    logit_floor: float | None
     predicted: dict[str, float] | None
     critical_path: str | None
     registers: dict[str, Any]
@@ -53,10 +56,16 @@ class Manifest:
         """32-bit words of a result: the label and the logits."""
         return 1 + len(self.classes)
 
+    def values(self, logits: NDArray[Any]) -> NDArray[np.float64]:
+        """What logits (N, CLASSES) are in the trained network."""
+        values: NDArray[np.float64] = logits * self.logit_scale + self.logit_offset
+        return values if self.logit_floor is None else np.maximum(values, self.logit_floor)
+
     def golden(self) -> dict[str, NDArray[Any]]:
         """golden.npz: images, the labels and logits that they must give, their true classes.
 
-        The true classes, `truth`, are not there where nobody knew them. Raises DeployError.
+        The true classes, `truth`, are not there where the images are not of the model's classes.
+        Raises DeployError.
         """
         path = self.folder / "golden.npz"
         try:
@@ -85,9 +94,10 @@ def load(folder: Path) -> Manifest:
             fclk_mhz=float(found["fclk_mhz"]),
             crystal_mhz=float(found["clock"]["ps_clk_mhz"]),
             shape=_shape(found["input"]["shape"]),
-            classes=tuple(map(str, found["classes"])),
-            logit_scale=float(found["logit_scale"]),
-            logit_offset=float(found["logit_offset"]),
+            classes=_classes(found),
+            logit_scale=_numbers(found, "logit_scale"),
+            logit_offset=_numbers(found, "logit_offset"),
+            logit_floor=None if found.get("logit_floor") is None else float(found["logit_floor"]),
             predicted=found.get("predicted"),
             critical_path=found.get("critical_path"),
             registers=_json(folder / "registers.json"),
@@ -115,6 +125,22 @@ def _check(folder: Path, digests: dict[str, str], names: tuple[str, ...]) -> Non
     for path in (folder / name for name in names if name in digests):
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != digests[path.name]:
             raise DeployError(f"{path}: not the file that manifest.json describes; {_AGAIN}")
+
+
+def _numbers(found: dict[str, Any], key: str) -> float | NDArray[np.float64]:
+    """A number, or one for each class. Raises ValueError for another count."""
+    values, classes = np.asarray(found[key], np.float64), len(_classes(found))
+    if not values.ndim:
+        return float(values)
+    if values.shape != (classes,):
+        raise ValueError(f"{key} has {values.size} numbers for {classes} classes")
+    return values
+
+
+def _classes(found: Any) -> tuple[str, ...]:
+    """Names of the classes, or their numbers: the words after the label are the logits."""
+    names = found["classes"]
+    return tuple(map(str, range(len(found["output"]["words"]) - 1) if names is None else names))
 
 
 def _shape(values: Any) -> tuple[int, int, int]:

@@ -217,7 +217,7 @@ class Builder:
         if not self.layers and base.bits == 8 and taken < min(4, steps + 1):
             raise refuse(
                 f"pixels of 0 to {top} take {taken} of {steps + 1} values; if the model wants them "
-                "up to 1, say --pixel-max 1"
+                "up to another number, say it: --pixel-max 1 for 0 to 1"
             )
         if int(tables.max()).bit_length() > MOST_PIXEL_BITS:
             raise refuse(f"quantises pixels to more than {MOST_PIXEL_BITS} bits")

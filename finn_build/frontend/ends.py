@@ -28,10 +28,11 @@ _GAIN_BITS = 31  # of the gains of scores that have no common unit: far below fl
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """Value of a logit: scale * logit + offset, of all classes or of each."""
+    """Value of a logit: scale * logit + offset, of all classes or of each, not below the floor."""
 
     scale: float | NDArray[np.float64]
     offset: float | NDArray[np.float64]
+    floor: float | None
 
 
 def finish(scope: Scope, stream: Stream, node: NodeProto) -> Ended:
@@ -129,7 +130,7 @@ def _scored(
                 name="argmax", classes=layer.rows, bits=layer.acc_bits, floor=0 if floor else None
             )
         )
-        return Ended(scale=float(scale), offset=float(offset))
+        return Ended(scale=float(scale), offset=float(offset), floor=0.0 if floor else None)
     layer = _last(scope, base, weights, None)
     # A class whose value does not depend on the image has gain 0.
     scores, biases = _scores(gains, offsets, layer.reach)
@@ -144,7 +145,9 @@ def _scored(
         )
     )
     return Ended(
-        scale=np.array([float(g) for g in gains]), offset=np.array([float(o) for o in offsets])
+        scale=np.array([float(g) for g in gains]),
+        offset=np.array([float(o) for o in offsets]),
+        floor=0.0 if floor else None,
     )
 
 
@@ -183,12 +186,12 @@ def _scores(
 ) -> tuple[Ints, Ints]:
     """Whole gains and biases whose scores order the classes as their values do.
 
-    Exact where a common unit leaves them in 62 bits; else rounded at 31 bits of the largest gain,
+    Exact where a common unit leaves them in 60 bits; else rounded at 31 bits of the largest gain,
     a hundredth of what float32 rounds off in the same sum.
     """
     step = unit([*gains, *offsets])
     most = max(map(abs, reach)) * max(map(abs, gains)) + max(map(abs, offsets))
-    if max(map(abs, gains)) / step >= 1 << _GAIN_BITS or most / step >= 1 << 62:
+    if max(map(abs, gains)) / step >= 1 << _GAIN_BITS or most / step >= 1 << 60:
         largest = max(max(map(abs, gains)), max(map(abs, offsets)) / (1 << 24)) or Fraction(1)
         step = largest / (1 << _GAIN_BITS)
     return (

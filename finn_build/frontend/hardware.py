@@ -1,5 +1,6 @@
 """Windows and pools of the layer list, where the hardware has them."""
 
+from finn_build.errors import ModelError
 from finn_build.frontend.stream import Codes, Pool, Sides
 from finn_build.layers import MaxPool, Window
 
@@ -14,26 +15,20 @@ def window(
     fill: int = 0,
 ) -> Window | None:
     """The layer that makes windows of codes; None where there is none such."""
-    if len({*kernel}) > 1 or len({*stride}) > 1 or len({*pad}) > 1:
+    try:
+        return Window(
+            name=name,
+            height=codes.height,
+            width=codes.width,
+            channels=codes.channels,
+            bits=codes.bits,
+            kernel=kernel,
+            stride=stride,
+            pad=pad,
+            fill=fill,
+        )
+    except ModelError:
         return None
-    k, p = kernel[0], pad[0]
-    if (
-        2 * p >= k
-        or codes.width < 2
-        or (k - 1 - p) * (codes.width + 1) >= codes.height * codes.width
-    ):
-        return None
-    return Window(
-        name=name,
-        height=codes.height,
-        width=codes.width,
-        channels=codes.channels,
-        bits=codes.bits,
-        kernel=k,
-        stride=stride[0],
-        pad=p,
-        fill=fill,
-    )
 
 
 def pool(codes: Codes, pool: Pool, *, name: str) -> MaxPool | None:

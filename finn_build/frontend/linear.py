@@ -12,7 +12,7 @@ from onnx import NodeProto
 
 from finn_build.frontend.check import attributes, refuse, shown
 from finn_build.frontend.layout import Layout, of_axes
-from finn_build.frontend.product import sums, whole
+from finn_build.frontend.product import MOST_WEIGHT_BITS, sums, whole
 from finn_build.frontend.rational import fractions
 from finn_build.frontend.scope import Scope, Value
 from finn_build.frontend.shaping import image_only, shape_of, window
@@ -35,6 +35,8 @@ def _weights(scope: Scope, node: NodeProto, index: int) -> Constant:
         step = 2.0**power
         if not np.mod(values, step).any():
             integers = np.rint(values / step).astype(np.int64)
+            if np.abs(integers).max(initial=0) >= 1 << (MOST_WEIGHT_BITS - 1):
+                break
             return replace(found, integers=integers, scales=np.full(values.shape, step))
     raise refuse(
         node,

@@ -54,8 +54,11 @@ def tidy(proto: ModelProto) -> ModelProto:
     logits, followed = _before_labels(made, made.alias.get(output, output))
     if logits not in made.computed:
         raise ModelError(f"the output {shown(output)} does not depend on an image")
+    model = _model(made, logits)
     left = [f"output {shown(o.name)}" for o in graph.output[1:]] + followed
-    return _model(proto, made, logits, left)
+    notes = {p.key: p.value for p in proto.metadata_props if p.key == CLASSES}
+    helper.set_model_props(model, {**notes, LEFT_OUT: ", ".join(left)} if left else notes)
+    return model
 
 
 def _ordered(nodes: Iterable[NodeProto], output: str) -> list[NodeProto]:
@@ -100,7 +103,6 @@ class _Tidy:
 
     def __init__(self, proto: ModelProto) -> None:
         graph = proto.graph
-        self.proto = proto
         self.opset = opset(proto)
         limits = clip_limits(proto)
         self.constants = {t.name: array(t, infinite=t.name in limits) for t in graph.initializer}
@@ -109,7 +111,6 @@ class _Tidy:
         self.weights: set[str] = set()  # quantised
         self.alias: dict[str, str] = {}
         self.nodes: list[NodeProto] = []
-        self.shapes: dict[str, list[int]] | None = None
 
     def knows(self, name: str) -> bool:
         """Whether a tensor is there."""
@@ -204,12 +205,15 @@ class _Tidy:
         del node.attribute[:]  # allowzero would take the 0 for a size
 
     def _shape(self, node: NodeProto, tensor: str) -> list[int]:
-        """Shape of a tensor on images, batch 1, from the shapes that the file implies."""
-        if self.shapes is None:
-            self.shapes = _inferred(self.proto)
-        if tensor not in self.shapes:
+        """Shape of a tensor on images, batch 1, as the nodes so far imply it."""
+        if tensor in self.images:
+            sides = _image(self.images[tensor]).type.tensor_type.shape.dim
+            return [side.dim_value for side in sides]
+        wrapped = _with_shapes(ModelWrapper(_model(self, tensor)))
+        found = wrapped.get_tensor_shape(tensor)
+        if not found or min(found) < 1:
             raise refuse(node, f"the shape of {shown(tensor)} is not known; export a fixed shape")
-        return [1, *self.shapes[tensor][1:]]
+        return [int(side) for side in found]
 
 
 def _copy(node: NodeProto) -> NodeProto:
@@ -234,23 +238,6 @@ def _quantiser(node: NodeProto) -> None:
         for each in node.attribute:
             if each.name == "rounding_mode" and each.s.upper() == b"ROUND_TO_ZERO":
                 each.s = b"DOWN"  # the name that qonnx knows
-
-
-def _inferred(proto: ModelProto) -> dict[str, list[int]]:
-    """Shapes of all tensors that qonnx can infer."""
-    copy = ModelProto()
-    copy.CopyFrom(proto)
-    for node in copy.graph.node:
-        if node.op_type in _OURS and node.domain in _DOMAINS:
-            node.domain = QONNX
-            node.op_type = "Quant" if node.op_type == "IntQuant" else node.op_type
-    for each in copy.graph.input:
-        if each.type.tensor_type.shape.dim:
-            each.type.tensor_type.shape.dim[0].dim_value = 1
-    wrapped = _with_shapes(ModelWrapper(copy))
-    names = [n for node in wrapped.graph.node for n in (*node.input, *node.output)]
-    shapes = {name: wrapped.get_tensor_shape(name) for name in names}
-    return {name: shape for name, shape in shapes.items() if shape and min(shape) > 0}
 
 
 def with_shapes(graph: ModelProto) -> ModelProto:
@@ -301,8 +288,8 @@ def _check_label(node: NodeProto, said: dict[str, Any]) -> None:
         raise refuse(node, "takes another than the first of the largest; the label is that one")
 
 
-def _model(proto: ModelProto, made: _Tidy, logits: str, left: list[str]) -> ModelProto:
-    """The new graph as a model with shapes."""
+def _model(made: _Tidy, output: str) -> ModelProto:
+    """The new graph as a model."""
     used = {name for node in made.nodes for name in node.input}
     pixels = [name for name in made.images if name in used]
     if len(pixels) != 1:
@@ -312,7 +299,7 @@ def _model(proto: ModelProto, made: _Tidy, logits: str, left: list[str]) -> Mode
         made.nodes,
         "headrace",
         [_image(made.images[pixels[0]])],
-        [helper.make_tensor_value_info(logits, TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
         [
             numpy_helper.from_array(np.asarray(value, order="C"), name)
             for name, value in _values(made).items()
@@ -322,9 +309,6 @@ def _model(proto: ModelProto, made: _Tidy, logits: str, left: list[str]) -> Mode
     opsets = [helper.make_opsetid("", made.opset), helper.make_opsetid(QONNX, 1)]
     model = helper.make_model(graph, opset_imports=opsets, producer_name="headrace")
     model.ir_version = 8
-    classes = [p.value for p in proto.metadata_props if p.key == CLASSES]
-    notes = {CLASSES: classes[0]} if classes else {}
-    helper.set_model_props(model, {**notes, LEFT_OUT: ", ".join(left)} if left else notes)
     return model
 
 

@@ -67,6 +67,7 @@ def read(graph: ModelProto, name: str) -> Reading:
         channels=image.channels,
         scale=ended.scale,
         offset=ended.offset,
+        floor=ended.floor,
         layers=tuple(scope.builder.layers),
     )
     return Reading(network=network, image=image, logits=last.layout, taps=tuple(scope.builder.taps))
@@ -75,15 +76,17 @@ def read(graph: ModelProto, name: str) -> Reading:
 def image_of(graph: ModelProto) -> Layout:
     """How a graph's input lies over rows, columns and channels.
 
-    Four dimensions are channels, rows and columns, or have the channels last where the first thing
-    that is done to them is to bring them to the front; three are channels and columns; two are the
-    columns of a single row.
+    Four dimensions are channels, rows and columns, three are channels and columns, or they have the
+    channels last where the first thing that is done to them is to bring these to the front; two are
+    the columns of a single row.
     """
     source = graph.graph.input[0]
     sides = [d.dim_value for d in source.type.tensor_type.shape.dim][1:]
     if len(sides) == 1:
         return of_axes(1, sides[0], 1, ("w",))
     if len(sides) == 2:
+        if _channels_last(graph, source.name):
+            return of_axes(1, sides[0], sides[1], ("w", "c"))
         return of_axes(1, sides[1], sides[0], ("c", "w"))
     if len(sides) != 3:
         raise ModelError(
@@ -105,7 +108,8 @@ def _channels_last(graph: ModelProto, tensor: str) -> bool:
     while len(readers.get(tensor, [])) == 1:
         node = readers[tensor][0]
         if node.op_type == "Transpose":
-            return list(node.attribute[0].ints) == [0, 3, 1, 2] if node.attribute else False
+            order = list(node.attribute[0].ints) if node.attribute else []
+            return order in ([0, 3, 1, 2], [0, 2, 1])
         if node.op_type not in idle:
             break
         tensor = node.output[0]

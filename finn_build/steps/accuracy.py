@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from finn_build import frontend, golden
+from finn_build import differences, frontend, golden, labels
 from finn_build.backends import tools
+from finn_build.config import DATA
 from finn_build.files import save_json
 from finn_build.frontend import execute
 from finn_build.golden import Outputs
+from finn_build.labels import Labels
 from finn_build.layers import Network
 from finn_build.pipeline import Build
 from finn_build.verify import Comparison, compare, settle
@@ -22,51 +24,57 @@ CHUNK = 500
 def run(build: Build, out: Path) -> str:
     """Leave result.json in `out`: accuracy, by class, confusion matrix, comparison with QONNX.
 
-    The whole CIFAR-10 test set is used where the data set is present, otherwise the vectors that
-    came with the model.
+    The whole CIFAR-10 test set is used where the model is of CIFAR-10 and the data set is present,
+    otherwise the vectors that came with the model. The accuracy of other models is not known.
     """
     network = Network.load(build.path("golden", "network.npz"))
-    images, labels, source = _images(build, network, out)
+    if build.options.data is not None:
+        labels.check_fit(build.options.data, network)
+    task = labels.of_build(build, network)
+    images, truth, source = _images(build, network, task, out)
     start = time.monotonic()
     exact = golden.run(network, images)
     seconds = time.monotonic() - start
-    verification = _against_qonnx(build, network, images, exact)
+    verification = _against_qonnx(build, network, images, exact).record()
     result = {
         "images": len(images),
         "source": source,
         "images_per_second": round(len(images) / seconds, 1),
-        "verification": verification.record(),
+        "verification": verification,
         "accuracy": None,
+        "classes": task.names,
     }
-    summary = f"{len(images):,} images"
-    if labels is not None:
-        accuracy = float((exact.labels == labels).mean())
+    summary = f"accuracy: not known, {labels.UNKNOWN}; {len(images):,} images"
+    if truth is not None:
+        accuracy = float((exact.labels == truth).mean())
         confusion = np.zeros((network.mvtus[-1].rows,) * 2, np.int64)
-        np.add.at(confusion, (labels, exact.labels), 1)
+        np.add.at(confusion, (truth, exact.labels), 1)
         result["accuracy"] = accuracy
         result["confusion"] = confusion.tolist()
         summary = f"{100 * accuracy:.2f} % of {len(images):,} images"
     save_json(out / "result.json", result)
     rate = len(images) / seconds
-    return f"{summary} ({source}), golden model {rate:,.0f} images/s"
+    warning = differences.worst([verification])
+    said = f"{summary} ({source}), golden model {rate:,.0f} images/s"
+    return f"{said}; {warning}" if warning else said
 
 
 def _images(
-    build: Build, network: Network, out: Path
+    build: Build, network: Network, task: Labels, out: Path
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None, str]:
-    cifar = (network.height, network.width, network.channels) == (32, 32, 3)
-    path, source = build.path("export", "vectors.npz"), "images of the repository"
-    if cifar and build.options.data.is_dir():
+    """Images, their labels where these are of the model's classes, and where they are from."""
+    shape = (network.height, network.width, network.channels)
+    path = build.path("export", "vectors.npz")
+    source = "images of the repository" if shape == labels.SHAPE else "random images"
+    data = build.options.data or DATA
+    if task.known and data.is_dir():
         path, source = out / "test.npz", "whole test set"
-        data = build.options.data
         log = build.log("accuracy")
         tools.run_module("quant", "data", "--data", data, "--out", path, log=log)
     with np.load(path, allow_pickle=False) as stored:
-        images, labels = stored["images"], stored.get("labels")
-    if labels is not None and labels.max() >= network.mvtus[-1].rows:
-        labels = None  # another task's labels
+        images, truth = stored["images"], stored.get("labels")
     (out / "test.npz").unlink(missing_ok=True)
-    return images, labels, source
+    return images, truth if task.known else None, source
 
 
 def _against_qonnx(

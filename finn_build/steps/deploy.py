@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from finn_build import driver_files, golden, package
+from finn_build import driver_files, golden, labels, package
 from finn_build.backends import finn
 from finn_build.chip import model_hash
-from finn_build.config import class_names
 from finn_build.files import load_json, save_json, save_npz
 from finn_build.layers import Network
 from finn_build.pipeline import Build
@@ -52,16 +51,16 @@ def write(
     """Leave golden.npz, manifest.json, and the driver with its registers.json in `out`.
 
     golden.npz has images, the labels and logits that they give, and `truth`, their classes, where
-    these are known. bitstream: a file in `out`; critical_path: of the routed chip.
+    these are the model's. bitstream: a file in `out`; critical_path: of the routed chip.
     """
     source = build.path("golden", "network.npz")
     network = Network.load(source)
     with np.load(build.path("export", "vectors.npz"), allow_pickle=False) as stored:
         images, truth = stored["images"], stored.get("labels")
     expected = golden.run(network, images)
-    classes = network.mvtus[-1].rows
+    classes, task = network.mvtus[-1].rows, labels.of_build(build, network)
     vectors = {"images": images, "labels": expected.labels, "logits": expected.logits}
-    if truth is not None and truth.max() < classes:
+    if truth is not None and task.known:
         vectors["truth"] = truth
     save_npz(out / "golden.npz", **vectors)
     costs, mhz = load_json(build.path("fold", "costs.json")), build.options.fclk_mhz
@@ -86,9 +85,11 @@ def write(
             "beat_bytes": network.input_bytes,
         },
         "output": {"words": ["label", *(f"logit{i}" for i in range(classes))], "dtype": "int32"},
-        "logit_scale": network.scale,
-        "logit_offset": network.offset,
-        "classes": class_names(classes),
+        "logit_scale": np.asarray(network.scale).tolist(),
+        "logit_offset": np.asarray(network.offset).tolist(),
+        "logit_floor": network.floor,
+        "classes": task.names,
+        "labelled": "truth" in vectors,
     }
     save_json(out / "manifest.json", manifest)
     if accelerator == "headrace":

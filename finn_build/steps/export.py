@@ -9,6 +9,7 @@ from finn_build.backends import tools
 from finn_build.config import VECTORS
 from finn_build.errors import ConfigError
 from finn_build.files import load_json, save_json, save_npz
+from finn_build.frontend.tidy import LEFT_OUT
 from finn_build.frontend.walk import image_of
 from finn_build.pipeline import Build
 
@@ -27,7 +28,8 @@ def run(build: Build, out: Path) -> str:
     record = load_json(out / "model.json")
     accuracy = (record.get("accuracy") or {}).get("quantised")
     known = "" if accuracy is None else f", {100 * accuracy:.2f} % in training's record"
-    return f"{record['network']}{known}"
+    left = f", without {record['left_out']}" if record.get("left_out") else ""
+    return f"{record['network']}{known}{left}"
 
 
 def _take(source: Path, build: Build, out: Path) -> None:
@@ -46,4 +48,5 @@ def _take(source: Path, build: Build, out: Path) -> None:
         shape = (VECTORS, image.height, image.width, image.channels)
         random = np.random.default_rng(1).integers(0, 256, shape)
         save_npz(vectors, images=random.astype(np.uint8))
-    save_json(out / "model.json", {"network": source.stem})
+    left = [p.value for p in graph.metadata_props if p.key == LEFT_OUT and p.value]
+    save_json(out / "model.json", {"network": source.stem, "left_out": "".join(left)})

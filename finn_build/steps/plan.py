@@ -5,7 +5,7 @@ from typing import Any
 
 from finn_build.backends.bitstream import choose, open_tools, vendor_tool
 from finn_build.backends.openxc7 import asked_mhz
-from finn_build.config import Options
+from finn_build.config import DATA, Options
 from finn_build.pipeline import Step, digest
 
 
@@ -28,6 +28,13 @@ def _zoo(name: str) -> Any:
     return [_content(root), [f for f in _content(root / "zoo") if f[0].startswith(name)]]
 
 
+def _labels(options: Options) -> Any:
+    """Where labels and class names are from: the command line, and a QONNX file's metadata."""
+    model = Path(options.model)
+    files = [options.labels, model if model.suffix == ".onnx" else None]
+    return [options.data is not None, *(path and _content(path) for path in files)]
+
+
 def _routing(options: Options) -> Any:
     """What place and route depends on: the tool, its databases, and what is asked of it."""
     choice = choose(options)
@@ -48,7 +55,11 @@ STEPS = (
     Step(name="export", options=lambda o: [_model(o), o.pixel_max]),
     Step(name="streamline", needs=("export",)),
     Step(name="golden", needs=("export", "streamline"), options=lambda o: o.name),
-    Step(name="accuracy", needs=("export", "golden"), options=lambda o: _content(o.data)),
+    Step(
+        name="accuracy",
+        needs=("export", "golden"),
+        options=lambda o: [_content(o.data or DATA), _labels(o)],
+    ),
     Step(
         name="fold",
         needs=("golden",),
@@ -69,7 +80,7 @@ STEPS = (
     Step(
         name="deploy",
         needs=("export", "golden", "fold", "emit", "route", "bitstream"),
-        options=lambda o: [o.target, o.fclk_mhz, str(o.folder)],
+        options=lambda o: [o.target, o.fclk_mhz, str(o.folder), _labels(o)],
     ),
     Step(
         name="report",

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from finn_build import report
-from finn_build.chain import OUTPUT_BITS
+from finn_build import differences, labels, report
 from finn_build.files import load_json, save_json
-from finn_build.layers import Argmax, Lookup, MaxPool, Mvtu, Network, Window
+from finn_build.layers import OUTPUT_BITS, Argmax, Lookup, MaxPool, Mvtu, Network, Window
 from finn_build.pipeline import Build
 
 # Counts of the whole chip; levels of logic are known of the accelerator's modules alone.
@@ -24,7 +23,9 @@ def run(build: Build, out: Path) -> str:
         partial.write_bytes((out / name).read_bytes())
         partial.replace(build.folder / name)
     kind = "predicted" if made["fps"]["simulated"] is None else "simulated"
-    return f"{build.folder / 'report.html'}: {made['fps'][kind]:,.0f} frames/s {kind}"
+    warning = differences.worst(made["verification"])
+    said = f"{build.folder / 'report.html'}: {made['fps'][kind]:,.0f} frames/s {kind}"
+    return f"{said}; {warning}" if warning else said
 
 
 def collect(build: Build) -> dict[str, Any]:
@@ -42,6 +43,7 @@ def collect(build: Build) -> dict[str, Any]:
     rungs = load_json(build.path("golden", "verification.json"))
     rtl = {"stage": "golden", "against": "rtl", "images": sim["images"]}
     rtl |= {"mismatches": sim["mismatches"], "explained": 0, "explanations": []}
+    rtl |= {"labels": sim["mismatches"], "logits": sim["mismatches"]}
     hertz = options.fclk_mhz * 1e6
     convs = [m.rows for m in network.mvtus if m.windowed]
     trained = record.get("accuracy") or {}
@@ -56,6 +58,7 @@ def collect(build: Build) -> dict[str, Any]:
             "parameters": record.get("parameters", sum(m.weights.size for m in network.mvtus)),
             "macs": network.macs,
             "filters": convs,
+            "classes": measured["classes"],
         },
         "accelerator": "headrace" if ours else "finn",
         "board": {
@@ -77,7 +80,9 @@ def collect(build: Build) -> dict[str, Any]:
             "hardware": {
                 "value": measured["accuracy"],
                 "images": measured["images"],
-                "source": f"golden integer model, run now on the {measured['source']}",
+                "source": labels.UNKNOWN
+                if measured["accuracy"] is None
+                else f"golden integer model, run now on the {measured['source']}",
                 "confusion": measured.get("confusion"),
                 "images_per_second": measured["images_per_second"],
             },
@@ -130,7 +135,7 @@ def _streams(network: Network) -> dict[str, dict[str, Any]]:
     shape, bits = [network.height, network.width, network.channels], 8
     for layer in network.layers:
         if isinstance(layer, Window):
-            shape = [layer.out_height, layer.out_width, layer.kernel**2 * layer.channels]
+            shape = [layer.out_height, layer.out_width, layer.elements]
         elif isinstance(layer, MaxPool):
             shape = [layer.height // layer.kernel, layer.width // layer.kernel, layer.channels]
         elif isinstance(layer, Mvtu):

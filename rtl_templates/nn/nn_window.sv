@@ -1,80 +1,105 @@
-// nn_window - sliding KERNEL x KERNEL windows of a padded image.
-// y[r][c] = x[r*STRIDE-PAD +: KERNEL][c*STRIDE-PAD +: KERNEL], elements FILL outside the image
+// nn_window - sliding KERNEL_H x KERNEL_W windows of a padded image.
+// y[r][c] = x[r*STRIDE_H-PAD_TOP +: KERNEL_H][c*STRIDE_W-PAD_LEFT +: KERNEL_W], elements FILL
+//           outside the image
 // Stream: HEIGHT*WIDTH pixels of CHANNELS elements in, row-major; OH*OW windows out, row-major,
-//         each with KERNEL*KERNEL*CHANNELS elements, order (kh, kw, channel), channel fastest.
-//         PIXELS of either make a beat.
-// Rate:   one beat in per cycle, HEIGHT*WIDTH/PIXELS cycles per frame while frames follow each
-//         other. The tail of a frame runs together with the first pixels of the next, without a
+//         each with KERNEL_H*KERNEL_W*CHANNELS elements, order (kh, kw, channel), channel fastest.
+//         OH = (HEIGHT+PAD_TOP+PAD_BOTTOM-KERNEL_H)/STRIDE_H+1, OW likewise. PIXELS of either make
+//         a beat.
+// Rate:   one beat in per cycle, ROWS*COLS cycles per frame while frames follow each other: the
+//         image's HEIGHT*WIDTH/PIXELS, and more where padding is so wide that windows begin, or
+//         the first one ends, beyond the image's own rows or beats of a row.
+//         The tail of a frame runs together with the first pixels of the next, without a
 //         gap. If no other frame has begun when the tail is due, TAIL cycles drain the frame.
 //         begun counts, modulo 256, the frames of which a part has entered the accelerator.
-//         RAM_STYLE: "distributed" or "block", where KERNEL-1 lines of the image are kept.
+//         RAM_STYLE: "distributed" or "block", where KERNEL_H-1 lines of the image are kept.
 //         PROMPT == 0: a window is followed by another one after a cycle; then no path leads from
 //         m_axis_tready to the pixels' side.
-// Needs:  2*PAD < KERNEL, WIDTH % PIXELS == 0, OW % PIXELS == 0, WIDTH/PIXELS >= 2; the last pixel
-//         of the first window in the frame; STRIDE == 1 where PIXELS > 1.
+// Needs:  PAD_TOP < KERNEL_H, PAD_LEFT < KERNEL_W; the padded image at least as high and wide as
+//         a window; WIDTH % PIXELS == 0, OW % PIXELS == 0; STRIDE_W == 1 where PIXELS > 1.
 `default_nettype none
 
 module nn_window #(
-  parameter int unsigned ELEM_W    = 2,
-  parameter int unsigned CHANNELS  = 4,
-  parameter int unsigned HEIGHT    = 8,
-  parameter int unsigned WIDTH     = 8,
-  parameter int unsigned KERNEL    = 3,
-  parameter int unsigned STRIDE    = 1,
-  parameter int unsigned PAD       = 1,
-  parameter int unsigned FILL      = 0,
-  parameter int unsigned PIXELS    = 1,
-  parameter bit          PROMPT    = 1,
-  parameter string       RAM_STYLE = "distributed"
+  parameter int unsigned ELEM_W     = 2,
+  parameter int unsigned CHANNELS   = 4,
+  parameter int unsigned HEIGHT     = 8,
+  parameter int unsigned WIDTH      = 8,
+  parameter int unsigned KERNEL_H   = 3,
+  parameter int unsigned KERNEL_W   = 3,
+  parameter int unsigned STRIDE_H   = 1,
+  parameter int unsigned STRIDE_W   = 1,
+  parameter int unsigned PAD_TOP    = 1,
+  parameter int unsigned PAD_LEFT   = 1,
+  parameter int unsigned PAD_BOTTOM = 1,
+  parameter int unsigned PAD_RIGHT  = 1,
+  parameter int unsigned FILL       = 0,
+  parameter int unsigned PIXELS     = 1,
+  parameter bit          PROMPT     = 1,
+  parameter string       RAM_STYLE  = "distributed"
 ) (
-  input  wire                                             clk,
-  input  wire                                             rst_n,
-  input  wire  [7:0]                                      begun,
+  input  wire                                                 clk,
+  input  wire                                                 rst_n,
+  input  wire  [7:0]                                          begun,
 
-  input  wire  [PIXELS*CHANNELS*ELEM_W-1:0]               s_axis_tdata,
-  input  wire                                             s_axis_tvalid,
-  output logic                                            s_axis_tready,
+  input  wire  [PIXELS*CHANNELS*ELEM_W-1:0]                   s_axis_tdata,
+  input  wire                                                 s_axis_tvalid,
+  output logic                                                s_axis_tready,
 
-  output logic [PIXELS*KERNEL*KERNEL*CHANNELS*ELEM_W-1:0] m_axis_tdata,
-  output logic                                            m_axis_tvalid,
-  input  wire                                             m_axis_tready
+  output logic [PIXELS*KERNEL_H*KERNEL_W*CHANNELS*ELEM_W-1:0] m_axis_tdata,
+  output logic                                                m_axis_tvalid,
+  input  wire                                                 m_axis_tready
 );
 
   localparam int unsigned PIX_W  = CHANNELS * ELEM_W;
   localparam int unsigned BEAT_W = PIXELS * PIX_W;
-  // Beats of a row and of a frame; those at the left and right of its own that a window reaches.
-  localparam int unsigned COLS   = WIDTH / PIXELS;
-  localparam int unsigned BEATS  = HEIGHT * COLS;
-  localparam int unsigned LEFT   = (PAD + PIXELS - 1) / PIXELS;
-  localparam int unsigned RIGHT  = (KERNEL - 1 - PAD + PIXELS - 1) / PIXELS;
-  localparam int unsigned REACH  = LEFT + 1 + RIGHT;
+  // Windows of the padded image; one where none fits, which is refused below.
+  localparam int unsigned PADDED_H = HEIGHT + PAD_TOP + PAD_BOTTOM;
+  localparam int unsigned PADDED_W = WIDTH + PAD_LEFT + PAD_RIGHT;
+  localparam int unsigned ROOM_H   = (PADDED_H > KERNEL_H) ? PADDED_H - KERNEL_H : 0;
+  localparam int unsigned ROOM_W   = (PADDED_W > KERNEL_W) ? PADDED_W - KERNEL_W : 0;
+  localparam int unsigned OH       = ROOM_H / STRIDE_H + 1;
+  localparam int unsigned OW       = ROOM_W / STRIDE_W + 1;
+  localparam int unsigned LAST_ROW = (OH - 1) * STRIDE_H;
+  localparam int unsigned LAST_COL = (OW < PIXELS) ? 0 : (OW / PIXELS - 1) * STRIDE_W;
+  // Rows below its own that a window reaches, beats at the left and right of its own.
+  localparam int unsigned BELOW = (KERNEL_H > PAD_TOP) ? KERNEL_H - 1 - PAD_TOP : 0;
+  localparam int unsigned AFTER = (KERNEL_W > PAD_LEFT) ? KERNEL_W - 1 - PAD_LEFT : 0;
+  localparam int unsigned LEFT  = (PAD_LEFT + PIXELS - 1) / PIXELS;
+  localparam int unsigned RIGHT = (AFTER + PIXELS - 1) / PIXELS;
+  localparam int unsigned REACH = LEFT + 1 + RIGHT;
   // Columns of pixels that a beat of windows covers.
-  localparam int unsigned SPAN   = KERNEL + PIXELS - 1;
+  localparam int unsigned SPAN  = KERNEL_W + PIXELS - 1;
+  // Rows and beats of a row that are pushed: the image's, and as many more without a pixel as the
+  // last windows' corners and the first window's end need. Two beats, so that a line is a memory.
+  localparam int unsigned LINE     = WIDTH / PIXELS;
+  localparam int unsigned COLS_MIN = (LAST_COL > 0) ? LAST_COL + 1 : 2;
+  localparam int unsigned COLS     = (LINE > COLS_MIN) ? LINE : COLS_MIN;
+  localparam int unsigned ENDS     = BELOW + RIGHT / COLS;
+  localparam int unsigned ROWS_MIN = (LAST_ROW > ENDS) ? LAST_ROW + 1 : ENDS + 1;
+  localparam int unsigned ROWS     = (HEIGHT > ROWS_MIN) ? HEIGHT : ROWS_MIN;
+  localparam int unsigned BEATS    = ROWS * COLS;
   // Pushing beat n completes the windows whose top left corners are at raster position n - LAG
-  // (corners counted from (-PAD, -PAD), PIXELS of them a position).
-  localparam int unsigned LAG    = (KERNEL - 1 - PAD) * COLS + RIGHT;
-
-  localparam int unsigned OH       = (HEIGHT + 2 * PAD - KERNEL) / STRIDE + 1;
-  localparam int unsigned OW       = (WIDTH + 2 * PAD - KERNEL) / STRIDE + 1;
-  localparam int unsigned LAST_ROW = (OH - 1) * STRIDE;
-  localparam int unsigned LAST_COL = (OW / PIXELS - 1) * STRIDE;
-  localparam int unsigned NEEDED   = LAST_ROW * COLS + LAST_COL + LAG + 1;
-  localparam int unsigned TAIL     = (NEEDED > BEATS) ? NEEDED - BEATS : 0;
+  // (corners counted from (-PAD_TOP, -PAD_LEFT), PIXELS of them a position).
+  localparam int unsigned LAG    = BELOW * COLS + RIGHT;
+  localparam int unsigned NEEDED = LAST_ROW * COLS + LAST_COL + LAG + 1;
+  localparam int unsigned TAIL   = (NEEDED > BEATS) ? NEEDED - BEATS : 0;
   // Position of the windows before the first beat of a frame: raster index -LAG, modulo BEATS.
   localparam int unsigned FIRST     = (BEATS - LAG) % BEATS;
   localparam int unsigned FIRST_ROW = FIRST / COLS;
   localparam int unsigned FIRST_COL = FIRST % COLS;
 
   localparam int unsigned BEAT_CNT_W = $clog2(BEATS);
-  localparam int unsigned ROW_W      = (HEIGHT > 1) ? $clog2(HEIGHT) : 1;
+  localparam int unsigned ROW_W      = (ROWS > 1) ? $clog2(ROWS) : 1;
   localparam int unsigned COL_W      = $clog2(COLS);
 
-  if (ELEM_W < 1 || CHANNELS < 1 || KERNEL < 1 || STRIDE < 1) begin : gen_bad_size
-    $error("nn_window: ELEM_W, CHANNELS, KERNEL and STRIDE must be at least 1");
+  if (ELEM_W < 1 || CHANNELS < 1 || HEIGHT < 1 || WIDTH < 1) begin : gen_bad_size
+    $error("nn_window: ELEM_W, CHANNELS, HEIGHT and WIDTH must be at least 1");
   end
-  if (PIXELS < 1 || WIDTH % PIXELS != 0 || OW % PIXELS != 0 || (PIXELS > 1 && STRIDE > 1)) begin
+  if (KERNEL_H < 1 || KERNEL_W < 1 || STRIDE_H < 1 || STRIDE_W < 1) begin : gen_bad_shape
+    $error("nn_window: KERNEL_H, KERNEL_W, STRIDE_H and STRIDE_W must be at least 1");
+  end
+  if (PIXELS < 1 || WIDTH % PIXELS != 0 || OW % PIXELS != 0 || (PIXELS > 1 && STRIDE_W > 1)) begin
     : gen_bad_pixels
-    $error("nn_window: PIXELS must divide WIDTH and the windows of a row, or be 1 with a STRIDE");
+    $error("nn_window: PIXELS must divide WIDTH and the windows of a row, or be 1 with a STRIDE_W");
   end
   if (RAM_STYLE != "distributed" && RAM_STYLE != "block") begin : gen_bad_style
     $error("nn_window: RAM_STYLE must be distributed or block");
@@ -82,17 +107,11 @@ module nn_window #(
   if ((FILL >> ELEM_W) != 0) begin : gen_bad_fill
     $error("nn_window: FILL must fit into ELEM_W bits");
   end
-  if (WIDTH < 2 * PIXELS) begin : gen_bad_width
-    $error("nn_window: WIDTH must be at least 2*PIXELS");
+  if (PAD_TOP >= KERNEL_H || PAD_LEFT >= KERNEL_W) begin : gen_bad_pad
+    $error("nn_window: PAD_TOP must be less than KERNEL_H, PAD_LEFT less than KERNEL_W");
   end
-  if (2 * PAD >= KERNEL) begin : gen_bad_pad
-    $error("nn_window: 2*PAD must be less than KERNEL");
-  end
-  if (HEIGHT + 2 * PAD < KERNEL || WIDTH + 2 * PAD < KERNEL) begin : gen_bad_kernel
-    $error("nn_window: the padded image must be at least KERNEL high and wide");
-  end
-  if (LAG >= BEATS) begin : gen_bad_image
-    $error("nn_window: the last pixel of the first window must be in the frame");
+  if (PADDED_H < KERNEL_H || PADDED_W < KERNEL_W) begin : gen_bad_kernel
+    $error("nn_window: the padded image must be at least KERNEL_H high and KERNEL_W wide");
   end
 
   // Position of the next push: its beat in the frame, its windows' corners, its delay-line slot.
@@ -108,39 +127,65 @@ module nn_window #(
 
   logic win_vld_q, out_vld_q;
   logic can_push, push, dummy, accept;
-  logic tail_due, at_last, row_hit, col_hit;
+  logic tail_due, at_last, row_hit, col_hit, row_due, col_due;
+  // The next push is beyond the image and needs no pixel; the first of a frame never is.
+  logic spare;
 
   assign can_push      = !win_vld_q || !out_vld_q || (PROMPT && m_axis_tready);
   assign tail_due      = (TAIL != 0) && (beat_q == '0) && live_q;
-  assign s_axis_tready = can_push && !drain_q;
+  assign s_axis_tready = can_push && !drain_q && !spare;
   assign accept        = s_axis_tvalid && s_axis_tready;
   assign dummy         = can_push && (drain_q || (tail_due && !s_axis_tvalid && !more_q));
-  assign push          = accept || dummy;
+  assign push          = accept || dummy || (can_push && spare);
   assign at_last       = (32'(row_q) == LAST_ROW) && (32'(col_q) == LAST_COL);
+  assign row_hit       = 32'(row_q) <= LAST_ROW;
+  assign col_hit       = 32'(col_q) <= LAST_COL;
 
-  if (STRIDE == 1) begin : gen_dense
-    assign row_hit = 32'(row_q) <= LAST_ROW;
-    assign col_hit = 32'(col_q) <= LAST_COL;
-  end else begin : gen_strided
-    localparam int unsigned PHASE_W = $clog2(STRIDE);
-    logic [PHASE_W-1:0] row_phase_q, col_phase_q;
-    // Right from the first wrap to position 0 on; before it no window is live.
+  if (ROWS == HEIGHT && COLS == LINE) begin : gen_image
+    assign spare = 1'b0;
+  end else begin : gen_beyond
+    logic [ROW_W-1:0] in_row_q;
+    logic [COL_W-1:0] in_col_q;
     always_ff @(posedge clk) begin
       if (!rst_n) begin
-        row_phase_q <= '0;
-        col_phase_q <= '0;
-      end else if (push) begin
-        if (32'(col_q) == COLS - 1) begin
-          col_phase_q <= '0;
-          if (32'(row_q) == HEIGHT - 1) row_phase_q <= '0;
-          else row_phase_q <= (32'(row_phase_q) == STRIDE - 1) ? '0 : row_phase_q + 1'b1;
-        end else begin
-          col_phase_q <= (32'(col_phase_q) == STRIDE - 1) ? '0 : col_phase_q + 1'b1;
+        in_row_q <= '0;
+        in_col_q <= '0;
+      end else if (push && !dummy) begin
+        in_col_q <= (32'(in_col_q) == COLS - 1) ? '0 : in_col_q + 1'b1;
+        if (32'(in_col_q) == COLS - 1) begin
+          in_row_q <= (32'(in_row_q) == ROWS - 1) ? '0 : in_row_q + 1'b1;
         end
       end
     end
-    assign row_hit = (32'(row_q) <= LAST_ROW) && (row_phase_q == '0);
-    assign col_hit = (32'(col_q) <= LAST_COL) && (col_phase_q == '0);
+    assign spare = (32'(in_row_q) >= HEIGHT) || (32'(in_col_q) >= LINE);
+  end
+
+  // The phases are right from the first wrap to position 0 on; before it no window is live.
+  if (STRIDE_H == 1) begin : gen_every_row
+    assign row_due = 1'b1;
+  end else begin : gen_some_rows
+    logic [$clog2(STRIDE_H)-1:0] row_phase_q;
+    always_ff @(posedge clk) begin
+      if (!rst_n) row_phase_q <= '0;
+      else if (push && 32'(col_q) == COLS - 1) begin
+        if (32'(row_q) == ROWS - 1) row_phase_q <= '0;
+        else row_phase_q <= (32'(row_phase_q) == STRIDE_H - 1) ? '0 : row_phase_q + 1'b1;
+      end
+    end
+    assign row_due = row_phase_q == '0;
+  end
+  if (STRIDE_W == 1) begin : gen_every_col
+    assign col_due = 1'b1;
+  end else begin : gen_some_cols
+    logic [$clog2(STRIDE_W)-1:0] col_phase_q;
+    always_ff @(posedge clk) begin
+      if (!rst_n) col_phase_q <= '0;
+      else if (push) begin
+        if (32'(col_q) == COLS - 1) col_phase_q <= '0;
+        else col_phase_q <= (32'(col_phase_q) == STRIDE_W - 1) ? '0 : col_phase_q + 1'b1;
+      end
+    end
+    assign col_due = col_phase_q == '0;
   end
 
   always_ff @(posedge clk) begin
@@ -158,7 +203,7 @@ module nn_window #(
         if (at_last) live_q <= 1'b0;
       end else begin
         col_q <= '0;
-        if (32'(row_q) != HEIGHT - 1) begin
+        if (32'(row_q) != ROWS - 1) begin
           row_q <= row_q + 1'b1;
           if (at_last) live_q <= 1'b0;
         end else begin
@@ -179,11 +224,11 @@ module nn_window #(
     end
   end
 
-  // The newest column of the window: the beat itself under KERNEL-1 delay lines.
-  logic [KERNEL*BEAT_W-1:0] column;
+  // The newest column of the window: the beat itself under KERNEL_H-1 delay lines.
+  logic [KERNEL_H*BEAT_W-1:0] column;
 
-  if (KERNEL > 1) begin : gen_lines
-    localparam int unsigned LINES_W = (KERNEL - 1) * BEAT_W;
+  if (KERNEL_H > 1) begin : gen_lines
+    localparam int unsigned LINES_W = (KERNEL_H - 1) * BEAT_W;
     logic [COL_W-1:0]   slot_q, slot_d;
     logic [LINES_W-1:0] lines_rd;
 
@@ -219,26 +264,28 @@ module nn_window #(
   end
 
   // Without a stride the columns at the left are still in the windows before.
-  localparam int unsigned KEPT = (STRIDE == 1) ? PAD : 0;
-  localparam int unsigned FROM = (STRIDE == 1) ? LEFT : 0;
+  localparam int unsigned KEPT = (STRIDE_W == 1) ? PAD_LEFT : 0;
+  localparam int unsigned FROM = (STRIDE_W == 1) ? LEFT : 0;
 
   // The windows, beat by beat, and which of their rows and columns lie in the image.
-  logic [KERNEL*BEAT_W-1:0] win_q [FROM:REACH-1];
-  logic [KERNEL-1:0]        row_in_q;
-  logic [SPAN-1:0]          col_in_q;
-  logic                     out_load;
+  logic [KERNEL_H*BEAT_W-1:0] win_q [FROM:REACH-1];
+  logic [KERNEL_H-1:0]        row_in_q;
+  logic [SPAN-1:0]            col_in_q;
+  // Their pixels as they leave.
+  logic [PIX_W-1:0]           taps [KERNEL_H][SPAN];
+  logic                       out_load;
 
   always_ff @(posedge clk) begin
     if (push) begin
       for (int b = int'(FROM); b + 1 < int'(REACH); b++) win_q[b] <= win_q[b+1];
       win_q[REACH-1] <= column;
-      for (int k = 0; k < int'(KERNEL); k++) begin
-        row_in_q[k] <= (int'(32'(row_q)) + k >= int'(PAD))
-                    && (int'(32'(row_q)) + k < int'(HEIGHT + PAD));
+      for (int k = 0; k < int'(KERNEL_H); k++) begin
+        row_in_q[k] <= (int'(32'(row_q)) + k >= int'(PAD_TOP))
+                    && (int'(32'(row_q)) + k < int'(HEIGHT + PAD_TOP));
       end
       for (int k = 0; k < int'(SPAN); k++) begin
-        col_in_q[k] <= (int'(32'(col_q) * PIXELS) + k >= int'(PAD))
-                    && (int'(32'(col_q) * PIXELS) + k < int'(WIDTH + PAD));
+        col_in_q[k] <= (int'(32'(col_q) * PIXELS) + k >= int'(PAD_LEFT))
+                    && (int'(32'(col_q) * PIXELS) + k < int'(WIDTH + PAD_LEFT));
       end
     end
   end
@@ -247,14 +294,14 @@ module nn_window #(
 
   // Written so that a tap outside the image is a synchronous clear or set: no LUT per bit, and so
   // that each tap has an enable of its own: no LUT drives them all.
-  for (genvar kh = 0; kh < int'(KERNEL); kh++) begin : gen_tap_row
+  for (genvar kh = 0; kh < int'(KERNEL_H); kh++) begin : gen_tap_row
     for (genvar k = 0; k < int'(SPAN); k++) begin : gen_tap
-      localparam int unsigned AT = LEFT * PIXELS - PAD + k;
+      localparam int unsigned AT = LEFT * PIXELS - PAD_LEFT + k;
       logic [PIX_W-1:0] tap_d, tap_q;
       logic             in_image;
       assign in_image = row_in_q[kh] && col_in_q[k];
       if (k < int'(KEPT)) begin : gen_kept
-        assign tap_d = gen_tap[k+int'(PIXELS)].tap_q;
+        assign tap_d = taps[kh][k+int'(PIXELS)];
       end else begin : gen_new
         assign tap_d = win_q[AT/PIXELS][kh*BEAT_W + AT%PIXELS*PIX_W +: PIX_W];
       end
@@ -262,9 +309,11 @@ module nn_window #(
         if (out_load && !in_image) tap_q <= {CHANNELS{ELEM_W'(FILL)}};
         else if (out_load && in_image) tap_q <= tap_d;
       end
+      assign taps[kh][k] = tap_q;
       for (genvar p = 0; p < int'(PIXELS); p++) begin : gen_window
-        if (k >= p && k - p < int'(KERNEL)) begin : gen_covered
-          assign m_axis_tdata[((p*int'(KERNEL)+kh)*int'(KERNEL)+k-p)*PIX_W +: PIX_W] = tap_q;
+        if (k >= p && k - p < int'(KERNEL_W)) begin : gen_covered
+          assign m_axis_tdata[((p*int'(KERNEL_H)+kh)*int'(KERNEL_W)+k-p)*PIX_W +: PIX_W]
+            = taps[kh][k];
         end
       end
     end
@@ -275,7 +324,7 @@ module nn_window #(
       win_vld_q <= 1'b0;
       out_vld_q <= 1'b0;
     end else begin
-      if (push) win_vld_q <= live_q && row_hit && col_hit;
+      if (push) win_vld_q <= live_q && row_hit && col_hit && row_due && col_due;
       else if (out_load) win_vld_q <= 1'b0;
       if (out_load) out_vld_q <= 1'b1;
       else if (m_axis_tready) out_vld_q <= 1'b0;

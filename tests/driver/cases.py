@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finn_build import chain, chip, emit, golden
+from finn_build import chain, chip, emit, golden, labels
 from finn_build.config import Options
 from finn_build.files import save_json, save_npz
 from finn_build.fit import random_unit
@@ -22,6 +24,7 @@ HERE = Path(__file__).parent
 REPO = HERE.parents[1]
 BUILDS = REPO / "build" / "tests" / "board"
 TILE, CLASSES = 8, 10
+OF_CIFAR10 = {"data": "cifar10", "classes": list(labels.CIFAR10)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +42,8 @@ def network(images: NDArray[np.uint8]) -> Network:
     draw = np.random.default_rng(5)
     _, height, width, channels = images.shape
     window = Window(
-        name="conv0_window", height=height, width=width, channels=channels, bits=8, kernel=3,
-        stride=1, pad=1,
+        name="conv0_window", height=height, width=width, channels=channels, bits=8, kernel=(3, 3),
+        stride=(1, 1), pad=(1, 1, 1, 1),
     )  # fmt: skip
     conv = random_unit(
         draw, (4, 9 * channels), weight_bits=2, in_bits=8, low=-1, positions=height * width,
@@ -79,14 +82,18 @@ def case(size: int) -> Case:
     return Case(network=made, images=images, truth=truth, expected=expected)
 
 
-def build(made: Case, folder: Path) -> Build:
-    """What the steps from export to emit leave of a network, and its deploy folder."""
-    built = Build(options=Options(board="pynq-z2", model="tiny.onnx", data=folder, out=folder))
+def build(made: Case, folder: Path, record: Mapping[str, Any] = OF_CIFAR10) -> Build:
+    """What the steps from export to emit leave of a network, and its deploy folder.
+
+    record: what training says of the network's task.
+    """
+    built = Build(options=Options(board="pynq-z2", model="tiny", out=folder))
     for step in ("golden", "export", "fold", "emit", "deploy"):
         built.path(step).mkdir(parents=True, exist_ok=True)
     made.network.save(built.path("golden", "network.npz"))
     vectors = built.path("export", "vectors.npz")
     save_npz(vectors, images=made.images[:100], labels=made.truth[:100])
+    save_json(built.path("export", "model.json"), record)
     folds = {
         "conv0": Fold(pe=2, simd=9, memory="logic"),
         "dense0": Fold(pe=2, simd=4, memory="logic"),

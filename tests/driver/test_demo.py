@@ -12,9 +12,10 @@ from PIL import Image
 from rich.console import Console
 
 from finn_build import demo, pipeline
-from finn_build.config import CLASSES, Options
+from finn_build.config import Options
 from finn_build.errors import ConfigError, MismatchError, ToolError
-from finn_build.files import save_npz
+from finn_build.files import load_json, save_json, save_npz
+from finn_build.labels import CIFAR10
 from finn_build.simulator import board
 
 
@@ -30,7 +31,7 @@ def options(written, monkeypatch, tmp_path):
     folder = shutil.copytree(cases.BUILDS / "tiny", tmp_path / "tiny")
     monkeypatch.setattr(pipeline.Build, "folder", folder)
     monkeypatch.setattr(board, "build", lambda rtl, where, log: written / "tiny.so")
-    return Options(board="pynq-z2", model="tiny.onnx", data=tmp_path)
+    return Options(board="pynq-z2", model="tiny")
 
 
 @pytest.mark.parametrize("finished", [True, False], ids=["", "unfinished"])
@@ -47,15 +48,34 @@ def test_it_shows_images_with_labels(options, finished, tiny, simulated, console
     right = (tiny.expected.labels[picks] == tiny.truth[picks]).sum()
     assert f"{right} of 7 right; labels and logits equal the golden model's" in text
     for pick in picks:
-        assert CLASSES[tiny.expected.labels[pick]] in text
+        assert CIFAR10[tiny.expected.labels[pick]] in text
     corner = tiny.images[picks[0], 0, 0]
     assert f"38;2;{corner[0]};{corner[1]};{corner[2]}" in text, "the first image's first pixel"
     with Image.open(path) as picture:
         assert picture.width > 1000 and len(np.unique(np.asarray(picture))) > 50
 
 
+def test_what_is_not_known_is_not_said(written, simulated, console, tmp_path):
+    """Numbers for the classes, none of them right or wrong; and names that look like formulas."""
+    folder = shutil.copytree(written, tmp_path / "deploy")
+    manifest = load_json(folder / "manifest.json")
+    with np.load(folder / "golden.npz") as stored:
+        vectors = {name: stored[name] for name in stored if name != "truth"}
+    save_npz(folder / "golden.npz", **vectors)
+    for names in (None, [f"$\\frac {i} &$ <b>" for i in range(10)]):
+        changed = {**manifest, "classes": names, "files": {}}
+        save_json(folder / "manifest.json", changed)
+        shown = demo.classify(folder, 3, console)
+        demo.show(shown, console)
+        demo.picture(shown, tmp_path / "demo.png")
+        label = shown.labels[0]
+        assert shown.caption(0) == (str(label) if names is None else names[label])
+        assert all(shown.right(i) is None for i in range(3))
+    assert "right;" not in console.file.getvalue()
+
+
 def test_a_folder_without_a_build_is_refused(console, tmp_path):
-    options = Options(board="pynq-z2", model="tiny.onnx", data=tmp_path, out=tmp_path / "none")
+    options = Options(board="pynq-z2", model="tiny", out=tmp_path / "none")
     with pytest.raises(ConfigError, match="none: no finished build; leave it out, or build"):
         demo.run(options, 7, console)
     assert not (tmp_path / "none").exists()

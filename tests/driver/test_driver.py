@@ -252,21 +252,81 @@ def test_the_self_test_command_fails_with_the_chip(chip, folder, capsys):
     assert "suspect: " in capsys.readouterr().out
 
 
+# The label and the logits 1 to 10 of the classes, whose scale is 0.5.
+TRUCK = np.array([9, *range(1, 11)], np.int32)
+
+
 def test_pictures_of_any_size_are_classified(chip, folder, odd, tmp_path, capsys):
     from PIL import Image
 
     seen = []
-    chip.answer = lambda pixels: (
-        seen.append(pixels.copy()) or np.tile(np.arange(11, dtype=np.int32), (len(pixels), 1))
-    )
+    chip.answer = lambda pixels: seen.append(pixels.copy()) or np.tile(TRUCK, (len(pixels), 1))
     Image.new("L", (40, 20), 200).save(tmp_path / "grey.png")
     Image.fromarray(odd.images[0]).save(tmp_path / "tile.png")
     paths = [str(tmp_path / "grey.png"), str(tmp_path / "tile.png")]
     assert main(folder, ["classify", *paths]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines == [f"{path}: truck (10), ship (9), horse (8)" for path in paths]
+    assert lines == [f"{path}: truck (5), ship (4.5), horse (4)" for path in paths]
     assert (seen[0][0, :75] == 200).all()
     assert np.array_equal(seen[0][1, :75], odd.images[0].ravel())
+
+
+@pytest.mark.parametrize(
+    ("floor", "shown"),
+    [(None, "cat (2), dog (0), airplane (-0.5)"), (3, "cat (3), airplane (3), automobile (3)")],
+)
+def test_classes_of_their_own_scales_are_told_by_their_values(
+    chip, folder, tmp_path, capsys, floor, shown
+):
+    from PIL import Image
+
+    scales, offsets = [-0.5] * 10, [0.0, 0.0, 0.0, 4.0, 0.0, 3.0, 0.0, 0.0, 0.0, 4.0]
+    told = {"logit_scale": scales, "logit_offset": offsets, "logit_floor": floor}
+    path = folder / "manifest.json"
+    save_json(path, {**load_json(path), **told})
+    chip.answer = lambda pixels: np.tile([3, *TRUCK[1:]], (len(pixels), 1)).astype(np.int32)
+    Image.new("L", (40, 20), 200).save(tmp_path / "a.png")
+    assert main(folder, ["classify", str(tmp_path / "a.png")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'a.png'}: {shown}\n"
+
+
+def test_scales_of_another_number_of_classes_are_refused(chip, folder, capsys):
+    path = folder / "manifest.json"
+    save_json(path, {**load_json(path), "logit_scale": [1.0] * 9})
+    assert main(folder, ["self-test"]) == 2
+    assert "logit_scale has 9 numbers for 10 classes" in capsys.readouterr().err
+
+
+@pytest.fixture
+def nobodys(odd, folder, tmp_path):
+    """The deploy folder of a network whose task nobody told, in the place of the other."""
+    built = build(odd, tmp_path / "nobodys", {"network": "tiny"})
+    made = load_json(built.path("deploy", "manifest.json"))
+    assert made["classes"] is None and made["labelled"] is False
+    save_json(built.path("deploy", "manifest.json"), {**made, "bitstream": "tiny.bit"})
+    shutil.rmtree(folder)
+    shutil.copytree(built.path("deploy"), folder)
+    (folder / "tiny.bit").touch()
+    return folder
+
+
+def test_classes_without_names_go_by_number(chip, nobodys, odd, tmp_path, capsys):
+    from PIL import Image
+
+    words = np.arange(11, dtype=np.int32)
+    chip.answer = lambda pixels: np.tile(words, (len(pixels), 1))
+    Image.fromarray(odd.images[0]).save(tmp_path / "tile.png")
+    assert main(nobodys, ["classify", str(tmp_path / "tile.png")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'tile.png'}: 9 (10), 8 (9), 7 (8)\n"
+
+
+def test_images_of_another_task_give_no_accuracy(chip, nobodys, capsys):
+    assert main(nobodys, ["accuracy"]) == 2
+    shown = capsys.readouterr()
+    assert "error: accuracy: not known; " in shown.err and shown.out == ""
+    assert "golden.npz has no labels of the classes of tiny; if it is for CIFAR-10" in shown.err
+    assert not Path("results.json").exists()
+    assert main(nobodys, ["self-test"]) == 0
 
 
 def cifar(tmp_path, count=20):

@@ -144,9 +144,9 @@ def hand_made() -> Network:
                 width=4,
                 channels=2,
                 bits=8,
-                kernel=3,
-                stride=1,
-                pad=1,
+                kernel=(3, 3),
+                stride=(1, 1),
+                pad=(1, 1, 1, 1),
             ),
             Mvtu(
                 name="conv0",

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from finn_build.labels import CIFAR10
+
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
@@ -115,6 +117,20 @@ def _chromium(what: str, page: Path, *, width: int, dark: bool) -> subprocess.Co
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
 
 
+def rung(
+    *,
+    stage: str = "qonnx",
+    against: str = "golden",
+    images: int = 100,
+    mismatches: int = 0,
+    **counts: Any,
+) -> dict[str, Any]:
+    """A comparison of which all is explained; counts: `labels` and `logits`, where known."""
+    notes = [f"image {i}: conv0, 3.0 at 2.9999999" for i in range(mismatches)]
+    made = {"stage": stage, "against": against, "images": images, "mismatches": mismatches}
+    return {**made, "explained": mismatches, "explanations": notes, **counts}
+
+
 def report(name: str = "tiny", **sections: Any) -> dict[str, Any]:
     """A report of a small network; sections replace fields of its own."""
     counted = {"lut": 1200, "ff": 900, "bram36": 2.5, "dsp": 0}
@@ -130,7 +146,6 @@ def report(name: str = "tiny", **sections: Any) -> dict[str, Any]:
     layers[3]["memory"] = "block"
     out = {"shape": [16, 16, 128], "bits": 2}
     confusion = [[900 if i == j else 10 + i for j in range(10)] for i in range(10)]
-    rung = {"stage": "qonnx", "against": "golden", "images": 10000, "mismatches": 2}
     made: dict[str, Any] = {
         "format": 1,
         "model": {
@@ -140,6 +155,7 @@ def report(name: str = "tiny", **sections: Any) -> dict[str, Any]:
             "parameters": 1011538,
             "macs": 21500928,
             "filters": [16],
+            "classes": list(CIFAR10),
         },
         "accelerator": "headrace",
         "board": {
@@ -159,15 +175,8 @@ def report(name: str = "tiny", **sections: Any) -> dict[str, Any]:
             },
         },
         "verification": [
-            {**rung, "explained": 2, "explanations": ["image 5: conv0, 3.0 at 2.9999999"]},
-            {
-                **rung,
-                "stage": "golden",
-                "against": "rtl",
-                "mismatches": 0,
-                "explained": 0,
-                "explanations": [],
-            },
+            rung(images=10000, mismatches=2, labels=1, logits=2),
+            rung(stage="golden", against="rtl", images=10),
         ],
         "folding": [{**each, **common, "counted": counted, "out": out} for each in layers],
         "bottleneck": "conv0",

@@ -45,7 +45,8 @@ def network(
             made.append(MaxPool(name=f"pool{len(made)}", kernel=2, **shape))
             side //= 2
             continue
-        made.append(Window(name=f"window{len(made)}", kernel=3, stride=1, pad=1, **shape))
+        same = {"kernel": (3, 3), "stride": (1, 1), "pad": (1, 1, 1, 1)}
+        made.append(Window(name=f"window{len(made)}", **same, **shape))
         unit(filters, 9 * channels, positions=side * side)
         channels, bits = filters, 2
     cols = channels * side * side

@@ -207,6 +207,18 @@ def test_the_comparison_has_the_cpus_rows_with_its_name(build, tmp_path):
     assert f"CPU: {made['machine']['cpu']}, 1 thread," in text.getvalue()
 
 
+def test_labels_of_another_task_are_not_counted_on_the_cpu_either(build, tmp_path):
+    hardware = {"value": None, "images": 100, "source": "no labels"}
+    save_json(build[0] / "report.json", pages.report(accuracy={"hardware": hardware}))
+    page, text = tmp_path / "page.html", io.StringIO()
+    rest = {"threads": 1, "seconds": 0.02, "console": Console(file=text)}
+    command.run([build[0]], out=page, data=tmp_path / "none", cpu=True, **rest)
+    rows = [r for r in load_json(page.with_suffix(".json"))["points"] if r["kind"] != "published"]
+    assert len(rows) == 6 and all(row["accuracy"] is None for row in rows)
+    assert all("accuracy not known" in row["source"] for row in rows[2:])
+    assert page.read_text().count('data-is="accuracy">not known<') == 6
+
+
 def test_the_machine_is_named():
     made = baselines.machine(2)
     assert made["cpu"] and made["threads"] == 2 and set(made["versions"]) >= {"torch"}

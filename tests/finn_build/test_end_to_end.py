@@ -63,6 +63,15 @@ def test_nothing_differs_anywhere(report):
     assert report["rtl_sim"]["images"] == 12 and report["rtl_sim"]["mismatches"] == 0
 
 
+def test_a_model_of_an_unknown_task_has_no_accuracy_and_no_names(report, built):
+    line = next(text for text in built[1].splitlines() if "accuracy" in text)
+    assert "accuracy: not known, no images with labels of this model's classes; 100 im" in line
+    assert report["accuracy"]["hardware"]["value"] is None and report["model"]["classes"] is None
+    assert load_json(built[0] / "deploy" / "manifest.json")["classes"] is None
+    text = (built[0] / "report.html").read_text()
+    assert "not known" in text and "airplane" not in text
+
+
 def test_the_report_keeps_its_contract(report):
     contract = {
         "model": {"name", "weight_bits", "act_bits", "parameters", "macs", "filters"},

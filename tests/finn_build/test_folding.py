@@ -19,6 +19,7 @@ from finn_build.search import Search, choices
 
 LOGIC = {"memory": "logic", "slice_bits": 0, "pixels": 1}
 ALL = {"pe": 4, "simd": 18, "memory": "constant", "slice_bits": 2}
+SAME = {"kernel": (3, 3), "stride": (1, 1), "pad": (1, 1, 1, 1)}
 ROOMY = Resources(lut=40_000, ff=80_000, bram36=100, dsp=0)
 
 
@@ -89,10 +90,13 @@ def test_an_unreachable_target_names_the_limit(network):
     ("window", "legal"),
     [
         ({}, [1, 2, 4, 8]),
-        ({"pad": 0}, [1, 2]),
-        ({"kernel": 5, "pad": 0}, [1, 2, 4]),
-        ({"kernel": 4, "pad": 1}, [1]),
-        ({"stride": 2}, [1]),
+        ({"pad": (0, 0, 0, 0)}, [1, 2]),
+        ({"kernel": (5, 5), "pad": (0, 0, 0, 0)}, [1, 2, 4]),
+        ({"kernel": (4, 4)}, [1]),
+        ({"kernel": (4, 3), "stride": (3, 1)}, [1, 2, 4, 8]),
+        ({"stride": (1, 2)}, [1]),
+        ({"pad": (0, 2, 0, 2)}, [1, 2]),
+        ({"width": 1}, [1]),
         ({"width": 8}, [1, 2, 4]),
         (None, [1, 2, 4, 8, 16, 32, 64]),
     ],
@@ -101,8 +105,8 @@ def test_pixels_divide_both_sides_of_a_window(window, legal):
     unit = random_unit(
         np.random.default_rng(1), (2, 9), weight_bits=2, in_bits=2, low=-1, positions=64
     )
-    values = {"height": 16, "width": 16, "channels": 1, "bits": 2, "kernel": 3, "stride": 1}
-    before = () if window is None else (Window(name="w", **{**values, "pad": 1, **window}),)
+    values = {"height": 16, "width": 16, "channels": 1, "bits": 2, **SAME}
+    before = () if window is None else (Window(name="w", **{**values, **window}),)
     assert list(Stage(unit=unit, layers=(*before, unit)).legal_pixels) == legal
 
 
@@ -121,7 +125,7 @@ def test_lines_are_in_blocks_where_there_is_room_for_nothing_else():
         np.random.default_rng(1), (4, 144), weight_bits=2, in_bits=2, low=-1, positions=224 * 224
     )
     unit = replace(unit, windowed=True, thresholds=np.zeros((4, 3), np.int64))
-    window = Window(name="w", height=224, width=224, channels=16, bits=2, kernel=3, stride=1, pad=1)
+    window = Window(name="w", height=224, width=224, channels=16, bits=2, **SAME)
     network = Network(
         name="n", height=224, width=224, channels=16, scale=1.0, layers=(window, unit)
     )

@@ -5,7 +5,7 @@ import pytest
 
 from finn_build import golden
 from finn_build.errors import ModelError
-from finn_build.layers import Network
+from finn_build.layers import Network, Window
 
 
 def test_a_stored_network_computes_the_same(network, tmp_path):
@@ -16,6 +16,7 @@ def test_a_stored_network_computes_the_same(network, tmp_path):
     images = np.random.default_rng(2).integers(0, 256, (5, 4, 4, 2)).astype(np.uint8)
     assert np.array_equal(golden.run(network, images).logits, golden.run(loaded, images).logits)
     assert [layer.name for layer in loaded.layers] == [layer.name for layer in network.layers]
+    assert loaded.windows == network.windows, "tuples among them"
     loaded.save(path)
     assert path.read_bytes() == first
 
@@ -62,3 +63,36 @@ def test_thresholds_that_do_not_ascend_are_named(network):
     message = "conv0: threshold 2 of row 1, 4, is below the one before, 5; sort each row's"
     with pytest.raises(ModelError, match=message):
         replace(network.mvtus[0], thresholds=steps)
+
+
+WINDOW = {"name": "w", "height": 4, "width": 6, "channels": 2, "bits": 2}
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "pad", "message"),
+    [
+        ((3, 0), (1, 1), (0, 0, 0, 0), "w: 6 columns, windows of 0 and a stride of 1; use 1 or"),
+        ((3, 3), (0, 1), (0, 0, 0, 0), "w: 4 rows, windows of 3 and a stride of 0; use 1 or more"),
+        ((3, 3), (1, 1), (0, 0, 3, 0), "w: padding of 0 and 3 rows for windows of 3; use 0 to 2"),
+        ((3, 1), (1, 1), (0, 1, 0, 0), "w: padding of 1 and 0 columns for windows of 1; use 0 to"),
+        ((6, 3), (1, 1), (1, 0, 0, 0), "w: 4 rows with 1 of padding hold no window of 6; use a"),
+    ],
+)
+def test_windows_that_cannot_be_are_named(kernel, stride, pad, message):
+    with pytest.raises(ModelError, match=message):
+        Window(kernel=kernel, stride=stride, pad=pad, **WINDOW)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "pad", "same"),
+    [
+        ((3, 3), (1, 1, 1, 1), True),
+        ((1, 3), (0, 1, 0, 1), True),
+        ((3, 3), (0, 0, 2, 2), False),
+        ((2, 3), (1, 1, 1, 1), False),
+    ],
+)
+def test_every_pixel_is_the_middle_of_a_window(kernel, pad, same):
+    made = Window(kernel=kernel, stride=(1, 1), pad=pad, **WINDOW)
+    assert made.same == same
+    assert not replace(made, stride=(2, 1)).same

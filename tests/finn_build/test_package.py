@@ -20,6 +20,7 @@ def folder(tmp_path):
     (made / "driver" / "one.py").write_text("1\n")
     (made / "m.bit").write_bytes(bytes(100))
     manifest = {"model": "m", "accelerator": "headrace", "bitstream": "m.bit", "fclk_mhz": 125.0}
+    manifest["labelled"] = True
     save_json(made / "manifest.json", manifest)
     return made
 
@@ -60,6 +61,11 @@ def test_the_readme_says_how_to_run_it_or_why_not(folder):
     assert text.startswith("# m on Digilent Zybo Z7-20\n\nCopy this folder to the board")
     assert "python3 run.py self-test" in text and "xc7z020clg400-1, at 125 MHz" in text
     manifest = load_json(folder / "manifest.json")
+    assert "run.py accuracy" in text
+    save_json(folder / "manifest.json", manifest | {"labelled": False})
+    finish(folder)
+    text = (folder / "README.md").read_text()
+    assert "run.py accuracy" not in text and "run.py benchmark" in text
     save_json(folder / "manifest.json", manifest | {"bitstream": None})
     finish(folder, "no tool for it")
     text = (folder / "README.md").read_text()

@@ -13,6 +13,8 @@ from finn_build.folding import Fold, make, slides
 from finn_build.layers import Argmax, Lookup, MaxPool, Mvtu, Network, Window
 from finn_build.schedule import depths, latency
 
+SAME = {"kernel": (3, 3), "stride": (1, 1), "pad": (1, 1, 1, 1)}
+
 
 @pytest.mark.parametrize(
     ("stride", "pad", "pe", "gathered"),
@@ -22,7 +24,7 @@ from finn_build.schedule import depths, latency
 def test_windows_wait_where_pixels_complete_none(stride, pad, pe, gathered, tmp_path):
     draw = np.random.default_rng(1)
     shape = {"height": 12, "width": 12, "channels": 2}
-    window = Window(name="w0", bits=8, kernel=3, stride=stride, pad=pad, **shape)
+    window = Window(name="w0", bits=8, kernel=(3, 3), stride=(stride,) * 2, pad=(pad,) * 4, **shape)
     positions = window.out_height * window.out_width
     conv = random_unit(
         draw, (8, 18), weight_bits=2, in_bits=8, low=-1, positions=positions, windowed=True
@@ -67,7 +69,7 @@ def test_sliding_windows_leave_no_gap(pe, simd, tmp_path):
     second = random_unit(draw, (6, 72), in_bits=2, **widths)
     last = random_unit(draw, (5, 6 * 64), weight_bits=2, in_bits=2, low=-1)
     steps = [np.sort(draw.integers(*each.reach, (each.rows, 3))) for each in (first, second)]
-    same = {"kernel": 3, "stride": 1, "pad": 1, **shape}
+    same = {**SAME, **shape}
     network = Network(
         name="n",
         scale=1.0,
@@ -113,6 +115,22 @@ def conv(name: str, rows: int, cols: int, *, in_bits: int, positions: int) -> Mv
     return replace(made, name=name, thresholds=np.sort(draw.integers(*made.reach, (rows, 3))))
 
 
+def alone(folder, image, *, classes):
+    """Run one image through what `simulate` built in the folder.
+
+    Before others its end would wait for their pixels, which come no faster than they can.
+    """
+    return verilator.run(
+        folder / "sim" / "Vtop",
+        folder / "rtl",
+        image,
+        classes=classes,
+        limit=20_000,
+        scratch=folder / "scratch",
+        log=folder / "log",
+    )
+
+
 def test_several_pixels_come_in_every_cycle(tmp_path):
     """Through a table, unpadded windows, a pool, single pixels and padded windows."""
     draw = np.random.default_rng(2)
@@ -131,11 +149,11 @@ def test_several_pixels_come_in_every_cycle(tmp_path):
                 in_bits=8,
                 tables=255 - draw.permuted(np.tile(np.arange(256), (2, 1)), axis=1),
             ),
-            Window(name="w0", bits=8, kernel=5, stride=1, pad=0, **shape),
+            Window(name="w0", bits=8, kernel=(5, 5), stride=(1, 1), pad=(0,) * 4, **shape),
             conv("conv0", 2, 50, in_bits=8, positions=64),
             MaxPool(name="pool0", height=8, width=8, channels=2, bits=2, kernel=2),
             conv("conv1x", 3, 2, in_bits=2, positions=16),
-            Window(name="w2", height=4, width=4, channels=3, bits=2, kernel=3, stride=1, pad=1),
+            Window(name="w2", height=4, width=4, channels=3, bits=2, **SAME),
             conv("conv2", 2, 27, in_bits=2, positions=16),
             last,
             Argmax(name="argmax", classes=4, bits=last.acc_bits),
@@ -155,15 +173,54 @@ def test_several_pixels_come_in_every_cycle(tmp_path):
     ran = simulate(network, images, tmp_path, folding=made, stall=0)
     assert np.array_equal(ran.logits, golden.run(network, images).logits)
     assert ran.cycles_per_frame == made.cycles
-    # Its end would wait for the pixels of the next image, which come no faster than they can.
-    single = verilator.run(
-        tmp_path / "sim" / "Vtop",
-        tmp_path / "rtl",
-        images[:1],
-        classes=4,
-        limit=20_000,
-        scratch=tmp_path / "scratch",
-        log=tmp_path / "log",
+    assert abs(alone(tmp_path, images[:1], classes=4).latency_cycles - latency(network, made)) <= 10
+    assert all(most <= depth <= max(2, 2 * most) for depth, most in ran.fifos.values())
+
+
+def shapes(channels: int, *windows: dict[str, tuple[int, ...]]) -> Network:
+    """Windows of these shapes in a row, over an image of 8 x 10, each with a unit of 4 outputs."""
+    draw = np.random.default_rng(len(windows))
+    size, bits, layers = (8, 10, channels), 8, []
+    for index, values in enumerate(windows):
+        height, width, deep = size
+        each = {"height": height, "width": width, "channels": deep, "bits": bits}
+        window = Window(name=f"w{index}", fill=index, **each, **values)
+        unit = conv(f"conv{index}", 4, window.elements, in_bits=bits, positions=window.positions)
+        layers += [window, unit]
+        size, bits = (window.out_height, window.out_width, 4), 2
+    cols = 4 * layers[-1].positions
+    last = random_unit(draw, (5, cols), weight_bits=2, in_bits=2, low=-1)
+    ends = (replace(last, name="dense0"), Argmax(name="argmax", classes=5, bits=last.acc_bits))
+    return Network(
+        name="n", height=8, width=10, channels=channels, scale=1.0, layers=(*layers, *ends)
     )
-    assert abs(single.latency_cycles - latency(network, made)) <= 10
+
+
+ROW = {"kernel": (1, 3), "stride": (1, 1), "pad": (0, 1, 0, 1)}
+COLUMN = {"kernel": (3, 1), "stride": (2, 1), "pad": (1, 0, 1, 0)}
+CORNER = {"kernel": (3, 3), "stride": (2, 2), "pad": (0, 0, 1, 1)}
+WIDE = {"kernel": (2, 3), "stride": (1, 1), "pad": (1, 2, 1, 2)}
+HIGH = {"kernel": (8, 2), "stride": (1, 3), "pad": (0, 1, 0, 0)}
+
+
+@pytest.mark.parametrize(
+    ("windows", "pe", "slowest"),
+    [
+        ((ROW, COLUMN, CORNER, WIDE), 1, "conv0"),
+        ((ROW, WIDE), 4, "w1"),
+        ((WIDE, CORNER), 2, "conv0"),
+        ((HIGH,), 1, "w0"),
+    ],
+    ids=["four", "wider than the image", "wide first", "as high as the image"],
+)
+def test_windows_of_any_shape_run_as_scheduled(windows, pe, slowest, tmp_path):
+    network = shapes(4, *windows)
+    folds = {m.name: Fold(pe=pe, simd=m.cols, memory="logic") for m in network.mvtus[:-1]}
+    made = make(network, {**folds, "dense0": Fold(pe=5, simd=4, memory="logic")})
+    assert made.bottleneck == slowest
+    images = np.random.default_rng(3).integers(0, 256, (12, 8, 10, 4)).astype(np.uint8)
+    ran = simulate(network, images, tmp_path, folding=made, stall=0)
+    assert np.array_equal(ran.logits, golden.run(network, images).logits)
+    assert ran.cycles_per_frame == made.cycles
+    assert abs(alone(tmp_path, images[:1], classes=5).latency_cycles - latency(network, made)) <= 10
     assert all(most <= depth <= max(2, 2 * most) for depth, most in ran.fifos.values())

@@ -7,18 +7,38 @@ import pages
 import pytest
 from PIL import Image
 
-from finn_build import report
+from finn_build import labels, report
 from finn_build.errors import ConfigError
 from finn_build.files import save_json
 
 ROUTED = {"achieved_mhz": 104.25, "critical_path": "conv0.heap to conv0.threshold, " + "a/" * 60}
 BITSTREAM = {"path": "bitstream/tiny.bit", "tool": "openxc7", "tool_version": "0.70"}
+NOBODYS = {"hardware": {"value": None, "images": 100, "source": labels.UNKNOWN}}
 PAGES = {
     "simulated": pages.report(),
     "routed": pages.report(clock=ROUTED, bitstream={**BITSTREAM, "sha256": 64 * "a"}),
     "FINN's": pages.report(accelerator="finn", fps={"predicted": 9000.0, "simulated": None}),
-    "no labels": pages.report(accuracy={"hardware": {"value": None, "images": 9, "source": "x"}}),
+    "no labels": pages.report(model={"classes": None}, accuracy=NOBODYS),
+    "names alone": pages.report(
+        model={"classes": [f"sign {i} & <{i}>" for i in range(42)] + ["W" * 64]}, accuracy=NOBODYS
+    ),
+    "long names": pages.report(
+        model={
+            "classes": [f"{i} " + 15 * "long " + "name" for i in range(5)]
+            + [f"{i}" + 63 * "W" for i in range(5)]
+        }
+    ),
+    "many differences": pages.report(
+        verification=[
+            pages.rung(against="streamlined"),
+            pages.rung(stage="streamlined", mismatches=1, labels=0, logits=0),
+            pages.rung(images=10000, mismatches=320, labels=12, logits=300),
+            pages.rung(against="an older report's", mismatches=9),
+            pages.rung(stage="golden", against="rtl", images=10),
+        ]
+    ),
 }
+GREEN, AMBER = 0x1F7A4C, 0x8A6100
 
 
 def test_a_report_is_found_by_its_file_and_by_its_folder(tmp_path):
@@ -82,13 +102,12 @@ def test_the_page_shows_the_reports_numbers(tmp_path):
     seen = pages.look(report.html(made), tmp_path, width=1200).shown
     hardware, rungs, used = made["accuracy"]["hardware"], made["verification"], made["resources"]
     confusion = hardware["confusion"]
-    unexplained = sum(v["mismatches"] - v["explained"] for v in rungs)
     assert seen == {
         "accuracy": [f"{100 * hardware['value']:.2f} %"],
         "fps": [f"{made['fps']['simulated']:,.0f}"],
         "latency": [f"{made['rtl_sim']['latency_cycles'] / 100:.1f} µs"],
         "lut": [f"{100 * used['lut'] / made['board']['chip']['lut']:.0f} %"],
-        "mismatches": [str(unexplained)],
+        "differing": ["2"],
         "cycles": [f"{layer['cycles']:,}" for layer in made["folding"]],
         "used": [f"{used[key]:,g}" for key in ("lut", "ff", "bram36", "dsp")],
         "class": [f"{100 * row[i] / sum(row):.1f} %" for i, row in enumerate(confusion)],
@@ -120,9 +139,82 @@ def test_another_accelerator_is_not_drawn_in_our_layers():
     assert "FINN's accelerator" in theirs.replace("&#39;", "'") and "FINN" not in ours
 
 
-def test_a_mismatch_breaks_its_rung():
-    rung = {"stage": "golden", "against": "rtl", "images": 10, "explained": 0, "explanations": []}
-    good = report.html(PAGES["simulated"] | {"verification": [rung | {"mismatches": 0}]})
-    bad = report.html(PAGES["simulated"] | {"verification": [rung | {"mismatches": 1}]})
-    assert "golden = rtl" in good and '<li class="warn">' not in good
-    assert "golden &ne; rtl" in bad and '<li class="warn">' in bad
+def ladder(*rungs):
+    """The verification on a page, and the figure at its top."""
+    text = report.html(pages.report(verification=list(rungs)))
+    part = text[text.index('<ol class="ladder">') :]
+    figure = re.search(r'<div class="figure([^"]*)"><b data-is="differing">', text)
+    return " ".join(part[: part.index("</ol>")].split()), figure[1].strip()
+
+
+def test_a_mismatch_without_a_reason_breaks_its_rung():
+    rung = pages.rung(stage="golden", against="rtl", images=10)
+    good, _ = ladder(rung)
+    bad, figure = ladder(rung | {"mismatches": 1})
+    assert "golden = rtl" in good and '<li class="equal">' in good
+    assert "golden &ne; rtl" in bad and '<li class="wrong">' in bad and "1 unexplained" in bad
+    assert figure == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("rung", "kind", "texts"),
+    [
+        (pages.rung(labels=0, logits=0), "equal", ["qonnx = golden", "0</span> mismatches"]),
+        (pages.rung(mismatches=1, labels=0, logits=0), "equal", ["1</span> mismatch by float"]),
+        (
+            pages.rung(mismatches=1, labels=0, logits=1),
+            "differs",
+            ["qonnx &asymp; golden", "0 with another label, 1 with other logits"],
+        ),
+        (pages.rung(mismatches=1), "differs", ["qonnx &asymp; golden", "by float rounding alone"]),
+        (
+            pages.rung(images=1000, mismatches=11, labels=0, logits=0),
+            "differs",
+            ['data-is="warning">1.1 % of 1,000 images differ by float rounding'],
+        ),
+    ],
+    ids=["none", "activations", "logits", "not counted", "many activations"],
+)
+def test_what_differs_in_logits_is_never_green(rung, kind, texts):
+    text, figure = ladder(rung)
+    assert f'<li class="{kind}">' in text
+    assert all(each in text for each in texts), text
+    assert ("&#10003;" in text) == (kind == "equal")
+    assert (figure == "differs") == (rung.get("logits", rung["mismatches"]) > 0)
+
+
+def test_a_page_does_not_grow_with_the_explanations():
+    text, _ = ladder(pages.rung(images=10000, mismatches=500, labels=1, logits=2))
+    assert text.count("<p>image ") == report.EXPLANATIONS and "480 more in report.json" in text
+
+
+@pages.needs_chromium
+@pytest.mark.parametrize("rungs", [[{}], [{"mismatches": 3, "labels": 0, "logits": 3}]])
+def test_the_colours_are_the_verdicts(tmp_path, rungs):
+    made = pages.report(verification=[pages.rung(**{"labels": 0, "logits": 0, **r}) for r in rungs])
+    page, picture = tmp_path / "page.html", tmp_path / "page.png"
+    page.write_text(report.html(made).replace("<h2>Dataflow", "<!--").replace(
+        "<h2>Verification", "--><h2>Verification"
+    ))  # fmt: skip
+    pages.screenshot(page, picture, width=1200)
+    colours = Image.open(picture).convert("RGB").getcolors(1 << 20)
+    seen = {r << 16 | g << 8 | b for n, (r, g, b) in colours if n > 150}
+    differs = rungs != [{}]
+    assert (AMBER in seen, GREEN in seen) == (differs, not differs)
+
+
+def test_classes_without_names_go_by_number():
+    made = pages.report()
+    text = report.html(made | {"model": made["model"] | {"classes": None}})
+    assert 'title="0">0</th>' in text and 'title="9">9</th>' in text and "airplane" not in text
+    del made["model"]["classes"]
+    assert report.html(made) == text, "a report from before there were names"
+
+
+def test_a_model_of_another_task_has_no_accuracy():
+    text = report.html(PAGES["no labels"])
+    assert '<b data-is="accuracy">not known</b>' in text and "Accuracy: not known; no im" in text
+    assert "%" not in text[text.index("<h2>Accuracy") : text.index("<h2>Verification")]
+    named = report.html(PAGES["names alone"])
+    assert "names of the 43 classes" in named and "41 sign 41 &amp; &lt;41&gt;" in named
+    assert "<41>" not in named

@@ -26,6 +26,13 @@ def test_the_table_is_written_from_the_reports(tmp_path):
     assert "| 142.9, routed clock by nextpnr |" in readme.read_text()
 
 
+def test_an_accuracy_that_nobody_knows_is_not_in_the_table():
+    hardware = {"value": None, "images": 100, "source": "no labels"}
+    assert "| not known | 32,468 |" in results.table(
+        [pages.report(accuracy={"hardware": hardware})]
+    )
+
+
 def test_a_file_without_the_marks_is_refused(tmp_path):
     (tmp_path / "README.md").write_text("nothing")
     with pytest.raises(ConfigError, match="marks"):

@@ -12,7 +12,7 @@ from finn_build.schedule import depths
 
 
 def window(name, side, channels, **others):
-    values = {"kernel": 3, "stride": 1, "pad": 1, **others}
+    values = {"kernel": (3, 3), "stride": (1, 1), "pad": (1, 1, 1, 1), **others}
     return Window(name=name, height=side, width=side, channels=channels, bits=2, **values)
 
 
@@ -66,7 +66,7 @@ def test_pixels_wait_where_windows_are_fewer():
     made = network(
         window("w0", 8, 4),
         conv("c0", 4, 36, 64),
-        window("w1", 8, 4, pad=0),
+        window("w1", 8, 4, pad=(0, 0, 0, 0)),
         conv("c1", 16, 36, 36),
     )
     folds = {n: Fold(pe=1, simd=36, memory="logic") for n in ("c0", "c1")}

@@ -17,7 +17,8 @@ from quant import distributed, step
 from quant.config import Dropout, Network, Quantisation, Training
 from quant.data import Labelled
 from quant.errors import QuantError
-from quant.loop import Images, Phase
+from quant.images import Images
+from quant.loop import Phase
 from quant.models import build_float, build_quantised, start_from_float
 from quant.networks import get_network
 from quant.progress import Meter
@@ -85,12 +86,12 @@ def recorded(out: Path, folder: Path) -> dict[str, Any]:
 def cut_and_resumed(out: Path, images: Images) -> dict[str, Any]:
     original, left = Trainer.step, 7
 
-    def stopping(self: Trainer, *arguments: Any) -> Any:
+    def stopping(self: Trainer, *arguments: Any, **named: Any) -> Any:
         nonlocal left
         left -= 1
         if left == 0:
             raise StopError
-        return original(self, *arguments)
+        return original(self, *arguments, **named)
 
     Trainer.step = stopping
     try:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from quant import cli
+from quant import cli, plan
 from quant.config import LayerBits
 from quant.data import Labelled
 from quant.files import read_json, read_npz, write_json
@@ -43,6 +43,9 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (["train", "--batch-norm", "some"], "batch_norm='some'; use all, dense, none"),
         (["train", "--weight-scale", "fixed"], "weight_scale='fixed'; use statistics, learned"),
         (["train", "--tune", "arch1_w2a2"], "--tune: needs --from with its float model, or"),
+        (["train", "--views", "4"], "--views 4: needs a teacher; add --teacher FILE"),
+        (["train", "--network", "teacher", "--tune", "m"], "network teacher: takes no tune; it"),
+        (["series", "none.toml"], "none.toml: not found; name a .toml file with [[training]]"),
         (["train", "--out", "."], "--out .: has no name for the model"),
         (["prune", "--from", "x.safetensors", "--share", "2"], "share=2.0; use more than 0.0"),
         (["prune", "--from", "x.safetensors", "--hardware", "c.json"], "c.json: no such file"),
@@ -170,12 +173,12 @@ def test_interrupted_training_says_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     many = Labelled(images=np.tile(images.images, (13, 1, 1, 1)), labels=np.tile(images.labels, 13))
     monkeypatch.setattr(cli, "load_cifar10", lambda *_, **__: many)
-    monkeypatch.setattr(cli, "train_float", interrupt)
+    monkeypatch.setattr(plan, "train_float", interrupt)
     assert call(monkeypatch, "train", "--out", str(tmp_path / "m")) == 130
     assert "the same command resumes" in capsys.readouterr().err
 

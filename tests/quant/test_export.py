@@ -11,6 +11,7 @@ import torch
 from qonnx.util.basic import get_by_name
 
 from quant.config import Quantisation, preset
+from quant.data import CLASSES
 from quant.errors import ExportError
 from quant.export import compare, export, golden_vectors, run_qonnx, to_qonnx
 from quant.files import read_npz
@@ -168,7 +169,17 @@ def test_export_is_deterministic_and_leaves_nothing_on_failure(
 
 
 def test_record_travels_along(folder: Path, arch1: Trained) -> None:
-    assert json.loads((folder / "model.json").read_text()) == {"name": "arch1_w2a2", **arch1.record}
+    task = {"data": "cifar10", "classes": list(CLASSES)}
+    made = json.loads((folder / "model.json").read_text())
+    assert made == {"name": "arch1_w2a2", **arch1.record, **task}
+
+
+def test_a_network_of_another_task_is_not_called_cifar10(
+    arch1: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(arch1, network=replace(arch1.network, classes=12))
+    export(other, zoo_images().part(slice(0, 2)), tmp_path)
+    assert not {"data", "classes"} & set(json.loads((tmp_path / "model.json").read_text()))
 
 
 def test_images_travel_along(folder: Path) -> None:

@@ -14,7 +14,8 @@ from quant import loop
 from quant.checkpoint import Checkpoint
 from quant.config import Training
 from quant.data import Labelled
-from quant.loop import Images, Phase
+from quant.images import Images
+from quant.loop import Phase
 from quant.models import build_float
 from quant.networks import get_network
 from quant.progress import Meter

@@ -13,7 +13,7 @@ from quant.costs import Costs
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, write_json
-from quant.loop import Images
+from quant.images import Images
 from quant.models import build_float
 from quant.networks import get_network
 from quant.plots import plot_pruning

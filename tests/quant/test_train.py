@@ -22,7 +22,8 @@ from quant.config import Dropout, Network, Precision, Quantisation, Training
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError, TrainingError, WriteError
 from quant.files import read_tensors, write_tensors
-from quant.loop import Images, Phase, accuracy, augmented, batches
+from quant.images import Images, accuracy
+from quant.loop import Phase, augmented, batches
 from quant.models import build_float
 from quant.networks import get_network
 from quant.step import Trainer, learning_rate
@@ -65,10 +66,10 @@ def stop_at(patch: pytest.MonkeyPatch, owner: type, name: str, call: int) -> Non
     method = getattr(owner, name)
     left = call
 
-    def stopping(*arguments: Any) -> Any:
+    def stopping(*arguments: Any, **named: Any) -> Any:
         nonlocal left
         left -= 1
-        result = method(*arguments)
+        result = method(*arguments, **named)
         if left == 0:
             raise StopError
         return result
@@ -255,7 +256,7 @@ def test_the_average_settles_on_images_as_they_are_trained_on(
     training = replace(FLOAT, translate_px=8, cutout_px=16)
     found = train_float(setting, NETWORK, training, tmp_path / "m").model
     kept = {n: v.clone() for n, v in found.state_dict().items() if "running" in n}
-    seen = [pixels for pixels, _ in augmented("float-state", training, setting.train, 1)]
+    seen = [batch.pixels for batch in augmented("float-state", training, setting.train, 1)]
     recompute_statistics(found, seen)
     assert all(torch.equal(found.state_dict()[name], value) for name, value in kept.items())
     recompute_statistics(found, setting.train.pixels.split(16))
@@ -497,10 +498,10 @@ def test_compiled_training_follows_the_eager_one_and_resumes(
 
 
 def test_every_epoch_draws_anew(images: Labelled, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "translate_and_flip", lambda pixels, *_, **__: pixels)
+    monkeypatch.setattr(loop, "translate", lambda pixels, *_, **__: pixels)
     data = Images.of(images, torch.device("cpu"))
     config = Training(epochs=2, batch=40)
-    epochs = [[x for x, _ in batches("float", config, data, epoch)] for epoch in (0, 0, 1)]
+    epochs = [[b.pixels for b in batches("float", config, data, epoch)] for epoch in (0, 0, 1)]
     first, again, second = (torch.cat(epoch) for epoch in epochs)
     assert torch.equal(first, again)
     assert not torch.equal(first, second)

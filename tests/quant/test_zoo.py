@@ -9,7 +9,7 @@ import torch
 
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError
-from quant.loop import Images, accuracy
+from quant.images import Images, accuracy
 from quant.train import describe
 from quant.zoo import ZOO, Trained, load_trained, zoo_images, zoo_names
 

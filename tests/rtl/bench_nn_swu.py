@@ -29,7 +29,8 @@ def frames(count: int, rng: random.Random, *, first: bool = True) -> tuple[list[
     Those ahead of the next frame belong to them; the first frames after a reset have their own too.
     """
     x = np.random.default_rng(rng.getrandbits(32)).integers(0, 1 << P["ELEM_W"], (count, *SIZE))
-    y = golden.window(x, kernel=P["KERNEL"], stride=1, pad=P["PAD"], fill=P["FILL"])
+    shape = {"kernel": (P["KERNEL"],) * 2, "stride": (1, 1), "pad": (P["PAD"],) * 4}
+    y = golden.window(x, **shape, fill=P["FILL"])
     windows = np.repeat(y.reshape(-1, WINDOW * P["SIMD"]), P["REPEAT"], axis=0)
     beats = [pack(piece, P["ELEM_W"]) for piece in x.reshape(-1, P["SIMD"])]
     made = [pack(piece, P["ELEM_W"]) for piece in windows.reshape(-1, P["SIMD"])]

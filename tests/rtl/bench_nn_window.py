@@ -9,24 +9,43 @@ import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 from streams import PARAMETERS as P
-from streams import SEED, STALLS, check, exchange, pack, reset, start
+from streams import SEED, STALLS, Trace, check, exchange, pack, reset, start
 
 from finn_build import golden
+from finn_build.layers import Window
 
 SIZE = (P["HEIGHT"], P["WIDTH"], P["CHANNELS"])
-COLS = P["WIDTH"] // P["PIXELS"]
-BEATS = P["HEIGHT"] * COLS
-# Beats that the first windows need before the one that they begin in.
-REACH = P["KERNEL"] - 1 - P["PAD"]
-LAG = REACH * COLS + -(-REACH // P["PIXELS"])
+PIXELS = P["PIXELS"]
+LINE = P["WIDTH"] // PIXELS
+BEATS = P["HEIGHT"] * LINE
+WINDOW = Window(
+    name="w", height=SIZE[0], width=SIZE[1], channels=SIZE[2], bits=P["ELEM_W"],
+    kernel=(P["KERNEL_H"], P["KERNEL_W"]), stride=(P["STRIDE_H"], P["STRIDE_W"]),
+    pad=(P["PAD_TOP"], P["PAD_LEFT"], P["PAD_BOTTOM"], P["PAD_RIGHT"]), fill=P["FILL"],
+)  # fmt: skip
+# Beats that the first windows need before the one that they begin in, and cycles of a frame.
+LAG = WINDOW.lag(PIXELS)
+ROWS, COLS = WINDOW.grid(PIXELS)
+CYCLES = ROWS * COLS
+
+
+def reached(trace: Trace, place: int) -> int:
+    """The cycle, at the earliest, in which a place of the frames' grid is pushed.
+
+    One without a pixel is pushed so many cycles after the last one that has a pixel.
+    """
+    frame, (row, col) = place // CYCLES, divmod(place % CYCLES, COLS)
+    last = (min(row, P["HEIGHT"] - 1), LINE - 1 if row >= P["HEIGHT"] else min(col, LINE - 1))
+    after = (row - last[0]) * COLS + col - last[1]
+    return trace.in_cycles[frame * BEATS + last[0] * LINE + last[1]] + after
 
 
 def frames(count: int, rng: random.Random) -> list[list[int]]:
     """Random frames as input beats, and the beats expected for them."""
     x = np.random.default_rng(rng.getrandbits(32)).integers(0, 1 << P["ELEM_W"], (count, *SIZE))
-    y = golden.window(x, kernel=P["KERNEL"], stride=P["STRIDE"], pad=P["PAD"], fill=P["FILL"])
+    y = golden.feed(WINDOW, x)
     return [
-        [pack(beat, P["ELEM_W"]) for beat in each.reshape(-1, P["PIXELS"] * each.shape[-1])]
+        [pack(beat, P["ELEM_W"]) for beat in each.reshape(-1, PIXELS * each.shape[-1])]
         for each in (x, y)
     ]
 
@@ -71,10 +90,11 @@ async def rate(dut: Any) -> None:
     period = trace.out_cycles[2 * per_frame] - trace.out_cycles[per_frame]
     if P["PROMPT"]:
         taken = trace.in_cycles[-1] - trace.in_cycles[0] + 1
-        assert taken == len(beats), f"{taken} cycles for {len(beats)} beats"
-        assert period == BEATS, f"{period} cycles per frame of {BEATS} beats"
-    assert period <= 2 * BEATS, f"{period} cycles per frame of {BEATS} beats"
-    assert trace.out_cycles[0] - trace.in_cycles[LAG] == 2, "latency after the last pixel needed"
+        beyond = (ROWS - P["HEIGHT"]) * COLS + COLS - LINE
+        assert taken == 4 * CYCLES - beyond, f"{taken} cycles for {len(beats)} beats"
+        assert period == CYCLES, f"{period} cycles per frame of {CYCLES}"
+    assert period <= 2 * CYCLES, f"{period} cycles per frame of {CYCLES}"
+    assert trace.out_cycles[0] - reached(trace, LAG) == 2, "latency after the last pixel needed"
 
 
 @cocotb.test()
@@ -102,11 +122,11 @@ async def slow_frames_that_follow(dut: Any) -> None:
         dut, beats, len(expected), rng=rng, pauses=range(len(beats)), pause_cycles=3
     )
     check(trace, expected, "slow")
-    oh, ow = ((n + 2 * P["PAD"] - P["KERNEL"]) // P["STRIDE"] for n in SIZE[:2])
-    last = oh * P["STRIDE"] * COLS + ow * P["STRIDE"] // P["PIXELS"] + LAG
+    down, right = WINDOW.out_height - 1, WINDOW.out_width // PIXELS - 1
+    last = down * P["STRIDE_H"] * COLS + right * P["STRIDE_W"] + LAG
     for frame in range(2):
         left = trace.out_cycles[(frame + 1) * len(expected) // 3 - 1]
-        assert left == trace.in_cycles[frame * BEATS + last] + 2, f"tail of frame {frame}"
+        assert left == reached(trace, frame * CYCLES + last) + 2, f"tail of frame {frame}"
 
 
 @cocotb.test()

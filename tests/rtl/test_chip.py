@@ -43,8 +43,8 @@ def tiny(images: NDArray[np.uint8], classes: int) -> Network:
     draw = np.random.default_rng(3)
     height, width, channels = map(int, images.shape[1:])
     window = Window(
-        name="conv0_window", height=height, width=width, channels=channels, bits=8, kernel=3,
-        stride=1, pad=1,
+        name="conv0_window", height=height, width=width, channels=channels, bits=8, kernel=(3, 3),
+        stride=(1, 1), pad=(1, 1, 1, 1),
     )  # fmt: skip
     conv = random_unit(
         draw, (4, 9 * channels), weight_bits=2, in_bits=8, low=-1, positions=height * width,

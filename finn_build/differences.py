@@ -1,0 +1,72 @@
+"""What a comparison of two stages found, in words, and when people must be warned of it.
+
+An entry is one of report.json's `verification`: stage, against, images, mismatches, explained,
+explanations; and of the mismatches, `labels` and `logits`: how many images have other ones. Reports
+from before these were counted lack them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+LIMIT = 0.01  # share of images that rounding may change without a warning
+Verdict = Literal["equal", "differs", "wrong"]
+
+
+def warning(images: int, explained: int, labels: int | None, logits: int | None) -> str | None:
+    """What to warn of where rounding changes more than LIMIT of the images, else None."""
+    if explained <= LIMIT * images:
+        return None
+    share = f"{100 * explained / images:.1f} % of {images:,} images differ by float rounding"
+    return share if labels is None or logits is None else f"{share}: {_counts(labels, logits)}"
+
+
+def verdict(entry: Mapping[str, Any]) -> Verdict:
+    """Equal where at most activations differ, on few images; wrong where rounding is no reason."""
+    if entry["mismatches"] > entry["explained"]:
+        return "wrong"
+    return "differs" if other_logits(entry) or warned(entry) is not None else "equal"
+
+
+def other_logits(entry: Mapping[str, Any]) -> int:
+    """Images with other logits; all that differ where nobody counted these."""
+    logits = entry.get("logits")
+    return int(entry["mismatches"] if logits is None else logits)
+
+
+def counted(entry: Mapping[str, Any]) -> str:
+    """Of the mismatches: why they are, and how many have other labels and logits if that is known.
+
+    Empty where there are none.
+    """
+    if not entry["mismatches"]:
+        return ""
+    unexplained = entry["mismatches"] - entry["explained"]
+    cause = f"{unexplained:,} unexplained" if unexplained else "by float rounding alone"
+    labels, logits = entry.get("labels"), entry.get("logits")
+    if labels is None or logits is None:
+        return cause
+    return f"{cause}; {_counts(labels, logits)}"
+
+
+def warned(entry: Mapping[str, Any]) -> str | None:
+    """The warning of an entry, if it has one."""
+    return warning(entry["images"], entry["explained"], entry.get("labels"), entry.get("logits"))
+
+
+def worst(entries: Sequence[Mapping[str, Any]]) -> str | None:
+    """One line for the terminal: the warning about the largest share, and how many more there are.
+
+    None where no entry has one.
+    """
+    many = sorted(
+        (e for e in entries if warned(e)), key=lambda e: e["explained"] / e["images"], reverse=True
+    )
+    if not many:
+        return None
+    more = f" (and {len(many) - 1} more)" if len(many) > 1 else ""
+    first = many[0]
+    return f"warning: {first['stage']} and {first['against']}: {warned(first)}{more}"
+
+
+def _counts(labels: int, logits: int) -> str:
+    return f"{labels:,} with another label, {logits:,} with other logits"

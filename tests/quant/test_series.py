@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from quant import cli, series
+from quant.checkpoint import Checkpoint
+from quant.data import Labelled
+from quant.errors import ConfigError
+from quant.files import read_json
+from quant.plan import Plan
+from quant.series import read_series
+from quant.zoo import load_trained
+
+LISTS = Path(__file__).parents[2] / "docs" / "trainings"
+LIST = """
+[defaults]
+network = "tiny"
+batch = 64
+epochs = 1
+float_epochs = 2
+teacher = "big"
+views = 2
+
+[[training]]
+name = "big"
+network = "teacher"
+widths = [4, 6, 8]
+float_epochs = 2
+float_lr = 0.02
+batch = 64
+
+[[training]]
+name = "float"
+bits = "float"
+
+[[training]]
+name = "w2a2"
+from = "float"
+
+[[training]]
+name = "w1a1"
+bits = "w1a1"
+from = "float"
+tune = "w2a2"
+"""
+
+
+@pytest.fixture
+def many(images: Labelled, monkeypatch: pytest.MonkeyPatch) -> Labelled:
+    repeated = Labelled(
+        images=np.tile(images.images, (14, 1, 1, 1)), labels=np.tile(images.labels, 14)
+    )
+    monkeypatch.setattr(cli, "load_cifar10", lambda *_, **__: repeated)
+    return repeated
+
+
+def call(monkeypatch: pytest.MonkeyPatch, file: Path) -> int:
+    arguments = ["series", str(file), "--out", str(file.parent / "out")]
+    monkeypatch.setattr(sys, "argv", ["quant", *arguments, "--no-compile", "--device", "cpu"])
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def test_a_list_is_done_in_order_and_resumes(
+    many: Labelled,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file, out = tmp_path / "list.toml", tmp_path / "out"
+    file.write_text(LIST)
+    # Stopped in the quantised training: teacher and float are done, and not done again.
+    save, trained = Checkpoint.save, []
+
+    def stopping(checkpoint: Checkpoint, status: object) -> None:
+        save(checkpoint, status)
+        if checkpoint.path.stem == "quantised-state":
+            raise KeyboardInterrupt
+
+    run = Plan.run
+
+    def watched(plan: Plan, setting: object, folder: Path) -> object:
+        trained.append(folder.name)
+        return run(plan, setting, folder)
+
+    monkeypatch.setattr(Plan, "run", watched)
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "save", stopping)
+        assert call(monkeypatch, file) == 130
+    assert trained == ["big", "float", "w2a2"]
+    assert not (out / "w2a2" / "done.json").exists()
+    assert call(monkeypatch, file) == 0
+    assert trained == ["big", "float", "w2a2", "w2a2", "w1a1"]
+    assert "w1a1: float" in capsys.readouterr().out
+    # Nothing is left to do, and no image is read for that.
+    monkeypatch.setattr(cli, "load_cifar10", None)
+    assert call(monkeypatch, file) == 0
+    assert len(trained) == 5
+
+    records = {name: read_json(out / name / f"{name}.json") for name in ("w2a2", "w1a1")}
+    big, start = read_json(out / "big" / "teacher.json"), read_json(out / "float" / "float.json")
+    assert start["training"]["teacher"]["sha256"] == big["sha256"]
+    for record in records.values():
+        assert record["float"]["sha256"] == start["sha256"]
+        assert record["training"]["quantised teacher"]["sha256"] == big["sha256"]
+    assert records["w1a1"]["training"]["quantised from"]["sha256"] == records["w2a2"]["sha256"]
+    assert records["w1a1"]["epochs"] == {"float": 2, "quantised": 2}
+    # The teacher saw each image twice for all of them.
+    assert len(list(out.glob("big/teacher-views-*/view*.safetensors"))) == 2
+    for name in records:
+        packed = load_trained(str(out / "packed" / f"{name}.safetensors"))
+        assert packed.record["accuracy"] == records[name]["accuracy"]
+
+
+def test_what_changed_is_not_taken_for_done(
+    many: Labelled,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "list.toml"
+    text = LIST.split('[[training]]\nname = "w2a2"')[0]
+    file.write_text(text)
+    assert call(monkeypatch, file) == 0
+    file.write_text(text.replace('bits = "float"', 'bits = "float"\nfloat_lr = 0.5'))
+    assert call(monkeypatch, file) == 2
+    assert "training.lr: 0.003 there, 0.5 here" in capsys.readouterr().err
+    file.write_text(text)
+    weights = tmp_path / "out" / "float" / "float.safetensors"
+    before = weights.read_bytes()
+    weights.write_bytes(b"damaged")
+    assert call(monkeypatch, file) == 0
+    assert weights.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no trainings; give each a table [[training]] with a name"),
+        ("x = 1", "unknown x; known: defaults, training"),
+        ("[[training]]", "training 1: name=None; give it a name"),
+        ("[[training]]\nname = 'a/b'", "name='a/b'; give it a name of letters"),
+        ("[[training]]\nname = 'packed'", "the name packed is taken"),
+        ("[[training]]\nname='a'\n[[training]]\nname='a'", "training 2: the name a is taken"),
+        ("[[training]]\nname='a'\nbit='w2a2'", "a: unknown bit; known: batch"),
+        ("[[training]]\nname='a'\nepochs='3'", "a: epochs='3' is not of type int | None"),
+        ("[[training]]\nname='a'\nepochs=true", "a: epochs=True is not of type int | None"),
+        ("[[training]]\nname='a'\nlayer='conv0=w4'", "a: layer='conv0=w4' is not of type tuple"),
+        ("[[training]]\nname='a'\nbits='w9a2'", "a: quantisation: weight_bits=9"),
+        ("[[training]]\nname='a'\nnetwork='vgg'", "a: network 'vgg' is not known"),
+        ("[[training]]\nname='a'\nviews=2", "a: --views 2: needs a teacher; add --teacher FILE"),
+        ("[[training]]\nname='a'\nwidths=[1,2,3]", "a: widths=(1, 2, 3) is for the network"),
+        ("[[training]]\nname='a'\nnetwork='teacher'\ntune='b'", "teacher: takes no tune; it is"),
+        ("training = 3", "no trainings"),
+        ("=", "not readable as TOML"),
+    ],
+)
+def test_a_wrong_list_is_refused_by_name(text: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "list.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read_series(file, tmp_path)
+    assert str(file) in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_a_missing_list_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="none.toml: not found; name a .toml file"):
+        read_series(tmp_path / "none.toml", tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted(LISTS.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_lists_that_come_along_are_legal(path: Path, tmp_path: Path) -> None:
+    plans = {planned.name: planned.plan for planned in read_series(path, tmp_path)}
+    assert list(plans) == ["teacher", "float", "w2a2", "w4a4", "w1a2", "w1a1"]
+    assert plans["w1a1"].tune == str(tmp_path / "w1a2" / "w1a2.safetensors")
+    assert plans["w2a2"].start == tmp_path / "float" / "float.safetensors"
+    assert plans["w2a2"].teacher == tmp_path / "teacher" / "teacher.safetensors"
+    # What the teacher has said counts for all of them.
+    views = {
+        (t.views, t.translate_px, t.flip, t.seed)
+        for name, plan in plans.items()
+        if name != "teacher"
+        for t in [plan.first() if plan.bits == "float" else plan.second()]
+    }
+    assert len(views) == 1
+    assert series.DONE == "done.json"
