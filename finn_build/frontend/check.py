@@ -121,6 +121,8 @@ def _check_window(node: NodeProto) -> None:
     said = attributes(node)
     for name in ("kernel_shape", "strides", "dilations", "group"):
         values = said.get(name, 1)
+        if not isinstance(values, int | list):
+            raise refuse(node, f"{name} is no whole number")
         for value in values if isinstance(values, list) else [values]:
             if not isinstance(value, int) or not 1 <= value <= MOST_SIDE:
                 raise refuse(node, f"{name} {values}: use 1 to {MOST_SIDE:,}")

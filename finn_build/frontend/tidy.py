@@ -164,7 +164,8 @@ class _Tidy:
                 "hardware can; quantise its result",
             )
         if node.op_type not in FOLDED:
-            raise refuse(node, f"operator {kind(node)} of constants is not supported")
+            hint = f" ({QCDQ})" if node.op_type in ("QuantizeLinear", "DequantizeLinear") else ""
+            raise refuse(node, f"operator {kind(node)} of constants is not supported{hint}")
         for name, value in zip(node.output, compute(node, said, inputs, self.opset), strict=False):
             if name:
                 if value.dtype.kind == "f":
