@@ -18,7 +18,7 @@ REFUSED = broken.REFUSED | {
     "float_last": r"MatMul.*put a quantiser \(Quant\) on them",
     "float_net": r"Conv.*put a quantiser \(Quant\) on them",
     "no_quant": r"Conv.*values that are not quantised \(after .*'Relu_\d+'.*put a quantiser",
-    "qcdq": r"DequantizeLinear",
+    "qcdq": r"DequantizeLinear.*QCDQ export; export as QONNX",
 }
 # Refused only because the hardware is missing: move a name to those that are built (delete it
 # here) when it is there.
