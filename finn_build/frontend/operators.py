@@ -17,7 +17,7 @@ from finn_build.frontend.constant import quantised
 from finn_build.frontend.elementwise import ROUNDINGS, Affine, Clip, Elementwise, Leaky, Quantiser
 from finn_build.frontend.linear import conv, gemm, matmul
 from finn_build.frontend.rational import fractions, root
-from finn_build.frontend.scope import Scope, Value
+from finn_build.frontend.scope import PADDED, Scope, Value
 from finn_build.frontend.shaping import image_only, shape_of
 from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Pool, Sides, Stream
 from finn_build.frontend.tidy import QCDQ
@@ -54,14 +54,15 @@ def unsupported(node: NodeProto) -> str:
 def then(scope: Scope, stream: Stream, node: NodeProto, op: Elementwise | Pool) -> Stream:
     """A stream with one more operation."""
     names = (*stream.names, shown(node.name or node.output[0]))
-    if isinstance(op, Affine) and isinstance(stream.base, Codes) and not stream.ops:
-        if stream.pad != NO_SIDES and any(op.offsets):
+    if stream.pad != NO_SIDES:
+        if not isinstance(op, Affine | Clip | Leaky):
+            raise refuse(node, PADDED)
+        if any(op.apply(Fraction(0), channel) for channel in range(stream.layout.channels)):
             raise refuse(
-                node, "adds to an image that was padded with zeros; add before the padding"
+                node, "changes the zeros that an image was padded with; do it before the padding"
             )
+    if isinstance(op, Affine) and isinstance(stream.base, Codes) and not stream.ops:
         return replace(stream, base=_scaled(stream.base, op), names=names)
-    if stream.pad != NO_SIDES and not isinstance(op, Affine | Clip | Leaky):
-        raise refuse(node, "reads a padded image; only a convolution can follow a Pad")
     stream = scope.settled(stream, node)
     return replace(stream, ops=(*stream.ops, op), names=names)
 
@@ -245,7 +246,7 @@ def _parameters(scope: Scope, node: NodeProto) -> tuple[int, int, int, bool]:
 def _pool(scope: Scope, node: NodeProto) -> Value:
     """MaxPool, AveragePool and the global ones."""
     said = attributes(node)
-    stream = scope.stream(node)
+    stream = scope.bare(node)
     flipped, dims = image_only(node, stream)
     height, width = stream.layout.height, stream.layout.width
     if node.op_type.startswith("Global"):
