@@ -5,11 +5,13 @@ from itertools import pairwise
 import models
 import numpy as np
 import pytest
+from graphs import Graph
 from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from finn_build import frontend, golden
 from finn_build.errors import ModelError
+from finn_build.frontend.tidy import tidy
 from finn_build.layers import MaxPool, Mvtu, Window
 from finn_build.verify import compare
 
@@ -151,3 +153,57 @@ def test_a_window_that_is_larger_than_the_image_is_refused(tiny_onnx, tmp_path):
     path = edited(tiny_onnx, tmp_path, unpad)
     with pytest.raises(ModelError, match="image of 2 x 2 .* has no room for a window of 3 x 3"):
         frontend.read(frontend.load(path), "m")
+
+
+PADDED = {
+    "an addition": lambda g, x: g.op("Add", x, g.constant(1)),
+    "a clip": lambda g, x: g.op("Clip", x, g.constant(2), g.constant(6)),
+    "a product, then an addition": lambda g, x: g.op("Add", g.op("Relu", x), g.constant(1)),
+    "a mean": lambda g, x: g.op("GlobalAveragePool", x, shape=(3, 1, 1)),
+    "a pool": lambda g, x: g.pool(x),
+    "the end": lambda g, x: x,
+}
+
+
+def padded(change):
+    g = Graph(3, 6, 6)
+    sides = g.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64)
+    x = change(g, g.op("Pad", g.quant("in0"), sides, shape=(3, 8, 8)))
+    return (
+        g.model(x)
+        if change is PADDED["the end"]
+        else g.end(g.block(x, 4, 170.0, kernel=1 if g.shapes[x][1] == 1 else 3))
+    )
+
+
+@pytest.mark.parametrize("change", PADDED.values(), ids=PADDED.keys())
+def test_only_what_leaves_zeros_as_they_are_can_follow_a_padding(change):
+    with pytest.raises(ModelError, match="padded") as caught:
+        frontend.read(tidy(padded(change)), "m")
+    assert str(caught.value).startswith("node '")
+
+
+def test_a_scale_can_follow_a_padding():
+    graph = padded(lambda g, x: g.op("Mul", x, g.constant(0.5)))
+    images = np.random.default_rng(3).integers(0, 256, (IMAGES, 6, 6, 3)).astype(np.uint8)
+    network, results = models.by_qonnx(tidy(graph), images)
+    names = ("qonnx", "golden")
+    compare(network, images, names=names, first=results["qonnx"], second=results["golden"])
+    assert network.windows["conv0"].pad == (1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "why"),
+    [
+        ("Reshape", [5, -1], "does not fit constants of shape"),
+        ("Unsqueeze", list(range(12)), "adds 12 dimensions"),
+        ("Unsqueeze", [7], "does not fit constants of shape"),
+        ("Squeeze", [0], "does not fit constants of shape"),
+    ],
+)
+def test_quantised_weights_that_are_moved_as_they_cannot_be(kind, shape, why):
+    g = Graph(16)
+    w = g.op(kind, g.weights(16, 4), g.constant(shape, np.int64))
+    graph = g.model(g.op("MatMul", g.quant("in0"), w, shape=(4,)))
+    with pytest.raises(ModelError, match=rf"node '{kind}_\d' \({kind}\): {why}"):
+        frontend.read(tidy(graph), "m")
