@@ -92,13 +92,12 @@ case "$verb" in
   test) environment && check && exec .venv/bin/python -m pytest -n 2 --dist worksteal "$@" ;;
   train | series | prune | grow | benchmark | download | pack) environment && run -m quant "$verb" "$@" ;;
   sweep) environment && run -m sweep "$@" ;;
-  compare | costs | demo | fit | reference | registers)
+  compare | costs | demo | doctor | fit | reference | registers)
     environment && run -m finn_build "$verb" "$@"
     ;;
   results)
     environment && (run -m quant results) &&
       { [ $# -eq 0 ] || run -m finn_build results "$@"; }
     ;;
-  doctor) environment && run -m finn_build doctor ;;
   *) environment && run -m finn_build build "$verb" "$@" ;;
 esac

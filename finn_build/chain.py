@@ -160,7 +160,7 @@ def _add_lookup(made: Design, layer: Layer, folding: Folding) -> None:
         return
     pixels = folding.pixels(layer)
     elems, tables = pixels * layer.channels, np.tile(layer.tables, (pixels, 1))
-    _resize(made, layer.name, elems)
+    _resize(made, layer.name, layer.parts * elems)
     made.add(
         "nn_lookup",
         layer.name,

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from finn_build import chain, emit, registers
+from finn_build import chain, emit, registers, templates
 from finn_build.layers import Network
 
 AREAS = ("axi", "vendor")
@@ -22,7 +22,7 @@ def write(made: chain.Design, network: Network, hash_digits: str, folder: Path) 
     lists all sources for synthesis in order (the primitives PS7 and BUFG are the tool's), and
     sim.f, which adds what stands in for these; registers.json, the register map for the driver.
     """
-    render = emit.environment().get_template(CHIP.name)
+    render = templates.environment().get_template(CHIP.name)
     text = render.render(
         design=made,
         frame_bytes=network.height * network.width * network.channels,

@@ -18,7 +18,9 @@ from finn_build import results as results_module
 from finn_build.boards import names
 from finn_build.config import VECTORS, Options
 from finn_build.errors import ConfigError, HeadraceError
+from finn_build.program import Program
 
+INTERRUPTED = "interrupted; the same command resumes"
 DEFAULT_MODEL = "arch2_slim_w2a2"
 Chipdb = Annotated[
     Path | None,
@@ -33,7 +35,7 @@ Vivado = Annotated[
     Path | None,
     typer.Option(envvar="XILINX_VIVADO", help="Vivado's folder, where it is not on PATH."),
 ]
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app = Program(help="Build streaming accelerators of small quantised networks.")
 
 
 @app.command()
@@ -152,6 +154,10 @@ def compare(
     """Compare builds, boards, this CPU and what was published: a table and a page."""
     from finn_build.compare import command
 
+    if threads is not None and threads < 1:
+        raise ConfigError(f"--threads {threads}: use 1 or more")
+    if seconds <= 0:
+        raise ConfigError(f"--seconds {seconds:g}: use more than 0")
     command.run(
         paths or [Path("build")],
         out=out,
@@ -200,16 +206,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments and arguments[0] in names():
         arguments = ["build", *arguments]
-    try:
-        app(args=arguments, standalone_mode=False)
-    except HeadraceError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from error
-    except typer.Exit as done:
-        raise SystemExit(done.exit_code) from done
-    except KeyboardInterrupt as stop:
-        print("interrupted; the same command resumes", file=sys.stderr)
-        raise SystemExit(130) from stop
+    app.run(arguments, (HeadraceError,), interrupted=INTERRUPTED)
 
 
 if __name__ == "__main__":

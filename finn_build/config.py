@@ -1,15 +1,23 @@
 """What a build is asked to do."""
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from finn_build.boards import Board, find_board
 from finn_build.errors import ConfigError
+from finn_build.names import identifier, printable
 
 DATA = Path("data/cifar10")  # used for the models of CIFAR-10 where it exists
 VECTORS = 100  # images that come with a model
 OBJECTIVES = ("throughput", "latency")
+MODEL_FILES = (".onnx", ".safetensors")
 TOOLS = ("auto", "openxc7", "vivado", "finn", "none")
+
+
+def zoo() -> list[str]:
+    """Names of quant's models; its code is not imported for them."""
+    return sorted(p.stem for p in (Path(__file__).parents[1] / "quant/zoo").glob("*.safetensors"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +56,19 @@ class Options:
             raise ConfigError(f"unknown tool {self.tool!r}; known tools: {', '.join(TOOLS)}")
         if not 1 <= self.clock_mhz <= board.most_mhz:
             raise ConfigError(f"--clock-mhz {self.clock_mhz:g}: use 1 to {board.most_mhz:g}")
-        if self.target_fps is not None and self.target_fps <= 0:
+        if self.target_fps is not None and not 0 < self.target_fps < inf:
             raise ConfigError(f"--target-fps {self.target_fps:g}: use a rate above 0")
         if self.objective not in OBJECTIVES:
             raise ConfigError(f"--objective {self.objective}: use {' or '.join(OBJECTIVES)}")
         if self.objective == "latency" and self.target_fps is not None:
             raise ConfigError("--objective latency has no --target-fps; leave one of them out")
-        if self.pixel_max <= 0:
+        if not 0 < self.pixel_max < inf:
             raise ConfigError(f"--pixel-max {self.pixel_max:g}: use 255, 1 or another above 0")
+        if not self._file and identifier(self.model) != self.model:
+            raise ConfigError(
+                f"unknown model {printable(self.model)}; known models: {', '.join(zoo())}; a file "
+                f"ends in {' or '.join(MODEL_FILES)}"
+            )
         if self.pixel_max != 255 and Path(self.model).suffix != ".onnx":
             raise ConfigError("--pixel-max is for QONNX files; leave it out for a model of the zoo")
         if self.seeds < 1:
@@ -70,8 +83,12 @@ class Options:
 
     @property
     def name(self) -> str:
-        """Name of the model: the zoo's, or the file's without its ending."""
-        return Path(self.model).stem if Path(self.model).suffix else self.model
+        """Name of the model: the zoo's, or the file's without its ending as an identifier."""
+        return identifier(Path(self.model).stem) if self._file else self.model
+
+    @property
+    def _file(self) -> bool:
+        return Path(self.model).suffix in MODEL_FILES
 
     @property
     def folder(self) -> Path:

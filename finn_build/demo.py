@@ -17,9 +17,12 @@ from finn_build import pipeline
 from finn_build.config import Options
 from finn_build.driver import Accelerator, DriverError
 from finn_build.errors import ConfigError, MismatchError, ToolError
+from finn_build.lock import alone
+from finn_build.names import printable
 from finn_build.simulator import board
 from finn_build.steps import deploy
 from finn_build.steps.plan import STEPS
+from finn_build.terminal import line
 
 NEEDED = ("export", "streamline", "golden", "fold", "emit")
 SIDE = 16  # characters of a picture on the terminal
@@ -75,6 +78,12 @@ def run(options: Options, count: int, console: Console) -> Path:
         deployed = folder / "deploy.partial"
         deployed.mkdir(parents=True, exist_ok=True)
         deploy.write(build, deployed, bitstream=None, critical_path=None)
+    with alone(build.folder):
+        return _classified(build, deployed, count, console)
+
+
+def _classified(build: pipeline.Build, deployed: Path, count: int, console: Console) -> Path:
+    folder = build.path("board")
     with console.status("compiling the chip, minutes the first time"):
         library = board.build(build.path("emit"), folder / "model", log=build.log("board"))
     board.furnish(deployed, library, folder / "deploy")
@@ -85,8 +94,8 @@ def run(options: Options, count: int, console: Console) -> Path:
     show(shown, console)
     path = folder / "demo.png"
     picture(shown, path)
-    console.print(f"deploy folder of the simulated board: {folder / 'deploy'}", soft_wrap=True)
-    console.print(f"picture: {path}", soft_wrap=True)
+    line(console, f"deploy folder of the simulated board: {folder / 'deploy'}")
+    line(console, f"picture: {path}")
     return path
 
 
@@ -131,7 +140,7 @@ def show(shown: Shown, console: Console) -> None:
     styles = {True: "green", False: "red", None: "bold"}
     parts = []
     for i, image in enumerate(shown.images):
-        caption = Text(shown.caption(i), styles[shown.right(i)])
+        caption = Text(printable(shown.caption(i)), styles[shown.right(i)])
         caption.append(f"\nlogit {shown.values[i, shown.labels[i]]:.4g}", "not bold default")
         parts.append(Text("\n").join([_blocks(image), caption]) if console.is_terminal else caption)
     console.print(Columns(parts, padding=(1, 2)))

@@ -11,6 +11,7 @@ from rich.console import Console
 from finn_build.backends import finn, openxc7, tools, verilator, vivado
 from finn_build.boards import Board, find_board, names
 from finn_build.errors import ToolError
+from finn_build.terminal import line
 
 _PACKAGES = ("torch", "brevitas", "qonnx", "finn-plus", "onnxruntime", "verilator", "pyosys")
 
@@ -33,9 +34,9 @@ def run(
         _line(console, "bitstream", name, shutil.which(name), needed=False)
     _line(console, "tests", "cocotb", _version("cocotb"), needed=False)
     if needed:
-        _say(console, "Everything up to the bitstream can be built.")
+        line(console, "Everything up to the bitstream can be built.")
     else:
-        _say(
+        line(
             console,
             "Install what is missing: packages with `pip install .`, programs from your system "
             "(Debian: apt-get install g++ make).",
@@ -44,10 +45,10 @@ def run(
     for board in map(find_board, names()):
         boards.setdefault(board.part, []).append(board)
     for part, same in boards.items():
-        _say(console, f"{part} ({', '.join(board.title for board in same)}):")
-        _say(console, f"  vivado   {_vivado(part, vivado_folder)}")
-        _say(console, f"  openxc7  {_openxc7(same[0], chipdb, prjxray_db)}")
-    _say(console, f"{' and '.join(finn.BOARDS)} by FINN: {_finn(vivado_folder)}")
+        line(console, f"{part} ({', '.join(board.title for board in same)}):")
+        line(console, f"  vivado   {_vivado(part, vivado_folder)}")
+        line(console, f"  openxc7  {_openxc7(same[0], chipdb, prjxray_db)}")
+    line(console, f"{' and '.join(finn.BOARDS)} by FINN: {_finn(vivado_folder)}")
     return needed
 
 
@@ -106,10 +107,6 @@ def _version(name: str) -> str | None:
     return metadata.version(name)
 
 
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
 def _line(console: Console, kind: str, name: str, found: str | None, *, needed: bool) -> None:
     mark = "found  " if found else "MISSING" if needed else "absent "
-    _say(console, f"{mark}  {kind:<10} {name:<20} {found or ''}")
+    line(console, f"{mark}  {kind:<10} {name:<20} {found or ''}")

@@ -8,9 +8,8 @@ from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 
-import jinja2
-
-from finn_build.chain import Design, Instance, Stream
+from finn_build.chain import Design
+from finn_build.templates import environment
 
 TOP = Path(__file__).with_name("top.sv.j2")
 UNROLLED = Path(__file__).with_name("unrolled.sv.j2")
@@ -24,18 +23,6 @@ def templates(*areas: str, suffix: str = ".sv") -> list[Path]:
     folders = [root / area for area in areas or AREAS]
     return sorted(
         (path for folder in folders for path in folder.glob(f"*{suffix}")), key=lambda p: p.name
-    )
-
-
-def environment(folder: Path = TOP.parent) -> jinja2.Environment:
-    """What renders the templates of a folder, those beside this file where none is named."""
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
     )
 
 
@@ -67,9 +54,3 @@ def write(made: Design, folder: Path) -> list[Path]:
     for name, words in made.images.items():
         put(name, "\n".join(words) + "\n")
     return written
-
-
-def read_instances(folder: Path) -> list[Instance]:
-    """The chain of modules that `write` left in a folder."""
-    stored = json.loads((folder / "instances.json").read_text())
-    return [Instance(**{**each, "out": Stream(**each["out"])}) for each in stored]

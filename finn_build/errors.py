@@ -21,5 +21,9 @@ class ToolError(HeadraceError):
     """An external tool that is missing, too old, or failed; names its log file."""
 
 
+class FileError(HeadraceError):
+    """A file that cannot be written or read: a full disk, no access, a file for a folder."""
+
+
 class MismatchError(HeadraceError):
     """Two stages that must agree bit for bit do not; names where the difference begins."""

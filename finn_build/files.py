@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -27,3 +28,11 @@ def save_json(path: Path, value: Any) -> None:
 def load_json(path: Path) -> Any:
     """Read a JSON file."""
     return json.loads(path.read_text())
+
+
+def relative(path: Path, folder: Path) -> str:
+    """A path as a program in `folder` calls it: folders of a build have names that are safe there.
+
+    What is above them, which they share, may have any name, and is not in it.
+    """
+    return os.path.relpath(path.resolve(), folder.resolve())

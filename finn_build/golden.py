@@ -26,6 +26,15 @@ def lookup(x: Ints, tables: Ints) -> Ints:
     return entries[np.arange(len(tables)), x]
 
 
+def addresses(layer: Lookup, x: Ints) -> Ints:
+    """What a layer's tables are looked up with: (N, H, W, C), of C * PARTS neighbours."""
+    if layer.parts == 1:
+        return x
+    parts = x.reshape(*x.shape[:-1], layer.channels, layer.parts).astype(np.int64)
+    shifts = np.arange(layer.parts) * (layer.in_bits // layer.parts)
+    return np.asarray((parts << shifts).sum(axis=-1))
+
+
 def window(
     x: Ints,
     *,
@@ -171,7 +180,7 @@ def _run(network: Network, x: Ints) -> Outputs:
             else:
                 x = activations[layer.name] = threshold(acc, layer.thresholds)
         elif isinstance(layer, Lookup):
-            x = activations[layer.name] = lookup(x, layer.tables)
+            x = activations[layer.name] = lookup(addresses(layer, x), layer.tables)
         elif isinstance(layer, MaxPool):
             x = activations[layer.name] = feed(layer, x)
         elif isinstance(layer, Argmax):

@@ -31,7 +31,8 @@ class Lookup:
     """A table per channel, for an image of HEIGHT x WIDTH x CHANNELS.
 
     tables: (CHANNELS, 2**in_bits) int64, zero or more; unsure: of the same shape, the entries that
-    float32 arithmetic may give otherwise, to explain rounding.
+    float32 arithmetic may give otherwise, to explain rounding. parts: what so many neighbours of
+    the stream make one address, the first in its low bits, as where two branches are added.
     """
 
     kind: ClassVar[str] = "lookup"
@@ -41,6 +42,7 @@ class Lookup:
     in_bits: int
     tables: Ints
     unsure: NDArray[np.bool_] | None = None
+    parts: int = 1
 
     @property
     def channels(self) -> int:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from finn_build.boards import Board
-from finn_build.emit import environment
 from finn_build.files import load_json, save_json
+from finn_build.names import markdown
+from finn_build.templates import environment
 
 README = Path(__file__).with_name("deploy.md.j2")
-FILES = (README,)
 MANIFEST = "manifest.json"
 
 
@@ -32,7 +32,8 @@ def finish(folder: Path, archive: Path, *, board: Board, reason: str) -> None:
     """
     manifest = load_json(folder / MANIFEST)
     text = environment().get_template(README.name)
-    (folder / "README.md").write_text(text.render(m=manifest, board=board, reason=reason))
+    values = {"m": manifest, "board": board, "reason": markdown(reason)}
+    (folder / "README.md").write_text(text.render(values))
     files = [path for path in _files(folder) if path != folder / MANIFEST]
     manifest["files"] = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()

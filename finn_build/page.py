@@ -9,7 +9,6 @@ import jinja2
 
 FOLDER = Path(__file__).parent
 STYLE = FOLDER / "style.css.j2"
-FILES = (STYLE,)
 
 
 def render(template: Path, **values: Any) -> str:

@@ -1,8 +1,9 @@
 """Run the steps of a build in order; a step whose inputs did not change is not done again."""
 
-import ast
+import errno
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +17,13 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from finn_build import provenance
 from finn_build.config import Options
-from finn_build.errors import ConfigError
+from finn_build.errors import ConfigError, FileError
+from finn_build.lock import alone
+from finn_build.names import printable
+from finn_build.program import reason
+from finn_build.terminal import line
 
 STATE = "state.json"
 
@@ -81,6 +87,14 @@ def run(
             raise ConfigError(f"unknown step {wanted!r}; steps: {', '.join(names)}")
     console = console or Console(highlight=False)
     build = Build(options=options)
+    with _storage(build.folder), alone(build.folder):
+        _run(steps, build, first, last, console)
+    return build
+
+
+def _run(
+    steps: Sequence[Step], build: Build, first: str | None, last: str | None, console: Console
+) -> None:
     state = _load_state(build.folder)
     forced = False
     for number, step in enumerate(steps, start=1):
@@ -93,8 +107,7 @@ def run(
             and record.get("key") == key
             and record.get("output") == digest(build.path(step.name))
         ):
-            line = f"{head:<20} unchanged  {record['summary']}"
-            console.print(line, markup=False, soft_wrap=True)
+            line(console, f"{head:<20} unchanged  {record['summary']}")
         else:
             record = _do(step, build, head, console)
             record["key"] = key
@@ -103,22 +116,37 @@ def run(
         build.records[step.name] = record
         if step.name == last:
             break
-    return build
 
 
 def _do(step: Step, build: Build, head: str, console: Console) -> dict[str, Any]:
-    partial = build.folder / f"{step.name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
+    partial, final = build.folder / f"{step.name}.partial", build.path(step.name)
+    for path in (partial, final):
+        if path.exists() and not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    _remove(partial)
     partial.mkdir(parents=True)
     start = time.monotonic()
-    with _bar(head, build, console):
-        summary = step.module.run(build, partial)
+    with _bar(head, build, console), _storage(partial):
+        summary = printable(step.module.run(build, partial))
     seconds = time.monotonic() - start
-    final = build.path(step.name)
-    shutil.rmtree(final, ignore_errors=True)
+    _remove(final)
     partial.rename(final)
-    console.print(f"{head:<20} {seconds:7.1f} s  {summary}", markup=False, soft_wrap=True)
+    line(console, f"{head:<20} {seconds:7.1f} s  {summary}")
     return {"seconds": round(seconds, 1), "summary": summary, "output": digest(final)}
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _storage(place: Path) -> Iterator[None]:
+    """Say of an OSError in the block what the system did not do, and where."""
+    try:
+        yield
+    except OSError as error:
+        raise FileError(reason(error, place)) from error
 
 
 @contextmanager
@@ -154,47 +182,25 @@ def _key(step: Step, build: Build) -> str:
     parts = {
         "options": step.options(build.options),
         "needs": {name: build.records[name]["output"] for name in step.needs},
-        "code": [
-            [p.name, hashlib.sha256(p.read_bytes()).hexdigest()] for p in sources(step.module)
-        ],
+        "code": provenance.fingerprint(step.module),
         "version": metadata.version("headrace"),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def sources(module: ModuleType) -> list[Path]:
-    """Files that a module is made of: its own, those it imports from finn_build, and its data."""
-    found: dict[str, Path] = {}
-    waiting = [module.__name__]
-    while waiting:
-        name = waiting.pop()
-        if name in found or name.startswith("finn_build.pipeline"):
-            continue
-        path = Path(import_module(name).__file__ or "")
-        found[name] = path
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("finn_build"):
-                waiting.append(node.module or "")
-                for alias in node.names:
-                    child = f"{node.module}.{alias.name}"
-                    if _is_module(child):
-                        waiting.append(child)
-        found.update({f"{name}:{p}": p for p in getattr(import_module(name), "FILES", ())})
-    return [found[name] for name in sorted(found)]
-
-
-def _is_module(name: str) -> bool:
-    root = Path(__file__).parent.parent
-    path = root.joinpath(*name.split("."))
-    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
-
-
 def _load_state(folder: Path) -> dict[str, dict[str, Any]]:
     try:
-        state: dict[str, dict[str, Any]] = json.loads((folder / STATE).read_text())
+        state = json.loads((folder / STATE).read_text())
     except (OSError, ValueError):
         return {}
-    return state
+    # What is no record is as good as none: the step is done again.
+    records = state.items() if isinstance(state, dict) else ()
+    return {step: made for step, made in records if _is_record(made)}
+
+
+def _is_record(made: Any) -> bool:
+    kinds = {"key": str, "output": str, "summary": str, "seconds": float}
+    return isinstance(made, dict) and all(isinstance(made.get(k), t) for k, t in kinds.items())
 
 
 def _save_state(folder: Path, state: dict[str, dict[str, Any]]) -> None:

@@ -77,12 +77,14 @@ def _follow(
     window: Window | None = None
     for layer in layers:
         pixels = folding.pixels(layer)
-        if isinstance(layer, Lookup | MaxPool):
+        if isinstance(layer, Lookup):
+            flow = _whole(flow, pixels * layer.channels * layer.parts)
+        elif isinstance(layer, MaxPool):
             flow = _whole(flow, pixels * layer.channels)
         if isinstance(layer, Window):
             window = layer
         elif isinstance(layer, Lookup):
-            flow = _Flow(times=flow.times + 1, elems=flow.elems)
+            flow = _Flow(times=flow.times + 1, elems=flow.elems // layer.parts)
         elif isinstance(layer, MaxPool):
             flow = _pool(layer, pixels, frames, flow)
         elif isinstance(layer, Mvtu):

@@ -197,10 +197,9 @@ def _through(layer: Layer, step: _Step) -> _Step:
         return _Step(codes=golden.feed(layer, step.codes), unsure=unsure)
     if isinstance(layer, Lookup):
         table = np.zeros(layer.tables.shape, bool) if layer.unsure is None else layer.unsure
-        channels = np.arange(len(table))
-        return _Step(
-            codes=golden.lookup(step.codes, layer.tables), unsure=table[channels, step.codes]
-        )
+        at, channels = golden.addresses(layer, step.codes), np.arange(len(table))
+        shaky = step.unsure.reshape(*at.shape, -1).any(axis=-1)
+        return _Step(codes=golden.lookup(at, layer.tables), unsure=table[channels, at] | shaky)
     assert isinstance(layer, Mvtu) and layer.thresholds is not None
     sums = golden.accumulate(layer, step.codes)
     return _Step(

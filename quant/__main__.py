@@ -1,6 +1,14 @@
-"""`python -m quant`."""
+"""Run the command line: python -m quant."""
 
-from quant.cli import main
+import warnings
+
+from quant.program import ending
 
 if __name__ == "__main__":
-    main()
+    # Brevitas says at every start that it lacks what only its equalisation would use.
+    warnings.filterwarnings("ignore", message="fast_hadamard_transform")
+    # Ctrl-C ends the seconds of importing as it ends everything after them.
+    with ending(interrupted="interrupted"):
+        from quant.cli import main
+
+        main()

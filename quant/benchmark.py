@@ -16,6 +16,7 @@ from quant.images import Images
 from quant.loop import batches
 from quant.models import build_quantised
 from quant.networks import get_network
+from quant.program import say
 from quant.progress import Meter
 from quant.step import Forward, Trainer
 from quant.surrogate import Surrogate
@@ -127,7 +128,7 @@ def benchmark_command(
         blocks=blocks,
         device=distributed.join(device),
     )
-    typer.echo(str(found))
+    say(str(found))
 
 
 def _random_images(network: Network, count: int, device: str) -> Images:

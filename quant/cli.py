@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, cast, get_args
+from typing import Annotated, Any, cast, get_args
 
 import torch
 import typer
@@ -28,6 +26,7 @@ from quant.images import Images, accuracy
 from quant.networks import NETWORKS
 from quant.plan import Plan, given
 from quant.plots import plot_growing, plot_pruning
+from quant.program import Program, say
 from quant.prune import Pruning, Ranking
 from quant.prune import prune as prune_model
 from quant.recipes import RECIPES, find_recipe
@@ -37,12 +36,8 @@ from quant.teacher import TEACHER
 from quant.train import Setting, load_float
 from quant.zoo import load_trained, pack_command, zoo_images, zoo_names
 
-app = typer.Typer(
-    help="Train small quantised CNNs for CIFAR-10 and export them to QONNX.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+app = Program(help="Train small quantised CNNs for CIFAR-10 and export them to QONNX.")
+INTERRUPTED = "interrupted; the same command goes on, a training after its last finished epoch"
 _DataOption = Annotated[
     Path, typer.Option("--data", help="Folder with CIFAR-10, in any of its layouts.")
 ]
@@ -153,8 +148,7 @@ def train(
     setting = _setting(data, cache, device, compiled)
     if fresh:
         _forget(folder)
-    with _resumable():
-        record = plan.run(setting, folder)
+    record = plan.run(setting, folder)
     _print_record(folder, record)
 
 
@@ -176,8 +170,7 @@ def series(
     def setting() -> Setting:
         return _setting(data, cache, device, compiled)
 
-    with _resumable():
-        records = run_series(plans, setting, folder, distributed.console(None))
+    records = run_series(plans, setting, folder, distributed.console(None))
     for name, record in records.items():
         _print_record(folder / name, record)
 
@@ -224,8 +217,7 @@ def prune(
     setting = _setting(data, cache, device, compiled)
     if fresh:
         _forget(folder)
-    with _resumable():
-        model = prune_model(setting, load_float(start, setting.device), plan, final, folder)
+    model = prune_model(setting, load_float(start, setting.device), plan, final, folder)
     plot_pruning(folder / "pruning.json", folder / "pruning.png")
     _print_record(folder, model.record)
 
@@ -266,8 +258,7 @@ def grow(
     if fresh:
         _forget(folder)
         (folder / "growing.json").unlink(missing_ok=True)
-    with _resumable():
-        network, rows = grow_network(setting, plan, folder)
+    network, rows = grow_network(setting, plan, folder)
     plot_growing(folder / "growing.json", folder / "growing.png")
     Console().print(growing_table(rows))
     _say(f"{folder}: {topology(network)}, {network.flops / 1e6:.1f} MFLOPs")
@@ -306,14 +297,6 @@ def _forget(folder: Path) -> None:
         path.unlink(missing_ok=True)  # several processes do this at once
 
 
-@contextlib.contextmanager
-def _resumable() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        _fail("interrupted; the same command resumes after the last finished epoch", 130)
-
-
 def _print_record(folder: Path, record: dict[str, Any]) -> None:
     scores = ", ".join(
         f"{name} {100 * value:.2f} %" for name, value in record["accuracy"].items() if value
@@ -324,7 +307,7 @@ def _print_record(folder: Path, record: dict[str, Any]) -> None:
 def _say(text: str) -> None:
     """Print a result; of several processes only the first does."""
     if distributed.rank() == 0:
-        typer.echo(text)
+        say(text)
 
 
 @app.command()
@@ -339,13 +322,13 @@ def export(
     """Write QONNX and golden vectors of the zoo's hundred images, compared with each other."""
     trained = load_trained(model)
     done = export_model(trained, zoo_images(), out)
-    typer.echo(
+    say(
         f"{done.folder}: QONNX equals Brevitas on {done.images - done.explained} of "
         f"{done.images} images, {done.explained} more up to rounding; {done.right} classified right"
     )
     if data is not None:
         test = Images.of(load_cifar10(data, "test", cache=cache), torch.device("cpu"))
-        typer.echo(
+        say(
             f"{100 * accuracy(trained.model, test):.2f} % of {len(test.labels):,} test images, "
             f"{100 * trained.record['accuracy']['quantised']:.2f} % in the record"
         )
@@ -365,7 +348,7 @@ def data_(
         raise ConfigError(f"--out {out}: use a name that ends in .npz")
     test = zoo_images() if sample else load_cifar10(data, "test", cache=cache)
     write_npz(out, {"images": test.images, "labels": test.labels})
-    typer.echo(f"{out}: {len(test):,} test images")
+    say(f"{out}: {len(test):,} test images")
 
 
 @app.command("list")
@@ -373,13 +356,13 @@ def list_() -> None:
     """List the models of the zoo and the networks that can be trained."""
     for name in zoo_names():
         record = load_trained(name).record
-        typer.echo(
+        say(
             f"model    {name:<12} {record['network']}, W{record['weight_bits']}"
             f"A{record['act_bits']}, {100 * record['accuracy']['quantised']:.2f} % of "
             f"{record['test_images']:,} test images"
         )
     for network in NETWORKS.values():
-        typer.echo(
+        say(
             f"network  {network.name:<12} {network.parameters:,} parameters, "
             f"{network.macs:,} multiply-accumulates"
         )
@@ -387,14 +370,4 @@ def list_() -> None:
 
 def main() -> None:
     """Run the command line; errors are one message on stderr and exit code 2."""
-    try:
-        app()
-    except QuantError as error:
-        _fail(str(error), 2)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    Console(stderr=True).print(
-        f"quant: {message}", style="red", markup=False, highlight=False, soft_wrap=True
-    )
-    raise SystemExit(code)
+    app.run(sys.argv[1:], (QuantError,), interrupted=INTERRUPTED)

@@ -24,6 +24,7 @@ from rich.progress import (
 from quant.data import DEFAULT_DATA
 from quant.errors import DataError
 from quant.files import writing
+from quant.program import say
 
 _CHUNK = 2**16
 
@@ -161,4 +162,4 @@ def download_command(
     out: Annotated[Path, typer.Option(help="Folder for the archive.")] = DEFAULT_DATA,
 ) -> None:
     """Fetch CIFAR-10 (170 MB); the same command goes on after a cut."""
-    typer.echo(f"{download(out)}: CIFAR-10, checksum right")
+    say(f"{download(out)}: CIFAR-10, checksum right")

@@ -144,7 +144,9 @@ def grow(setting: Setting, plan: Growing, out: Path) -> tuple[Network, list[dict
         best, network = tried[index]
         best["taken"] = True
         table.write()
-        setting.console.print(f"step {step}  {_line(best)}", highlight=False, soft_wrap=True)
+        setting.console.print(
+            f"step {step}  {_line(best)}", markup=False, highlight=False, soft_wrap=True
+        )
     table.write()
     return network, table.rows
 

@@ -152,7 +152,7 @@ class Report:
         if held_out is not None:
             line += f"  held out {100 * held_out:.2f} %"
         left = timedelta(seconds=round((epochs - epoch - 1) * meter.seconds))
-        self.console.print(f"{line}  {left} left", highlight=False, soft_wrap=True)
+        self.console.print(f"{line}  {left} left", markup=False, highlight=False, soft_wrap=True)
         # As of the last step, which a training that resumes after this epoch keeps.
         self._record("epoch", (epoch + 1) * self.steps - 1, reading, held_out)
 

@@ -100,7 +100,7 @@ def prune(
         rows.append(_row(iteration, network, plan, before, accuracy(model, setting.held_out)))
         if distributed.rank() == 0:
             write_json(out / "pruning.json", {"ranking": plan.ranking, "rows": rows})
-        setting.console.print(_line(rows[-1]), highlight=False, soft_wrap=True)
+        setting.console.print(_line(rows[-1]), markup=False, highlight=False, soft_wrap=True)
     status = tune_float(setting, model, network, final, out / "float-state.safetensors")
     total = replace(status, epoch=epochs + status.epoch, seconds=round(seconds + status.seconds, 1))
     training = {

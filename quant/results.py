@@ -16,6 +16,7 @@ from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, whole_file
 from quant.networks import NETWORKS
 from quant.paper import TABLE_5, TOPOLOGIES, Topology
+from quant.program import say
 from quant.teacher import TEACHER
 from quant.zoo import ZOO
 
@@ -322,4 +323,4 @@ def results_command(
     entries = [Entry.load(path) for path in (*paths, *(records or []))]
     prunings = [read_pruning(folder / PRUNING) for folder in (RECORDS, ZOO)]
     insert(into, markdown(entries, prunings, read_growing(RECORDS / GROWING)))
-    typer.echo(f"{into}: {len(entries)} models")
+    say(f"{into}: {len(entries)} models")

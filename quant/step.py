@@ -123,7 +123,9 @@ class Trainer:
                 self.teacher = teacher
         except (RuntimeError, OSError) as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            console.print(f"torch.compile failed, training goes on without it: {reason}")
+            console.print(
+                f"torch.compile failed, training goes on without it: {reason}", markup=False
+            )
             compiled = twin
         self.optimiser.zero_grad()
         load_state(self.model, state)

@@ -21,6 +21,7 @@ from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, read_tensors, write_json, write_tensors
 from quant.models import Model, build_quantised, load_state
 from quant.packing import MARK, load_packed, pack
+from quant.program import say
 
 ZOO = Path(__file__).parent / "zoo"
 
@@ -148,4 +149,4 @@ def pack_command(
 ) -> None:
     """Put a trained model into the zoo, its weights packed as integers."""
     weights = pack_trained(model, name, out)
-    typer.echo(f"{weights}: {weights.stat().st_size:,} bytes")
+    say(f"{weights}: {weights.stat().st_size:,} bytes")

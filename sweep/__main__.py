@@ -1,6 +1,14 @@
-"""`python -m sweep`."""
+"""Run the command line: python -m sweep."""
 
-from sweep.cli import main
+import warnings
+
+from finn_build.program import ending
 
 if __name__ == "__main__":
-    main()
+    # Brevitas says at every start that it lacks what only its equalisation would use.
+    warnings.filterwarnings("ignore", message="fast_hadamard_transform")
+    # Ctrl-C ends the seconds of importing as it ends everything after them.
+    with ending(interrupted="interrupted"):
+        from sweep.cli import main
+
+        main()

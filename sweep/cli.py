@@ -7,12 +7,13 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from finn_build.errors import HeadraceError
+from finn_build.program import Program, say
 from quant.config_json import network_to_json
 from quant.data import DEFAULT_CACHE, DEFAULT_DATA
 from quant.errors import QuantError
@@ -30,12 +31,8 @@ from sweep.progress import Progress
 from sweep.stages import Search
 from sweep.table import Row, Table
 
-app = typer.Typer(
-    help="Search bits, filters and folding of a network together.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+INTERRUPTED = "interrupted; the same command goes on from here"
+app = Program(help="Search bits, filters and folding of a network together.")
 _File = Annotated[Path, typer.Argument(help="A sweep.toml; docs/sweep.md has its keys.")]
 _OutOption = Annotated[
     Path | None,
@@ -83,7 +80,7 @@ def run(
         raise SweepError(_nothing(rows))
     wide = console if console.is_terminal else Console(highlight=False, width=160)
     wide.print(result.costed_table(rows) if hardware else result.front_table(rows))
-    console.print(f"trials: {result.states(rows)}", soft_wrap=True)
+    console.print(f"trials: {result.states(rows)}", markup=False, soft_wrap=True)
     console.print(f"{folder / 'front.html'}: the front, and why all others are not", soft_wrap=True)
 
 
@@ -107,8 +104,8 @@ def export(
         why = f": {row.why}" if row.why else ""
         raise ConfigError(f"{trial}: was not trained, {row.state}{why}; use a trained one")
     weights = pack_trained(str(folder / row.values["model"]), name, into)
-    typer.echo(f"{weights}: {row.label}, {row.values['accuracy']:.2%} of the test images")
-    typer.echo(_build_command(row, folder, name if into == ZOO else str(weights)))
+    say(f"{weights}: {row.label}, {row.values['accuracy']:.2%} of the test images")
+    say(_build_command(row, folder, name if into == ZOO else str(weights)))
 
 
 @app.command()
@@ -120,7 +117,7 @@ def compare(
     found = [load_result(path) for path in results]
     if picture:
         plot(found, picture)
-    typer.echo(markdown(found), nl=False)
+    say(markdown(found).rstrip("\n"))
 
 
 def _build_command(row: Row, folder: Path, model: str) -> str:
@@ -196,16 +193,4 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments and arguments[0] not in ("run", "export", "compare", "--help"):
         arguments = ["run", *arguments]
-    try:
-        app(args=arguments, standalone_mode=False)
-    except typer.Exit as done:
-        raise SystemExit(done.exit_code) from done
-    except (SweepError, QuantError, HeadraceError) as error:
-        _fail(str(error), 2)
-    except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted; the same command goes on from here", 130)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    print(f"sweep: {message}", file=sys.stderr)
-    raise SystemExit(code)
+    app.run(arguments, (SweepError, QuantError, HeadraceError), interrupted=INTERRUPTED)

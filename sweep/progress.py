@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from finn_build.terminal import line
 from sweep.job import Job, Outcome
 
 # Jobs between two lines where there is no terminal: of those that take seconds, and all others.
@@ -74,7 +75,7 @@ class Progress:
             self._say(f"  {row[1]:,.0f} of {row[0]:,.0f}")
 
     def _say(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        line(self._console, text)
 
     def _table(self) -> Table:
         best = f", best {self._best[0]:.2%} held out" if self._best else ""

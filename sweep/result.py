@@ -10,10 +10,12 @@ from statistics import mean
 from typing import Any
 
 from rich.table import Table as Shown
+from rich.text import Text
 
 from finn_build import page
 from finn_build.compare.command import figures
 from finn_build.compare.points import Point, front, published, strongest
+from finn_build.names import printable
 from quant.files import whole_file
 from sweep.table import Row, Table
 
@@ -144,7 +146,7 @@ def front_table(rows: Sequence[Row]) -> Shown:
         values = row.values
         table.add_row(
             row.id,
-            row.label,
+            Text(printable(row.label)),
             f"{mean(each.values['validation'] for each in group):.2%}",
             f"{mean(each.values['accuracy'] for each in group):.2%}",
             f"{values['simulated_fps'] or values['fps']:,.0f}",
@@ -166,7 +168,7 @@ def costed_table(rows: Sequence[Row], most: int = 20) -> Shown:
     costed = {row.values["design"]: row.values for row in rows if row.state == "costed"}
     for values in sorted(costed.values(), key=lambda v: -v["fps"])[:most]:
         table.add_row(
-            values["label"],
+            Text(printable(values["label"])),
             values["filters"],
             f"{values['fps']:,.0f}",
             f"{values['latency_us']:,.1f}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import MISSING, fields, is_dataclass
+from math import isfinite
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -73,6 +74,8 @@ def _convert(hint: Any, value: object, place: str) -> Any:
         hint = next(each for each in get_args(hint) if each is not NoneType)
     if hint is float and type(value) is int:
         return float(value)
+    if isinstance(value, float) and not isfinite(value):
+        raise ConfigError(f"{place} = {value}: not a finite number; use one, or leave the key out")
     if type(value) is not hint:
         raise ConfigError(f"{place} = {value!r} is of the wrong type; use {_WORDS[hint]}")
     return value

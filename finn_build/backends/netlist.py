@@ -12,8 +12,8 @@ from typing import Any
 
 from finn_build.backends import tools
 from finn_build.backends.yosys import SLANG, SYNTHESIS, Counts, count
-from finn_build.emit import read_instances
-from finn_build.files import load_json
+from finn_build.emitted import read_instances
+from finn_build.files import load_json, relative
 
 ACCELERATOR = "top"
 
@@ -25,8 +25,8 @@ def assemble(rtl: Path, parts: Path, out: Path, *, files: str, top: str, log: Pa
     sources of `top`, the chip's top module, which has the accelerator as a module `top` in it.
     """
     job = {
-        "parts": str(parts.resolve()),
-        "out": str(out.resolve()),
+        "parts": relative(parts, rtl),
+        "out": relative(out, rtl),
         "files": files,
         "top": top,
         "instances": {f"{i.name}_i": [i.module, i.name] for i in read_instances(rtl)},

@@ -50,7 +50,7 @@ def run(placed: Path, tilegrid: Path, script: Path, *, seed: int, mhz: float, lo
         program, problem, result = (Path(folder) / name for name in ("refine", "in", "out"))
         problem.write_text(text)
         compiler = tools.find("g++", "install a C++ compiler")
-        source = Path(__file__).with_suffix(".cpp")
+        source = Path(__file__).with_name("refine.cpp")
         tools.run([compiler, "-O3", "-std=c++17", source, "-o", program], cwd=Path(folder), log=log)
         numbers = (str(seed), f"{_EFFORT:g}", f"{1e6 / mhz:.0f}")
         tools.run([program, problem, result, *numbers], cwd=Path(folder), log=log)

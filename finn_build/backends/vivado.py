@@ -9,11 +9,11 @@ from pathlib import Path
 
 from finn_build.backends import bitfile, tools, vivado_reports
 from finn_build.backends.routed import Routed
-from finn_build.emit import environment
+from finn_build.emitted import sources
 from finn_build.errors import ToolError
+from finn_build.templates import environment
 
 TEMPLATE = Path(__file__).parent / "vivado.tcl.j2"
-FILES = (TEMPLATE,)
 INSTALL = (
     "Vivado's free Standard edition has the parts of these boards (amd.com, Zynq-7000 devices); "
     "source its settings64.sh, or say --vivado DIR or XILINX_VIVADO"
@@ -26,7 +26,7 @@ _CONSTRAINTS = (
     "create_clock -name fclk0 -period {ns:.3f} [get_pins {{{ps7}/FCLKCLK[0]}}]\n"
     "set_property DONT_TOUCH true [get_cells {ps7}]\n"
 )
-_WRITE = "open_checkpoint {{{checkpoint}}}\nwrite_bitstream -force chip.bit\n"
+_WRITE = f"open_checkpoint {CHECKPOINT}\nwrite_bitstream -force chip.bit\n"
 _NO_PART = "headrace: this part is not installed"
 _PART_MARK = "headrace: found "
 _PARTS = (
@@ -81,17 +81,6 @@ def no_part(setup: Setup) -> str:
     )
 
 
-def sources(rtl: Path, listed: str) -> list[str]:
-    """Files of a list in folder `rtl`, in order, with those of the lists that it names."""
-    found = []
-    for line in (rtl / listed).read_text().splitlines():
-        if line.startswith("-f "):
-            found += sources(rtl, line.removeprefix("-f "))
-        else:
-            found.append(line)
-    return found
-
-
 def constraints(mhz: float) -> str:
     """XDC of the chip, which has no ports."""
     ns = floor(1e6 / mhz + 1e-3) / 1e3  # never longer than the clock's period
@@ -132,7 +121,9 @@ def bitstream(
     """Write the .bit file `out` of a routed checkpoint; size: bytes of configuration data."""
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        (scratch / "write.tcl").write_text(_WRITE.format(checkpoint=checkpoint.resolve()))
+        # A path may have what Tcl takes for its own.
+        (scratch / CHECKPOINT).symlink_to(checkpoint.resolve())
+        (scratch / "write.tcl").write_text(_WRITE)
         _run(setup, scratch, "write.tcl", log=log)
         settle(scratch / "chip.bit", out, part=setup.part, design=design, size=size)
 

@@ -19,7 +19,7 @@ from finn_build.backends import tools
 from finn_build.backends.levels import NONE, Levels, levels
 from finn_build.chain import Instance
 from finn_build.errors import ToolError
-from finn_build.files import load_json, save_json
+from finn_build.files import load_json, relative, save_json
 
 SLANG = "read_slang --max-generate-steps 100000000 --unroll-limit 1000000"
 READ = f"{SLANG} -f modules.f --top {{top}}"
@@ -116,7 +116,7 @@ def synthesise(
         tools.run_module(
             "finn_build.backends.yosys",
             json.dumps(parts),
-            str(out.resolve()),
+            relative(out, rtl),
             cwd=rtl,
             log=log.with_name(f"{log.stem}-{name}{log.suffix}"),
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from finn_build import page
 from finn_build.compare import baselines, inputs
@@ -22,6 +23,8 @@ from finn_build.compare.points import (
     strongest,
 )
 from finn_build.errors import ConfigError
+from finn_build.names import printable
+from finn_build.terminal import line
 
 TEMPLATE = page.FOLDER / "compare.html.j2"
 FORMAT, VERSION = "headrace-compare", 1
@@ -62,7 +65,7 @@ def run(
                 log=out.with_suffix(".log"),
                 threads=threads,
                 seconds=seconds,
-                tick=status.update,
+                tick=lambda said: status.update(Text(printable(said))),
             )
     points += published(1 + max(p.number for p in points))
     fronts = {
@@ -79,7 +82,7 @@ def run(
     }
     _show(points, made, console)
     _write(out, points, fronts, made)
-    console.print(f"{out}: {len(points)} points", soft_wrap=True)
+    line(console, f"{out}: {len(points)} points")
 
 
 def _ours(found: inputs.Inputs) -> list[Point]:
@@ -210,15 +213,16 @@ def _show(points: Sequence[Point], made: dict[str, Any], console: Console) -> No
     table.add_column("figures")
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
-    best = {number for line in made["fronts"].values() for number in line}
+    best = {number for row in made["fronts"].values() for number in row}
     for p in points:
         star = "*" if p.number in best else ""
-        table.add_row(f"{p.number}{star}", f"{p.design}\n  {p.detail}", p.kind, *_cells(p).values())
+        design = Text(f"{printable(p.design)}\n  {printable(p.detail)}")
+        table.add_row(f"{p.number}{star}", design, p.kind, *_cells(p).values())
     wide = console if console.is_terminal else Console(file=console.file, width=160)
     wide.print(table)
     wide.print("* on the Pareto front of ours, or of what was published", highlight=False)
-    for line in _remarks(made):
-        wide.print(line, highlight=False, markup=False)
+    for remark in _remarks(made):
+        line(wide, remark)
 
 
 def figures(points: Sequence[Point], fronts: dict[str, list[Point]]) -> dict[str, Any]:

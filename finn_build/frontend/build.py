@@ -11,14 +11,22 @@ import numpy as np
 
 from finn_build.errors import ModelError
 from finn_build.frontend import hardware
-from finn_build.frontend.elementwise import Affine, Elementwise, Quantiser, apply_all
+from finn_build.frontend.elementwise import (
+    Affine,
+    Elementwise,
+    Quantiser,
+    apply_all,
+    level32,
+)
 from finn_build.frontend.layout import Layout
-from finn_build.frontend.stream import Codes, Pool, Stream, Sums
-from finn_build.frontend.thresholds import EPS, SLACK, levels
+from finn_build.frontend.stream import Codes, Pairs, Pool, Stream, Sums
+from finn_build.frontend.thresholds import doubtful, levels
 from finn_build.layers import Ints, Layer, Lookup, MaxPool, Mvtu
 
 MOST_BITS = 8  # of activations between layers
+MOST_LEVELS = 1 << 16  # of a quantiser, before what follows makes some of them equal
 MOST_PIXEL_BITS = 12
+_PIXELS = 8  # bits of a pixel, and of the largest table
 
 Refuse = Callable[[str], ModelError]
 
@@ -45,6 +53,7 @@ class Builder:
     taps: list[Tap] = field(default_factory=list)
     layouts: dict[str, Layout] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    made: dict[int, tuple[Stream, Codes]] = field(default_factory=dict)
 
     def name(self, prefix: str) -> str:
         """Next name with a prefix: conv0, conv1, ..."""
@@ -57,17 +66,20 @@ class Builder:
 
         Raises ModelError by `refuse` where the stream is not quantised, or has been read before.
         """
+        if id(stream) in self.made:
+            return self.made[id(stream)][1]
         base = stream.base
-        if isinstance(base, Codes):
-            self.check_end(base, refuse)
-            if not stream.ops:
-                return base
-            made = self._table(base, stream, refuse)
+        if isinstance(base, Sums):
+            codes = self._thresholded(base, stream, refuse)
+        elif isinstance(base, Codes) and all(isinstance(op, Affine) for op in stream.ops):
+            return scaled(base, stream.ops)
         else:
-            made = self._thresholded(base, stream, refuse)
-        return made
+            self.check_end(base, refuse)
+            codes = self._table(base, stream, refuse)
+        self.made[id(stream)] = stream, codes
+        return codes
 
-    def check_end(self, codes: Codes, refuse: Refuse) -> None:
+    def check_end(self, codes: Codes | Pairs, refuse: Refuse) -> None:
         """Refuse a second reader: the layers are a chain."""
         if codes.after != len(self.layers):
             raise refuse(
@@ -78,10 +90,13 @@ class Builder:
     def _thresholded(self, base: Sums, stream: Stream, refuse: Refuse) -> Codes:
         """A product with thresholds, and the pools after it."""
         self.check_end(base.product.codes, refuse)
-        before, quantiser, after, pools = _split(stream, refuse)
+        before, quantiser, after, pools = split(stream, refuse)
         channels = base.channels
         _check_rising(stream.ops, channels, refuse)
-        values, kept = _values(quantiser, after, channels, refuse)
+        values, kept = values_of(quantiser, after, channels, refuse)
+        bits = max(1, len(kept).bit_length())
+        if len(kept) >= 1 << MOST_BITS:
+            raise refuse(f"reads activations of {bits} bits; at most {MOST_BITS} can be")
         found = levels(base, before, quantiser, kept, base.product.codes.bits)
         name = self.add_product(
             base,
@@ -90,9 +105,6 @@ class Builder:
             float_thresholds=found.bounds,
             slack=found.slack,
         )
-        bits = max(1, len(kept).bit_length())
-        if len(kept) >= 1 << MOST_BITS:
-            raise refuse(f"reads activations of {bits} bits; at most {MOST_BITS} can be")
         height, width = base.positions
         codes = Codes(
             height=height,
@@ -171,50 +183,60 @@ class Builder:
             )
         return True
 
-    def _table(self, base: Codes, stream: Stream, refuse: Refuse) -> Codes:
-        """Operations on codes as a table for each channel, as for quantised pixels."""
-        if all(isinstance(op, Pool) for op in stream.ops):
+    def _table(self, base: Codes | Pairs, stream: Stream, refuse: Refuse) -> Codes:
+        """Operations on codes as a table for each channel, as for quantised pixels.
+
+        The table has what float32 gives, which is the same for every program, as nothing is summed.
+        """
+        if isinstance(base, Codes) and all(isinstance(op, Pool) for op in stream.ops):
             return self._plain_pools(base, stream, refuse)
-        before, quantiser, after, pools = _split(stream, refuse)
+        before, quantiser, after, pools = split(stream, refuse)
         _check_rising(stream.ops, base.channels, refuse)
-        if base.bits > 8:
-            raise refuse("quantises again what has more than 8 bits")
-        values, kept = _values(quantiser, after, base.channels, refuse)
-        scales, shifts = _wide(base.scales, base.channels), _wide(base.shifts, base.channels)
-        same = len(base.scales) == len(base.shifts) == 1 and _uniform((*before, quantiser))
+        if base.bits > _PIXELS:
+            raise refuse(f"quantises again what has more than {_PIXELS} bits")
+        values, kept = values_of(quantiser, after, base.channels, refuse)
+        same = base.even and uniform((*before, quantiser))
         rows, doubts = [], []
         for channel in range(1 if same else base.channels):
-            inputs = [
-                apply_all(before, scales[channel] * code + shifts[channel], channel)
-                for code in range(1 << base.bits)
-            ]
-            reached = [quantiser.level(x, channel) for x in inputs]
+            inputs = [base.value32(code, channel) for code in range(1 << base.bits)]
+            reached = [level32(before, quantiser, x, channel) for x in inputs]
             rows.append(np.searchsorted(np.array(kept), reached, side="right"))
-            doubts.append([_doubtful(quantiser, x, channel) for x in inputs])
+            ends = [apply_all(before, x, channel) for x in inputs]
+            doubts.append([doubtful(quantiser, x, channel) for x in ends])
         shape = (base.channels, 1 << base.bits)
         tables: Ints = np.ascontiguousarray(np.broadcast_to(np.array(rows, np.int64), shape))
         unsure = np.ascontiguousarray(np.broadcast_to(np.array(doubts, bool), shape))
-        self._check_range(tables, base, len(kept), refuse)
+        if not self.layers:
+            self._check_range(tables, base.bits, len(kept), refuse)
         name = self.name("pixels" if not self.layers else "table")
         layer = Lookup(
             name=name,
             height=base.height,
             width=base.width,
             in_bits=base.bits,
+            parts=2 if isinstance(base, Pairs) else 1,
             tables=tables,
             unsure=unsure,
         )
         self.layers.append(layer)
-        codes = replace(
-            base, bits=layer.out_bits, scales=values[0], shifts=values[1], after=len(self.layers)
+        if layer.in_bits != _PIXELS and layer.out_bits > MOST_BITS:
+            raise refuse(f"reads activations of {layer.out_bits} bits; at most {MOST_BITS} can be")
+        codes = Codes(
+            height=base.height,
+            width=base.width,
+            channels=base.channels,
+            bits=layer.out_bits,
+            scales=values[0],
+            shifts=values[1],
+            after=len(self.layers),
         )
         whole = len(kept) == quantiser.levels
         return self._pools(codes, pools, name, quantiser, whole=whole, refuse=refuse)
 
-    def _check_range(self, tables: Ints, base: Codes, steps: int, refuse: Refuse) -> None:
-        top = (1 << base.bits) - 1
+    def _check_range(self, tables: Ints, bits: int, steps: int, refuse: Refuse) -> None:
+        top = (1 << bits) - 1
         taken = len(np.unique(tables))
-        if not self.layers and base.bits == 8 and taken < min(4, steps + 1):
+        if taken < min(4, steps + 1):
             raise refuse(
                 f"pixels of 0 to {top} take {taken} of {steps + 1} values; if the model wants them "
                 "up to another number, say it: --pixel-max 1 for 0 to 1"
@@ -246,23 +268,30 @@ def weight_bits(weights: Ints) -> int:
     return max(2, max((-low - 1).bit_length() if low < 0 else 0, high.bit_length()) + 1)
 
 
-def _doubtful(quantiser: Quantiser, x: Fraction, channel: int) -> bool:
-    """Whether float32's roundings may take a number to another level."""
-    room = SLACK * EPS * (abs(x) + abs(quantiser.zero) * quantiser.scales[0])
-    return quantiser.level(x - room, channel) != quantiser.level(x + room, channel)
+def scaled(codes: Codes, ops: Sequence[Elementwise | Pool]) -> Codes:
+    """Codes that stand for what scales and biases make of their values."""
+    for op in ops:
+        assert isinstance(op, Affine)
+        parts = (codes.scales, codes.shifts, op.gains, op.offsets)
+        count = max(map(len, parts))
+        columns = zip(*(wide(part, count) for part in parts), strict=True)
+        made = [(gain * scale, gain * shift + offset) for scale, shift, gain, offset in columns]
+        codes = replace(codes, scales=tuple(m[0] for m in made), shifts=tuple(m[1] for m in made))
+    return codes
 
 
-def _wide(values: tuple[Fraction, ...], channels: int) -> list[Fraction]:
+def wide(values: tuple[Fraction, ...], channels: int) -> list[Fraction]:
+    """A number for each channel."""
     return list(values) * (channels if len(values) == 1 else 1)
 
 
-def _uniform(ops: Sequence[Elementwise]) -> bool:
+def uniform(ops: Sequence[Elementwise]) -> bool:
     """Whether operations are the same for all channels."""
     numbers = ("gains", "offsets", "slopes", "scales")
     return all(len(getattr(op, name, (0,))) == 1 for op in ops for name in numbers)
 
 
-def _split(
+def split(
     stream: Stream, refuse: Refuse
 ) -> tuple[list[Elementwise], Quantiser, list[Elementwise], list[tuple[Pool, bool]]]:
     """Operations before the last quantiser, it, those after it, and the pools.
@@ -299,15 +328,18 @@ def _check_rising(ops: Sequence[Elementwise | Pool], channels: int, refuse: Refu
                 )
 
 
-def _values(
+def values_of(
     quantiser: Quantiser, after: Sequence[Elementwise], channels: int, refuse: Refuse
 ) -> tuple[tuple[tuple[Fraction, ...], tuple[Fraction, ...]], list[int]]:
     """Scales and shifts of codes, and the quantiser's levels that the codes tell apart.
 
     What follows a quantiser, as a ReLU after a signed one, may make levels equal.
     """
+    if quantiser.levels > MOST_LEVELS:
+        bits = quantiser.levels.bit_length()
+        raise refuse(f"reads what is quantised to {bits} bits; at most {MOST_BITS} can be")
     scales, shifts, kept = [], [], None
-    same = _uniform((*after, quantiser))
+    same = uniform((*after, quantiser))
     for channel in range(1 if same else channels):
         values = [
             apply_all(after, quantiser.value(level, channel), channel)

@@ -10,10 +10,12 @@ quantisers need no rules of their own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor
 from typing import Protocol
+
+import numpy as np
 
 from finn_build.frontend.rational import ALL, NONE, Half
 
@@ -219,6 +221,28 @@ def _first(q: int, rounding: str) -> Half:
         case "HALF_DOWN":
             return Half(q - HALF, q > 0)
     raise AssertionError(rounding)
+
+
+def float32(x: Fraction) -> Fraction:
+    """The float32 nearest to a number."""
+    return Fraction(float(np.float32(float(x))))
+
+
+def level32(ops: Sequence[Elementwise], quantiser: Quantiser, x: Fraction, channel: int) -> int:
+    """The level of a float32 number behind some operations, every result rounded to float32.
+
+    Where there are no sums whose order is open, this is what every float32 program gives.
+    """
+    for op in ops:
+        if isinstance(op, Affine):
+            scaled = float32(_of(op.gains, channel) * x)
+            x = float32(scaled + _of(op.offsets, channel))
+        elif isinstance(op, Quantiser):
+            x = float32(op.value(level32((), op, x, channel), channel))
+        else:
+            x = float32(op.apply(x, channel))
+    y = float32(float32(x / _of(quantiser.scales, channel)) + quantiser.zero)
+    return replace(quantiser, scales=(Fraction(1),), zero=0).level(y, 0)
 
 
 def apply_all(ops: Sequence[Elementwise], x: Fraction, channel: int) -> Fraction:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from finn_build.frontend import hardware, shaping
+from finn_build.frontend import hardware, join, shaping
 from finn_build.frontend.check import attributes, kind, refuse, shown
 from finn_build.frontend.constant import quantised
 from finn_build.frontend.elementwise import ROUNDINGS, Affine, Clip, Elementwise, Leaky, Quantiser
@@ -19,13 +19,12 @@ from finn_build.frontend.linear import conv, gemm, matmul
 from finn_build.frontend.rational import fractions, root
 from finn_build.frontend.scope import PADDED, Scope, Value
 from finn_build.frontend.shaping import image_only, shape_of
-from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Pool, Sides, Stream
+from finn_build.frontend.stream import NO_SIDES, Constant, Pool, Sides, Stream
 from finn_build.frontend.tidy import QCDQ
 
 _HINTS = {
     "QuantizeLinear": QCDQ,
     "DequantizeLinear": QCDQ,
-    "Concat": "it joins branches, and only chains of layers are supported",
     "Sigmoid": "leave it out; the label is the same",
     "Trunc": "use Quant",
 }
@@ -61,24 +60,8 @@ def then(scope: Scope, stream: Stream, node: NodeProto, op: Elementwise | Pool) 
             raise refuse(
                 node, "changes the zeros that an image was padded with; do it before the padding"
             )
-    if isinstance(op, Affine) and isinstance(stream.base, Codes) and not stream.ops:
-        return replace(stream, base=_scaled(stream.base, op), names=names)
     stream = scope.settled(stream, node)
     return replace(stream, ops=(*stream.ops, op), names=names)
-
-
-def _scaled(codes: Codes, op: Affine) -> Codes:
-    """Codes that stand for other values."""
-    count = max(len(codes.scales), len(codes.shifts), len(op.gains), len(op.offsets))
-
-    def wide(values: tuple[Fraction, ...]) -> tuple[Fraction, ...]:
-        return values * count if len(values) == 1 else values
-
-    columns = zip(
-        *(wide(v) for v in (codes.scales, codes.shifts, op.gains, op.offsets)), strict=True
-    )
-    made = [(g * scale, g * shift + offset) for scale, shift, g, offset in columns]
-    return replace(codes, scales=tuple(m[0] for m in made), shifts=tuple(m[1] for m in made))
 
 
 def per_channel(node: NodeProto, stream: Stream, values: NDArray[np.generic]) -> list[Fraction]:
@@ -99,7 +82,9 @@ def _arithmetic(scope: Scope, node: NodeProto) -> Value:
     """Add, Sub, Mul, Div of a stream and a constant."""
     first, second = (scope.values[name] for name in node.input)
     if isinstance(first, Stream) and isinstance(second, Stream):
-        scope.constant(node, 1)  # says that it is a branch
+        if node.op_type == "Add":
+            return join.add(scope, node)
+        raise refuse(node, f"{node.op_type} of two computed tensors is not supported; Add is")
     turned = not isinstance(first, Stream)
     stream = first if isinstance(first, Stream) else second
     other = second if isinstance(first, Stream) else first
@@ -293,6 +278,7 @@ HANDLERS: dict[str, Handler] = {
     "BatchNormalization": _batch_norm,
     "BipolarQuant": _quant,
     "Clip": _clip,
+    "Concat": join.concat,
     "Conv": conv,
     "Div": _arithmetic,
     "Flatten": shaping.flatten,

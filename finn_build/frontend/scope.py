@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from finn_build.errors import ModelError
 from finn_build.frontend.build import Builder, Refuse
-from finn_build.frontend.check import called, refuse, shown
+from finn_build.frontend.check import refuse, shown
+from finn_build.frontend.elementwise import Affine
 from finn_build.frontend.product import averaged, spread_channels, sums, whole
-from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Stream
+from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Stream, Sums
 
 Value = Constant | Stream
 PADDED = "reads a padded image; only a convolution can follow a Pad"
@@ -88,9 +88,7 @@ class Scope:
     def mean(self, stream: Stream, node: NodeProto, window: tuple[int, int, int, int]) -> Stream:
         """The means over windows of a stream; its layout is still that of the stream before."""
         stream = self.settled(stream, node)
-        if not isinstance(stream.base, Codes) and not any(
-            type(op).__name__ not in ("Affine",) for op in stream.ops
-        ):
+        if isinstance(stream.base, Sums) and all(isinstance(op, Affine) for op in stream.ops):
             product, size = averaged(stream.base, window[:2], window[2:], self.refuse(node))
             return Stream(
                 layout=stream.layout,
@@ -100,6 +98,3 @@ class Scope:
             )
         codes = self.codes(stream, node)
         return Stream(layout=stream.layout, base=codes, average=window, names=stream.names)
-
-
-__all__ = ["ModelError", "Scope", "Value", "called"]

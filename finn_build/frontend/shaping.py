@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
+from finn_build.frontend.build import uniform
 from finn_build.frontend.check import attributes, refuse
 from finn_build.frontend.layout import Layout, of_axes
 from finn_build.frontend.scope import Scope, Value
-from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Sides, Stream, added
+from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Pool, Sides, Stream, added
 
 MOST_DIMENSIONS = 8  # that a node may add
 
@@ -104,7 +105,8 @@ def reshape(scope: Scope, node: NodeProto) -> Value:
 def _unfolded(stream: Stream, sizes: list[int]) -> Stream | None:
     """A row of numbers as an image of one channel, or one row of pixels."""
     layout, base = stream.layout, stream.base
-    plain = isinstance(base, Codes) and not stream.ops and stream.average is None
+    alike = not any(isinstance(op, Pool) or not uniform((op,)) for op in stream.ops)
+    plain = alike and stream.average is None
     if not plain or not isinstance(base, Codes) or base.after or len(sizes) not in (2, 3):
         return None
     if layout.order != "w" or -1 in sizes or prod(sizes) != layout.width or len(base.scales) > 1:

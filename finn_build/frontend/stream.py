@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finn_build.frontend.elementwise import Elementwise
+from finn_build.frontend.elementwise import Elementwise, float32
 from finn_build.frontend.layout import Layout
 from finn_build.layers import Ints
 
@@ -61,6 +61,59 @@ class Codes:
     scales: tuple[Fraction, ...]
     shifts: tuple[Fraction, ...] = (Fraction(0),)
     after: int = 0
+
+    @property
+    def even(self) -> bool:
+        """Whether a code stands for the same in all channels."""
+        return len(self.scales) == len(self.shifts) == 1
+
+    def value32(self, code: int, channel: int) -> Fraction:
+        """What a code stands for, in float32."""
+        scale, shift = (v[channel if len(v) > 1 else 0] for v in (self.scales, self.shifts))
+        return float32(scale * code + shift)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """Sums of two codes for each channel, which lie beside each other, the first one lower."""
+
+    first: Codes
+    second: Codes
+
+    @property
+    def height(self) -> int:
+        """As of codes."""
+        return self.first.height
+
+    @property
+    def width(self) -> int:
+        """As of codes."""
+        return self.first.width
+
+    @property
+    def bits(self) -> int:
+        """Of both codes together."""
+        return self.first.bits + self.second.bits
+
+    @property
+    def channels(self) -> int:
+        """Sums of a pixel."""
+        return self.first.channels
+
+    @property
+    def after(self) -> int:
+        """As of codes."""
+        return self.first.after
+
+    @property
+    def even(self) -> bool:
+        """As of codes."""
+        return self.first.even and self.second.even
+
+    def value32(self, code: int, channel: int) -> Fraction:
+        """What two codes stand for together, in float32."""
+        high, low = divmod(code, 1 << self.first.bits)
+        return float32(self.first.value32(low, channel) + self.second.value32(high, channel))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +178,7 @@ class Stream:
     """
 
     layout: Layout
-    base: Codes | Sums
+    base: Codes | Pairs | Sums
     ops: tuple[Elementwise | Pool, ...] = ()
     pad: Sides = NO_SIDES
     average: tuple[int, int, int, int] | None = None  # kernel and stride of means to come

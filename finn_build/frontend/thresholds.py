@@ -103,11 +103,7 @@ def levels(
             weights[row], gain = -weights[row], -gain
         start = Affine(gains=(gain,), offsets=(sums.offsets[row],))
         rows.append(_Row(tuple(ops), quantiser, channel, start))
-    bare = weights.reshape(count, -1)
-    layer = Mvtu(
-        name="reach", positions=1, windowed=False, in_bits=in_bits, weight_bits=64, weights=bare
-    )
-    low, high = layer.reach
+    low, high = reach_of(weights, in_bits)
     thresholds = np.empty((count, len(kept)), np.int64)
     bounds = np.empty((count, len(kept)))
     slack = np.array([row.slack(max(-low, high)) for row in rows])
@@ -117,6 +113,20 @@ def levels(
             thresholds[index, place] = _first(way, half, level, (low, high))
             bounds[index, place] = _bound(half)
     return Levels(weights=weights, thresholds=thresholds, bounds=bounds, slack=slack)
+
+
+def reach_of(weights: Ints, in_bits: int) -> tuple[int, int]:
+    """Lowest and highest accumulator of all rows (ROWS, ...) on codes of so many bits."""
+    bare: Ints = weights.reshape(len(weights), -1)
+    return Mvtu(
+        name="reach", positions=1, windowed=False, in_bits=in_bits, weight_bits=64, weights=bare
+    ).reach
+
+
+def doubtful(quantiser: Quantiser, x: Fraction, channel: int) -> bool:
+    """Whether float32's roundings may take a number to another level."""
+    room = SLACK * EPS * (abs(x) + abs(quantiser.zero) * max(quantiser.scales))
+    return quantiser.level(x - room, channel) != quantiser.level(x + room, channel)
 
 
 def _sign(x: Fraction) -> int:

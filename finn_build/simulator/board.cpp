@@ -12,6 +12,7 @@
 
 #include "Vchip.h"
 #include "Vchip___024root.h"
+#include "rtl_folder.h"
 #include "verilated.h"
 
 #define PS7(name) top.rootp->chip__DOT__zynq_i__DOT__u_ps7__DOT__u_ps7__DOT__##name

@@ -4,6 +4,7 @@ A program sees the simulated board instead of a real one when `PYNQ` is first on
 """
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from finn_build.files import load_json, save_json
 SOURCE = Path(__file__).with_name("board.cpp")
 PYNQ = Path(__file__).parent
 STAMP = "sources.sha256"
+FOLDER = "rtl_folder.h"  # where the library finds its memory images
 
 
 def build(rtl: Path, folder: Path, *, log: Path, fast: bool = True) -> Path:
@@ -28,13 +30,14 @@ def build(rtl: Path, folder: Path, *, log: Path, fast: bool = True) -> Path:
         state.update(f"{path.name}\0".encode() + path.read_bytes())
     if library.is_file() and stamp.is_file() and stamp.read_text() == state.hexdigest():
         return library
-    what = ["--top-module", "chip", "-f", "sim.f", str(SOURCE), "-o", str(library)]
+    what = ["--top-module", "chip", "-o", library.name]
     # Without unique symbols several chips live in one process.
-    flags = f'-fPIC -fno-gnu-unique -DRTL_FOLDER=\\"{rtl.resolve()}\\"'
-    what += ["-CFLAGS", flags, "-LDFLAGS", "-shared -Wl,-z,defs"]
+    what += ["-CFLAGS", "-fPIC -fno-gnu-unique", "-LDFLAGS", "-shared -Wl,-z,defs"]
     shutil.rmtree(folder, ignore_errors=True)  # make goes on from what an earlier failure left
     folder.mkdir(parents=True)
-    verilator.compile_model(rtl, folder, what, log=log, fast=fast)
+    octal = "".join(f"\\{byte:03o}" for byte in os.fsencode(rtl.resolve()))
+    (folder / FOLDER).write_text(f'#define RTL_FOLDER "{octal}"\n')
+    verilator.compile_model(rtl, folder, "sim.f", SOURCE, what, log=log, fast=fast)
     stamp.write_text(state.hexdigest())
     return library
 

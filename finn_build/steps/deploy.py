@@ -12,8 +12,6 @@ from finn_build.files import load_json, save_json, save_npz
 from finn_build.layers import Network
 from finn_build.pipeline import Build
 
-FILES = driver_files.FILES
-
 
 def run(build: Build, out: Path) -> str:
     """Leave what `write` does, the bitstream and a README in `out`, and all of it as one archive.

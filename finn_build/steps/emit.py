@@ -2,19 +2,10 @@
 
 from pathlib import Path
 
-from finn_build import chain, chip, emit, registers
+from finn_build import chain, chip, emit
 from finn_build.folding import Folding
 from finn_build.layers import Network
 from finn_build.pipeline import Build
-
-FILES = (
-    *emit.templates(),
-    emit.TOP,
-    *emit.templates(*chip.AREAS),
-    *emit.templates(*chip.AREAS, suffix=".v"),
-    registers.SOURCE,
-    chip.CHIP,
-)
 
 
 def run(build: Build, out: Path) -> str:

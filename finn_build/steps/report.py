@@ -10,7 +10,6 @@ from finn_build.pipeline import Build
 
 # Counts of the whole chip; levels of logic are known of the accelerator's modules alone.
 _PLACED = ("lut", "ff", "bram36", "dsp", "carry4", "lutram")
-FILES = (report.TEMPLATE,)
 
 
 def run(build: Build, out: Path) -> str:
@@ -141,7 +140,7 @@ def _streams(network: Network) -> dict[str, dict[str, Any]]:
         elif isinstance(layer, Mvtu):
             shape, bits = [*(shape[:2] if layer.windowed else ()), layer.rows], layer.out_bits
         elif isinstance(layer, Lookup):
-            bits = layer.out_bits
+            shape, bits = [*shape[:-1], layer.channels], layer.out_bits
         elif isinstance(layer, Argmax):
             shape, bits = [1 + layer.classes], OUTPUT_BITS
         made[layer.name] = {"shape": shape, "bits": bits}

@@ -11,7 +11,7 @@ from finn_build import golden
 from finn_build.backends import finn, netlist, openxc7, vivado
 from finn_build.backends.bitstream import choose, open_tools, vendor_tool
 from finn_build.boards import Resources
-from finn_build.emit import read_instances
+from finn_build.emitted import read_instances
 from finn_build.errors import ToolError
 from finn_build.files import load_json, save_json
 from finn_build.folding import shortfall

@@ -14,7 +14,6 @@ from finn_build.golden import Outputs
 from finn_build.layers import Network
 from finn_build.pipeline import Build
 
-FILES = (verilator.TESTBENCH,)
 STALL = 96  # of 256, in the run with stalls on both sides
 STALLED_IMAGES = 4
 

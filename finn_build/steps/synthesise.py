@@ -5,7 +5,7 @@ from pathlib import Path
 
 from finn_build.backends import yosys
 from finn_build.boards import Resources
-from finn_build.emit import read_instances
+from finn_build.emitted import read_instances
 from finn_build.errors import FoldingError
 from finn_build.files import load_json, save_json
 from finn_build.folding import fits, shortfall

@@ -34,6 +34,13 @@ def headrace(*arguments, cwd):
         (["demo", "--images", "0"], "--images 0: use 1 to 100"),
         (["pynq-z2", "--seeds", "0"], "--seeds 0: use 1 or more"),
         (["compare", "lost"], "lost: no such file or folder; give builds or results.json files"),
+        (["pynq-z2", "--out", "/dev/null/x"], "/dev/null/x: Not a directory; move what is there"),
+        (
+            ["pynq-z2", "--model", "../../../x"],
+            "model ../../../x; known models: arch1_w2a2",
+        ),
+        (["compare", "--threads", "0"], "--threads 0: use 1 or more"),
+        (["compare", "--seconds", "0"], "--seconds 0: use more than 0"),
         (["compare"], "build: no such file or folder"),
         (["results", "lost"], "no such file; name a Markdown file with the marks"),
         (["pynq-z2", "--folding", "mine.json"], "--folding mine.json: no such file"),

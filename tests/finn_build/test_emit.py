@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finn_build import chain, emit, golden
+from finn_build import chain, emit, emitted, golden
 from finn_build.backends import verilator
 from finn_build.folding import Fold, make
 from finn_build.schedule import latency
@@ -85,7 +85,7 @@ def test_top_is_written_as_it_should_be(network, tmp_path):
     top = (tmp_path / "top.sv").read_text()
     assert GOLDEN_TOP in top
     assert (tmp_path / "files.f").read_text().splitlines() == ["-f modules.f", "top.sv"]
-    assert emit.read_instances(tmp_path) == chain.design(network, make(network, FOLDS)).instances
+    assert emitted.read_instances(tmp_path) == chain.design(network, make(network, FOLDS)).instances
     assert {f.name for f in files} >= {"conv0_weights.hex", "dense0_start.hex", "nn_mvtu.sv"}
     weights = (tmp_path / "conv0_weights.hex").read_text().splitlines()
     assert len(weights) == (4 // 2) * (18 // 6) and {len(w) for w in weights} == {6}

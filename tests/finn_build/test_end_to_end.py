@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from models import hand_made
 
-from finn_build import chain, emit
+from finn_build import chain, emit, emitted
 from finn_build.backends import yosys
 from finn_build.files import load_json, save_json
 from finn_build.folding import Fold, make
@@ -129,7 +129,7 @@ def test_lanes_are_counted_as_often_as_they_are(tmp_path):
     }
     rtl = tmp_path / "rtl"
     emit.write(chain.design(network, make(network, folds)), rtl)
-    unit = next(i for i in emit.read_instances(rtl) if i.name == "conv0")
+    unit = next(i for i in emitted.read_instances(rtl) if i.name == "conv0")
     flat = dict(unit.parameters)
     script = (
         "from pyosys import libyosys as y; from finn_build.backends import yosys as b; import sys;"

@@ -1,5 +1,6 @@
 """Every stage computes what the stage before it computed."""
 
+import time
 from itertools import pairwise
 
 import models
@@ -207,3 +208,13 @@ def test_quantised_weights_that_are_moved_as_they_cannot_be(kind, shape, why):
     graph = g.model(g.op("MatMul", g.quant("in0"), w, shape=(4,)))
     with pytest.raises(ModelError, match=rf"node '{kind}_\d' \({kind}\): {why}"):
         frontend.read(tidy(graph), "m")
+
+
+@pytest.mark.parametrize("bits", [9, 17, 32])
+def test_many_levels_are_refused_before_they_are_counted(bits):
+    g = Graph(3, 6, 6)
+    graph = g.end(g.block(g.act(g.conv(g.quant("in0"), 4), 2.0**-10, bits), 4))
+    begun = time.process_time()
+    with pytest.raises(ModelError, match=f"Conv.*{bits} bits; at most 8 can be"):
+        frontend.read(tidy(graph), "m")
+    assert time.process_time() - begun < 5

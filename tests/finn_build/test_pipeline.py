@@ -1,5 +1,7 @@
 """What a build does again, what it keeps, and what it leaves behind."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -7,9 +9,9 @@ from types import ModuleType
 import pytest
 from rich.console import Console
 
-from finn_build import pipeline
+from finn_build import lock, pipeline
 from finn_build.config import Options
-from finn_build.errors import ConfigError
+from finn_build.errors import ConfigError, FileError
 from finn_build.pipeline import Step
 
 
@@ -128,12 +130,110 @@ def test_one_line_per_step(fake):
     ]
 
 
-def test_the_sources_of_a_step_are_those_it_imports():
-    from finn_build.steps import emit, fold
+def test_two_builds_are_not_in_one_folder(fake):
+    fake.run()
+    folder = fake.folder / "build"
+    with (
+        lock.alone(folder),
+        pytest.raises(ConfigError, match=f"build: process {os.getpid()} is building there; wait"),
+    ):
+        fake.run(images=11)
+    assert fake.run(images=11) == ["first"], "let go"
 
-    files = pipeline.sources(emit)
-    assert len([p for p in files if p.name == "emit.py"]) == 2, "the step and the module it calls"
-    names = {p.name for p in files}
-    assert {"emit.py", "folding.py", "layers.py", "nn_mvtu.sv", "top.sv.j2"} <= names
-    assert "verify.py" not in names
-    assert "nn_mvtu.sv" not in {p.name for p in pipeline.sources(fold)}
+
+def test_the_lock_of_a_process_that_was_killed_is_taken_over(fake):
+    (fake.folder / "build").mkdir()
+    holds = "import sys, time; from pathlib import Path; from finn_build import lock\n"
+    holds += "with lock.alone(Path(sys.argv[1])): print('holds', flush=True); time.sleep(60)"
+    command = [sys.executable, "-c", holds, str(fake.folder / "build")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None and process.stdout.readline() == b"holds\n"
+    with pytest.raises(ConfigError, match=f"process {process.pid} is building there"):
+        fake.run()
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert fake.run() == ["first", "second"]
+
+
+def full(path: Path) -> Path:
+    """A file on a device that is always full."""
+    path.symlink_to("/dev/full")
+    return path
+
+
+def test_a_full_disk_in_a_step_is_one_message_and_the_build_goes_on(fake, monkeypatch):
+    fake.run()
+
+    def second(build: pipeline.Build, out: Path) -> str:
+        full(out / "text").write_text("two")
+        return "wrote"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["finn_build.steps.second"], "run", second)
+        where = r"build/second.partial: No space left on device; make room, then use the same"
+        with pytest.raises(FileError, match=where):
+            fake.run(clock_mhz=50.0)
+    assert (fake.folder / "build" / "second" / "text").read_text() == "oneone", "the last good one"
+    assert fake.run(clock_mhz=50.0) == ["second"]
+
+
+def test_a_full_disk_at_the_record_is_one_message_and_the_build_goes_on(fake):
+    fake.run(last="first")
+    partial = full(fake.folder / "build" / "state.json.partial")
+    with pytest.raises(FileError, match="build: No space left on device; make room"):
+        fake.run()
+    partial.unlink()
+    assert fake.run() == ["second"]
+    assert fake.run() == []
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "",
+        "{",
+        "[]",
+        "3",
+        '{"first": 3}',
+        '{"first": {}}',
+        '{"first": {"key": 1}}',
+        "\x00",
+        "\udcff",
+    ],
+)
+def test_a_corrupt_record_is_as_good_as_none(fake, state):
+    fake.run()
+    (fake.folder / "build" / "state.json").write_bytes(state.encode(errors="surrogateescape"))
+    assert fake.run() == ["first", "second"]
+    assert fake.run() == []
+
+
+@pytest.mark.parametrize("name", ["build", "build/second", "build/second.partial"])
+def test_a_file_where_a_folder_should_be_stays_and_is_named(fake, name):
+    path = fake.folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("mine")
+    with pytest.raises(FileError, match=rf"/{name}: .*; move what is there out of the way"):
+        fake.run()
+    assert path.read_text() == "mine" and "second" not in fake.ran
+    path.unlink()
+    assert fake.run()[-1] == "second"
+
+
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="no /sys")
+def test_a_folder_that_takes_nothing_is_one_message(fake):
+    with pytest.raises(FileError, match=r"/sys/headrace: .*; give access there, or name another"):
+        pipeline.run(
+            fake.steps,
+            Options(board="pynq-z2", model="m", data=Path("n"), out=Path("/sys/headrace")),
+        )
+
+
+def test_a_line_of_a_step_is_text(fake, monkeypatch):
+    said = "[red]a\x1b[2J\nb[/red]"
+    monkeypatch.setattr(sys.modules["finn_build.steps.first"], "run", lambda build, out: said)
+    fake.run(last="first")
+    fake.run(last="first")
+    for line in (fake.folder / "lines").read_text().splitlines():
+        assert line.endswith(r"  [red]a\x1b[2J\nb[/red]")

@@ -66,7 +66,7 @@ def test_errors_are_one_message_and_leave_nothing(
     assert call(monkeypatch, *arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("quant: ")
+    assert err.startswith("error: ")
     assert message in err
     assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

@@ -46,6 +46,8 @@ def test_the_tiny_sweep_is_read(write):
             "use space.budgets = ['openxc7'], or search.tool = 'none'",
         ),
         ("[engine]", "[constraints]\nmin_accuracy = 87.0\n[engine]", "use a share, as 0.87"),
+        ("share = 0.3", "share = nan", "space.pruning.share = nan: not a finite number"),
+        ("[engine]", "[constraints]\nmin_fps = inf\n[engine]", "min_fps = inf: not a finite"),
         ("[engine]", "[constraints]\nmin_fps = -1\n[engine]", "min_fps = -1.0; use more than 0"),
     ],
 )

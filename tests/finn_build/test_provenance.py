@@ -1,0 +1,89 @@
+"""Which steps are done again when a file changes: every data file in turn, in a copy."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+
+from finn_build import provenance
+
+ROOT = Path(__file__).parents[2]
+# Of steps: those that must be done again, and those that must not; a step's result is in the keys
+# of the steps that read it. The last line that fits counts.
+EXPECTED = {
+    "rtl_templates/*": ("emit", "fold simulate synthesise route report"),
+    "finn_build/*.sv.j2": ("emit", "fold simulate synthesise route report"),
+    "finn_build/deploy.md.j2": ("deploy", "emit simulate synthesise route report"),
+    "finn_build/report.html.j2": ("report", "emit simulate synthesise route deploy"),
+    "finn_build/style.css.j2": ("report", "emit simulate synthesise route deploy"),
+    "finn_build/driver/*": ("deploy", "emit simulate synthesise route report"),
+    "finn_build/boards/*": ("fold synthesise route deploy report", ""),
+    "finn_build/backends/testbench.cpp": ("simulate", "fold emit synthesise route deploy report"),
+    "finn_build/backends/refine.cpp": ("route", "emit simulate synthesise deploy report"),
+    "finn_build/backends/vivado.tcl.j2": ("route", "emit simulate synthesise report"),
+    # The programs beside a build.
+    "finn_build/compare*": ("", "emit simulate synthesise route deploy report"),
+    "finn_build/simulator/board.cpp": ("", "emit simulate synthesise route deploy report"),
+}
+EDIT_EACH = """
+import json, sys
+from pathlib import Path
+from finn_build.provenance import fingerprint
+from finn_build.steps.plan import STEPS
+now = lambda: {s.name: fingerprint(s.module) for s in STEPS}
+before, changed = now(), {}
+for name in sys.stdin.read().split("\\n"):
+    kept = Path(name).read_bytes()
+    Path(name).write_bytes(kept + b" ")
+    changed[name] = [step for step, made in now().items() if made != before[step]]
+    Path(name).write_bytes(kept)
+assert now() == before
+print(json.dumps(changed))
+"""
+
+
+def test_every_data_file_is_in_the_keys_of_its_steps_and_no_others(tmp_path):
+    files = []
+    for package in ("finn_build", "rtl_templates"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
+        found = (p for p in (tmp_path / package).rglob("*") if p.is_file())
+        files += [str(p.relative_to(tmp_path)) for p in found if p.suffix not in (".py", ".pyc")]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", EDIT_EACH],
+        input="\n".join(files),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    changed = json.loads(done.stdout.splitlines()[-1])
+    assert len(changed) > 40
+    for file, steps in changed.items():
+        fitting = [both for pattern, both in EXPECTED.items() if fnmatch(file, pattern)]
+        assert fitting, f"{file}: say in this test which steps read it"
+        again, kept = (set(names.split()) for names in fitting[-1])
+        assert again <= set(steps), f"{file}: {again - set(steps)} would be kept, and be stale"
+        assert not kept & set(steps), f"{file}: {kept & set(steps)} would be done for nothing"
+
+
+def test_the_sources_of_a_step_are_those_it_imports():
+    from finn_build.steps import emit, fold
+
+    files = provenance.sources(emit)
+    assert len([p for p in files if p.name == "emit.py"]) == 2, "the step and the module it calls"
+    names = {p.name for p in files}
+    assert {"emit.py", "folding.py", "layers.py", "nn_mvtu.sv", "top.sv.j2"} <= names
+    assert "verify.py" not in names and "pipeline.py" not in names
+    assert "nn_mvtu.sv" not in {p.name for p in provenance.sources(fold)}
+
+
+def test_the_key_does_not_depend_on_where_the_checkout_is():
+    from finn_build.steps import emit
+
+    assert not any(Path(name).is_absolute() for name, _ in provenance.fingerprint(emit))
