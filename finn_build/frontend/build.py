@@ -24,6 +24,7 @@ from finn_build.frontend.thresholds import doubtful, levels
 from finn_build.layers import Ints, Layer, Lookup, MaxPool, Mvtu
 
 MOST_BITS = 8  # of activations between layers
+MOST_LEVELS = 1 << 16  # of a quantiser, before what follows makes some of them equal
 MOST_PIXEL_BITS = 12
 _PIXELS = 8  # bits of a pixel, and of the largest table
 
@@ -93,6 +94,9 @@ class Builder:
         channels = base.channels
         _check_rising(stream.ops, channels, refuse)
         values, kept = values_of(quantiser, after, channels, refuse)
+        bits = max(1, len(kept).bit_length())
+        if len(kept) >= 1 << MOST_BITS:
+            raise refuse(f"reads activations of {bits} bits; at most {MOST_BITS} can be")
         found = levels(base, before, quantiser, kept, base.product.codes.bits)
         name = self.add_product(
             base,
@@ -101,9 +105,6 @@ class Builder:
             float_thresholds=found.bounds,
             slack=found.slack,
         )
-        bits = max(1, len(kept).bit_length())
-        if len(kept) >= 1 << MOST_BITS:
-            raise refuse(f"reads activations of {bits} bits; at most {MOST_BITS} can be")
         height, width = base.positions
         codes = Codes(
             height=height,
@@ -334,6 +335,9 @@ def values_of(
 
     What follows a quantiser, as a ReLU after a signed one, may make levels equal.
     """
+    if quantiser.levels > MOST_LEVELS:
+        bits = quantiser.levels.bit_length()
+        raise refuse(f"reads what is quantised to {bits} bits; at most {MOST_BITS} can be")
     scales, shifts, kept = [], [], None
     same = uniform((*after, quantiser))
     for channel in range(1 if same else channels):

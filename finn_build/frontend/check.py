@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from finn_build.errors import ModelError
+from finn_build.frontend.schema import check_text, misfit
 
 MOST_NODES = 2500
 MOST_PIXELS = 1 << 22  # elements of an image
@@ -72,6 +73,7 @@ def attributes(node: NodeProto) -> dict[str, Any]:
 
 def check_structure(proto: ModelProto) -> None:
     """Raise ModelError for a graph that is none: names, edges and tensors that do not fit."""
+    check_text(proto)
     graph = proto.graph
     if not graph.node:
         raise ModelError("the graph has no nodes")
@@ -94,6 +96,9 @@ def check_structure(proto: ModelProto) -> None:
     makers: dict[str, NodeProto] = {}
     inputs = {i.name for i in graph.input}
     for node in graph.node:
+        wrong = misfit(node, opset(proto))
+        if wrong is not None:
+            raise refuse(node, wrong)
         _check_window(node)
         for name in filter(None, node.output):
             if name in makers:
@@ -105,11 +110,19 @@ def check_structure(proto: ModelProto) -> None:
         raise ModelError(f"no node makes the output {shown(graph.output[0].name)}")
 
 
+def opset(proto: ModelProto) -> int:
+    """Version of ONNX's own operators that a file wants."""
+    own = (o.version for o in proto.opset_import if o.domain in ("", "ai.onnx"))
+    return max(own, default=13)
+
+
 def _check_window(node: NodeProto) -> None:
     """Refuse sizes that end the process in onnx's shape inference."""
     said = attributes(node)
     for name in ("kernel_shape", "strides", "dilations", "group"):
         values = said.get(name, 1)
+        if not isinstance(values, int | list):
+            raise refuse(node, f"{name} is no whole number")
         for value in values if isinstance(values, list) else [values]:
             if not isinstance(value, int) or not 1 <= value <= MOST_SIDE:
                 raise refuse(node, f"{name} {values}: use 1 to {MOST_SIDE:,}")

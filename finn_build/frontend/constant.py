@@ -128,6 +128,12 @@ def _size(node: NodeProto, inputs: Sequence[NDArray[Any] | None]) -> None:
         raise refuse(node, f"its constant would have more than {MOST_ELEMENTS:,} elements")
 
 
+def _fits(shape: Sequence[int], target: Sequence[int]) -> bool:
+    """Whether an array of one shape is broadcast to another by repeating it alone."""
+    sides = zip(reversed(shape), reversed(target), strict=False)
+    return len(shape) <= len(target) and all(a in (1, b) for a, b in sides)
+
+
 def quantised(
     node: NodeProto, inputs: Sequence[NDArray[Any]]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -136,6 +142,9 @@ def quantised(
     The integers have their zero point taken off. Raises ModelError for results that are none.
     """
     x, scale = inputs[0].astype(np.float32), inputs[1].astype(np.float32)
+    if any(not _fits(each.shape, x.shape) for each in inputs[1:]):
+        shapes = ", ".join(str(list(each.shape)) for each in inputs[1:])
+        raise refuse(node, f"its parameters of shapes {shapes} do not fit weights {list(x.shape)}")
     with np.errstate(all="ignore"):
         if node.op_type == "BipolarQuant":
             values = binary_quant(x, scale)

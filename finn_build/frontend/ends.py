@@ -17,7 +17,7 @@ from finn_build.frontend.layout import Layout
 from finn_build.frontend.product import sums, unrolled, whole
 from finn_build.frontend.rational import unit
 from finn_build.frontend.scope import Scope
-from finn_build.frontend.stream import Pool, Product, Stream, Sums
+from finn_build.frontend.stream import NO_SIDES, Pool, Product, Stream, Sums
 from finn_build.layers import Argmax, Ints, Mvtu
 
 MOST_CLASSES = 1024
@@ -37,6 +37,8 @@ class Ended:
 
 def finish(scope: Scope, stream: Stream, node: NodeProto) -> Ended:
     """Append the last product and the argmax. Raises ModelError for ends that have no logits."""
+    if stream.pad != NO_SIDES:
+        raise refuse(node, "ends the network with a padded image; only a convolution can follow")
     stream = scope.settled(stream, node)
     ops, floor = _ending(stream.ops)
     if ops is None or not isinstance(stream.base, Sums):

@@ -149,7 +149,7 @@ def _dense(
     scope: Scope, node: NodeProto, integers: Ints, scales: NDArray[np.float64], bias: list[Fraction]
 ) -> Value:
     """A product (ROWS, COLS) with the last dimension of a stream: all of it, or each pixel."""
-    stream = scope.stream(node)
+    stream = scope.bare(node)
     layout = stream.layout
     cols = layout.shape[-1] if layout.dims else 0
     if integers.shape[1] != cols:

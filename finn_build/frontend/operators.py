@@ -17,7 +17,7 @@ from finn_build.frontend.constant import quantised
 from finn_build.frontend.elementwise import ROUNDINGS, Affine, Clip, Elementwise, Leaky, Quantiser
 from finn_build.frontend.linear import conv, gemm, matmul
 from finn_build.frontend.rational import fractions, root
-from finn_build.frontend.scope import Scope, Value
+from finn_build.frontend.scope import PADDED, Scope, Value
 from finn_build.frontend.shaping import image_only, shape_of
 from finn_build.frontend.stream import NO_SIDES, Constant, Pool, Sides, Stream
 from finn_build.frontend.tidy import QCDQ
@@ -53,10 +53,13 @@ def unsupported(node: NodeProto) -> str:
 def then(scope: Scope, stream: Stream, node: NodeProto, op: Elementwise | Pool) -> Stream:
     """A stream with one more operation."""
     names = (*stream.names, shown(node.name or node.output[0]))
-    if stream.pad != NO_SIDES and isinstance(op, Affine) and any(op.offsets):
-        raise refuse(node, "adds to an image that was padded with zeros; add before the padding")
-    if stream.pad != NO_SIDES and not isinstance(op, Affine | Clip | Leaky):
-        raise refuse(node, "reads a padded image; only a convolution can follow a Pad")
+    if stream.pad != NO_SIDES:
+        if not isinstance(op, Affine | Clip | Leaky):
+            raise refuse(node, PADDED)
+        if any(op.apply(Fraction(0), channel) for channel in range(stream.layout.channels)):
+            raise refuse(
+                node, "changes the zeros that an image was padded with; do it before the padding"
+            )
     stream = scope.settled(stream, node)
     return replace(stream, ops=(*stream.ops, op), names=names)
 
@@ -209,7 +212,8 @@ def _parameters(scope: Scope, node: NodeProto) -> tuple[int, int, int, bool]:
         assert values is not None
         found = np.unique(values)
         if len(found) != 1 or found[0] != np.rint(found[0]):
-            raise refuse(node, f"its {what} {found.tolist()} is not one whole number")
+            few = ", ".join(f"{each:g}" for each in found[:3]) + (", ..." if len(found) > 3 else "")
+            raise refuse(node, f"its {what} [{few}] is not one whole number")
         numbers.append(int(found[0]))
     zero, bits = numbers
     if not 1 <= bits <= 32:
@@ -227,7 +231,7 @@ def _parameters(scope: Scope, node: NodeProto) -> tuple[int, int, int, bool]:
 def _pool(scope: Scope, node: NodeProto) -> Value:
     """MaxPool, AveragePool and the global ones."""
     said = attributes(node)
-    stream = scope.stream(node)
+    stream = scope.bare(node)
     flipped, dims = image_only(node, stream)
     height, width = stream.layout.height, stream.layout.width
     if node.op_type.startswith("Global"):

@@ -75,8 +75,8 @@ def unrolled(product: Product, refuse: Refuse) -> Product:
         for x in range(ow):
             top = y * product.stride[0] - product.pad[0]
             left = x * product.stride[1] - product.pad[1]
-            tall = slice(max(top, 0), min(top + kh, codes.height))
-            wide = slice(max(left, 0), min(left + kw, codes.width))
+            tall = _within(top, kh, codes.height)
+            wide = _within(left, kw, codes.width)
             part = (
                 slice(None),
                 slice(tall.start - top, tall.stop - top),
@@ -92,6 +92,12 @@ def unrolled(product: Product, refuse: Refuse) -> Product:
         scales=scales.reshape(flat),
         bias=product.bias * (oh * ow),
     )
+
+
+def _within(first: int, count: int, size: int) -> slice:
+    """The part of a window that lies in the image; none of one that is all padding."""
+    start = min(max(first, 0), size)
+    return slice(start, min(max(first + count, start), size))
 
 
 def _fill(product: Product, refuse: Refuse) -> int:

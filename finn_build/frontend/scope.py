@@ -14,9 +14,10 @@ from finn_build.frontend.build import Builder, Refuse
 from finn_build.frontend.check import refuse, shown
 from finn_build.frontend.elementwise import Affine
 from finn_build.frontend.product import averaged, spread_channels, sums, whole
-from finn_build.frontend.stream import Codes, Constant, Stream, Sums
+from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Stream, Sums
 
 Value = Constant | Stream
+PADDED = "reads a padded image; only a convolution can follow a Pad"
 
 
 @dataclass(kw_only=True)
@@ -38,6 +39,13 @@ class Scope:
                 node, f"its input {shown(node.input[index])} is a constant; want the image's"
             )
         return value
+
+    def bare(self, node: NodeProto) -> Stream:
+        """The first input, an image without zeros around it. Raises ModelError for a padded one."""
+        stream = self.stream(node)
+        if stream.pad != NO_SIDES:
+            raise refuse(node, PADDED)
+        return stream
 
     def constant(self, node: NodeProto, index: int) -> Constant | None:
         """An input that is a constant, None where there is none. Raises ModelError for others."""

@@ -17,6 +17,8 @@ from finn_build.frontend.layout import Layout, of_axes
 from finn_build.frontend.scope import Scope, Value
 from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Pool, Sides, Stream, added
 
+MOST_DIMENSIONS = 8  # that a node may add
+
 
 def shape_of(stream: Stream) -> str:
     """The shape of a stream's tensor, for messages."""
@@ -45,7 +47,12 @@ def _moved(
     value = scope.values[node.input[0]]
     if isinstance(value, Constant):
         parts = (value.values, value.integers, value.scales)
-        values, integers, scales = (None if v is None else of_constant(v) for v in parts)
+        try:
+            values, integers, scales = (None if v is None else of_constant(v) for v in parts)
+        except (ValueError, IndexError) as error:  # NumPy's, for axes and sizes that do not fit
+            raise refuse(
+                node, f"does not fit constants of shape {list(value.values.shape)} ({error})"
+            ) from error
         assert values is not None
         return Constant(values=values, integers=integers, scales=scales)
     if value.pad != NO_SIDES:
@@ -156,6 +163,8 @@ def squeeze(scope: Scope, node: NodeProto) -> Value:
 def unsqueeze(scope: Scope, node: NodeProto) -> Value:
     """Unsqueeze: dimensions of size 1 come, behind the batch."""
     axes = _axes(scope, node) or []
+    if len(axes) > MOST_DIMENSIONS:
+        raise refuse(node, f"adds {len(axes):,} dimensions; at most {MOST_DIMENSIONS} can be")
 
     def layout(before: Layout) -> Layout | None:
         rank = 1 + len(before.dims) + len(axes)

@@ -24,6 +24,7 @@ from finn_build.frontend.check import (
     clip_limits,
     finite,
     kind,
+    opset,
     refuse,
     shown,
 )
@@ -102,9 +103,7 @@ class _Tidy:
 
     def __init__(self, proto: ModelProto) -> None:
         graph = proto.graph
-        self.opset = max(
-            (o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), default=13
-        )
+        self.opset = opset(proto)
         limits = clip_limits(proto)
         self.constants = {t.name: array(t, infinite=t.name in limits) for t in graph.initializer}
         self.images = {i.name: i for i in graph.input if i.name not in self.constants}
@@ -165,7 +164,8 @@ class _Tidy:
                 "hardware can; quantise its result",
             )
         if node.op_type not in FOLDED:
-            raise refuse(node, f"operator {kind(node)} of constants is not supported")
+            hint = f" ({QCDQ})" if node.op_type in ("QuantizeLinear", "DequantizeLinear") else ""
+            raise refuse(node, f"operator {kind(node)} of constants is not supported{hint}")
         for name, value in zip(node.output, compute(node, said, inputs, self.opset), strict=False):
             if name:
                 if value.dtype.kind == "f":
@@ -226,7 +226,7 @@ def _copy(node: NodeProto) -> NodeProto:
 def _quantiser(node: NodeProto) -> None:
     """Give a quantiser of QONNX's the name and domain that qonnx has for it today."""
     wanted = 2 if node.op_type == "BipolarQuant" else 4
-    if len([n for n in node.input if n]) != wanted:
+    if len(node.input) != wanted or "" in node.input:
         raise refuse(node, f"has {len(node.input)} inputs; want {wanted}")
     if node.op_type == "IntQuant":
         node.op_type = "Quant"
@@ -302,7 +302,7 @@ def _model(made: _Tidy, output: str) -> ModelProto:
         [_image(made.images[pixels[0]])],
         [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
         [
-            numpy_helper.from_array(np.ascontiguousarray(value), name)
+            numpy_helper.from_array(np.asarray(value, order="C"), name)
             for name, value in _values(made).items()
             if name in used
         ],

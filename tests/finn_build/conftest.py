@@ -19,6 +19,8 @@ def _load(name: str) -> ModuleType:
 
 
 models, pages = _load("models"), _load("pages")
+for _name in ("graphs", "broken", "case_layers", "case_networks", "cases", "samples", "mutations"):
+    _load(_name)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Small quantised networks, exported to QONNX, and their way down to the hardware."""
 
 from collections.abc import Sequence
-from copy import deepcopy
 from pathlib import Path
 
 import brevitas.nn as qnn
@@ -10,17 +9,17 @@ import torch
 from brevitas.export import export_qonnx
 from brevitas.quant import Int8WeightPerChannelFloat, Int16Bias, Uint8ActPerTensorFloat
 from brevitas.quant import Int8WeightPerTensorFloat as PerTensor
+from onnx import ModelProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 from torch import Tensor, nn
 
-from finn_build import chain, emit, golden
+from finn_build import chain, emit, frontend, golden
 from finn_build.backends import verilator
 from finn_build.folding import Fold, Folding, make
+from finn_build.frontend import execute, finn
 from finn_build.golden import Outputs
 from finn_build.layers import Argmax, MaxPool, Mvtu, Network, Window
-from finn_build.transforms import execute, stages
-from finn_build.transforms.extract import extract
 from finn_build.verify import settle
 
 
@@ -166,24 +165,31 @@ def hand_made() -> Network:
     )
 
 
-def hardware(model: ModelWrapper) -> ModelWrapper:
-    """A loaded QONNX graph as FINN's hardware layers."""
-    return stages.to_hardware(stages.lower(stages.streamline(stages.convert(model))))
-
-
 def ladder(
-    model: ModelWrapper, images: np.ndarray, *, name: str = "m"
+    graph: ModelProto, images: np.ndarray, *, name: str = "m"
 ) -> tuple[Network, dict[str, Outputs]]:
     """The layer list of a loaded QONNX graph, and what every stage on the way gives."""
-    streamlined = stages.streamline(stages.convert(deepcopy(model)))
-    lowered = stages.lower(deepcopy(streamlined))
-    network = extract(stages.to_hardware(deepcopy(lowered)), name)
-    return network, {
-        "qonnx": settle(network, execute.run(model, images)),
-        "streamlined": settle(network, execute.run(streamlined, images, batch=5)),
-        "lowered": settle(network, execute.run(lowered, images, batch=1)),
-        "golden": golden.run(network, images),
+    network, ran = by_qonnx(graph, images, name=name)
+    reading, shaped = frontend.read(graph, name), frontend.with_shapes(graph)
+    streamlined = finn.streamline(ModelWrapper(shaped, make_deepcopy=True))
+    lowered = finn.lower(ModelWrapper(streamlined.model, make_deepcopy=True))
+    finns = {
+        "streamlined": execute.run_finn(streamlined, reading, images, batch=5),
+        "lowered": execute.run_finn(lowered, reading, images, batch=1),
     }
+    exact = ran["golden"]
+    settled = {stage: settle(network, outputs, exact) for stage, outputs in finns.items()}
+    return network, {"qonnx": ran["qonnx"], **settled, "golden": exact}
+
+
+def by_qonnx(
+    graph: ModelProto, images: np.ndarray, *, name: str = "m"
+) -> tuple[Network, dict[str, Outputs]]:
+    """The layer list of a loaded QONNX graph, and what qonnx and the golden model give."""
+    reading = frontend.read(graph, name)
+    exact = golden.run(reading.network, images)
+    ran = execute.run(frontend.with_shapes(graph), reading, images)
+    return reading.network, {"qonnx": settle(reading.network, ran, exact), "golden": exact}
 
 
 def lowest_fold(layer: Mvtu) -> Fold:

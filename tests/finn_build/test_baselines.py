@@ -14,12 +14,12 @@ from onnx import TensorProto, helper
 from rich.console import Console
 from torch.nn import functional
 
+from finn_build import frontend
 from finn_build.compare import baselines, command, float_model
 from finn_build.compare.baselines import Images
 from finn_build.errors import ModelError
 from finn_build.files import load_json, save_json, save_npz
 from finn_build.golden import run
-from finn_build.transforms import stages
 
 QONNX = "qonnx.custom_op.general"
 RANDOM = np.random.default_rng(3)
@@ -156,7 +156,7 @@ def test_an_operator_that_pytorch_lacks_here_is_named(tmp_path):
 @pytest.fixture
 def build(tiny_onnx, tmp_path):
     """What a build leaves that a CPU can run."""
-    network, _ = models.ladder(stages.load(str(tiny_onnx)), IMAGES[:5], name="tiny")
+    network, _ = models.ladder(frontend.load(tiny_onnx), IMAGES[:5], name="tiny")
     for folder in ("export", "golden"):
         (tmp_path / folder).mkdir()
     (tmp_path / "export" / "model.onnx").write_bytes(tiny_onnx.read_bytes())

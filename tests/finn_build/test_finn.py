@@ -8,11 +8,10 @@ import mashumaro.exceptions
 import numpy as np
 import pytest
 from finn.builder.build_dataflow_config import DataflowBuildConfig, default_build_dataflow_steps
-from models import hardware
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
-from finn_build import golden
+from finn_build import frontend, golden
 from finn_build.backends import bitfile, bitstream, finn, finn_steps
 from finn_build.config import Options
 from finn_build.errors import ConfigError, ModelError, ToolError
@@ -22,8 +21,6 @@ from finn_build.layers import Network
 from finn_build.pipeline import Build
 from finn_build.steps import bitstream as bitstream_step
 from finn_build.steps import route as route_step
-from finn_build.transforms import stages
-from finn_build.transforms.extract import extract
 
 HERE = Path(__file__).parent
 FOLDS = {
@@ -43,7 +40,7 @@ def built(tmp_path_factory, tiny_onnx):
     shutil.copyfile(tiny_onnx, folder / "export" / "model.onnx")
     images = np.random.default_rng(1).integers(0, 256, (4, 8, 8, 3)).astype(np.uint8)
     save_npz(folder / "export" / "vectors.npz", images=images)
-    network = extract(hardware(stages.load(str(tiny_onnx))), "tiny")
+    network = frontend.read(frontend.load(tiny_onnx), "tiny").network
     network.save(folder / "golden" / "network.npz")
     make(network, FOLDS).save(folder / "fold" / "folding.json")
     return folder

@@ -15,9 +15,9 @@ from brevitas_examples.bnn_pynq.models.common import CommonActQuant, CommonWeigh
 from brevitas_examples.bnn_pynq.models.tensor_norm import TensorNorm
 from torch import Tensor, nn
 
+from finn_build import frontend
 from finn_build.errors import ModelError
 from finn_build.layers import Lookup, Network, Window
-from finn_build.transforms import stages
 from finn_build.verify import compare
 from quant.zoo import zoo_images
 
@@ -111,7 +111,7 @@ def exported(model: nn.Module, path: Path, *, size: int = 12, channels: int = 3)
     """The model as QONNX, loaded to take bytes for its pixels of 0 to 1."""
     settled(model, size=size, channels=channels)
     models.export(model, path, size=size, channels=channels)
-    return stages.scale_pixels(stages.load(str(path)), 1 / 255)
+    return frontend.scaled(frontend.load(path), 1)
 
 
 def check_stages(made: Network, images: np.ndarray, results) -> None:
@@ -173,13 +173,12 @@ def test_brevitas_own_cnv_is_exact(bits, tmp_path):
 def test_pixels_in_the_wrong_range_are_named(tmp_path):
     settled(model := small_cnv(1, 1), size=12, channels=3)
     path = models.export(model, tmp_path / "m.onnx", size=12)
-    hardware = models.hardware(stages.load(str(path)))
+    graph = frontend.load(path)
     with pytest.raises(ModelError, match=r"take 2 of 256 values.*--pixel-max 1"):
-        models.extract(hardware, "m")
+        frontend.read(graph, "m")
 
 
 def test_bipolar_activations_cannot_be_padded(tmp_path):
     model = exported(small_cnv(1, 1, pad=1), tmp_path / "m.onnx")
-    lowered = stages.lower(stages.streamline(stages.convert(model)))
     with pytest.raises(ModelError, match="padding is zero, which BIPOLAR activations cannot be"):
-        stages.to_hardware(lowered)
+        frontend.read(model, "m")

@@ -1,0 +1,38 @@
+"""A sample of all kinds of models in the simulated accelerator."""
+
+import cases
+import models
+import numpy as np
+import pytest
+from samples import images_of, load
+
+from finn_build import golden
+
+KINDS = {
+    "mlp4d_rgb": "dense layers alone, channels first in the file",
+    "brev_TFC_1W1A": "bipolar weights and activations",
+    "brev_pow2": "power-of-two scales, ties to even, signed pixels",
+    "zp_int": "a zero point",
+    "avgpool": "a mean that is quantised",
+    "gap": "a global mean before the last layer",
+    "depthwise": "groups of one channel",
+    "transpose_hw": "images transposed",
+    "keras_nhwc": "channels last",
+    "end_bn": "scores of each class",
+    "leaky": "a slope below zero, signed codes",
+    "requant": "two quantisers around a pool",
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_accelerator_gives_what_the_golden_model_gives(name, tmp_path):
+    assert name in cases.CASES
+    _, reading = load(name, tmp_path)
+    network = reading.network
+    images = images_of(network)[::12]
+    expected = golden.run(network, images)
+    assert len(np.unique(expected.logits, axis=0)) >= 5
+    ran = models.simulate(network, images, tmp_path)
+    assert np.array_equal(ran.logits, expected.logits)
+    assert np.array_equal(ran.labels, expected.labels)
+    assert np.array_equal(ran.labels, np.argmax(network.values(expected.logits), axis=1))
