@@ -227,13 +227,14 @@ def _add_pool(made: Design, layer: Layer, folding: Folding) -> None:
     made.add(
         "nn_maxpool",
         layer.name,
-        Stream(elems=max(1, pixels // layer.kernel) * layer.channels, bits=layer.bits),
+        Stream(elems=max(1, pixels // layer.kernel[1]) * layer.channels, bits=layer.bits),
         {
             "ELEM_W": layer.bits,
             "CHANNELS": layer.channels,
             "HEIGHT": layer.height,
             "WIDTH": layer.width,
-            "KERNEL": layer.kernel,
+            "KERNEL_H": layer.kernel[0],
+            "KERNEL_W": layer.kernel[1],
             "PIXELS": pixels,
         },
     )

@@ -271,13 +271,14 @@ def _needed(window: Window, pixels: int) -> Ints:
 
 def _pool(layer: MaxPool, pixels: int, frames: int, flow: _Flow) -> _Flow:
     """Pixels to the largest of each square, there soon after the square's last pixel."""
-    k, squares = layer.kernel, max(1, pixels // layer.kernel)
-    across = k * squares // pixels
+    down, wide = layer.kernel
+    squares = max(1, pixels // wide)
+    across = wide * squares // pixels
     image = flow.times.reshape(frames, layer.height, layer.width // pixels)
-    last = image[:, k - 1 :: k, across - 1 :: across]
+    last = image[:, down - 1 :: down, across - 1 :: across]
     latency = 2 if pixels == squares else 3
     beats = np.arange(len(flow.times)).reshape(image.shape)
-    completes = beats[:, k - 1 :: k, across - 1 :: across].ravel()
+    completes = beats[:, down - 1 :: down, across - 1 :: across].ravel()
     return _Flow(
         times=last.ravel() + latency,
         elems=squares * layer.channels,

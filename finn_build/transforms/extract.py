@@ -175,7 +175,8 @@ def _pool(walk: _Walk, node: NodeProto) -> None:
             width=walk.width,
             channels=walk.channels,
             bits=walk.bits,
-            kernel=kernel,
+            kernel=(kernel, kernel),
+            stride=(kernel, kernel),
         )
     )
     walk.height, walk.width = walk.height // kernel, walk.width // kernel
