@@ -18,7 +18,7 @@ from finn_build.layers import (
     Network,
     Window,
 )
-from finn_build.schedule import depths
+from finn_build.schedule import depths, narrows
 from finn_build.scoring import scoring
 from finn_build.slices import code, plan_of
 from finn_build.unit import Counting, constants, spacing, unit
@@ -147,6 +147,16 @@ def _resize(made: Design, name: str, elems: int) -> None:
         )
 
 
+def _feed(made: Design, name: str, elems: int) -> None:
+    """A FIFO and a width converter, whose narrow side cannot keep up with a burst of wide beats."""
+    narrow = narrows(made.stream.elems, elems)
+    if narrow:
+        _buffer(made, name)
+    _resize(made, name, elems)
+    if not narrow:
+        _buffer(made, name)
+
+
 def _buffer(made: Design, name: str) -> None:
     depth, stream = made.depths.get(name, 0), made.stream
     if depth:
@@ -179,8 +189,7 @@ def _add_window(made: Design, layer: Window, unit: Mvtu, folding: Folding) -> No
     if slides(layer, fold):
         _add_sliding(made, layer, unit, fold)
         return
-    _resize(made, layer.name, fold.pixels * layer.channels)
-    _buffer(made, layer.name)
+    _feed(made, layer.name, fold.pixels * layer.channels)
     # Windows that may have to follow each other in every cycle.
     each = folding.costs[unit.name].cycles * fold.pixels // unit.positions
     prompt = unit.name in made.depths or each == 1
@@ -206,8 +215,7 @@ def _add_window(made: Design, layer: Window, unit: Mvtu, folding: Folding) -> No
 
 
 def _add_sliding(made: Design, layer: Window, unit: Mvtu, fold: Fold) -> None:
-    _resize(made, layer.name, fold.simd)
-    _buffer(made, layer.name)
+    _feed(made, layer.name, fold.simd)
     made.add(
         "nn_swu",
         layer.name,
@@ -233,13 +241,14 @@ def _add_pool(made: Design, layer: Layer, folding: Folding) -> None:
     made.add(
         "nn_maxpool",
         layer.name,
-        Stream(elems=max(1, pixels // layer.kernel) * layer.channels, bits=layer.bits),
+        Stream(elems=max(1, pixels // layer.kernel[1]) * layer.channels, bits=layer.bits),
         {
             "ELEM_W": layer.bits,
             "CHANNELS": layer.channels,
             "HEIGHT": layer.height,
             "WIDTH": layer.width,
-            "KERNEL": layer.kernel,
+            "KERNEL_H": layer.kernel[0],
+            "KERNEL_W": layer.kernel[1],
             "PIXELS": pixels,
         },
     )
@@ -273,8 +282,7 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
     sliding = slides(window, fold)
     elems = layer.cols if layer.windowed and not sliding else fold.simd
     if layer.windowed:
-        _resize(made, layer.name, elems)
-        _buffer(made, layer.name)
+        _feed(made, layer.name, elems)
     else:
         _buffer(made, layer.name)
         _resize(made, layer.name, elems)
@@ -324,8 +332,7 @@ def _add_unrolled(made: Design, layer: Mvtu, fold: Fold) -> None:
     """The layer for each pixel of a beat: all their inputs and rows make one unit."""
     numbers, module = constants(layer, fold.slice_bits), f"{layer.name}_unit"
     cols, outputs = fold.pixels * layer.cols, fold.pixels * layer.rows
-    _resize(made, layer.name, cols)
-    _buffer(made, layer.name)
+    _feed(made, layer.name, cols)
     rows = []
     for pixel in range(fold.pixels):
         for index, (terms, copy) in enumerate(zip(numbers.terms, numbers.copies, strict=True)):

@@ -208,15 +208,16 @@ def sliding_words(layer: Window, *, simd: int) -> int:
 
 def max_pool(layer: MaxPool, pixels: int) -> Cost:
     """Cost of a max-pool at so many pixels per cycle."""
-    pixel, squares = layer.channels * layer.bits, max(1, pixels // layer.kernel)
-    row = _lutram(layer.width // layer.kernel // squares, squares * pixel)
+    across = layer.kernel[1]
+    pixel, squares = layer.channels * layer.bits, max(1, pixels // across)
+    row = _lutram(layer.width // across // squares, squares * pixel)
     # Of the pixels of a square beside each other, of its beats, and of its rows.
-    maxima = pixels - squares + (pixels < layer.kernel) + squares
+    maxima = pixels - squares + (pixels < across) + squares
     out = squares * pixel
     return Cost(
         cycles=layer.height * layer.width // pixels,
         lut=row + maxima * pixel + 20,
-        ff=(2 + (pixels >= layer.kernel)) * out + 25,
+        ff=(2 + (pixels >= across)) * out + 25,
     )
 
 

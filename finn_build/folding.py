@@ -164,7 +164,17 @@ def _go_by(layer: Layer, fold: Fold) -> Cost:
 
 
 def stages(network: Network) -> list[Stage]:
-    """All layers: what gathers is in the stage of the unit after it, a pool of the one before."""
+    """All layers: what gathers is in the stage of the unit after it, a pool of the one before.
+
+    Raises FoldingError for a pool that there is no hardware for.
+    """
+    for layer in network.layers:
+        if isinstance(layer, MaxPool) and not layer.apart:
+            raise FoldingError(
+                f"{layer.name}: windows of {layer.kernel} with stride {layer.stride} and padding "
+                f"{layer.pad} overlap or are padded, which no module can; use a stride equal to "
+                "the window and no padding"
+            )
     found: list[Stage] = []
     gathered: tuple[Layer, ...] = ()
     for layer in network.layers:
@@ -183,7 +193,8 @@ def at_once(layer: Layer, pixels: int) -> int:
     if not isinstance(layer, MaxPool):
         return pixels
     legal = cost.divisors(gcd(pixels, layer.width))
-    return max(n for n in legal if n % layer.kernel == 0 or layer.kernel % n == 0)
+    across = layer.kernel[1]
+    return max(n for n in legal if n % across == 0 or across % n == 0)
 
 
 def slides(window: Window | None, fold: Fold) -> bool:

@@ -90,15 +90,21 @@ def threshold(acc: Ints, thresholds: Ints) -> Ints:
     return out
 
 
-def max_pool(x: Ints, *, kernel: int) -> Ints:
-    """Non-overlapping KERNEL x KERNEL maximum; a ragged rest is dropped.
+def max_pool(
+    x: Ints,
+    *,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0),
+) -> Ints:
+    """Maximum of every window of images padded with zeros; a ragged rest is dropped.
 
-    x: (N, H, W, C). Returns (N, H // KERNEL, W // KERNEL, C) of x's dtype.
+    x: (N, H, W, C) unsigned; pad: top, left, bottom, right. Returns (N, OH, OW, C) of x's dtype.
     """
-    n, height, width, channels = x.shape
-    oh, ow = height // kernel, width // kernel
-    blocks = x[:, : oh * kernel, : ow * kernel].reshape(n, oh, kernel, ow, kernel, channels)
-    return np.asarray(blocks.max(axis=(2, 4)))
+    top, left, bottom, right = pad
+    padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    views = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(1, 2))
+    return np.asarray(views[:, :: stride[0], :: stride[1]].max(axis=(4, 5)))
 
 
 def argmax(logits: Ints) -> NDArray[np.int64]:
@@ -153,7 +159,7 @@ def feed(layer: Window | MaxPool, x: Ints) -> Ints:
     """Pass images (N, H, W, C) through a layer without weights."""
     if isinstance(layer, Window):
         return window(x, kernel=layer.kernel, stride=layer.stride, pad=layer.pad, fill=layer.fill)
-    return max_pool(x, kernel=layer.kernel)
+    return max_pool(x, kernel=layer.kernel, stride=layer.stride, pad=layer.pad)
 
 
 def run(network: Network, images: Ints, *, batch: int = 50) -> Outputs:

@@ -156,7 +156,11 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class MaxPool:
-    """Non-overlapping KERNEL x KERNEL maximum over an image of HEIGHT x WIDTH x CHANNELS."""
+    """Maximum of every window of an image of HEIGHT x WIDTH x CHANNELS.
+
+    kernel, stride: rows and columns; pad: rows above, columns at the left, rows below, columns at
+    the right, all of them code 0, which is no more than any pixel. A ragged rest is dropped.
+    """
 
     kind: ClassVar[str] = "maxpool"
     name: str
@@ -164,7 +168,44 @@ class MaxPool:
     width: int
     channels: int
     bits: int
-    kernel: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    pad: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    def __post_init__(self) -> None:
+        """Make tuples of what JSON has as lists. Raises ModelError for windows without a pixel."""
+        for name in ("kernel", "stride", "pad"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        (kh, kw), (top, left, bottom, right) = self.kernel, self.pad
+        if min(*self.kernel, *self.stride) < 1 or min(self.pad) < 0:
+            raise ModelError(f"{self.name}: kernel and stride must be 1 or more, pads 0 or more")
+        if max(top, bottom) >= kh or max(left, right) >= kw:
+            raise ModelError(
+                f"{self.name}: with pads {self.pad} some windows of {kh} x {kw} would be padding "
+                "alone; use pads smaller than the window"
+            )
+        if self.out_height < 1 or self.out_width < 1:
+            raise ModelError(
+                f"{self.name}: a {kh} x {kw} window is larger than the {self.height} x "
+                f"{self.width} image; use a smaller one"
+            )
+
+    @property
+    def out_height(self) -> int:
+        """Rows of windows."""
+        top, _, bottom, _ = self.pad
+        return (self.height + top + bottom - self.kernel[0]) // self.stride[0] + 1
+
+    @property
+    def out_width(self) -> int:
+        """Windows of a row."""
+        _, left, _, right = self.pad
+        return (self.width + left + right - self.kernel[1]) // self.stride[1] + 1
+
+    @property
+    def apart(self) -> bool:
+        """Whether no pixel is in two windows and none is padding."""
+        return self.stride == self.kernel and not any(self.pad)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

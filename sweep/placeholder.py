@@ -57,7 +57,8 @@ def _layers(network: Network, quantisation: Quantisation) -> Iterator[Layer]:
                 width=shape[1],
                 channels=shape[2],
                 bits=bits,
-                kernel=layer.size,
+                kernel=(layer.size, layer.size),
+                stride=(layer.size, layer.size),
             )
         else:
             weight_bits, act_bits = widths[name]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import util
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +42,10 @@ class Simulated:
 
     @property
     def cycles_per_frame(self) -> float:
-        """Mean distance of results in the second half of the run; the whole run if shorter.
+        """Mean distance of results in the second half of the run (`settling`: how long that is).
 
-        Without the last one, which is early: no frame follows it.
+        Without the last one, which is early: no frame follows it. Fewer than six frames have no
+        such half; what they took as a whole is no rate.
         """
         settled = self.last_out[(len(self.last_out) - 1) // 2 : -1]
         if len(settled) < 2:
@@ -54,6 +56,11 @@ class Simulated:
     def latency_cycles(self) -> int:
         """Cycles from the first frame's first beat to its last word."""
         return int(self.last_out[0] - self.first_in[0] + 1)
+
+
+def settling(filling: float) -> int:
+    """Frames after which half a run is steady, if a frame is in the accelerator for so many."""
+    return max(6, 2 * ceil(filling) + 3)
 
 
 def binaries() -> Path:

@@ -33,16 +33,20 @@ def window(
 
 def pool(codes: Codes, pool: Pool, *, name: str) -> MaxPool | None:
     """The layer that takes maxima of codes; None where there is none such."""
-    if pool.kernel != pool.stride or any(pool.pad) or len({*pool.kernel}) > 1:
+    try:
+        made = MaxPool(
+            name=name,
+            height=codes.height,
+            width=codes.width,
+            channels=codes.channels,
+            bits=codes.bits,
+            kernel=pool.kernel,
+            stride=pool.stride,
+            pad=pool.pad,
+        )
+    except ModelError:
         return None
-    return MaxPool(
-        name=name,
-        height=codes.height,
-        width=codes.width,
-        channels=codes.channels,
-        bits=codes.bits,
-        kernel=pool.kernel[0],
-    )
+    return made if made.apart else None
 
 
 def pooled(height: int, width: int, pool: Pool) -> tuple[int, int]:

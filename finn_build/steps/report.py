@@ -136,7 +136,7 @@ def _streams(network: Network) -> dict[str, dict[str, Any]]:
         if isinstance(layer, Window):
             shape = [layer.out_height, layer.out_width, layer.elements]
         elif isinstance(layer, MaxPool):
-            shape = [layer.height // layer.kernel, layer.width // layer.kernel, layer.channels]
+            shape = [layer.out_height, layer.out_width, layer.channels]
         elif isinstance(layer, Mvtu):
             shape, bits = [*(shape[:2] if layer.windowed else ()), layer.rows], layer.out_bits
         elif isinstance(layer, Lookup):

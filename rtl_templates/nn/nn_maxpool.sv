@@ -1,11 +1,11 @@
-// nn_maxpool - maximum over KERNEL x KERNEL squares that do not overlap.
-// y[r][c] = max(x[r*KERNEL +: KERNEL][c*KERNEL +: KERNEL]), per channel, unsigned
+// nn_maxpool - maximum over KERNEL_H x KERNEL_W rectangles that do not overlap.
+// y[r][c] = max(x[r*KERNEL_H +: KERNEL_H][c*KERNEL_W +: KERNEL_W]), per channel, unsigned
 // Stream: HEIGHT*WIDTH pixels of CHANNELS elements in, row-major;
-//         (HEIGHT/KERNEL)*(WIDTH/KERNEL) pixels out. A ragged rest at the right and below is
-//         taken in and dropped. PIXELS make a beat in, PIXELS/KERNEL or one a beat out.
+//         (HEIGHT/KERNEL_H)*(WIDTH/KERNEL_W) pixels out. A ragged rest at the right and below is
+//         taken in and dropped. PIXELS make a beat in, PIXELS/KERNEL_W or one a beat out.
 // Rate:   one beat in per cycle.
-// Needs:  1 <= KERNEL <= HEIGHT, KERNEL <= WIDTH; PIXELS divides WIDTH and is a multiple of KERNEL
-//         or divides it.
+// Needs:  1 <= KERNEL_H <= HEIGHT, 1 <= KERNEL_W <= WIDTH; PIXELS divides WIDTH and is a multiple
+//         of KERNEL_W or divides it.
 `default_nettype none
 
 module nn_maxpool #(
@@ -13,9 +13,10 @@ module nn_maxpool #(
   parameter int unsigned CHANNELS = 4,
   parameter int unsigned HEIGHT   = 8,
   parameter int unsigned WIDTH    = 8,
-  parameter int unsigned KERNEL   = 2,
+  parameter int unsigned KERNEL_H = 2,
+  parameter int unsigned KERNEL_W = 2,
   parameter int unsigned PIXELS   = 1,
-  localparam int unsigned SQUARES = (PIXELS > KERNEL) ? PIXELS / KERNEL : 1
+  localparam int unsigned SQUARES = (PIXELS > KERNEL_W) ? PIXELS / KERNEL_W : 1
 ) (
   input  wire                                clk,
   input  wire                                rst_n,
@@ -29,29 +30,29 @@ module nn_maxpool #(
   input  wire                                m_axis_tready
 );
 
-  if (ELEM_W < 1 || CHANNELS < 1 || KERNEL < 1) begin : gen_bad_size
-    $error("nn_maxpool: ELEM_W, CHANNELS and KERNEL must be at least 1");
+  if (ELEM_W < 1 || CHANNELS < 1 || KERNEL_H < 1 || KERNEL_W < 1) begin : gen_bad_size
+    $error("nn_maxpool: ELEM_W, CHANNELS, KERNEL_H and KERNEL_W must be at least 1");
   end
-  if (HEIGHT < KERNEL || WIDTH < KERNEL) begin : gen_bad_image
-    $error("nn_maxpool: HEIGHT and WIDTH must be at least KERNEL");
+  if (HEIGHT < KERNEL_H || WIDTH < KERNEL_W) begin : gen_bad_image
+    $error("nn_maxpool: HEIGHT and WIDTH must be at least KERNEL_H and KERNEL_W");
   end
-  if (PIXELS < 1 || WIDTH % PIXELS != 0 || (PIXELS % KERNEL != 0 && KERNEL % PIXELS != 0)) begin
-    : gen_bad_pixels
-    $error("nn_maxpool: PIXELS must divide WIDTH, and be a multiple of KERNEL or divide it");
+  if (PIXELS < 1 || WIDTH % PIXELS != 0 || (PIXELS % KERNEL_W != 0 && KERNEL_W % PIXELS != 0))
+  begin : gen_bad_pixels
+    $error("nn_maxpool: PIXELS must divide WIDTH, and be a multiple of KERNEL_W or divide it");
   end
 
   localparam int unsigned PIX_W   = CHANNELS * ELEM_W;
   localparam int unsigned OUT_W   = SQUARES * PIX_W;
   // Pixels of a beat that are side by side in a square, and beats across a square.
   localparam int unsigned SIDE    = PIXELS / SQUARES;
-  localparam int unsigned ACROSS  = KERNEL / SIDE;
+  localparam int unsigned ACROSS  = KERNEL_W / SIDE;
   // Rows and beats that squares are made of; beats of a row, and those that come out of it.
-  localparam int unsigned USED    = HEIGHT / KERNEL * KERNEL;
+  localparam int unsigned USED    = HEIGHT / KERNEL_H * KERNEL_H;
   localparam int unsigned COLS    = WIDTH / PIXELS;
   localparam int unsigned SLOTS   = COLS / ACROSS;
   localparam int unsigned ROW_W   = (HEIGHT > 1) ? $clog2(HEIGHT) : 1;
   localparam int unsigned COL_W   = (COLS > 1) ? $clog2(COLS) : 1;
-  localparam int unsigned DOWN_W  = (KERNEL > 1) ? $clog2(KERNEL) : 1;
+  localparam int unsigned DOWN_W  = (KERNEL_H > 1) ? $clog2(KERNEL_H) : 1;
   localparam int unsigned PHASE_W = (ACROSS > 1) ? $clog2(ACROSS) : 1;
   localparam int unsigned SLOT_W  = (SLOTS > 1) ? $clog2(SLOTS) : 1;
 
@@ -136,7 +137,7 @@ module nn_maxpool #(
         col_phase_q <= '0;
         slot_q      <= '0;
         row_q       <= (32'(row_q) == HEIGHT - 1) ? '0 : row_q + 1'b1;
-        if (32'(row_q) == HEIGHT - 1 || 32'(row_phase_q) == KERNEL - 1) row_phase_q <= '0;
+        if (32'(row_q) == HEIGHT - 1 || 32'(row_phase_q) == KERNEL_H - 1) row_phase_q <= '0;
         else row_phase_q <= row_phase_q + 1'b1;
       end
     end
@@ -147,7 +148,7 @@ module nn_maxpool #(
       across_q      <= (col_phase_q == '0) ? beat : pixel_max(across_q, beat);
       across_slot_q <= slot_q;
       top_q         <= row_phase_q == '0;
-      bottom_q      <= 32'(row_phase_q) == KERNEL - 1;
+      bottom_q      <= 32'(row_phase_q) == KERNEL_H - 1;
     end
   end
 
@@ -158,7 +159,7 @@ module nn_maxpool #(
     end
   end
 
-  if (KERNEL > 1 && SLOTS > 1) begin : gen_line
+  if (KERNEL_H > 1 && SLOTS > 1) begin : gen_line
     (* ram_style = "distributed" *) logic [OUT_W-1:0] line [SLOTS];
     always_ff @(posedge clk) begin
       if (step && across_vld_q) line[across_slot_q] <= down;

@@ -158,7 +158,9 @@ def hand_made() -> Network:
                 thresholds=steps,
                 float_thresholds=steps - 0.25,
             ),
-            MaxPool(name="pool0", height=4, width=4, channels=4, bits=2, kernel=2),
+            MaxPool(
+                name="pool0", height=4, width=4, channels=4, bits=2, kernel=(2, 2), stride=(2, 2)
+            ),
             last,
             Argmax(name="argmax", classes=6, bits=last.acc_bits),
         ),

@@ -42,7 +42,7 @@ def network(
     for filters in layers:
         shape = {"height": side, "width": side, "channels": channels, "bits": bits}
         if not filters:
-            made.append(MaxPool(name=f"pool{len(made)}", kernel=2, **shape))
+            made.append(MaxPool(name=f"pool{len(made)}", kernel=(2, 2), stride=(2, 2), **shape))
             side //= 2
             continue
         same = {"kernel": (3, 3), "stride": (1, 1), "pad": (1, 1, 1, 1)}

@@ -115,7 +115,15 @@ def test_pixels_divide_both_sides_of_a_window(window, legal):
     [(2, 16, 4, 4), (2, 18, 3, 1), (3, 18, 6, 6), (3, 18, 9, 9), (4, 12, 2, 2), (4, 14, 8, 2)],
 )
 def test_a_pool_takes_whole_squares_or_parts_of_one(kernel, width, pixels, taken):
-    pool = MaxPool(name="p", height=16, width=width, channels=1, bits=2, kernel=kernel)
+    pool = MaxPool(
+        name="p",
+        height=16,
+        width=width,
+        channels=1,
+        bits=2,
+        kernel=(kernel, kernel),
+        stride=(kernel, kernel),
+    )
     assert at_once(pool, pixels) == taken
 
 

@@ -78,7 +78,7 @@ def test_threshold_counts_the_steps_that_are_reached():
 
 def test_max_pool_drops_a_ragged_rest():
     x = np.arange(15).reshape(1, 3, 5, 1)
-    assert golden.max_pool(x, kernel=2).reshape(-1).tolist() == [6, 8]
+    assert golden.max_pool(x, kernel=(2, 2), stride=(2, 2)).reshape(-1).tolist() == [6, 8]
 
 
 def test_argmax_takes_the_lowest_of_equals():

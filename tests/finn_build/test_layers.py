@@ -5,7 +5,7 @@ import pytest
 
 from finn_build import golden
 from finn_build.errors import ModelError
-from finn_build.layers import Network, Window
+from finn_build.layers import MaxPool, Network, Window
 
 
 def test_a_stored_network_computes_the_same(network, tmp_path):
@@ -96,3 +96,38 @@ def test_every_pixel_is_the_middle_of_a_window(kernel, pad, same):
     made = Window(kernel=kernel, stride=(1, 1), pad=pad, **WINDOW)
     assert made.same == same
     assert not replace(made, stride=(2, 1)).same
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "pad", "out"),
+    [
+        ((1, 2), (1, 2), (0, 0, 0, 0), (6, 3)),
+        ((3, 3), (2, 2), (0, 0, 0, 0), (2, 3)),
+        ((3, 3), (2, 2), (1, 1, 1, 1), (3, 4)),
+        ((2, 2), (2, 2), (0, 0, 1, 1), (3, 4)),
+        ((6, 7), (6, 7), (0, 0, 0, 0), (1, 1)),
+    ],
+)
+def test_a_pool_is_the_maximum_of_each_window(kernel, stride, pad, out, tmp_path):
+    pool = MaxPool(
+        name="p", height=6, width=7, channels=2, bits=3, kernel=kernel, stride=stride, pad=pad
+    )
+    assert (pool.out_height, pool.out_width) == out
+    network = Network(name="n", height=6, width=7, channels=2, scale=1.0, layers=(pool,))
+    network.save(tmp_path / "n.npz")
+    assert Network.load(tmp_path / "n.npz").layers == (pool,)
+    x = np.random.default_rng(1).integers(0, 8, (2, 6, 7, 2))
+    y = golden.feed(pool, x)
+    assert y.shape == (2, *out, 2)
+    for r, c in np.ndindex(*out):
+        top, left = r * stride[0] - pad[0], c * stride[1] - pad[1]
+        rows, cols = slice(max(0, top), top + kernel[0]), slice(max(0, left), left + kernel[1])
+        assert np.array_equal(y[:, r, c], x[:, rows, cols].max(axis=(1, 2)))
+
+
+def test_a_window_of_padding_alone_is_no_pool():
+    shape = {"height": 6, "width": 7, "channels": 2, "bits": 3, "stride": (1, 1)}
+    with pytest.raises(ModelError, match="padding alone; use pads smaller"):
+        MaxPool(name="p", kernel=(2, 2), pad=(2, 0, 0, 0), **shape)
+    with pytest.raises(ModelError, match="larger than the 6 x 7 image"):
+        MaxPool(name="p", kernel=(7, 2), **shape)

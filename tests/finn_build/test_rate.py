@@ -151,7 +151,9 @@ def test_several_pixels_come_in_every_cycle(tmp_path):
             ),
             Window(name="w0", bits=8, kernel=(5, 5), stride=(1, 1), pad=(0,) * 4, **shape),
             conv("conv0", 2, 50, in_bits=8, positions=64),
-            MaxPool(name="pool0", height=8, width=8, channels=2, bits=2, kernel=2),
+            MaxPool(
+                name="pool0", height=8, width=8, channels=2, bits=2, kernel=(2, 2), stride=(2, 2)
+            ),
             conv("conv1x", 3, 2, in_bits=2, positions=16),
             Window(name="w2", height=4, width=4, channels=3, bits=2, **SAME),
             conv("conv2", 2, 27, in_bits=2, positions=16),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from finn_build import chain
 from finn_build.fit import random_unit
 from finn_build.folding import Fold, make
 from finn_build.layers import Argmax, MaxPool, Network, Window
@@ -39,7 +40,7 @@ def test_half_of_a_pooled_row_waits():
     made = network(
         window("w0", 32, 4),
         conv("c0", 4, 36, 1024),
-        MaxPool(name="p0", height=32, width=32, channels=4, bits=2, kernel=2),
+        MaxPool(name="p0", height=32, width=32, channels=4, bits=2, kernel=(2, 2), stride=(2, 2)),
         window("w1", 16, 4),
         conv("c1", 8, 36, 256),
         side=32,
@@ -54,7 +55,7 @@ def test_a_convolution_of_single_pixels_has_its_own_buffer():
     made = network(
         window("w0", 8, 4),
         conv("c0", 4, 36, 64),
-        MaxPool(name="p0", height=8, width=8, channels=4, bits=2, kernel=2),
+        MaxPool(name="p0", height=8, width=8, channels=4, bits=2, kernel=(2, 2), stride=(2, 2)),
         conv("c1", 8, 4, 16),
     )
     folds = {n: Fold(pe=p, simd=s, memory="logic") for n, p, s in (("c0", 2, 36), ("c1", 1, 4))}
@@ -98,7 +99,7 @@ def test_half_of_a_pooled_row_waits_for_a_dense_layer(pe, simd, waiting):
     made = network(
         window("w0", 16, 4),
         conv("c0", 4, 36, 256),
-        MaxPool(name="p0", height=16, width=16, channels=4, bits=2, kernel=2),
+        MaxPool(name="p0", height=16, width=16, channels=4, bits=2, kernel=(2, 2), stride=(2, 2)),
         replace(last, name="d0"),
         side=16,
     )
@@ -107,3 +108,46 @@ def test_half_of_a_pooled_row_waits_for_a_dense_layer(pe, simd, waiting):
         "d0": Fold(pe=pe, simd=simd, memory="logic"),
     }
     assert depths(made, make(made, folds))["d0"] == waiting
+
+
+def wide(pixels, dense):
+    """A convolution of so many pixels at once over 4 x 32 pixels, a pool, a dense layer."""
+    draw = np.random.default_rng(1)
+    layers = (
+        Window(name="w0", height=4, width=32, channels=1, bits=8, kernel=3, stride=1, pad=1),
+        replace(conv("c0", 4, 9, 128), in_bits=8, thresholds=np.array([[1, 2, 3]] * 4)),
+        MaxPool(name="p0", height=4, width=32, channels=4, bits=2, kernel=(2, 2), stride=(2, 2)),
+        replace(random_unit(draw, (5, 128), weight_bits=2, in_bits=2, low=-1), name="d0"),
+    )
+    made = Network(name="n", height=4, width=32, channels=1, scale=1.0, layers=layers)
+    folds = {
+        "c0": Fold(pe=4, simd=9, memory="constant", slice_bits=8, pixels=pixels),
+        "d0": Fold(pe=5, simd=dense, memory="logic"),
+    }
+    return made, make(made, folds)
+
+
+def test_what_a_busy_pool_gives_never_waits_outside_of_a_fifo():
+    """It takes a beat in every cycle: whenever its result waits, the frame takes longer."""
+    made, folding = wide(4, 4)
+    # In 8 cycles come 8 beats of two pixels, of which the layer takes one pixel a cycle.
+    assert folding.cycles == 32
+    assert depths(made, folding)["d0"] == pytest.approx(4 + 1, abs=1)
+    # A layer that takes pixels as fast as they come needs none.
+    assert depths(*wide(1, 4))["d0"] == 0
+
+
+def test_wide_beats_wait_before_they_are_split():
+    """After the split they would come no faster than the narrow ones are taken."""
+    made = network(
+        window("w0", 8, 4),
+        conv("c0", 4, 36, 64),
+        MaxPool(name="p0", height=8, width=8, channels=4, bits=2, kernel=(2, 2), stride=(2, 2)),
+        window("w1", 4, 4),
+        conv("c1", 4, 36, 16),
+    )
+    folds = {n: Fold(pe=4, simd=36, memory="logic") for n in ("c0", "c1")}
+    folds["c1"] = Fold(pe=1, simd=1, memory="logic")
+    names = [each.name for each in chain.design(made, make(made, folds)).instances]
+    assert depths(made, make(made, folds))["w1"] > 0
+    assert names.index("w1_fifo") < names.index("w1_width")

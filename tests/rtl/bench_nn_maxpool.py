@@ -14,13 +14,14 @@ from finn_build import golden
 
 SIZE = (P["HEIGHT"], P["WIDTH"], P["CHANNELS"])
 BEATS = P["HEIGHT"] * P["WIDTH"] // P["PIXELS"]
-SQUARES = max(1, P["PIXELS"] // P["KERNEL"])
+KERNEL = (P["KERNEL_H"], P["KERNEL_W"])
+SQUARES = max(1, P["PIXELS"] // P["KERNEL_W"])
 
 
 def frames(count: int, rng: random.Random) -> list[list[int]]:
     """Random frames as input beats, and the beats expected for them."""
     x = np.random.default_rng(rng.getrandbits(32)).integers(0, 1 << P["ELEM_W"], (count, *SIZE))
-    y = golden.max_pool(x, kernel=P["KERNEL"])
+    y = golden.max_pool(x, kernel=KERNEL, stride=KERNEL)
     return [
         [pack(beat, P["ELEM_W"]) for beat in each.reshape(-1, pixels * P["CHANNELS"])]
         for each, pixels in ((x, P["PIXELS"]), (y, SQUARES))
@@ -46,8 +47,8 @@ async def rate(dut: Any) -> None:
     check(trace, expected, "rate")
     taken = trace.in_cycles[-1] - trace.in_cycles[0] + 1
     assert taken == len(beats), f"{taken} cycles for {len(beats)} beats"
-    square = ((P["KERNEL"] - 1) * (P["WIDTH"] + 1)) // P["PIXELS"]
-    latency = 2 + (P["KERNEL"] > 1 and P["PIXELS"] > 1)
+    square = ((P["KERNEL_H"] - 1) * P["WIDTH"] + P["KERNEL_W"] - 1) // P["PIXELS"]
+    latency = 2 + (P["PIXELS"] > SQUARES)
     assert trace.out_cycles[0] - trace.in_cycles[square] == latency, "after the last pixel"
 
 

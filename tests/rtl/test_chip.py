@@ -52,7 +52,9 @@ def tiny(images: NDArray[np.uint8], classes: int) -> Network:
     )  # fmt: skip
     sums = golden.accumulate(conv, golden.feed(window, images)).reshape(-1, 4)
     steps = np.sort(np.quantile(sums, [0.25, 0.5, 0.75], axis=0).T.astype(np.int64), axis=1)
-    pool = MaxPool(name="pool0", height=height, width=width, channels=4, bits=2, kernel=2)
+    pool = MaxPool(
+        name="pool0", height=height, width=width, channels=4, bits=2, kernel=(2, 2), stride=(2, 2)
+    )
     cols = 4 * (height // 2) * (width // 2)
     dense = random_unit(draw, (classes, cols), weight_bits=4, in_bits=2, low=-7)
     last = replace(dense, name="dense0", bias=draw.integers(-20, 20, classes))

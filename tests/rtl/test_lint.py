@@ -112,11 +112,13 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"CHANNELS": 40, "OUT_W": 11},
     ],
     "nn_maxpool": [
-        {"ELEM_W": 1, "CHANNELS": 1, "HEIGHT": 1, "WIDTH": 1, "KERNEL": 1},
-        {"ELEM_W": 8, "CHANNELS": 64, "HEIGHT": 33, "WIDTH": 35, "KERNEL": 4},
-        {"HEIGHT": 9, "WIDTH": 3, "KERNEL": 3},
-        {"ELEM_W": 4, "HEIGHT": 28, "WIDTH": 32, "KERNEL": 4, "PIXELS": 2},
-        {"HEIGHT": 9, "WIDTH": 9, "KERNEL": 3, "PIXELS": 9},
+        {"ELEM_W": 1, "CHANNELS": 1, "HEIGHT": 1, "WIDTH": 1, "KERNEL_H": 1, "KERNEL_W": 1},
+        {"ELEM_W": 8, "CHANNELS": 64, "HEIGHT": 33, "WIDTH": 35, "KERNEL_H": 4, "KERNEL_W": 4},
+        {"HEIGHT": 9, "WIDTH": 3, "KERNEL_H": 3, "KERNEL_W": 3},
+        {"ELEM_W": 4, "HEIGHT": 28, "WIDTH": 32, "KERNEL_H": 4, "KERNEL_W": 4, "PIXELS": 2},
+        {"HEIGHT": 9, "WIDTH": 9, "KERNEL_H": 3, "KERNEL_W": 3, "PIXELS": 9},
+        {"HEIGHT": 9, "WIDTH": 33, "KERNEL_H": 1, "KERNEL_W": 33},
+        {"HEIGHT": 9, "WIDTH": 8, "KERNEL_H": 9, "KERNEL_W": 1, "PIXELS": 4},
     ],
     "nn_mvtu": [
         {"ROWS": 1, "COLS": 1, "PE": 1, "SIMD": 1, "IN_ELEMS": 1, "W_BITS": 1, "A_BITS": 1,

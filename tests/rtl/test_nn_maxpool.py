@@ -11,16 +11,30 @@ if TYPE_CHECKING:
 
 DEFAULTS = {"PIXELS": 1}
 CASES = {
-    "smallest": {"KERNEL": 1, "HEIGHT": 1, "WIDTH": 1, "CHANNELS": 1, "ELEM_W": 1},
-    "typical": {"KERNEL": 2, "HEIGHT": 6, "WIDTH": 8, "CHANNELS": 5, "ELEM_W": 2},
-    "ragged": {"KERNEL": 2, "HEIGHT": 5, "WIDTH": 7, "CHANNELS": 2, "ELEM_W": 4},
-    "three": {"KERNEL": 3, "HEIGHT": 7, "WIDTH": 5, "CHANNELS": 1, "ELEM_W": 8},
+    "smallest": {"KERNEL_H": 1, "KERNEL_W": 1, "HEIGHT": 1, "WIDTH": 1, "CHANNELS": 1, "ELEM_W": 1},
+    "typical": {"KERNEL_H": 2, "KERNEL_W": 2, "HEIGHT": 6, "WIDTH": 8, "CHANNELS": 5, "ELEM_W": 2},
+    "ragged": {"KERNEL_H": 2, "KERNEL_W": 2, "HEIGHT": 5, "WIDTH": 7, "CHANNELS": 2, "ELEM_W": 4},
+    "three": {"KERNEL_H": 3, "KERNEL_W": 3, "HEIGHT": 7, "WIDTH": 5, "CHANNELS": 1, "ELEM_W": 8},
     "whole_square": {
-        "KERNEL": 2, "PIXELS": 2, "HEIGHT": 5, "WIDTH": 6, "CHANNELS": 3, "ELEM_W": 2,
+        "KERNEL_H": 2, "KERNEL_W": 2, "PIXELS": 2, "HEIGHT": 5, "WIDTH": 6,
+        "CHANNELS": 3, "ELEM_W": 2,
     },
-    "squares": {"KERNEL": 3, "PIXELS": 6, "HEIGHT": 7, "WIDTH": 12, "CHANNELS": 2, "ELEM_W": 3},
+    "squares": {
+        "KERNEL_H": 3, "KERNEL_W": 3, "PIXELS": 6, "HEIGHT": 7, "WIDTH": 12,
+        "CHANNELS": 2, "ELEM_W": 3,
+    },
+    "pairs": {"KERNEL_H": 1, "KERNEL_W": 2, "HEIGHT": 3, "WIDTH": 7, "CHANNELS": 3, "ELEM_W": 2},
+    "columns": {
+        "KERNEL_H": 3, "KERNEL_W": 1, "PIXELS": 2, "HEIGHT": 7, "WIDTH": 6, "CHANNELS": 2,
+        "ELEM_W": 3,
+    },
+    "whole_image": {
+        "KERNEL_H": 5, "KERNEL_W": 6, "PIXELS": 2, "HEIGHT": 5, "WIDTH": 6, "CHANNELS": 2,
+        "ELEM_W": 4,
+    },
     "half_a_square": {
-        "KERNEL": 4, "PIXELS": 2, "HEIGHT": 9, "WIDTH": 14, "CHANNELS": 1, "ELEM_W": 4,
+        "KERNEL_H": 4, "KERNEL_W": 4, "PIXELS": 2, "HEIGHT": 9, "WIDTH": 14,
+        "CHANNELS": 1, "ELEM_W": 4,
     },
 }  # fmt: skip
 
