@@ -20,6 +20,7 @@ import numpy as np
 from finn_build.frontend.rational import ALL, NONE, Half
 
 HALF = Fraction(1, 2)
+_LARGEST = Fraction(float(np.finfo(np.float32).max))
 # Rounding modes of QONNX's Quant, by all the names that qonnx gives them.
 ROUNDINGS = {
     "ROUND": "HALF_EVEN",
@@ -224,8 +225,8 @@ def _first(q: int, rounding: str) -> Half:
 
 
 def float32(x: Fraction) -> Fraction:
-    """The float32 nearest to a number."""
-    return Fraction(float(np.float32(float(x))))
+    """The float32 nearest to a number; the largest one instead of infinity."""
+    return Fraction(float(np.float32(float(min(max(x, -_LARGEST), _LARGEST)))))
 
 
 def level32(ops: Sequence[Elementwise], quantiser: Quantiser, x: Fraction, channel: int) -> int:

@@ -218,3 +218,11 @@ def test_many_levels_are_refused_before_they_are_counted(bits):
     with pytest.raises(ModelError, match=f"Conv.*{bits} bits; at most 8 can be"):
         frontend.read(tidy(graph), "m")
     assert time.process_time() - begun < 5
+
+
+def test_pixels_beyond_what_float32_holds_are_at_the_end_of_the_range():
+    g = Graph(2)
+    x = g.quant(g.op("Mul", "in0", g.constant(1e38)), 1e-3, 2)
+    x = g.op("Add", x, g.constant(0))
+    with pytest.raises(ModelError, match="pixels of 0 to 255 take 2 of 4 values"):
+        frontend.read(tidy(g.model(g.dense(x, 2))), "m")
