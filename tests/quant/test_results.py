@@ -184,7 +184,7 @@ def test_the_command_takes_the_zoo_and_what_it_is_given(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["results", str(mine), "--into", str(readme)])
     assert done.exit_code == 0
     records = [path.stem for each in (ZOO, RECORDS) for path in sorted(each.glob("*.json"))]
-    names = [*(name for name in records if name not in ("pruning", "growing")), "mine"]
+    names = [*(name for name in records if name not in ("pruning", "growing", "teacher")), "mine"]
     assert done.stdout == f"{readme}: {len(names)} models\n"
     table = readme.read_text().split("The models.")[1]
     rows = [line.split(" | ")[0] for line in table.splitlines() if line.startswith("| ")]
