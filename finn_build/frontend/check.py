@@ -51,8 +51,8 @@ def kind(node: NodeProto) -> str:
 
 
 def refuse(node: NodeProto, why: str) -> ModelError:
-    """The error for a node."""
-    return ModelError(f"{called(node)}: {why}")
+    """The error for a node; what quotes a whole tensor is cut."""
+    return ModelError(f"{called(node)}: {why if len(why) <= 1000 else f'{why[:997]}...'}")
 
 
 def attributes(node: NodeProto) -> dict[str, Any]:
