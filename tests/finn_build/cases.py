@@ -23,7 +23,6 @@ REFUSED = broken.REFUSED | {
 # Refused only because the hardware is missing: move a name to those that are built (delete it
 # here) when it is there.
 LATER = {
-    "pool_1x2": r"maximum over 1 x 2 pixels.*none that the hardware has",
     "pool_ceil": r"maximum over 2 x 2 pixels.*none that the hardware has",
     "pool_over": r"maximum over 3 x 3 pixels.*none that the hardware has",
     "pool_pad": r"maximum over 3 x 3 pixels.*none that the hardware has",
