@@ -19,6 +19,7 @@ from finn_build.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Network, Win
 
 _EPS = float(np.finfo(np.float32).eps)
 _SLACK = 16  # roundings of float32, relative to the largest value that the accumulator can reach
+_WHOLE = 1 << 24  # below it float32 holds every sum of integers
 _LOGIT_ROUNDING = 1e-2  # of one integer step: what a logit may be off where its sums are small
 
 
@@ -55,9 +56,10 @@ def settle(network: Network, outputs: Outputs, exact: Outputs) -> Outputs:
     scale = np.broadcast_to(np.asarray(network.scale, np.float64), outputs.logits.shape[1:])
     offset = np.broadcast_to(np.asarray(network.offset, np.float64), scale.shape)
     reach = max(abs(v) for v in network.mvtus[-1].reach)
-    room = np.maximum(
-        _LOGIT_ROUNDING * np.abs(scale), _SLACK * _EPS * (np.abs(scale) * reach + np.abs(offset))
-    )
+    rounding = _SLACK * _EPS * (np.abs(scale) * reach + np.abs(offset))
+    if reach < _WHOLE:
+        rounding = np.minimum(rounding, 0.25 * np.abs(scale))
+    room = np.maximum(_LOGIT_ROUNDING * np.abs(scale), rounding)
     expected = network.values(exact.logits)
     near = np.abs(outputs.logits - expected) <= room
     if not np.isfinite(outputs.logits).all():
@@ -190,8 +192,10 @@ def _explain(
 def _through(layer: Layer, step: _Step) -> _Step:
     """One image through a layer, with the codes of which float32 is not sure."""
     if isinstance(layer, Window):
-        codes = golden.feed(layer, step.codes)
-        return _Step(codes=codes, unsure=np.zeros(codes.shape, bool))
+        unsure = golden.window(
+            step.unsure.astype(np.uint8), kernel=layer.kernel, stride=layer.stride, pad=layer.pad
+        )
+        return _Step(codes=golden.feed(layer, step.codes), unsure=unsure.astype(bool))
     if isinstance(layer, MaxPool):
         unsure = golden.feed(layer, step.unsure.astype(np.uint8)).astype(bool)
         return _Step(codes=golden.feed(layer, step.codes), unsure=unsure)
@@ -202,8 +206,13 @@ def _through(layer: Layer, step: _Step) -> _Step:
         return _Step(codes=golden.lookup(at, layer.tables), unsure=table[channels, at] | shaky)
     assert isinstance(layer, Mvtu) and layer.thresholds is not None
     sums = golden.accumulate(layer, step.codes)
+    # What a vector holds of codes that may be others is in all of its sums.
+    vectors = step.unsure if layer.windowed else step.unsure.reshape(len(step.unsure), -1)
+    shaky = vectors.any(axis=-1, keepdims=True)
     return _Step(
-        codes=golden.threshold(sums, layer.thresholds), unsure=_unsure(layer, sums), sums=sums
+        codes=golden.threshold(sums, layer.thresholds),
+        unsure=_unsure(layer, sums) | shaky,
+        sums=sums,
     )
 
 

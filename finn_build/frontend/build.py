@@ -35,14 +35,15 @@ Refuse = Callable[[str], ModelError]
 class Tap:
     """Where the graph's tensor can be compared with the stream after a layer.
 
-    A value v of the tensor is the code (v / scale + zero - low), or for a bipolar one (v / scale
-    + 1) / 2; `quantiser` has these numbers.
+    A code c of a channel stands for the value scales[channel] * c + shifts[channel] of the tensor;
+    single numbers serve all channels.
     """
 
     layer: str
     tensor: str
     layout: Layout
-    quantiser: Quantiser
+    scales: tuple[Fraction, ...]
+    shifts: tuple[Fraction, ...]
 
 
 @dataclass(kw_only=True)
@@ -178,10 +179,31 @@ class Builder:
     def _tap(self, name: str, quantiser: Quantiser, *, whole: bool) -> bool:
         layout = self.layouts[quantiser.tensor]
         if whole:  # all levels of the quantiser are told apart by the codes
-            self.taps.append(
-                Tap(layer=name, tensor=quantiser.tensor, layout=layout, quantiser=quantiser)
+            ends = [
+                [quantiser.value(level, channel) for level in (0, 1)]
+                for channel in range(len(quantiser.scales))
+            ]
+            scales, shifts = [high - low for low, high in ends], [low for low, _ in ends]
+            tap = Tap(
+                layer=name,
+                tensor=quantiser.tensor,
+                layout=layout,
+                scales=tuple(scales),
+                shifts=tuple(shifts),
             )
+            self.taps.append(tap)
         return True
+
+    def tap_codes(self, tensor: str, layout: Layout, codes: Codes) -> None:
+        """Compare the last layer's codes with what a product reads, where nothing else is."""
+        known = {tap.layer for tap in self.taps}
+        last = self.layers[-1].name if self.layers else None
+        current = codes.after == len(self.layers) and all(codes.scales)
+        if last is None or last in known or not current:
+            return
+        self.taps.append(
+            Tap(layer=last, tensor=tensor, layout=layout, scales=codes.scales, shifts=codes.shifts)
+        )
 
     def _table(self, base: Codes | Pairs, stream: Stream, refuse: Refuse) -> Codes:
         """Operations on codes as a table for each channel, as for quantised pixels.

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, defs, helper, numpy_helper
 
 from finn_build.errors import ModelError
 from finn_build.frontend.schema import check_text, misfit
 
+# What libraries and arithmetic raise on odd numbers and shapes that no check names.
+UNFORESEEN = (ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
 MOST_NODES = 2500
 MOST_PIXELS = 1 << 22  # elements of an image
 MOST_SIDE = 1 << 16  # of a window
@@ -82,6 +84,10 @@ def check_structure(proto: ModelProto) -> None:
             f"the graph has {len(graph.node):,} nodes, the first of them {called(graph.node[0])}; "
             f"at most {MOST_NODES:,} can be: simplify it (onnxsim, qonnx-cleanup)"
         )
+    if not 1 <= opset(proto) <= defs.onnx_opset_version():
+        raise ModelError(
+            f"operators of version {opset(proto)}; 1 to {defs.onnx_opset_version()} are known"
+        )
     if not graph.output:
         raise ModelError("the graph has no outputs")
     if proto.functions or graph.sparse_initializer:
@@ -129,8 +135,11 @@ def _check_window(node: NodeProto) -> None:
 
 
 def clip_limits(proto: ModelProto) -> set[str]:
-    """Tensors that limit a Clip, which may be infinite."""
-    return {name for n in proto.graph.node if n.op_type == "Clip" for name in n.input[1:]}
+    """Tensors that only limit a Clip, which may be infinite."""
+    nodes = proto.graph.node
+    limits = {name for n in nodes if n.op_type == "Clip" for name in n.input[1:]}
+    others = {i for n in nodes for i in (n.input[:1] if n.op_type == "Clip" else n.input)}
+    return limits - others
 
 
 def array(tensor: TensorProto, *, infinite: bool = False) -> NDArray[Any]:
@@ -140,6 +149,8 @@ def array(tensor: TensorProto, *, infinite: bool = False) -> NDArray[Any]:
     finite, or a float64 would lose digits.
     """
     name = shown(tensor.name)
+    if tensor.data_location == TensorProto.EXTERNAL:
+        raise ModelError(f"tensor {name}: its data is in another file; save the model as one")
     if any(d < 0 for d in tensor.dims):
         raise ModelError(f"tensor {name}: its shape {list(tensor.dims)} has a negative side")
     if tensor.data_type not in (*_FLOATS, *_INTEGERS):

@@ -9,13 +9,28 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import NodeProto, helper
 from qonnx.custom_op.general.bipolar_quant import binary_quant
 from qonnx.custom_op.general.intquant import int_quant
 
-from finn_build.frontend.check import attributes, finite, refuse
+from finn_build.errors import ModelError
+from finn_build.frontend.check import array, attributes, finite, refuse
 
 MOST_ELEMENTS = 1 << 26
+_BROADCAST = [
+    "Add",
+    "Div",
+    "Equal",
+    "Greater",
+    "Less",
+    "Max",
+    "Min",
+    "Mod",
+    "Mul",
+    "Pow",
+    "Sub",
+    "Sum",
+] + ["Where"]
 # Operators whose results are no larger than their inputs, or of a size that `_size` foresees.
 FOLDED = frozenset(
     [
@@ -80,7 +95,7 @@ def compute(
     _size(node, inputs)
     given = [(n, v) for n, v in zip(node.input, inputs, strict=True) if v is not None]
     if node.op_type == "Constant" and "value" in said:
-        return [_widened(np.asarray(numpy_helper.to_array(said["value"])))]
+        return [array(said["value"])]
     graph = helper.make_graph(
         [node],
         "constant",
@@ -97,13 +112,15 @@ def compute(
         session = onnxruntime.InferenceSession(model.SerializeToString(), options)
         made = session.run(None, dict(given))
     except Exception as error:  # ONNX Runtime's own types, one for each kind of failure
-        first = str(error).strip().splitlines()[0]
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise refuse(node, f"cannot be computed ({first[:200]!r})") from error
     return [_widened(np.asarray(value)) for value in made]
 
 
 def _widened(value: NDArray[Any]) -> NDArray[Any]:
     """Floats as float32, integers as int64, truth values as they are."""
+    if value.dtype.kind not in "fiub":
+        raise ModelError(f"a constant of the type {value.dtype} is not supported")
     if value.dtype.kind == "f":
         return value.astype(np.float32)
     return value.astype(np.int64) if value.dtype.kind in "iu" else value
@@ -120,9 +137,11 @@ def _size(node: NodeProto, inputs: Sequence[NDArray[Any] | None]) -> None:
     elif node.op_type == "Range":
         start, limit, delta = (float(v[0]) if v.size else 0.0 for v in values[:3])
         shape = [abs(limit - start) / abs(delta) if delta else math.inf]
+    elif node.op_type == "Concat":
+        shape = [sum(float(v.size) for v in values)]
     elif len(values) > 1:
         shape = [float(v.size) for v in values] if node.op_type == "Gather" else []
-        if node.op_type in ("Add", "Mul", "Sub", "Div", "Max", "Min", "Where", "Pow", "Equal"):
+        if node.op_type in _BROADCAST:
             shape = [float(v.size) for v in values if v.size > 1]
     if math.prod(float(abs(n)) for n in shape) > MOST_ELEMENTS:
         raise refuse(node, f"its constant would have more than {MOST_ELEMENTS:,} elements")
@@ -163,9 +182,7 @@ def quantised(
     some = np.where(wide == 0, 1.0, wide)
     scaled = np.asarray(values, np.float64) / some
     integers = np.rint(scaled)
-    if np.abs(scaled - integers).max(initial=0.0) > 1e-3:
+    room = 1e-3 + np.abs(integers) * 2.0**-22  # of int * scale, rounded to float32
+    if not (np.abs(scaled - integers) <= room).all():
         raise refuse(node, "its weights are no multiples of their scale (is its zero point whole?)")
     return integers.astype(np.int64), np.array(wide)
-
-
-__all__ = ["FOLDED", "TensorProto", "compute", "quantised"]

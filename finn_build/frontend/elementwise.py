@@ -9,6 +9,7 @@ quantisers need no rules of their own.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -168,15 +169,17 @@ class Quantiser:
 
     def pull(self, half: Half, channel: int) -> Half:
         """See Elementwise."""
-        held = [half.holds(self.value(n, channel)) for n in range(self.levels + 1)]
-        if all(held):
-            return ALL
-        if not any(held):
-            return NONE
-        if not half.down:
-            return self.reaching(held.index(True), channel)
-        beyond = self.reaching(held.index(False), channel)
-        return Half(beyond.bound, not beyond.strict, True)
+        first, last = (half.holds(self.value(n, channel)) for n in (0, self.levels))
+        if first == last:
+            return ALL if first else NONE
+        # The level from which on it is as at the highest.
+        turn = bisect_left(
+            range(1, self.levels + 1),
+            True,
+            key=lambda n: half.holds(self.value(n, channel)) == last,
+        )
+        reached = self.reaching(turn + 1, channel)
+        return reached if last else Half(reached.bound, not reached.strict, True)
 
     def gain(self, channel: int) -> Fraction:
         """See Elementwise."""

@@ -22,7 +22,7 @@ from finn_build.layers import Argmax, Ints, Mvtu
 
 MOST_CLASSES = 1024
 # What an exporter's float32 product of two scales may be off its exact value, and a multiple of it.
-_ROUNDED = Fraction(1, 1 << 22)
+_ROUNDED, _NEAR = Fraction(1, 1 << 22), Fraction(1, 1 << 10)
 _GAIN_BITS = 31  # of the gains of scores that have no common unit: far below float32's rounding
 
 
@@ -176,7 +176,10 @@ def _one_scale(
         exact = [(offset - common) / scale for offset in offsets]
         whole_numbers = [round(each) for each in exact]
         if (
-            all(abs(e - w) <= abs(w) * _ROUNDED for e, w in zip(exact, whole_numbers, strict=True))
+            all(
+                abs(e - w) <= min(abs(w) * _ROUNDED, _NEAR)
+                for e, w in zip(exact, whole_numbers, strict=True)
+            )
             and max(map(abs, whole_numbers)) < 1 << 24
         ):
             return scale, whole_numbers, common

@@ -12,7 +12,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.custom_op.registry import getCustomOp
 
-from finn_build.errors import MismatchError
+from finn_build.errors import MismatchError, ModelError
 from finn_build.frontend.build import Tap
 from finn_build.frontend.walk import Reading
 from finn_build.golden import Outputs
@@ -74,12 +74,16 @@ def _run(
         block = images[start : start + batch].astype(np.float32)
         pixels = np.ascontiguousarray(reading.image.from_stream(block))
         sized = with_batch(model, len(block))
-        with quiet():
-            context = execute_onnx(
-                sized,
-                {source: pixels.reshape(len(block), *given)},
-                return_full_exec_context=codes is not None,
-            )
+        try:
+            with quiet():
+                context = execute_onnx(
+                    sized,
+                    {source: pixels.reshape(len(block), *given)},
+                    return_full_exec_context=codes is not None,
+                )
+        except Exception as error:  # qonnx and ONNX Runtime raise whatever their operators do
+            first = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ModelError(f"qonnx cannot execute the model ({first[:200]!r})") from error
         logits: NDArray[Any] = np.asarray(context[target], np.float64).reshape(len(block), -1)
         parts.append(
             Outputs(
@@ -113,11 +117,9 @@ def with_batch(model: ModelWrapper, batch: int) -> ModelWrapper:
 
 def _codes(tap: Tap, values: NDArray[Any]) -> NDArray[np.int64]:
     """Values of a quantised tensor as the codes of the stream."""
-    quantiser = tap.quantiser
-    scales = np.array([float(scale) for scale in quantiser.scales])
-    q = tap.layout.to_stream(np.asarray(values, np.float64)) / scales + quantiser.zero
-    codes = (q + 1) / 2 if quantiser.bipolar else q - quantiser.low
-    return _whole(codes, tap.tensor)
+    scales, shifts = (np.array([float(v) for v in each]) for each in (tap.scales, tap.shifts))
+    wide = tap.layout.to_stream(np.asarray(values, np.float64))
+    return _whole((wide - shifts) / scales, tap.tensor)
 
 
 def _counts(node: NodeProto, values: NDArray[Any]) -> NDArray[np.int64]:

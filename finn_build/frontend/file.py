@@ -10,7 +10,7 @@ from onnx import ModelProto, TensorProto
 from onnx.external_data_helper import ExternalDataInfo, load_external_data_for_tensor
 
 from finn_build.errors import ModelError
-from finn_build.frontend.check import check_structure, shown
+from finn_build.frontend.check import UNFORESEEN, check_structure, shown
 from finn_build.frontend.tidy import tidy
 
 MOST_BYTES = 1 << 31  # what protobuf can read
@@ -26,8 +26,11 @@ def load(path: Path | str) -> ModelProto:
     path = Path(path)
     proto = parse(path)
     _external(proto, path.parent)
-    check_structure(proto)
-    return tidy(proto)
+    try:
+        check_structure(proto)
+        return tidy(proto)
+    except UNFORESEEN as error:
+        raise ModelError(f"{path}: cannot be read ({error!r})") from error
 
 
 def parse(path: Path) -> ModelProto:

@@ -18,7 +18,7 @@ from onnx import NodeProto
 
 from finn_build.frontend.build import MOST_BITS, Builder, Refuse, split, values_of, wide
 from finn_build.frontend.check import attributes, refuse, shown
-from finn_build.frontend.product import sums
+from finn_build.frontend.product import MOST_UNROLLED, sums
 from finn_build.frontend.scope import Scope
 from finn_build.frontend.stream import NO_SIDES, Codes, Pairs, Product, Stream, Sums
 from finn_build.frontend.thresholds import Levels, levels, reach_of
@@ -55,9 +55,13 @@ def concat(scope: Scope, node: NodeProto) -> Stream:
     layout = streams[0].layout
     rank = 1 + len(layout.dims)
     axis = int(attributes(node).get("axis", 1)) % rank
-    places = {stream.layout.dims[axis - 1] for stream in streams} if axis else set()
+    places = {
+        stream.layout.dims[axis - 1] or ("c" if stream.layout.channels == 1 else "one")
+        for stream in streams
+        if axis
+    }
     others = {tuple(d for i, d in enumerate(s.layout.dims, 1) if i != axis) for s in streams}
-    if not places <= {"c", ""} or not places or len(others) > 1:
+    if places != {"c"} or len(others) > 1:
         raise refuse(node, "joins something else than the channels of images of one size")
     rows = _joined(scope, node, streams)
     codes = _stacked(scope, node, rows, by_turns=False)
@@ -107,6 +111,8 @@ def _part(builder: Builder, stream: Stream, why: Refuse) -> _Part:
     codes = made[1] if made is not None else stream.base
     if isinstance(codes, Codes) and (made is not None or not stream.ops):
         count = codes.channels
+        if count**2 > MOST_UNROLLED:
+            raise why(f"joins {count:,} channels with others; that is too many")
         integers: Ints = np.eye(count, dtype=np.int64).reshape(count, 1, 1, count)
         product = Product(
             codes=codes,
@@ -117,6 +123,8 @@ def _part(builder: Builder, stream: Stream, why: Refuse) -> _Part:
         return _Part(product=product, stream=stream, plain=True)
     if not isinstance(stream.base, Sums):
         raise why(_BRANCH)
+    if stream.base.unrolled and stream.base.positions != (1, 1):
+        raise why("joins windows that the hardware has not")
     return _Part(product=stream.base.product, stream=stream, plain=False)
 
 
@@ -147,8 +155,6 @@ def _overlaid(products: Sequence[Product], why: Refuse) -> list[Product]:
 
 def _rows(part: _Part, product: Product, why: Refuse) -> _Rows:
     base = sums(product, why)
-    if base.unrolled and base.positions != (1, 1):
-        raise why("joins windows that the hardware has not")
     codes, count = product.codes, len(product.integers)
     if part.plain:
         steps = np.arange(1, 1 << codes.bits)

@@ -49,10 +49,11 @@ def _bias(scope: Scope, node: NodeProto, index: int, rows: int) -> list[Fraction
     found = scope.constant(node, index)
     if found is None:
         return [Fraction(0)] * rows
-    numbers = fractions(found.exact)
-    if len(numbers) not in (1, rows):
-        raise refuse(node, f"has {len(numbers)} biases for {rows} outputs")
-    return numbers * (rows if len(numbers) == 1 else 1)
+    shape = np.shape(found.exact)
+    one = node.op_type == "Gemm" and shape in ((), (1,), (1, 1))
+    if not one and shape != (rows,) and (node.op_type != "Gemm" or shape != (1, rows)):
+        raise refuse(node, f"has a bias of shape {list(shape)} for {rows} outputs")
+    return fractions(found.exact) * (rows if one else 1)
 
 
 def conv(scope: Scope, node: NodeProto) -> Value:
@@ -80,14 +81,22 @@ def conv(scope: Scope, node: NodeProto) -> Value:
         node, said, (layout.height, layout.width), flipped, dims, integers.shape[2:]
     )
     bias = _bias(scope, node, 2, rows)
+    pad = added(pad, stream.pad)
+    for axis, size in enumerate((layout.height, layout.width)):
+        if (kernel[axis] - 1) * dilation[axis] >= size + pad[axis] + pad[axis + 2]:
+            raise refuse(
+                node,
+                f"a window of {list(kernel)} with dilation {list(dilation)} is "
+                "larger than its image",
+            )
     codes = scope.codes(stream, node)
     product = Product(
         codes=codes,
-        integers=_windowed(integers, kernel, dilation, groups, flipped, 0),
-        scales=_windowed(scales, kernel, dilation, groups, flipped, 1),
+        integers=_windowed(integers, kernel, dilation, groups, flipped),
+        scales=_windowed(scales, kernel, dilation, groups, flipped, like_first=True),
         bias=tuple(bias),
         stride=stride,
-        pad=added(pad, stream.pad),
+        pad=pad,
     )
     made = sums(product, scope.refuse(node))
     out = layout.with_image(*product.out, rows, flipped=flipped)
@@ -100,20 +109,24 @@ def _windowed(
     dilation: tuple[int, int],
     groups: int,
     flipped: bool,
-    nothing: int,
+    *,
+    like_first: bool = False,
 ) -> NDArray[Any]:
-    """Weights (ROWS, C, K...) as (ROWS, KH, KW, CHANNELS), `nothing` between dilated ones."""
+    """Weights (ROWS, C, K...) as (ROWS, KH, KW, CHANNELS).
+
+    Between dilated ones and groups there is zero, or what a row's first one has.
+    """
     rows, each = values.shape[:2]
     spatial = values.transpose(0, 1, 3, 2) if flipped and values.ndim == 4 else values
     square = spatial.reshape(rows, each, *kernel).transpose(0, 2, 3, 1)
     tall, wide = ((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
-    made = np.full((rows, tall, wide, groups * each), nothing, values.dtype)
+    made = np.zeros((rows, tall, wide, groups * each), values.dtype)
+    if like_first:
+        made[:] = square[:, :1, :1, :1]
     for group in range(groups):
         part = slice(group * rows // groups, (group + 1) * rows // groups)
         inputs = slice(group * each, (group + 1) * each)
         made[part, :: dilation[0], :: dilation[1], inputs] = square[part]
-    if nothing:  # a scale; the weights that it would belong to are zero
-        made[:] = np.where(made == nothing, square[:, :1, :1, :1], made)
     return made
 
 

@@ -36,7 +36,6 @@ def unsupported(node: NodeProto) -> str:
     supported = sorted(
         {
             *HANDLERS,
-            "Cast",
             "Constant",
             "Dropout",
             "Identity",
@@ -237,7 +236,9 @@ def _pool(scope: Scope, node: NodeProto) -> Value:
     if node.op_type.startswith("Global"):
         kernel, stride, pad = (height, width), (height, width), NO_SIDES
     else:
-        kernel, stride, _, pad = shaping.window(node, said, (height, width), flipped, dims)
+        kernel, stride, apart, pad = shaping.window(node, said, (height, width), flipped, dims)
+        if apart != (1, 1):
+            raise refuse(node, f"dilations {said['dilations']} of a pool are not supported; use 1")
     largest = node.op_type in ("MaxPool", "GlobalMaxPool")
     if said.get("ceil_mode"):
         pad = _to_ceiling((height, width), kernel, stride, pad)
@@ -271,12 +272,17 @@ def _to_ceiling(
     return (pad[0], pad[1], pad[2] + more[0], pad[3] + more[1])
 
 
+def _cast(scope: Scope, node: NodeProto) -> Value:
+    raise refuse(node, "casts activations to integers, which is no quantiser; use Quant")
+
+
 Handler = Callable[[Scope, NodeProto], Value]
 HANDLERS: dict[str, Handler] = {
     "Add": _arithmetic,
     "AveragePool": _pool,
     "BatchNormalization": _batch_norm,
     "BipolarQuant": _quant,
+    "Cast": _cast,
     "Clip": _clip,
     "Concat": join.concat,
     "Conv": conv,

@@ -105,10 +105,12 @@ def _fill(product: Product, refuse: Refuse) -> int:
     if not any(product.pad):
         return 0
     codes = product.codes
+    # A channel that is always zero is so whatever the padding holds.
     zeros = {
-        -shift / scale if scale else Fraction(0)
+        -shift / scale if scale else Fraction(-1)
         for scale, shift in zip(*_spread(codes), strict=True)
-    }
+        if scale or shift
+    } or {Fraction(0)}
     zero = zeros.pop()
     if zeros or zero.denominator != 1 or not 0 <= zero < 1 << codes.bits:
         low, high = (
@@ -222,6 +224,8 @@ def averaged(
 
     Returns the product, its rows in the order (row, column, output), and the rows and columns.
     """
+    if made.unrolled:
+        raise refuse("takes means of what a product with the whole image gives; quantise it before")
     (oh, ow), rows = made.product.out, len(made.product.integers)
     base = unrolled(made.product, refuse)
     size = kernel[0] * kernel[1]
@@ -252,8 +256,17 @@ def averaged(
     )
 
 
-def spread_channels(codes: Codes, kernel: tuple[int, int], stride: tuple[int, int]) -> Product:
-    """Means over windows of codes, channel by channel, as a product."""
+def spread_channels(
+    codes: Codes, kernel: tuple[int, int], stride: tuple[int, int], refuse: Refuse
+) -> Product:
+    """Means over windows of codes, channel by channel, as a product.
+
+    Raises ModelError by `refuse` for more than can be had.
+    """
+    if codes.channels**2 * prod(kernel) > MOST_UNROLLED:
+        raise refuse(
+            f"means of {codes.channels:,} channels over {list(kernel)} pixels are too many"
+        )
     integers = np.zeros((codes.channels, *kernel, codes.channels), np.int64)
     for channel in range(codes.channels):
         integers[channel, :, :, channel] = 1

@@ -71,7 +71,7 @@ class Scope:
             return stream
         assert isinstance(stream.base, Codes)
         kh, kw, sh, sw = stream.average
-        product = spread_channels(stream.base, (kh, kw), (sh, sw))
+        product = spread_channels(stream.base, (kh, kw), (sh, sw), self.refuse(node))
         base = sums(product, self.refuse(node))
         return Stream(layout=stream.layout, base=base, names=stream.names)
 
@@ -83,7 +83,10 @@ class Scope:
                 "a mean goes into it without a quantiser between them, which is supported before "
                 "dense layers alone; quantise the mean",
             )
-        return self.builder.codes(stream, self.refuse(node))
+        codes = self.builder.codes(stream, self.refuse(node))
+        if stream.pad == NO_SIDES and node.input and self.values.get(node.input[0]) is stream:
+            self.builder.tap_codes(node.input[0], stream.layout, codes)
+        return codes
 
     def mean(self, stream: Stream, node: NodeProto, window: tuple[int, int, int, int]) -> Stream:
         """The means over windows of a stream; its layout is still that of the stream before."""

@@ -97,9 +97,12 @@ def reshape(scope: Scope, node: NodeProto) -> Value:
         unfolded = _unfolded(value, sizes)
         if unfolded is not None:
             return unfolded
-    return _moved(
-        scope, node, lambda values: values.reshape(sizes), lambda layout: layout.reshaped(sizes)
-    )
+
+    def constant(values: NDArray[Any]) -> NDArray[Any]:
+        kept = [values.shape[i] if n == 0 and i < values.ndim else n for i, n in enumerate(sizes)]
+        return values.reshape(kept)
+
+    return _moved(scope, node, constant, lambda layout: layout.reshaped(sizes))
 
 
 def _unfolded(stream: Stream, sizes: list[int]) -> Stream | None:

@@ -79,7 +79,12 @@ class _Row:
                 most += abs(offsets[index])
         scales = self.quantiser.scales
         most += abs(self.quantiser.zero) * scales[self.channel if len(scales) > 1 else 0]
-        return float(SLACK * EPS * most / gain) if gain else float("inf")
+        if gain:
+            return float(SLACK * EPS * most / gain)
+        x = self.start.apply(Fraction(0), 0)
+        for op in self.ops:
+            x = op.apply(x, self.channel)
+        return float("inf") if doubtful(self.quantiser, x, self.channel) else 0.0
 
 
 def levels(

@@ -38,6 +38,7 @@ _DOMAINS = (QONNX, "finn.custom_op.general", "onnx.brevitas", "qonnx", "")
 _IDLE = ("Identity", "Dropout")
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 LEFT_OUT = "headrace.left_out"  # metadata: outputs beyond the first, and what followed the logits
+AXES = "headrace.axes"  # metadata: dimensions over which labels or probabilities were taken
 CLASSES = "classes"  # metadata: names of the classes, a list in JSON
 
 
@@ -51,14 +52,22 @@ def tidy(proto: ModelProto) -> ModelProto:
             if not made.knows(name):
                 raise refuse(node, f"reads {shown(name)}, which no node makes")
         made.take(node)
-    logits, followed = _before_labels(made, made.alias.get(output, output))
+    axes: list[int] = []
+    logits, followed = _before_labels(made, made.alias.get(output, output), axes)
     if logits not in made.computed:
         raise ModelError(f"the output {shown(output)} does not depend on an image")
     model = _model(made, logits)
     left = [f"output {shown(o.name)}" for o in graph.output[1:]] + followed
     notes = {p.key: p.value for p in proto.metadata_props if p.key == CLASSES}
-    helper.set_model_props(model, {**notes, LEFT_OUT: ", ".join(left)} if left else notes)
+    notes |= {LEFT_OUT: ", ".join(left)} if left else {}
+    notes |= {AXES: ",".join(map(str, axes))} if axes else _axes_of(proto)
+    helper.set_model_props(model, notes)
     return model
+
+
+def _axes_of(proto: ModelProto) -> dict[str, str]:
+    """What an earlier `tidy` of the same graph noted."""
+    return {p.key: p.value for p in proto.metadata_props if p.key in (AXES, LEFT_OUT)}
 
 
 def _ordered(nodes: Iterable[NodeProto], output: str) -> list[NodeProto]:
@@ -88,14 +97,33 @@ def scaled(graph: ModelProto, pixel_max: float) -> ModelProto:
     """
     made = ModelProto()
     made.CopyFrom(graph)
-    source = made.graph.input[0].name
+    source, names = made.graph.input[0].name, all_names(graph)
+    scaled = fresh(f"{source}.scaled", names)
     for node in made.graph.node:
-        node.input[:] = [f"{source}.scaled" if name == source else name for name in node.input]
-    divisor = numpy_helper.from_array(np.array(255 / pixel_max, np.float32), f"{source}.divisor")
+        node.input[:] = [scaled if name == source else name for name in node.input]
+    name = fresh(f"{source}.divisor", names)
+    divisor = numpy_helper.from_array(np.array(255 / pixel_max, np.float32), name)
     made.graph.initializer.append(divisor)
-    node = helper.make_node("Div", [source, divisor.name], [f"{source}.scaled"], name="pixels")
+    node = helper.make_node("Div", [source, divisor.name], [scaled], name="pixels")
     made.graph.node.insert(0, node)
     return made
+
+
+def all_names(proto: ModelProto) -> set[str]:
+    """Names of all tensors that a graph speaks of."""
+    graph = proto.graph
+    named = (*graph.input, *graph.output, *graph.initializer)
+    return {each.name for each in named} | {
+        name for node in graph.node for name in (*node.input, *node.output)
+    }
+
+
+def fresh(name: str, names: set[str]) -> str:
+    """A name like this one that nothing has, and that is had from now on."""
+    while name in names:
+        name += "_"
+    names.add(name)
+    return name
 
 
 class _Tidy:
@@ -111,6 +139,9 @@ class _Tidy:
         self.weights: set[str] = set()  # quantised
         self.alias: dict[str, str] = {}
         self.nodes: list[NodeProto] = []
+        self.names = all_names(proto)
+        sides = (i.type.tensor_type.shape.dim[:1] for i in self.images.values())
+        self.batches = {-1, 0, 1, *(side.dim_value for first in sides for side in first)}
 
     def knows(self, name: str) -> bool:
         """Whether a tensor is there."""
@@ -174,17 +205,15 @@ class _Tidy:
 
     def _keep(self, node: NodeProto) -> None:
         """Add a node whose results are weights."""
+        del node.output[1:]
         self.nodes.append(node)
         self.weights.update(name for name in node.output if name)
 
     def _idle(self, node: NodeProto, said: dict[str, Any]) -> bool:
         """Whether a node leaves images as they are."""
         if node.op_type == "Cast":
-            if said.get("to") not in _FLOATS:
-                raise refuse(
-                    node, "casts activations to integers, which is no quantiser; use Quant"
-                )
-            return True
+            # To integers: of labels, or `read` refuses it.
+            return said.get("to") in _FLOATS
         if node.op_type == "Dropout" and len(node.input) > 2:
             mode = self.constants.get(node.input[2])
             if mode is None or bool(np.any(mode)):
@@ -198,9 +227,9 @@ class _Tidy:
             raise refuse(node, "its target shape is computed from the image; export a fixed shape")
         shape = [int(n) for n in target.ravel()]
         rest = shape[1:]
-        if not rest or any(n < -1 for n in shape) or rest.count(-1) > 1:
+        if not rest or min(rest) < -1 or rest.count(-1) > 1 or shape[0] not in self.batches:
             raise refuse(node, f"cannot reshape to {shape}: keep the batch as the first dimension")
-        name = f"{node.output[0]}.shape"
+        name = fresh(f"{node.output[0]}.shape", self.names)
         self.constants[name] = np.array([0, *rest], np.int64)
         node.input[1] = name
         del node.attribute[:]  # allowzero would take the 0 for a size
@@ -257,36 +286,42 @@ def _with_shapes(model: ModelWrapper) -> ModelWrapper:
 
 
 QCDQ = "this is a QCDQ export; export as QONNX (brevitas.export.export_qonnx)"
+_LABELS = ("Softmax", "LogSoftmax", "ArgMax", "TopK")
 _SHAPING = ("Cast", "Squeeze", "Unsqueeze", "Reshape", "Flatten")
 
 
-def _before_labels(made: _Tidy, output: str) -> tuple[str, list[str]]:
-    """The logits from which an output's labels or probabilities are made, and what makes them."""
+def _before_labels(made: _Tidy, output: str, axes: list[int]) -> tuple[str, list[str]]:
+    """The logits from which an output's labels or probabilities are made, and what makes them.
+
+    The axes that these are taken over are added to `axes`.
+    """
     makers = {name: node for node in made.nodes for name in node.output}
-    at, followed = output, []
+    at, followed, kinds = output, [], []
     logits = output
     while at in makers:
         node = makers[at]
-        said = attributes(node)
-        if node.op_type in ("Softmax", "LogSoftmax", "ArgMax", "TopK"):
-            _check_label(node, said)
+        if node.op_type in _LABELS:
+            if kinds and (at != logits or node.op_type not in ("Softmax", "LogSoftmax")):
+                raise refuse(node, "makes labels or probabilities that others are made of")
+            axes.append(_label_axis(node, attributes(node)))
             logits = node.input[0]
             followed.append(called(node))
+            kinds.append(node.op_type)
         elif node.op_type not in _SHAPING:
             break
         at = node.input[0]
     if followed:
+        if logits not in makers:
+            raise refuse(makers[output], "makes labels of the image itself; there is no network")
         last = max(i for i, node in enumerate(made.nodes) if logits in node.output)
         del made.nodes[last + 1 :]
     return logits, followed
 
 
-def _check_label(node: NodeProto, said: dict[str, Any]) -> None:
-    axis = said.get("axis", 0 if node.op_type == "ArgMax" else -1)
-    if axis not in (1, -1):
-        raise refuse(node, f"axis {axis} is not that of the classes; use 1")
+def _label_axis(node: NodeProto, said: dict[str, Any]) -> int:
     if said.get("select_last_index") or not said.get("largest", 1):
         raise refuse(node, "takes another than the first of the largest; the label is that one")
+    return int(said.get("axis", 0 if node.op_type == "ArgMax" else -1))
 
 
 def _model(made: _Tidy, output: str) -> ModelProto:

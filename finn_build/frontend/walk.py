@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import prod
 
 from onnx import ModelProto, NodeProto, numpy_helper
 
 from finn_build.errors import ModelError
 from finn_build.frontend import operators
 from finn_build.frontend.build import Tap as Tap
-from finn_build.frontend.check import refuse, shown
+from finn_build.frontend.check import UNFORESEEN, refuse, shown
 from finn_build.frontend.ends import finish
 from finn_build.frontend.layout import Layout, of_axes
 from finn_build.frontend.scope import Scope
 from finn_build.frontend.stream import Codes, Constant, Stream
+from finn_build.frontend.tidy import AXES
 from finn_build.layers import Network
 
 _PIXEL_BITS = 8
@@ -55,11 +57,20 @@ def read(graph: ModelProto, name: str) -> Reading:
         handler = operators.HANDLERS.get(node.op_type)
         if handler is None:
             raise refuse(node, operators.unsupported(node))
-        scope.values[node.output[0]] = handler(scope, node)
+        try:
+            scope.values[node.output[0]] = handler(scope, node)
+        except UNFORESEEN as error:
+            raise refuse(
+                node, f"is put together in a way that cannot be read ({error!r})"
+            ) from error
     last = scope.values[graph.graph.output[0].name]
     if not isinstance(last, Stream):
         raise ModelError(f"the output {shown(graph.graph.output[0].name)} is a constant")
-    ended = finish(scope, last, graph.graph.node[-1])
+    _check_axes(graph, last.layout)
+    try:
+        ended = finish(scope, last, graph.graph.node[-1])
+    except UNFORESEEN as error:
+        raise ModelError(f"the network's end cannot be read ({error!r})") from error
     network = Network(
         name=name,
         height=image.height,
@@ -71,6 +82,18 @@ def read(graph: ModelProto, name: str) -> Reading:
         layers=tuple(scope.builder.layers),
     )
     return Reading(network=network, image=image, logits=last.layout, taps=tuple(scope.builder.taps))
+
+
+def _check_axes(graph: ModelProto, logits: Layout) -> None:
+    """Refuse labels that are taken over another dimension than that of all classes."""
+    said = "".join(p.value for p in graph.metadata_props if p.key == AXES)
+    shape = (1, *logits.shape)
+    for axis in (int(each) for each in said.split(",") if each):
+        if not -len(shape) <= axis < len(shape) or shape[axis] != prod(shape):
+            raise ModelError(
+                f"the label or probability at the end is taken over dimension {axis} of {shape}, "
+                "which is not that of all classes"
+            )
 
 
 def image_of(graph: ModelProto) -> Layout:
