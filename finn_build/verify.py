@@ -197,8 +197,8 @@ def _through(layer: Layer, step: _Step) -> _Step:
         )
         return _Step(codes=golden.feed(layer, step.codes), unsure=unsure.astype(bool))
     if isinstance(layer, MaxPool):
-        unsure = golden.feed(layer, step.unsure.astype(np.uint8)).astype(bool)
-        return _Step(codes=golden.feed(layer, step.codes), unsure=unsure)
+        largest = golden.feed(layer, step.unsure.astype(np.uint8))
+        return _Step(codes=golden.feed(layer, step.codes), unsure=largest.astype(bool))
     if isinstance(layer, Lookup):
         table = np.zeros(layer.tables.shape, bool) if layer.unsure is None else layer.unsure
         at, channels = golden.addresses(layer, step.codes), np.arange(len(table))

@@ -17,20 +17,10 @@ from finn_build.errors import ModelError
 from finn_build.frontend.check import array, attributes, finite, refuse
 
 MOST_ELEMENTS = 1 << 26
-_BROADCAST = [
-    "Add",
-    "Div",
-    "Equal",
-    "Greater",
-    "Less",
-    "Max",
-    "Min",
-    "Mod",
-    "Mul",
-    "Pow",
-    "Sub",
-    "Sum",
-] + ["Where"]
+_BROADCAST = (
+    *("Add", "Div", "Equal", "Greater", "Less", "Max", "Min"),
+    *("Mod", "Mul", "Pow", "Sub", "Sum", "Where"),
+)
 # Operators whose results are no larger than their inputs, or of a size that `_size` foresees.
 FOLDED = frozenset(
     [

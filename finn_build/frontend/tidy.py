@@ -296,7 +296,8 @@ def _before_labels(made: _Tidy, output: str, axes: list[int]) -> tuple[str, list
     The axes that these are taken over are added to `axes`.
     """
     makers = {name: node for node in made.nodes for name in node.output}
-    at, followed, kinds = output, [], []
+    at, followed = output, list[str]()
+    kinds: list[str] = []
     logits = output
     while at in makers:
         node = makers[at]
