@@ -19,7 +19,7 @@ from finn_build.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Network, Win
 
 _EPS = float(np.finfo(np.float32).eps)
 _SLACK = 16  # roundings of float32, relative to the largest value that the accumulator can reach
-_WHOLE = 1 << 24  # below it float32 holds every sum of integers
+_WHOLE = 1 << 22  # below it float32 rounds sums of products by less than a quarter
 _LOGIT_ROUNDING = 1e-2  # of one integer step: what a logit may be off where its sums are small
 
 

@@ -72,10 +72,8 @@ def original(name: str, graph, folder: Path, divisor: float) -> tuple[ModelWrapp
 
 def codes(tap, values: np.ndarray) -> np.ndarray:
     """A quantised tensor's values as the stream has them."""
-    quantiser = tap.quantiser
-    scales = np.array([float(scale) for scale in quantiser.scales])
-    q = tap.layout.to_stream(values.astype(np.float64)) / scales + quantiser.zero
-    q = (q + 1) / 2 if quantiser.bipolar else q - quantiser.low
+    scales, shifts = (np.array([float(v) for v in each]) for each in (tap.scales, tap.shifts))
+    q = (tap.layout.to_stream(values.astype(np.float64)) - shifts) / scales
     assert np.abs(q - np.rint(q)).max() < 1e-3
     return np.rint(q).astype(np.int64)
 
