@@ -55,6 +55,7 @@ class Builder:
     layouts: dict[str, Layout] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     made: dict[int, tuple[Stream, Codes]] = field(default_factory=dict)
+    untapped: bool = False  # whether the last codes are not those of a quantiser of the file
 
     def name(self, prefix: str) -> str:
         """Next name with a prefix: conv0, conv1, ..."""
@@ -178,6 +179,7 @@ class Builder:
 
     def _tap(self, name: str, quantiser: Quantiser, *, whole: bool) -> bool:
         layout = self.layouts[quantiser.tensor]
+        self.untapped = not whole
         if whole:  # all levels of the quantiser are told apart by the codes
             ends = [
                 [quantiser.value(level, channel) for level in (0, 1)]
@@ -196,14 +198,17 @@ class Builder:
 
     def tap_codes(self, tensor: str, layout: Layout, codes: Codes) -> None:
         """Compare the last layer's codes with what a product reads, where nothing else is."""
-        known = {tap.layer for tap in self.taps}
-        last = self.layers[-1].name if self.layers else None
-        current = codes.after == len(self.layers) and all(codes.scales)
-        if last is None or last in known or not current:
-            return
-        self.taps.append(
-            Tap(layer=last, tensor=tensor, layout=layout, scales=codes.scales, shifts=codes.shifts)
-        )
+        if self.untapped and codes.after == len(self.layers) and all(codes.scales):
+            self.taps.append(
+                Tap(
+                    layer=self.layers[-1].name,
+                    tensor=tensor,
+                    layout=layout,
+                    scales=codes.scales,
+                    shifts=codes.shifts,
+                )
+            )
+        self.untapped = False
 
     def _table(self, base: Codes | Pairs, stream: Stream, refuse: Refuse) -> Codes:
         """Operations on codes as a table for each channel, as for quantised pixels.

@@ -203,6 +203,7 @@ def _stacked(scope: Scope, node: NodeProto, rows: Sequence[_Rows], *, by_turns: 
     bits = levels_most.bit_length()
     if bits > MOST_BITS:
         raise refuse(node, f"joins activations of {bits} bits; at most {MOST_BITS} can be")
+    builder.untapped = True
     builder.add_product(
         base,
         weights,

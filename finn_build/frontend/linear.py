@@ -83,7 +83,10 @@ def conv(scope: Scope, node: NodeProto) -> Value:
     bias = _bias(scope, node, 2, rows)
     pad = added(pad, stream.pad)
     for axis, size in enumerate((layout.height, layout.width)):
-        if (kernel[axis] - 1) * dilation[axis] >= size + pad[axis] + pad[axis + 2]:
+        if (
+            dilation != (1, 1)
+            and (kernel[axis] - 1) * dilation[axis] >= size + pad[axis] + pad[axis + 2]
+        ):
             raise refuse(
                 node,
                 f"a window of {list(kernel)} with dilation {list(dilation)} is "

@@ -84,7 +84,7 @@ def test_a_logit_between_two_integers_stops(network, images):
 def widened(network, factor):
     """Larger weights in the last layer, and what float32 rounds off in its sums, in integers."""
     last = network.mvtus[-1]
-    wide = replace(last, weights=last.weights * factor, in_bits=8, weight_bits=12)
+    wide = replace(last, weights=last.weights * factor, in_bits=8, weight_bits=16)
     made = replace(network, layers=(*network.layers[:-2], wide, network.layers[-1]))
     return made, 16 * np.finfo(np.float32).eps * max(map(abs, wide.reach))
 
@@ -102,7 +102,7 @@ def test_wide_sums_may_be_rounded_more(network, images):
 
 
 def test_an_integer_beyond_the_rounding_is_another_one(network, images):
-    network, room = widened(network, 400)
+    network, room = widened(network, 4000)
     assert room > 2
     out = golden.run(network, images)
     logits = out.logits * network.scale
