@@ -56,9 +56,7 @@ def test_the_help_lists_them():
 
 @pytest.mark.parametrize("board", sorted(CRYSTALS))
 def test_every_board_builds_up_to_its_rtl(tmp_path, tiny_onnx, board):
-    options = Options(
-        board=board, model=str(tiny_onnx), data=tmp_path, out=tmp_path / "out", target_fps=2e4
-    )
+    options = Options(board=board, model=str(tiny_onnx), out=tmp_path / "out", target_fps=2e4)
     build = pipeline.run(STEPS, options, last="emit")
     assert "chip.sv" in build.path("emit", "chip.f").read_text()
     assert load_json(build.path("fold", "costs.json"))["estimate"]["lut"] > 0

@@ -31,7 +31,7 @@ def built(tiny_onnx: Path, tmp_path_factory: pytest.TempPathFactory):
     said = place.parent / "said"
     with pytest.MonkeyPatch.context() as patch, said.open("w") as file:
         patch.chdir(place)
-        options = Options(board="pynq-z2", model=MODEL, data=Path("none"), tool="none", images=2)
+        options = Options(board="pynq-z2", model=MODEL, tool="none", images=2)
         steps = [
             replace(step, needs=tuple(name for name in step.needs if name not in WITHOUT))
             for step in STEPS

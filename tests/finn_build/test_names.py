@@ -95,7 +95,7 @@ def test_a_picture_of_hostile_classes_is_drawn_as_text(capsys):
         images=np.zeros((1, 4, 4, 1), np.uint8),
         truth=None,
         labels=np.array([0], np.int32),
-        logits=np.array([[1, 0]], np.int32),
+        values=np.array([[1.0, 0.0]]),
         names=("[red]\x1b[2J", "b"),
         latency_us=1.0,
         rate=1.0,

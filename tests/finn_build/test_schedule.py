@@ -114,7 +114,16 @@ def wide(pixels, dense):
     """A convolution of so many pixels at once over 4 x 32 pixels, a pool, a dense layer."""
     draw = np.random.default_rng(1)
     layers = (
-        Window(name="w0", height=4, width=32, channels=1, bits=8, kernel=3, stride=1, pad=1),
+        Window(
+            name="w0",
+            height=4,
+            width=32,
+            channels=1,
+            bits=8,
+            kernel=(3, 3),
+            stride=(1, 1),
+            pad=(1, 1, 1, 1),
+        ),
         replace(conv("c0", 4, 9, 128), in_bits=8, thresholds=np.array([[1, 2, 3]] * 4)),
         MaxPool(name="p0", height=4, width=32, channels=4, bits=2, kernel=(2, 2), stride=(2, 2)),
         replace(random_unit(draw, (5, 128), weight_bits=2, in_bits=2, low=-1), name="d0"),

@@ -180,7 +180,7 @@ def test_interrupted_training_says_how_to_go_on(
     monkeypatch.setattr(cli, "load_cifar10", lambda *_, **__: many)
     monkeypatch.setattr(plan, "train_float", interrupt)
     assert call(monkeypatch, "train", "--out", str(tmp_path / "m")) == 130
-    assert "the same command resumes" in capsys.readouterr().err
+    assert "the same command goes on" in capsys.readouterr().err
 
 
 def test_module_runs_and_lists() -> None:
