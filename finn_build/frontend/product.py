@@ -21,11 +21,11 @@ MOST_UNROLLED = 1 << 22  # weights of a layer that is written as one product wit
 Refuse = Callable[[str], ModelError]
 
 
-def sums(product: Product, refuse: Refuse, *, flat: bool = False) -> Sums:
+def sums(product: Product, refuse: Refuse) -> Sums:
     """Accumulators of a product.
 
-    flat: the whole image makes one vector, as before the logits. Otherwise that is done where no
-    window can be had, as for images that are hardly larger than it. Raises ModelError by `refuse`.
+    The whole image makes one vector where no window can be had, as for images that are hardly larger
+    than it. Raises ModelError by `refuse`.
     """
     rows = len(product.integers)
     if min(product.out) < 1:
@@ -34,7 +34,7 @@ def sums(product: Product, refuse: Refuse, *, flat: bool = False) -> Sums:
             f"an image of {product.codes.height} x {product.codes.width} with padding "
             f"{list(product.pad)} has no room for a window of {kh} x {kw}"
         )
-    if flat or prod(product.out) == 1 or not _windows(product):
+    if prod(product.out) == 1 or not _windows(product):
         return whole(unrolled(product, refuse), product.out, refuse)
     return _in_units(
         product,
