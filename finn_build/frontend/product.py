@@ -24,8 +24,8 @@ Refuse = Callable[[str], ModelError]
 def sums(product: Product, refuse: Refuse) -> Sums:
     """Accumulators of a product.
 
-    The whole image makes one vector where no window can be had, as for images that are hardly larger
-    than it. Raises ModelError by `refuse`.
+    The whole image makes one vector where no window can be had, as for images that are hardly
+    larger than it. Raises ModelError by `refuse`.
     """
     rows = len(product.integers)
     if min(product.out) < 1:
