@@ -313,11 +313,11 @@ def nobodys(odd, folder, tmp_path):
 def test_classes_without_names_go_by_number(chip, nobodys, odd, tmp_path, capsys):
     from PIL import Image
 
-    words = np.arange(11, dtype=np.int32)
+    words = np.array([9, *range(1, 11)], np.int32)  # the label, then logits of half a unit
     chip.answer = lambda pixels: np.tile(words, (len(pixels), 1))
     Image.fromarray(odd.images[0]).save(tmp_path / "tile.png")
     assert main(nobodys, ["classify", str(tmp_path / "tile.png")]) == 0
-    assert capsys.readouterr().out == f"{tmp_path / 'tile.png'}: 9 (10), 8 (9), 7 (8)\n"
+    assert capsys.readouterr().out == f"{tmp_path / 'tile.png'}: 9 (5), 8 (4.5), 7 (4)\n"
 
 
 def test_images_of_another_task_give_no_accuracy(chip, nobodys, capsys):
