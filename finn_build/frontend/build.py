@@ -19,7 +19,7 @@ from finn_build.frontend.elementwise import (
     level32,
 )
 from finn_build.frontend.layout import Layout
-from finn_build.frontend.stream import Codes, Pairs, Pool, Stream, Sums
+from finn_build.frontend.stream import Codes, Pairs, Pool, Stream, Sums, wide
 from finn_build.frontend.thresholds import doubtful, levels
 from finn_build.layers import Ints, Layer, Lookup, MaxPool, Mvtu
 
@@ -305,11 +305,6 @@ def scaled(codes: Codes, ops: Sequence[Elementwise | Pool]) -> Codes:
         made = [(gain * scale, gain * shift + offset) for scale, shift, gain, offset in columns]
         codes = replace(codes, scales=tuple(m[0] for m in made), shifts=tuple(m[1] for m in made))
     return codes
-
-
-def wide(values: tuple[Fraction, ...], channels: int) -> list[Fraction]:
-    """A number for each channel."""
-    return list(values) * (channels if len(values) == 1 else 1)
 
 
 def uniform(ops: Sequence[Elementwise]) -> bool:

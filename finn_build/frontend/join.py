@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from finn_build.frontend.build import MOST_BITS, Builder, Refuse, split, values_of, wide
+from finn_build.frontend.build import MOST_BITS, Builder, Refuse, split, values_of
 from finn_build.frontend.check import attributes, refuse, shown
 from finn_build.frontend.product import MOST_UNROLLED, sums
 from finn_build.frontend.scope import Scope
-from finn_build.frontend.stream import NO_SIDES, Codes, Pairs, Product, Stream, Sums
+from finn_build.frontend.stream import NO_SIDES, Codes, Pairs, Product, Stream, Sums, wide
 from finn_build.frontend.thresholds import Levels, levels, reach_of
 from finn_build.layers import Ints
 

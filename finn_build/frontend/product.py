@@ -12,7 +12,7 @@ import numpy as np
 from finn_build.errors import ModelError
 from finn_build.frontend.hardware import window
 from finn_build.frontend.rational import unit
-from finn_build.frontend.stream import NO_SIDES, Codes, Product, Sums
+from finn_build.frontend.stream import NO_SIDES, Codes, Product, Sums, wide
 from finn_build.layers import Ints
 
 MOST_WEIGHT_BITS = 16
@@ -126,10 +126,7 @@ def _fill(product: Product, refuse: Refuse) -> int:
 
 def _spread(codes: Codes) -> tuple[list[Fraction], list[Fraction]]:
     """Scale and shift of each channel."""
-    scales, shifts = (
-        list(v) * (codes.channels if len(v) == 1 else 1) for v in (codes.scales, codes.shifts)
-    )
-    return scales, shifts
+    return wide(codes.scales, codes.channels), wide(codes.shifts, codes.channels)
 
 
 def _in_units(

@@ -23,6 +23,11 @@ def added(first: Sides, second: Sides) -> Sides:
     return (top, left, bottom, right)
 
 
+def wide(values: tuple[Fraction, ...], channels: int) -> list[Fraction]:
+    """A number for each channel."""
+    return list(values) * (channels if len(values) == 1 else 1)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Constant:
     """A constant of the graph.
