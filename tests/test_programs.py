@@ -171,7 +171,7 @@ def test_every_number_is_a_number(name, value, capsys, tmp_path, monkeypatch):
             assert stop.value.code == 2
             assert f"'{option[0]}': {float(value)} is not a finite number" in error
             tried += 1
-    assert tried == {"finn_build": 4, "quant": 9, "sweep": 0}[name]
+    assert (tried > 0) == (name != "sweep")  # which has no option of that kind
     assert not list(tmp_path.iterdir())
 
 
