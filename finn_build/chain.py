@@ -117,7 +117,8 @@ def design(network: Network, folding: Folding) -> Design:
         depths=depths(network, folding),
         windows=windows,
     )
-    if any(not slides(window, folding.folds[name]) for name, window in windows.items()):
+    whole = any(not slides(window, folding.folds[name]) for name, window in windows.items())
+    if whole or any(isinstance(each, MaxPool) and each.window for each in network.layers):
         frame = network.frame_bytes // beat
         parameters: dict[str, int | str] = {"DATA_W": made.stream.width, "FRAME": frame}
         made.add("axis_begun", "begun", made.stream, parameters, begun="begun")
@@ -193,10 +194,14 @@ def _add_window(made: Design, layer: Window, unit: Mvtu, folding: Folding) -> No
     # Windows that may have to follow each other in every cycle.
     each = folding.costs[unit.name].cycles * fold.pixels // unit.positions
     prompt = unit.name in made.depths or each == 1
+    _gather(made, layer, fold.pixels, prompt=prompt, lines=fold.lines)
+
+
+def _gather(made: Design, layer: Window, pixels: int, *, prompt: bool, lines: str) -> None:
     made.add(
         "nn_window",
         layer.name,
-        Stream(elems=fold.pixels * layer.elements, bits=layer.bits),
+        Stream(elems=pixels * layer.elements, bits=layer.bits),
         {
             "ELEM_W": layer.bits,
             "CHANNELS": layer.channels,
@@ -206,9 +211,9 @@ def _add_window(made: Design, layer: Window, unit: Mvtu, folding: Folding) -> No
             **dict(zip(("STRIDE_H", "STRIDE_W"), layer.stride, strict=True)),
             **dict(zip(_PADS, layer.pad, strict=True)),
             "FILL": layer.fill,
-            "PIXELS": fold.pixels,
+            "PIXELS": pixels,
             "PROMPT": int(prompt),
-            "RAM_STYLE": RAM_STYLES[fold.lines],
+            "RAM_STYLE": RAM_STYLES[lines],
         },
         begun="begun",
     )
@@ -237,6 +242,11 @@ def _add_sliding(made: Design, layer: Window, unit: Mvtu, fold: Fold) -> None:
 def _add_pool(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, MaxPool)
     pixels = folding.pixels(layer)
+    if layer.window is not None:
+        _feed(made, layer.name, pixels * layer.channels)
+        _gather(made, layer.window, pixels, prompt=True, lines="logic")
+        _add_maxima(made, layer, pixels)
+        return
     _resize(made, layer.name, pixels * layer.channels)
     made.add(
         "nn_maxpool",
@@ -252,6 +262,30 @@ def _add_pool(made: Design, layer: Layer, folding: Folding) -> None:
             "PIXELS": pixels,
         },
     )
+
+
+def _add_maxima(made: Design, layer: MaxPool, windows: int) -> None:
+    """The largest of each of so many windows in a beat, row by row and then of the rows' largest.
+
+    A row of pixels in one beat is an image of one row, and what is left of each window another.
+    """
+    high, wide = layer.kernel
+    for name, rows, across in ((f"{layer.name}_across", high, wide), (layer.name, 1, high)):
+        pixels = windows * rows * across
+        made.add(
+            "nn_maxpool",
+            name,
+            Stream(elems=windows * rows * layer.channels, bits=layer.bits),
+            {
+                "ELEM_W": layer.bits,
+                "CHANNELS": layer.channels,
+                "HEIGHT": 1,
+                "WIDTH": pixels,
+                "KERNEL_H": 1,
+                "KERNEL_W": across,
+                "PIXELS": pixels,
+            },
+        )
 
 
 def weight_words(layer: Mvtu, fold: Fold) -> tuple[NDArray[np.int64], int]:

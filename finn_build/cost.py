@@ -208,6 +208,8 @@ def sliding_words(layer: Window, *, simd: int) -> int:
 
 def max_pool(layer: MaxPool, pixels: int) -> Cost:
     """Cost of a max-pool at so many pixels per cycle."""
+    if layer.window is not None:
+        return window(layer.window, pixels, "logic") + _maxima(layer, pixels)
     across = layer.kernel[1]
     pixel, squares = layer.channels * layer.bits, max(1, pixels // across)
     row = _lutram(layer.width // across // squares, squares * pixel)
@@ -219,6 +221,16 @@ def max_pool(layer: MaxPool, pixels: int) -> Cost:
         lut=row + maxima * pixel + 20,
         ff=(2 + (pixels >= across)) * out + 25,
     )
+
+
+def _maxima(layer: MaxPool, windows: int) -> Cost:
+    """Cost of the largest of whole windows: of their rows, then of what these leave."""
+    (high, wide), pixel = layer.kernel, layer.channels * layer.bits
+    made = NOTHING
+    for rows, across in ((high, wide), (1, high)):
+        squares = windows * rows
+        made += Cost(lut=squares * (across - 1) * pixel + 20, ff=3 * squares * pixel + 25)
+    return made
 
 
 def argmax(layer: Argmax, *, dsp: bool) -> Cost:

@@ -132,11 +132,7 @@ class Stage:
         window = self.window
         if window is None:
             return cost.divisors(self.unit.positions)
-        if window.stride[1] > 1:
-            return (1,)
-        legal = cost.divisors(gcd(window.width, window.out_width))
-        # A row of a single beat would take as long as one of two.
-        return tuple(n for n in legal if n == 1 or 2 * n <= window.width)
+        return together(window)
 
     def costs(self, fold: Fold) -> dict[str, Cost]:
         """Costs of all layers by their names. Raises FoldingError if the fold is not legal."""
@@ -164,17 +160,7 @@ def _go_by(layer: Layer, fold: Fold) -> Cost:
 
 
 def stages(network: Network) -> list[Stage]:
-    """All layers: what gathers is in the stage of the unit after it, a pool of the one before.
-
-    Raises FoldingError for a pool that there is no hardware for.
-    """
-    for layer in network.layers:
-        if isinstance(layer, MaxPool) and not layer.apart:
-            raise FoldingError(
-                f"{layer.name}: windows of {layer.kernel} with stride {layer.stride} and padding "
-                f"{layer.pad} overlap or are padded, which no module can; use a stride equal to "
-                "the window and no padding"
-            )
+    """All layers: what gathers is in the stage of the unit after it, a pool of the one before."""
     found: list[Stage] = []
     gathered: tuple[Layer, ...] = ()
     for layer in network.layers:
@@ -192,9 +178,20 @@ def at_once(layer: Layer, pixels: int) -> int:
     """Pixels in a beat of a layer of a stage with `pixels`; a pool needs whole squares or parts."""
     if not isinstance(layer, MaxPool):
         return pixels
+    if layer.window is not None:
+        return max(n for n in together(layer.window) if pixels % n == 0)
     legal = cost.divisors(gcd(pixels, layer.width))
     across = layer.kernel[1]
     return max(n for n in legal if n % across == 0 or across % n == 0)
+
+
+def together(window: Window) -> tuple[int, ...]:
+    """Windows that can be gathered at once (rtl_templates: nn_window)."""
+    if window.stride[1] > 1:
+        return (1,)
+    legal = cost.divisors(gcd(window.width, window.out_width))
+    # A row of a single beat would take as long as one of two.
+    return tuple(n for n in legal if n == 1 or 2 * n <= window.width)
 
 
 def slides(window: Window | None, fold: Fold) -> bool:

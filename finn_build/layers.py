@@ -203,9 +203,12 @@ class MaxPool:
         return (self.width + left + right - self.kernel[1]) // self.stride[1] + 1
 
     @property
-    def apart(self) -> bool:
-        """Whether no pixel is in two windows and none is padding."""
-        return self.stride == self.kernel and not any(self.pad)
+    def window(self) -> Window | None:
+        """What gathers windows that overlap or are padded; None where each pixel is in one."""
+        if self.stride == self.kernel and not any(self.pad):
+            return None
+        shape = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Window(**{**shape, "name": f"{self.name}_windows"})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -94,16 +94,15 @@ def _follow(
     first = next(layer for layer in layers if isinstance(layer, Mvtu))
     for layer in layers:
         pixels = folding.pixels(layer)
-        if isinstance(layer, Lookup):
-            flow = _whole(flow, pixels * layer.channels * layer.parts)
-        elif isinstance(layer, MaxPool):
-            flow = _whole(flow, pixels * layer.channels)
         if isinstance(layer, Window):
             window = layer
         elif isinstance(layer, Lookup):
+            flow = _whole(flow, pixels * layer.channels * layer.parts)
             flow = replace(flow, times=flow.times + 1, elems=flow.elems // layer.parts)
+        elif isinstance(layer, MaxPool) and layer.window is not None:
+            flow, found[layer.name] = _maxima(layer, layer.window, pixels, frames, flow)
         elif isinstance(layer, MaxPool):
-            flow = _pool(layer, pixels, frames, flow)
+            flow = _pool(layer, pixels, frames, _whole(flow, pixels * layer.channels))
         elif isinstance(layer, Mvtu):
             fold = folding.folds[layer.name]
             spent = folding.costs[layer.name].cycles * pixels / layer.positions
@@ -298,6 +297,24 @@ def _pool(layer: MaxPool, pixels: int, frames: int, flow: _Flow) -> _Flow:
         elems=squares * layer.channels,
         pooled=_Pooled(times=flow.times, last=completes, spare=flow.spare),
     )
+
+
+def _maxima(
+    layer: MaxPool, window: Window, pixels: int, frames: int, flow: _Flow
+) -> tuple[_Flow, int]:
+    """Pixels to the largest of each of their windows, some cycles after the window is there."""
+    pieces = _whole(flow, pixels * layer.channels)
+    started, taken = _convolve(window, pixels, 1, frames, pieces, 0)
+    beats = np.searchsorted(taken, started, side="right") - 1
+    if narrows(flow.elems, pieces.elems):
+        taken = _split(flow, pieces.elems, taken)
+        waiting = _depth(flow, taken, taken)
+    else:
+        waiting = _depth(pieces, taken, taken)
+    # Of each of the two maxima; of pixels of a window beside each other, a register more.
+    latency = sum(2 + (across > 1) for across in layer.kernel)
+    pooled = _Pooled(times=pieces.times, last=beats, spare=pieces.spare)
+    return _Flow(times=started + latency, elems=pieces.elems, pooled=pooled), waiting
 
 
 def _multiply(layer: Mvtu, fold: Fold, spent: float, frames: int, flow: _Flow) -> tuple[_Flow, int]:

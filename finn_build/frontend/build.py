@@ -16,6 +16,7 @@ from finn_build.frontend.elementwise import (
     Elementwise,
     Quantiser,
     apply_all,
+    joined,
     level32,
 )
 from finn_build.frontend.layout import Layout
@@ -24,7 +25,7 @@ from finn_build.frontend.thresholds import doubtful, levels
 from finn_build.layers import Ints, Layer, Lookup, MaxPool, Mvtu
 
 MOST_BITS = 8  # of activations between layers
-MOST_LEVELS = 1 << 16  # of a quantiser, before what follows makes some of them equal
+WIDEST = 16  # bits of a quantiser, before what follows makes some of its levels equal
 MOST_PIXEL_BITS = 12
 _PIXELS = 8  # bits of a pixel, and of the largest table
 
@@ -97,8 +98,6 @@ class Builder:
         _check_rising(stream.ops, channels, refuse)
         values, kept = values_of(quantiser, after, channels, refuse)
         bits = max(1, len(kept).bit_length())
-        if len(kept) >= 1 << MOST_BITS:
-            raise refuse(f"reads activations of {bits} bits; at most {MOST_BITS} can be")
         found = levels(base, before, quantiser, kept, base.product.codes.bits)
         name = self.add_product(
             base,
@@ -168,7 +167,7 @@ class Builder:
                 raise refuse(
                     f"a maximum over {pool.kernel[0]} x {pool.kernel[1]} pixels, stride "
                     f"{list(pool.stride)}, padding {list(pool.pad)}, is none that the hardware "
-                    "has; use squares that do not overlap"
+                    "has; use windows within the image, and padding smaller than they are"
                 )
             self.layers.append(layer)
             height, width = hardware.pooled(codes.height, codes.width, pool)
@@ -221,14 +220,16 @@ class Builder:
         _check_rising(stream.ops, base.channels, refuse)
         if base.bits > _PIXELS:
             raise refuse(f"quantises again what has more than {_PIXELS} bits")
-        values, kept = values_of(quantiser, after, base.channels, refuse)
+        # Of a wide quantiser's levels, codes of few bits reach few.
+        values, kept = values_of(quantiser, after, base.channels, refuse, most=WIDEST)
         same = base.even and uniform((*before, quantiser))
         rows, doubts = [], []
         for channel in range(1 if same else base.channels):
             inputs = [base.value32(code, channel) for code in range(1 << base.bits)]
             reached = [level32(before, quantiser, x, channel) for x in inputs]
             rows.append(np.searchsorted(np.array(kept), reached, side="right"))
-            ends = [apply_all(before, x, channel) for x in inputs]
+            way = joined(before, channel)
+            ends = [apply_all(way, x, channel) for x in inputs]
             doubts.append([doubtful(quantiser, x, channel) for x in ends])
         shape = (base.channels, 1 << base.bits)
         tables: Ints = np.ascontiguousarray(np.broadcast_to(np.array(rows, np.int64), shape))
@@ -280,7 +281,10 @@ class Builder:
             name = self.name("pool")
             layer: MaxPool | None = hardware.pool(codes, pool, name=name)
             if layer is None:
-                raise refuse("its pooling windows are none that the hardware has")
+                raise refuse(
+                    "its pooling windows are none that the hardware has; use padding smaller than "
+                    "they are"
+                )
             self.layers.append(layer)
             height, width = hardware.pooled(codes.height, codes.width, pool)
             codes = replace(codes, height=height, width=width, after=len(self.layers))
@@ -351,20 +355,25 @@ def _check_rising(ops: Sequence[Elementwise | Pool], channels: int, refuse: Refu
 
 
 def values_of(
-    quantiser: Quantiser, after: Sequence[Elementwise], channels: int, refuse: Refuse
+    quantiser: Quantiser,
+    after: Sequence[Elementwise],
+    channels: int,
+    refuse: Refuse,
+    *,
+    most: int = MOST_BITS,
 ) -> tuple[tuple[tuple[Fraction, ...], tuple[Fraction, ...]], list[int]]:
-    """Scales and shifts of codes, and the quantiser's levels that the codes tell apart.
+    """Scales and shifts of codes, and the quantiser's levels that the codes of `most` bits tell.
 
     What follows a quantiser, as a ReLU after a signed one, may make levels equal.
     """
-    if quantiser.levels > MOST_LEVELS:
-        bits = quantiser.levels.bit_length()
+    if (bits := quantiser.levels.bit_length()) > WIDEST:
         raise refuse(f"reads what is quantised to {bits} bits; at most {MOST_BITS} can be")
     scales, shifts, kept = [], [], None
     same = uniform((*after, quantiser))
     for channel in range(1 if same else channels):
+        way = joined(after, channel)
         values = [
-            apply_all(after, quantiser.value(level, channel), channel)
+            apply_all(way, quantiser.value(level, channel), channel)
             for level in range(quantiser.levels + 1)
         ]
         steps = [i + 1 for i, (a, b) in enumerate(pairwise(values)) if a != b]
@@ -374,6 +383,8 @@ def values_of(
             raise refuse("reads values that are not evenly spaced after their quantiser")
         if not distances:  # a channel that is constant
             steps, distances = list(range(1, quantiser.levels + 1)), {Fraction(0)}
+        if (bits := len(steps).bit_length()) > most:
+            raise refuse(f"reads activations of {bits} bits; at most {most} can be")
         if kept is not None and steps != kept:
             raise refuse("reads channels of different numbers of levels")
         kept = steps

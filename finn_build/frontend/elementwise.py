@@ -249,6 +249,20 @@ def level32(ops: Sequence[Elementwise], quantiser: Quantiser, x: Fraction, chann
     return replace(quantiser, scales=(Fraction(1),), zero=0).level(y, 0)
 
 
+def joined(ops: Sequence[Elementwise], channel: int) -> tuple[Elementwise, ...]:
+    """The same for one channel, with affine operations that follow each other as one."""
+    made: list[Elementwise] = []
+    for op in ops:
+        if isinstance(op, Affine):
+            gain, offset = _of(op.gains, channel), _of(op.offsets, channel)
+            if made and isinstance(first := made[-1], Affine):
+                made.pop()
+                gain, offset = gain * first.gains[0], gain * first.offsets[0] + offset
+            op = Affine(gains=(gain,), offsets=(offset,))
+        made.append(op)
+    return tuple(made)
+
+
 def apply_all(ops: Sequence[Elementwise], x: Fraction, channel: int) -> Fraction:
     """What becomes of a number that goes through some operations."""
     for op in ops:

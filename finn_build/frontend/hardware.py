@@ -34,7 +34,7 @@ def window(
 def pool(codes: Codes, pool: Pool, *, name: str) -> MaxPool | None:
     """The layer that takes maxima of codes; None where there is none such."""
     try:
-        made = MaxPool(
+        return MaxPool(
             name=name,
             height=codes.height,
             width=codes.width,
@@ -46,7 +46,6 @@ def pool(codes: Codes, pool: Pool, *, name: str) -> MaxPool | None:
         )
     except ModelError:
         return None
-    return made if made.apart else None
 
 
 def pooled(height: int, width: int, pool: Pool) -> tuple[int, int]:

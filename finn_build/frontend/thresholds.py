@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from finn_build.frontend.elementwise import (
     Affine,
     Elementwise,
     Quantiser,
+    apply_all,
+    joined,
     pull_all,
 )
 from finn_build.frontend.rational import Half
@@ -54,16 +57,19 @@ class _Row:
     channel: int
     start: Affine
 
+    @cached_property
+    def way(self) -> tuple[Elementwise, ...]:
+        """From the accumulator to the quantiser."""
+        return joined((self.start, *self.ops), self.channel)
+
     def half(self, level: int) -> Half:
         """The accumulators that reach a level."""
         reached = self.quantiser.reaching(level, self.channel)
-        return self.start.pull(pull_all(self.ops, reached, self.channel), 0)
+        return pull_all(self.way, reached, self.channel)
 
     def level(self, accumulator: int) -> int:
         """The level of an accumulator, forwards."""
-        x = self.start.apply(Fraction(accumulator), 0)
-        for op in self.ops:
-            x = op.apply(x, self.channel)
+        x = apply_all(self.way, Fraction(accumulator), self.channel)
         return self.quantiser.level(x, self.channel)
 
     def slack(self, reach: int) -> float:
@@ -81,9 +87,7 @@ class _Row:
         most += abs(self.quantiser.zero) * scales[self.channel if len(scales) > 1 else 0]
         if gain:
             return float(SLACK * EPS * most / gain)
-        x = self.start.apply(Fraction(0), 0)
-        for op in self.ops:
-            x = op.apply(x, self.channel)
+        x = apply_all(self.way, Fraction(0), self.channel)
         return float("inf") if doubtful(self.quantiser, x, self.channel) else 0.0
 
 

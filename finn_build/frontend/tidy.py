@@ -6,7 +6,7 @@ the logits gone, constants computed, batch size 1, operators of QONNX in qonnx's
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -137,6 +137,7 @@ class _Tidy:
         self.images = {i.name: i for i in graph.input if i.name not in self.constants}
         self.computed = set(self.images)
         self.weights: set[str] = set()  # quantised
+        self.shapes: dict[str, list[int]] = {}  # of tensors on images, as far as asked for
         self.alias: dict[str, str] = {}
         self.nodes: list[NodeProto] = []
         self.names = all_names(proto)
@@ -239,11 +240,34 @@ class _Tidy:
         if tensor in self.images:
             sides = _image(self.images[tensor]).type.tensor_type.shape.dim
             return [side.dim_value for side in sides]
-        wrapped = _with_shapes(ModelWrapper(_model(self, tensor)))
-        found = wrapped.get_tensor_shape(tensor)
-        if not found or min(found) < 1:
-            raise refuse(node, f"the shape of {shown(tensor)} is not known; export a fixed shape")
-        return [int(side) for side in found]
+        if tensor not in self.shapes:
+            wrapped = _with_shapes(ModelWrapper(self._behind(tensor)))
+            found = wrapped.get_tensor_shape(tensor)
+            if not found or min(found) < 1:
+                raise refuse(
+                    node, f"the shape of {shown(tensor)} is not known; export a fixed shape"
+                )
+            self.shapes[tensor] = [int(side) for side in found]
+        return self.shapes[tensor]
+
+    def _behind(self, tensor: str) -> ModelProto:
+        """The nodes between tensors of known shape and this one."""
+        nodes: list[NodeProto] = []
+        wanted, known = {tensor}, {}
+        for node in reversed(self.nodes):
+            if wanted.isdisjoint(node.output):
+                continue
+            nodes.insert(0, node)
+            for name in node.input:
+                if name in self.images:
+                    known[name] = _image(self.images[name])
+                elif name in self.shapes:
+                    known[name] = helper.make_tensor_value_info(
+                        name, TensorProto.FLOAT, self.shapes[name]
+                    )
+                else:
+                    wanted.add(name)
+        return _graph(self, nodes, list(known.values()), tensor)
 
 
 def _copy(node: NodeProto) -> NodeProto:
@@ -332,15 +356,20 @@ def _model(made: _Tidy, output: str) -> ModelProto:
     if len(pixels) != 1:
         names = ", ".join(shown(name) for name in pixels) or "none"
         raise ModelError(f"the network reads the inputs {names}; want a single image")
+    return _graph(made, made.nodes, [_image(made.images[pixels[0]])], output)
+
+
+def _graph(
+    made: _Tidy, nodes: Sequence[NodeProto], inputs: Sequence[ValueInfoProto], output: str
+) -> ModelProto:
     graph = helper.make_graph(
-        made.nodes,
+        nodes,
         "headrace",
-        [_image(made.images[pixels[0]])],
+        inputs,
         [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)],
         [
             numpy_helper.from_array(np.asarray(value, order="C"), name)
-            for name, value in _values(made).items()
-            if name in used
+            for name, value in _values(made, nodes).items()
         ],
     )
     opsets = [helper.make_opsetid("", made.opset), helper.make_opsetid(QONNX, 1)]
@@ -349,12 +378,14 @@ def _model(made: _Tidy, output: str) -> ModelProto:
     return model
 
 
-def _values(made: _Tidy) -> dict[str, NDArray[Any]]:
-    """Constants; those of quantisers in float32, as qonnx computes."""
-    floats = {n for node in made.nodes if node.domain == QONNX for n in node.input}
+def _values(made: _Tidy, nodes: Sequence[NodeProto]) -> dict[str, NDArray[Any]]:
+    """Constants that nodes read; those of quantisers in float32, as qonnx computes."""
+    read = {name for node in nodes for name in node.input}
+    floats = {n for node in nodes if node.domain == QONNX for n in node.input}
     return {
         name: value.astype(np.float32) if name in floats else value
         for name, value in made.constants.items()
+        if name in read
     }
 
 

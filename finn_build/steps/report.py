@@ -124,7 +124,8 @@ def collect(build: Build) -> dict[str, Any]:
 
 def _counted(layer: str, modules: dict[str, dict[str, float]]) -> dict[str, float]:
     """What synthesis counted for a layer and for the FIFO and width converter before it."""
-    own = [modules[name] for name in (f"{layer}_fifo", f"{layer}_width", layer) if name in modules]
+    parts = (f"{layer}_{part}" for part in ("fifo", "width", "windows", "across"))
+    own = [modules[name] for name in (*parts, layer) if name in modules]
     return {key: sum(each[key] for each in own) for key in ("lut", "ff", "bram36", "dsp")}
 
 

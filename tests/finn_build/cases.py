@@ -1,7 +1,7 @@
 """Models as others make them: every kind of graph that was trouble, and what becomes of it.
 
 All must be built, so that the golden model gives what qonnx's own execution gives, but for those in
-`REFUSED` and `LATER`: they are refused with a message in which their text is found.
+`REFUSED`: they are refused with a message in which their text is found.
 """
 
 import broken
@@ -19,11 +19,4 @@ REFUSED = broken.REFUSED | {
     "float_net": r"Conv.*put a quantiser \(Quant\) on them",
     "no_quant": r"Conv.*values that are not quantised \(after .*'Relu_\d+'.*put a quantiser",
     "qcdq": r"DequantizeLinear.*QCDQ export; export as QONNX",
-}
-# Refused only because the hardware is missing: move a name to those that are built (delete it
-# here) when it is there.
-LATER = {
-    "pool_ceil": r"maximum over 2 x 2 pixels.*none that the hardware has",
-    "pool_over": r"maximum over 3 x 3 pixels.*none that the hardware has",
-    "pool_pad": r"maximum over 3 x 3 pixels.*none that the hardware has",
 }

@@ -21,6 +21,7 @@ KINDS = {
     "end_bn": "scores of each class",
     "leaky": "a slope below zero, signed codes",
     "requant": "two quantisers around a pool",
+    "pool_pad": "maxima of windows that overlap and are padded",
 }
 
 

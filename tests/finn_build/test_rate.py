@@ -115,19 +115,21 @@ def conv(name: str, rows: int, cols: int, *, in_bits: int, positions: int) -> Mv
     return replace(made, name=name, thresholds=np.sort(draw.integers(*made.reach, (rows, 3))))
 
 
-def alone(folder, image, *, classes):
-    """Run one image through what `simulate` built in the folder.
+def alone(folder, images, *, classes, stall=0):
+    """Run images through what `simulate` built in the folder.
 
-    Before others its end would wait for their pixels, which come no faster than they can.
+    The end of one before others would wait for their pixels, which come no faster than they can.
     """
     return verilator.run(
         folder / "sim" / "Vtop",
         folder / "rtl",
-        image,
+        images,
         classes=classes,
         limit=20_000,
         scratch=folder / "scratch",
         log=folder / "log",
+        stall=stall,
+        seed=5,
     )
 
 
@@ -226,3 +228,63 @@ def test_windows_of_any_shape_run_as_scheduled(windows, pe, slowest, tmp_path):
     assert ran.cycles_per_frame == made.cycles
     assert abs(alone(tmp_path, images[:1], classes=5).latency_cycles - latency(network, made)) <= 10
     assert all(most <= depth <= max(2, 2 * most) for depth, most in ran.fifos.values())
+
+
+def pooled(kernel, stride, pad, *, channels=3, side=12):
+    """A convolution, maxima of these windows, another convolution and a dense layer."""
+    draw = np.random.default_rng(4)
+    first = conv("conv0", 4, 9 * channels, in_bits=8, positions=side * side)
+    pool = MaxPool(
+        name="pool0", height=side, width=side, channels=4, bits=2,
+        kernel=kernel, stride=stride, pad=pad,
+    )  # fmt: skip
+    size = {"height": pool.out_height, "width": pool.out_width}
+    second = conv("conv1", 4, 36, in_bits=2, positions=pool.out_height * pool.out_width)
+    last = random_unit(draw, (5, 4 * second.positions), weight_bits=2, in_bits=2, low=-1)
+    layers = (
+        Window(name="w0", height=side, width=side, channels=channels, bits=8, **SAME),
+        first,
+        pool,
+        Window(name="w1", channels=4, bits=2, **SAME, **size),
+        second,
+        replace(last, name="dense0"),
+        Argmax(name="argmax", classes=5, bits=last.acc_bits),
+    )
+    return Network(name="n", height=side, width=side, channels=channels, scale=1.0, layers=layers)
+
+
+def built_in(unit: Mvtu, pixels: int) -> Fold:
+    return Fold(
+        pe=unit.rows, simd=unit.cols, memory="constant", slice_bits=unit.in_bits, pixels=pixels
+    )
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "pad", "pixels", "pe"),
+    [
+        ((3, 3), (2, 2), (0, 0, 0, 0), 1, 2),
+        ((3, 3), (2, 2), (1, 1, 1, 1), 0, 1),
+        ((2, 2), (2, 2), (0, 0, 1, 1), 1, 4),
+        ((3, 2), (1, 1), (1, 0, 1, 1), 2, 4),
+        ((2, 4), (3, 1), (0, 3, 0, 0), 3, 4),
+        ((3, 3), (1, 1), (1, 1, 1, 1), 4, 4),
+        ((1, 3), (1, 3), (0, 1, 0, 2), 1, 1),
+    ],
+    ids=["overlap", "padded", "ragged", "pairs", "wider", "fours", "row"],
+)
+def test_pools_that_overlap_run_as_scheduled(kernel, stride, pad, pixels, pe, tmp_path):
+    network = pooled(kernel, stride, pad)
+    first = network.mvtus[0]
+    folds = {
+        "conv0": built_in(first, pixels) if pixels else Fold(pe=2, simd=3, memory="logic"),
+        "conv1": Fold(pe=pe, simd=36, memory="logic"),
+        "dense0": Fold(pe=5, simd=4, memory="logic"),
+    }
+    made = make(network, folds)
+    images = np.random.default_rng(3).integers(0, 256, (12, 12, 12, 3)).astype(np.uint8)
+    ran = simulate(network, images, tmp_path, folding=made, stall=0)
+    assert np.array_equal(ran.logits, golden.run(network, images).logits)
+    assert ran.cycles_per_frame == made.cycles
+    assert abs(alone(tmp_path, images[:1], classes=5).latency_cycles - latency(network, made)) <= 16
+    assert all(most <= depth <= max(2, 2 * most) for depth, most in ran.fifos.values())
+    assert np.array_equal(alone(tmp_path, images[:4], classes=5, stall=96).logits, ran.logits[:4])
