@@ -61,6 +61,9 @@ def build(
         str, typer.Option(help="throughput, or latency: the shortest time for a single image.")
     ] = "throughput",
     images: Annotated[int, typer.Option(help="Images to simulate at the RTL.")] = 10,
+    netlist_images: Annotated[
+        int, typer.Option(help="Images to simulate in the synthesised netlist; takes minutes.")
+    ] = 0,
     folding: Annotated[Path | None, typer.Option(help="A folding.json to use.")] = None,
     seeds: Annotated[
         int, typer.Option(help="Place and route as often, side by side; the fastest is kept.")
@@ -85,6 +88,7 @@ def build(
         target_fps=target_fps,
         objective=objective,
         images=images,
+        netlist_images=netlist_images,
         folding=folding,
         pixel_max=pixel_max,
         seeds=seeds,

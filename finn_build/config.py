@@ -27,9 +27,10 @@ class Options:
     model: a zoo name, a checkpoint (.safetensors) or a QONNX file (.onnx); data: folder of the
     CIFAR-10 files to score the model on whatever it is, None: DATA where it exists and the model is
     of CIFAR-10; labels: file with the names of the classes; images: how many to simulate at the
-    RTL; pixel_max: what a QONNX file takes for the brightest pixel, 255 where it takes bytes;
-    seeds: how many times to place and route; chipdb, prjxray_db: databases of nextpnr and Project
-    X-Ray, for openxc7; vivado: Vivado's own folder.
+    RTL; netlist_images: how many in the synthesised netlist, 0 for none; pixel_max: what a QONNX
+    file takes for the brightest pixel, 255 where it takes bytes; seeds: how many times to place and
+    route; chipdb, prjxray_db: databases of nextpnr and Project X-Ray, for openxc7; vivado: Vivado's
+    own folder.
     """
 
     board: str
@@ -42,6 +43,7 @@ class Options:
     target_fps: float | None = None
     objective: str = "throughput"
     images: int = 10
+    netlist_images: int = 0
     folding: Path | None = None
     pixel_max: float = 255.0
     seeds: int = 1
@@ -75,6 +77,8 @@ class Options:
             raise ConfigError(f"--seeds {self.seeds}: use 1 or more")
         if not 2 <= self.images <= VECTORS:
             raise ConfigError(f"--images {self.images}: use 2 to {VECTORS}")
+        if self.netlist_images != 0 and not 2 <= self.netlist_images <= VECTORS:
+            raise ConfigError(f"--netlist-images {self.netlist_images}: use 0, or 2 to {VECTORS}")
 
     @property
     def target(self) -> Board:

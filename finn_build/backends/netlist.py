@@ -1,21 +1,29 @@
-"""Put the synthesised parts of a chip together into one flat netlist for place and route.
+"""Put the synthesised parts of an accelerator together: for simulation, and with its chip to place.
 
-What yosys.synthesise counted is what is placed: only the chip around the accelerator's `top` is
-synthesised here. Run as a module it is a Yosys process: python -m finn_build.backends.netlist JOB,
-in the folder of the sources, JOB as JSON.
+What yosys.synthesise counted is what is simulated and placed: only the chip around the
+accelerator's `top` is synthesised here. Run as a module it is a Yosys process:
+python -m finn_build.backends.netlist JOB, in the folder of the sources, JOB as JSON.
 """
 
 import json
+import shutil
 import sys
+from importlib import util
 from pathlib import Path
 from typing import Any
 
-from finn_build.backends import tools
+from finn_build.backends import tools, verilator
 from finn_build.backends.yosys import SLANG, SYNTHESIS, Counts, count
 from finn_build.emitted import read_instances
+from finn_build.errors import ToolError
 from finn_build.files import load_json, relative
+from finn_build.templates import environment
 
 ACCELERATOR = "top"
+# Sources of the accelerator's netlist: itself and models of the cells in it.
+NETLIST, BLOCK_RAM, CELLS = "netlist.v", "block_ram.sv", "cells_sim.v"
+# The chip's own cells, as black boxes.
+_PRIMITIVES = tuple(f"read_verilog -lib +/xilinx/{name}.v" for name in ("cells_sim", "cells_xtra"))
 
 
 def assemble(rtl: Path, parts: Path, out: Path, *, files: str, top: str, log: Path) -> Counts:
@@ -24,14 +32,7 @@ def assemble(rtl: Path, parts: Path, out: Path, *, files: str, top: str, log: Pa
     rtl: what emit left; parts: netlists by instance (yosys.synthesise); files: list in `rtl` of the
     sources of `top`, the chip's top module, which has the accelerator as a module `top` in it.
     """
-    job = {
-        "parts": relative(parts, rtl),
-        "out": relative(out, rtl),
-        "files": files,
-        "top": top,
-        "instances": {f"{i.name}_i": [i.module, i.name] for i in read_instances(rtl)},
-    }
-    tools.run_module("finn_build.backends.netlist", json.dumps(job), cwd=rtl, log=log)
+    _run(rtl, parts, out, log=log, files=files, top=top)
     netlist = load_json(out / "chip.json")["modules"]
     cells: dict[str, int] = {}
     for cell in netlist[top]["cells"].values():
@@ -39,14 +40,70 @@ def assemble(rtl: Path, parts: Path, out: Path, *, files: str, top: str, log: Pa
     return count(cells)
 
 
+def compile_netlist(rtl: Path, parts: Path, out: Path, *, input_bytes: int, log: Path) -> Path:
+    """Compile the netlist of the accelerator alone for simulation; returns the program.
+
+    rtl, parts: as `assemble` takes them; log: of Yosys, Verilator's is beside it. Leaves the
+    sources in `out`.
+    """
+    _run(rtl, parts, out, log=log)
+    models(out)
+    (out / "files.f").write_text("".join(f"{name}\n" for name in (NETLIST, BLOCK_RAM, CELLS)))
+    return verilator.build(
+        out,
+        out / "sim",
+        input_bytes=input_bytes,
+        log=log.with_name(f"{log.stem}-verilator{log.suffix}"),
+        cells=True,
+    )
+
+
+def models(folder: Path) -> None:
+    """Leave models of 7 series' cells in a folder: Yosys' own, and ours of its block RAMs."""
+    pyosys = util.find_spec("pyosys")
+    if pyosys is None or pyosys.origin is None:
+        raise ToolError("pyosys is not installed; run: pip install pyosys")
+    shutil.copyfile(Path(pyosys.origin).parent / "share" / "xilinx" / CELLS, folder / CELLS)
+    template = environment(Path(__file__).parent).get_template(f"{BLOCK_RAM}.j2")
+    (folder / BLOCK_RAM).write_text(template.render())
+
+
+def _run(rtl: Path, parts: Path, out: Path, *, log: Path, **more: str) -> None:
+    job = {
+        "parts": relative(parts, rtl),
+        "out": relative(out, rtl),
+        "instances": {f"{i.name}_i": [i.module, i.name] for i in read_instances(rtl)},
+        **more,
+    }
+    tools.run_module("finn_build.backends.netlist", json.dumps(job), cwd=rtl, log=log)
+
+
 def _main(job: dict[str, Any]) -> None:
+    out = Path(job["out"])
+    accelerator = out / f"{ACCELERATOR}.il"
+    _accelerator(job, out, accelerator)
+    netlists = [accelerator, *sorted(Path(job["parts"]).glob("*.il"))]
+    steps = [f"read_rtlil -overwrite {part}" for part in netlists]
+    _passes(_chip(job, out, steps) if "top" in job else _alone(out, steps))
+    for scratch in (accelerator, out / "top.json"):
+        scratch.unlink()
+
+
+def _passes(steps: list[str]) -> None:
     from pyosys import libyosys  # loads a large native library: only in the process of its own
 
-    out, parts = Path(job["out"]), Path(job["parts"])
+    design = libyosys.Design()
+    for each in steps:
+        libyosys.run_pass(each, design)
+
+
+def _accelerator(job: dict[str, Any], out: Path, accelerator: Path) -> None:
+    """Write `top` alone, its instances named after their netlists."""
+    from pyosys import libyosys
+
     design = libyosys.Design()
     modules = sorted({module for module, _ in job["instances"].values()})
     boxes = "".join(f" --blackboxed-module {module}" for module in modules)
-    accelerator = out / f"{ACCELERATOR}.il"
     libyosys.run_pass(f"{SLANG} -f files.f --top {ACCELERATOR}{boxes}", design)
     libyosys.run_pass(f"write_json {out / 'top.json'}", design)
     cells = load_json(out / "top.json")["modules"][ACCELERATOR]["cells"]
@@ -57,16 +114,27 @@ def _main(job: dict[str, Any]) -> None:
     libyosys.run_pass(f"select {ACCELERATOR}", design)
     libyosys.run_pass(f"write_rtlil -selected {accelerator}", design)
 
-    design = libyosys.Design()
-    steps = [
-        # The chip's primitives, for slang.
-        "read_verilog -lib +/xilinx/cells_sim.v",
-        "read_verilog -lib +/xilinx/cells_xtra.v",
+
+def _alone(out: Path, read: list[str]) -> list[str]:
+    """The accelerator's netlist as Verilog."""
+    return [
+        *_PRIMITIVES,
+        *read,
+        f"hierarchy -check -top {ACCELERATOR}",
+        "delete t:$scopeinfo",
+        f"write_verilog -noattr {out / NETLIST}",
+    ]
+
+
+def _chip(job: dict[str, Any], out: Path, read: list[str]) -> list[str]:
+    """The flat netlist of the whole chip."""
+    return [
+        *_PRIMITIVES,
         f"{SLANG} -f {job['files']} --top {job['top']} --extern-modules "
         f"--blackboxed-module {ACCELERATOR}",
         "flatten",
         *(each.format(top=job["top"]) for each in SYNTHESIS),
-        *(f"read_rtlil -overwrite {part}" for part in [accelerator, *sorted(parts.glob("*.il"))]),
+        *read,
         f"hierarchy -check -top {job['top']}",
         "flatten",
         "delete t:$scopeinfo",
@@ -75,10 +143,6 @@ def _main(job: dict[str, Any]) -> None:
         "check -assert",
         f"write_json {out / 'chip.json'}",
     ]
-    for each in steps:
-        libyosys.run_pass(each, design)
-    for scratch in (accelerator, out / "top.json"):
-        scratch.unlink()
 
 
 if __name__ == "__main__":

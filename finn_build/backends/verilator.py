@@ -71,14 +71,24 @@ def binaries() -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / "bin"
 
 
-def build(rtl: Path, folder: Path, *, input_bytes: int, log: Path, fast: bool = False) -> Path:
+def build(
+    rtl: Path,
+    folder: Path,
+    *,
+    input_bytes: int,
+    log: Path,
+    fast: bool = False,
+    cells: bool = False,
+) -> Path:
     """Compile rtl/files.f and the testbench; returns the program.
 
     fast: compile for speed, and dot products as formulas; the tests prove them equal to the trees
-    of counters that are synthesised.
+    of counters that are synthesised. cells: it is a netlist, whose models of cells are not ours to
+    lint; the first of two models is taken.
     Raises ToolError without a C++ compiler or make, and with the log where the build fails.
     """
     what = ["--top-module", "top", "-CFLAGS", f"-DINPUT_BYTES={input_bytes}"]
+    what += ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-Wno-MODDUP"] * cells
     compile_model(rtl, folder, "files.f", TESTBENCH, what, log=log, fast=fast)
     return folder.resolve() / "Vtop"
 

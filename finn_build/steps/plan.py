@@ -75,6 +75,11 @@ STEPS = (
     Step(name="emit", needs=("golden", "fold")),
     Step(name="simulate", needs=("export", "golden", "fold", "emit"), options=lambda o: o.images),
     Step(name="synthesise", needs=("fold", "emit"), options=lambda o: o.target),
+    Step(
+        name="netlist",
+        needs=("export", "golden", "fold", "emit", "synthesise"),
+        options=lambda o: o.netlist_images,
+    ),
     Step(name="route", needs=("emit", "synthesise"), options=_routing),
     Step(name="bitstream", needs=("route",), options=lambda o: [o.name, o.fclk_mhz, o.target]),
     Step(
@@ -91,6 +96,7 @@ STEPS = (
             "fold",
             "simulate",
             "synthesise",
+            "netlist",
             "route",
             "bitstream",
             "deploy",

@@ -74,10 +74,10 @@ def run(build: Build, out: Path) -> str:
     )
 
 
-def check(made: Simulated, expected: Outputs, how: str) -> None:
+def check(made: Simulated, expected: Outputs, how: str, *, what: str = "RTL") -> None:
     """Raise MismatchError for the first frame whose label or logits are not the golden model's.
 
-    The images that `expected` is of were sent in turn, as often as there were frames.
+    The images that `expected` is of were sent in turn, as often as there were frames; what: ran.
     """
     count = len(made.labels)
     image = np.arange(count) % len(expected.labels)
@@ -87,9 +87,9 @@ def check(made: Simulated, expected: Outputs, how: str) -> None:
     if len(bad):
         i = int(bad[0])
         raise MismatchError(
-            f"RTL and golden model differ on {len(bad)} of {count} frames {how}; image {image[i]}: "
-            f"RTL label {made.labels[i]}, logits {made.logits[i].tolist()}; golden label "
-            f"{expected.labels[image[i]]}, logits {expected.logits[image[i]].tolist()}"
+            f"{what} and golden model differ on {len(bad)} of {count} frames {how}; image "
+            f"{image[i]}: {what} label {made.labels[i]}, logits {made.logits[i].tolist()}; golden "
+            f"label {expected.labels[image[i]]}, logits {expected.logits[image[i]].tolist()}"
         )
 
 

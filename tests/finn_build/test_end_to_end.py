@@ -34,7 +34,8 @@ def build(folder, model, *more, tool="none", programs=None):
 def built(tmp_path_factory, tiny_onnx):
     folder = tmp_path_factory.mktemp("build")
     shutil.copy(tiny_onnx, folder / "tiny.onnx")
-    done = build(folder, "tiny.onnx", "--images", "12", "--target-fps", "200000")
+    asked = ("--images", "12", "--netlist-images", "2", "--target-fps", "200000")
+    done = build(folder, "tiny.onnx", *asked)
     assert done.returncode == 0, done.stderr + done.stdout
     return folder / "build" / "pynq-z2" / "tiny", done.stdout
 
@@ -46,7 +47,7 @@ def report(built):
 
 def test_every_step_has_its_line(built):
     lines = built[1].splitlines()
-    assert [line.split("]")[0] for line in lines] == [f"[{i}/12" for i in range(1, 13)]
+    assert [line.split("]")[0] for line in lines] == [f"[{i}/13" for i in range(1, 14)]
     assert all(re.search(r"\d s  \S", line) for line in lines)
 
 
@@ -58,6 +59,7 @@ def test_nothing_differs_anywhere(report):
         ("lowered", "golden"),
         ("qonnx", "golden"),  # logits, on all images there are
         ("golden", "rtl"),
+        ("golden", "netlist"),
     ]
     assert all(v["mismatches"] == v["explained"] for v in report["verification"])
     assert all(f["depth"] <= max(2, 2 * f["most"]) for f in report["rtl_sim"]["fifos"])
