@@ -100,13 +100,22 @@ class Board:
 
         Nothing more can be done for one whose reset does not end.
         """
-        table = self._loaded()
+        table = self._loaded(self._known())
         if table is not None:
             registers = self.registers(table)
             if registers.read("id") == IDENTITY:
                 registers.reset()
 
-    def _loaded(self) -> dict[str, Any] | None:
+    def _known(self) -> str | None:
+        """The bitstream that pynq takes for loaded."""
+        try:
+            name: str | None = self.pynq.PL.bitfile_name
+        except OSError:  # pynq 3.0 reads its file, and loads no other one where it is gone
+            self.pynq.PL.reset()
+            return None
+        return name
+
+    def _loaded(self, known: str | None) -> dict[str, Any] | None:
         """registers.json of the chip that is loaded, None where it may be none of headrace's.
 
         An access to a chip without registers there would stop the processors, so this driver's
@@ -115,7 +124,7 @@ class Board:
         """
         try:
             path = Path(self._record.read_text())
-            if str(path) != self.pynq.PL.bitfile_name:
+            if str(path) != known:
                 return None
             made = json.loads((path.parent / "manifest.json").read_text())
             table: dict[str, Any] = json.loads((path.parent / "registers.json").read_text())

@@ -9,6 +9,7 @@ import asyncio
 import importlib.util
 import json
 import os
+import shutil
 import sys
 import warnings
 from contextlib import suppress
@@ -105,6 +106,9 @@ def main(case):
     sys.path[:0] = [case["pynq"], str(Path(case["deploy"]).absolute())]
     made = {"error": None, "right": None}
     try:
+        if case["before"]:
+            program({**case, "deploy": case["before"]}, machine)
+            shutil.rmtree(case["before"])
         if case["killed_at"] is not None:
             killed = program(case, machine, case["killed_at"])
             assert killed is None

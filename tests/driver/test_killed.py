@@ -80,6 +80,7 @@ def test_the_next_100_images_after_a_kill_are_right(board, written, tiny, monkey
 def test_a_burst_under_way_ends_before_the_next_bitstream(board, written, tiny, monkeypatch, kind):
     kill(board, written, tiny, 30_000, monkeypatch)
     half_sent(board, kind)
+    board.latency(5000)  # longer than a few accesses take
     assert works(written, tiny)
     assert board.cut == 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +34,7 @@ def deploy(written, tmp_path):
     """The deploy folder with a .bit whose data names the simulated chip."""
     folder = tmp_path / "home" / "headrace"
     folder.parent.mkdir()
-    subprocess.run(["cp", "-r", written, folder], check=True)
+    shutil.copytree(written, folder)
     path = os.fsencode(folder / "tiny.so")
     data = b"\xff" * 32 + SYNC + path + bytes(-len(path) % 4)
     texts = {"design": "chip;Version=1", "part": "7z020clg400", "date": "d", "time": "t"}
@@ -51,13 +52,14 @@ def board(pynq, deploy, tiny, tmp_path):
     np.savez(tmp_path / "expected.npz", **expected)
     work = tmp_path / "work"
     work.mkdir()
+    code = shutil.copytree(pynq[1], tmp_path / "pynq")  # which keeps its state beside itself
 
     def run(where=work, **changes):
         case = {
-            "pynq": str(pynq[1]), "root": str(tmp_path / "root"), "deploy": str(deploy),
+            "pynq": str(code), "root": str(tmp_path / "root"), "deploy": str(deploy),
             "images": str(tmp_path / "images.npy"), "expected": str(tmp_path / "expected.npz"),
             "xrt": True, "pyxrt": True, "root_user": True, "readonly": None, "killed_at": None,
-            "opens": 1, **changes,
+            "opens": 1, "before": None, **changes,
         }  # fmt: skip
         save_json(tmp_path / "case.json", case)
         command = [sys.executable, Path(__file__).with_name("pynq_program.py")]
@@ -143,6 +145,13 @@ def test_a_relative_folder(board, deploy):
     assert made["error"] is None and made["right"] is True
     assert made["files"] == [deploy.name]
     assert "multiple possible matches" not in made["stderr"]
+
+
+def test_the_folder_of_the_last_bitstream_may_be_gone(board, deploy, tmp_path):
+    """pynq 3.0 would load no other one."""
+    shutil.copytree(deploy, before := tmp_path / "before")
+    made = board(before=str(before))
+    assert made["error"] is None and made["right"] is True
 
 
 @pytest.mark.parametrize("killed_at", [150e-6, 700e-6])
