@@ -126,7 +126,9 @@ def test_after_a_download_that_failed_no_chip_is_looked_for(board, written, monk
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_resets_the_chip_on_the_way_out(board, written, monkeypatch, capsys, number):
+def test_a_signal_resets_the_chip_on_the_way_out(
+    board, written, tmp_path, monkeypatch, capsys, number
+):
     access, count = board.access, 0
 
     def signals(address, value=None, **options):
@@ -139,7 +141,7 @@ def test_a_signal_resets_the_chip_on_the_way_out(board, written, monkeypatch, ca
     before = signal.getsignal(number)
     monkeypatch.setattr(board, "access", signals)
     with pytest.raises(SystemExit) as caught:
-        main(written, ["accuracy"])
+        main(written, ["--results", str(tmp_path / "results.json"), "accuracy"])
     assert caught.value.code == 128 + number
     assert f"ended by {number.name}" in capsys.readouterr().err
     assert count == 20, "it was no job that was interrupted"

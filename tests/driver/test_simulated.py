@@ -87,6 +87,18 @@ def test_the_rate_is_that_of_cycles_and_clock(accelerator, tiny):
     assert times["p50"] == pytest.approx(1e6 / one["frames_per_second"], rel=0.02)
 
 
+def test_another_clock(board, accelerator, tiny):
+    """The fabric's reset, in which it changes, also clears the registers."""
+    assert works(accelerator, tiny, 128)
+    accelerator.set_clock(50)
+    assert board.mhz == accelerator.fclk_mhz == 50 and works(accelerator, tiny, 128)
+
+
+def test_a_clock_that_changes_while_the_chip_runs_is_refused(simulated, accelerator):
+    with pytest.raises(RuntimeError, match="FCLK0 changes while the chip runs"):
+        simulated.Clocks.fclk0_mhz = 50
+
+
 def test_the_chip_does_not_wait_for_the_host(accelerator, tiny):
     """Idle is the first job's copy and the last one's reading, whatever lies between."""
     made = accelerator.benchmark(batches=(128, 1024), repeats=1, singles=0, images=tiny.images)
@@ -303,9 +315,9 @@ GUIDE = (cases.REPO / "docs" / "board.md").read_text()
 
 def test_the_program_of_the_guide_runs(simulated, written, tiny, environment, tmp_path):
     (program,) = re.findall(r"```python\n(.*?)```", GUIDE, flags=re.S)
-    assert "/home/xilinx/headrace" in program
+    assert "/home/xilinx/jupyter_notebooks/headrace" in program
     np.save(tmp_path / "images.npy", tiny.images[:70])
-    text = program.replace("/home/xilinx/headrace", str(written))
+    text = program.replace("/home/xilinx/jupyter_notebooks/headrace", str(written))
     text = f"import numpy as np\nimages = np.load('images.npy')\n{text}"
     text += "np.savez('made.npz', labels=labels, logits=logits)\n"
     done = subprocess.run(
@@ -316,6 +328,13 @@ def test_the_program_of_the_guide_runs(simulated, written, tiny, environment, tm
     with np.load(tmp_path / "made.npz") as made:
         assert np.array_equal(made["labels"], tiny.expected.labels[:70])
         assert np.array_equal(made["logits"], tiny.expected.logits[:70])
+
+
+def test_the_guide_copies_to_where_jupyter_looks():
+    """The images' Jupyter shows that folder of the user's home and nothing outside of it."""
+    (target,) = re.findall(r"scp -r \S+ xilinx@pynq:(\S+)", GUIDE)
+    assert target.startswith("jupyter_notebooks/")
+    assert f"cd /home/xilinx/{target}\n" in GUIDE
 
 
 def test_the_guide_names_every_file_of_the_deploy_folder(written):
