@@ -110,7 +110,7 @@ class Board:
         """The bitstream that pynq takes for loaded."""
         try:
             name: str | None = self.pynq.PL.bitfile_name
-        except OSError:  # pynq 3.0 reads its file, and loads no other one where it is gone
+        except FileNotFoundError:  # pynq 3.0 reads that file, and loads no other where it is gone
             self.pynq.PL.reset()
             return None
         return name

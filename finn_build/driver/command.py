@@ -197,10 +197,13 @@ def parser(folder: Path) -> argparse.ArgumentParser:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let SIGNALS end the program as an exception does: the chip is reset on the way out."""
+    """Let SIGNALS end the program as an exception does: the chip is reset on the way out.
+
+    One that is ignored stays so, as SIGHUP is under nohup, and one that has a handler keeps it.
+    """
 
     def end(number: int, frame: Any) -> None:
-        for one in SIGNALS:
+        for one in taken:
             signal.signal(one, signal.SIG_IGN)  # a second one would interrupt the reset
         print(f"ended by {signal.Signals(number).name}", file=sys.stderr)
         raise SystemExit(128 + number)
@@ -208,12 +211,14 @@ def _ended_by_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # no other one may set handlers
         return
-    before = [signal.signal(one, end) for one in SIGNALS]
+    taken = [one for one in SIGNALS if signal.getsignal(one) is signal.SIG_DFL]
+    for one in taken:
+        signal.signal(one, end)
     try:
         yield
     finally:
-        for one, handler in zip(SIGNALS, before):
-            signal.signal(one, handler)
+        for one in taken:
+            signal.signal(one, signal.SIG_DFL)
 
 
 def main(folder: Path, arguments: Sequence[str] | None = None) -> int:

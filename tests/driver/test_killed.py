@@ -149,6 +149,23 @@ def test_a_signal_resets_the_chip_on_the_way_out(
     assert not board.allocated and signal.getsignal(number) == before
 
 
+def test_a_signal_that_is_ignored_stays_so(board, written, tmp_path, monkeypatch):
+    """As SIGHUP under nohup."""
+    access = board.access
+
+    def signals(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGHUP)
+        return access(*arguments, **options)
+
+    monkeypatch.setattr(board, "access", signals)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert main(written, ["--results", str(tmp_path / "results.json"), "accuracy"]) == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 ENDS = """
 import atexit, sys, numpy, pynq
 from headrace_driver import Accelerator

@@ -87,6 +87,15 @@ def test_the_rate_is_that_of_cycles_and_clock(accelerator, tiny):
     assert times["p50"] == pytest.approx(1e6 / one["frames_per_second"], rel=0.02)
 
 
+def test_accesses_take_what_pythons_do_on_the_board(simulated, board, accelerator):
+    """Estimates, as docs/board.md has them: 5 us by the array, 15 us by pynq's methods."""
+    window, start = simulated.MMIO(0x4000_0000, 4096), board.clock()
+    accelerator.registers.read("id")
+    middle = board.clock()
+    window.read(0)
+    assert (middle - start, board.clock() - middle) == pytest.approx((5e-6, 15e-6), abs=2e-8)
+
+
 def test_another_clock(board, accelerator, tiny):
     """The fabric's reset, in which it changes, also clears the registers."""
     assert works(accelerator, tiny, 128)
