@@ -15,6 +15,9 @@ from finn_build.errors import ToolError
 _START = struct.pack(">H9sH", 9, bytes([0x0F, 0xF0] * 4 + [0]), 1)
 _TEXTS = ("design", "part", "date", "time")
 SYNC = bytes([0xAA, 0x99, 0x55, 0x66])
+# Linux' driver of the configuration port looks for the word in so many bytes, at whole words, and
+# refuses data that is no whole number of words (drivers/fpga/zynq-fpga.c).
+SYNC_BYTES, WORD_BYTES = 128, 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +43,7 @@ class Bitfile:
 
 
 def read(path: Path) -> Bitfile:
-    """Parse a .bit file. Raises ToolError where the driver could not load it."""
+    """Parse a .bit file. Raises ToolError where pynq or Linux could not load it."""
     contents = path.read_bytes()
     try:
         if not contents.startswith(_START):
@@ -57,8 +60,13 @@ def read(path: Path) -> Bitfile:
         data = contents[place + 5 :]
         if key != ord("e") or length != len(data):
             raise ValueError(f"{len(data):,} bytes of data where the header has {length:,}")
-        if SYNC not in data[:256]:
-            raise ValueError("its data has no synchronisation word")
+        if len(data) % WORD_BYTES:
+            raise ValueError(f"{len(data):,} bytes of data are no whole 32-bit words")
+        if SYNC not in {data[at : at + WORD_BYTES] for at in range(0, SYNC_BYTES, WORD_BYTES)}:
+            raise ValueError(
+                f"no synchronisation word in the first {SYNC_BYTES} bytes of its data, at a "
+                "multiple of 4, where Linux looks for it"
+            )
     except (ValueError, struct.error) as error:
         raise ToolError(f"{path} cannot be loaded: {error}") from error
     return Bitfile(**dict(zip(_TEXTS, texts, strict=True)), data=data)

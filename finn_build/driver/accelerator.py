@@ -1,22 +1,20 @@
-"""The accelerator: a bitstream, its registers, and two pairs of buffers."""
+"""The accelerator: a bitstream, its registers, and the jobs that are given to it."""
 
 from __future__ import annotations
 
-import time
+import atexit
+import weakref
 from collections import deque
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Callable,
-    NamedTuple,
-    Sequence,
-)
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import numpy as np
 
 from . import manifest as manifests
+from .board import Board
+from .buffers import Buffers, Pair
 from .errors import (
     BoardError,
     ClosedError,
@@ -27,37 +25,22 @@ from .errors import (
     ModelError,
     TransferError,
 )
-from .registers import WINDOW, WINDOW_BYTES, Registers
+from .registers import IDENTITY, INTERFACE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-IDENTITY, INTERFACE = 0x48524143, 1
-OLDEST_PYNQ = (2, 7)
-# HP0's registers for the width of reads and of writes: bit 0 is 0 for 64 bits (UG585, AFI).
-AFI_WIDTHS = (0xF8008000, 0xF8008014)
-CRYSTAL_MHZ = 50.0  # of every board, as pynq believes
-CLOCK_ERROR = 0.005  # share by which FCLK0 may miss what was asked for
 MOST_FRAMES = 1 << 20  # of a job
-RESET_POLLS = 1000  # a reset waits for bursts that are under way, some microseconds
+IN_QUEUE = 2  # jobs, as many as there are pairs of buffers of a size
 TIMEOUT_S, TIMEOUT_FACTOR = 1.0, 20  # beside what a job takes, and a multiple of that
 EXPECTED_HZ = 1000.0  # frames per second where the build has no prediction
-
-
-class _Pair(NamedTuple):
-    """Buffers of a job, as pynq's arrays and as plain ones."""
-
-    source: Any
-    target: Any
-    pixels: NDArray[np.uint8]
-    results: NDArray[np.int32]
 
 
 class _Job(NamedTuple):
     number: int  # counted from 1 since the reset
     start: int  # of its images, in those of the call
     frames: int
-    pair: _Pair
+    pair: Pair
 
 
 class Accelerator:
@@ -79,20 +62,20 @@ class Accelerator:
         if not 1 <= batch <= MOST_FRAMES:
             raise ImagesError(f"batch {batch}: use 1 to {MOST_FRAMES} images per job")
         self._closed, self._clean = True, True
-        self._pairs: tuple[_Pair, ...] = ()
         self.manifest = manifests.load(Path(folder))
         self.batch = batch
-        self._pynq = _pynq()
-        self.pynq_version = str(self._pynq.__version__)
-        self.device = self._pynq.Device.active_device
-        # A device may bring a clock of its own, as one does that is simulated.
-        self.clock: Callable[[], float] = getattr(self.device, "clock", time.perf_counter)
+        self._board = Board()
+        self.pynq_version, self.device = self._board.version, self._board.device
+        self.clock = self._board.clock
         self.timeout_s = timeout_s or TIMEOUT_S + TIMEOUT_FACTOR * self._expected_s()
         self.waited_s = 0.0  # time in which the host had nothing to do but wait for the chip
         self._jobs = 0
         self._open()
-        self._pairs = self._allocate()
+        frame_bytes = self.registers.read("frame_bytes")
+        self._buffers = Buffers(self._board, batch, frame_bytes, self.manifest.words)
         self._closed = False
+        self._at_exit = partial(_close, weakref.ref(self))
+        atexit.register(self._at_exit)
 
     def __enter__(self) -> Accelerator:
         """Return itself."""
@@ -112,40 +95,23 @@ class Accelerator:
         return self.batch / predicted.get("frames_per_second", EXPECTED_HZ)
 
     def _open(self) -> None:
-        """Load the bitstream, set what it needs around it, check what it is."""
-        path, pynq = self.manifest.bitstream, self._pynq
-        try:
-            self.set_clock(self.manifest.fclk_mhz)
-            if path.with_suffix(".hwh").exists():
-                pynq.Overlay(str(path))
-                self.set_clock(self.manifest.fclk_mhz)
-            else:
-                pynq.Bitstream(str(path)).download()
-            for address in AFI_WIDTHS:
-                width = pynq.MMIO(address, 4)
-                width.write(0, int(width.read(0)) & ~1)
-            window = pynq.MMIO(WINDOW, WINDOW_BYTES)
-        except (OSError, RuntimeError) as error:
-            raise BoardError(
-                f"{path}: the board does not load it ({error}); run as root, "
-                f"`sudo -i` on PYNQ images, and on the {self.manifest.board}"
-            ) from error
-        self.registers = Registers(window, self.manifest.registers)
+        """Load the bitstream, set FCLK0 for it, check what it is."""
+        path, manifest = self.manifest.bitstream, self.manifest
+        self._board.load(path, manifest.board)
+        # Not before: the chip that was there, or this one, would run at a clock of the other's.
+        self.fclk_mhz = self._board.set_clock(manifest.fclk_mhz, manifest.crystal_mhz)
+        self.registers = self._board.registers(manifest.registers)
         self._identify()
         if not self._reset():
             raise BoardError(f"{path}: the chip's reset does not end; restart the board")
 
     def set_clock(self, mhz: float) -> None:
-        """Set FCLK0 and read it back. Raises BoardError where it is another one."""
-        clocks, believed = self._pynq.Clocks, CRYSTAL_MHZ / self.manifest.crystal_mhz
-        clocks.fclk0_mhz = mhz * believed
-        found = float(clocks.fclk0_mhz) / believed
-        if abs(found - mhz) > CLOCK_ERROR * mhz:
-            raise BoardError(
-                f"FCLK0 is {found:g} MHz though set to {mhz:g}; build with a --clock-mhz that the "
-                "board's PLL divides to, as 1000/n"
-            )
-        self.fclk_mhz = found
+        """Drop all jobs, set FCLK0 and read it back. Raises BoardError where it is another one."""
+        self._check_open()
+        self._recover()
+        self.fclk_mhz = self._board.set_clock(mhz, self.manifest.crystal_mhz)
+        self.registers.forget()
+        self._recover()
 
     def _identify(self) -> None:
         registers, path, wanted = self.registers, self.manifest.bitstream, self.manifest
@@ -176,28 +142,6 @@ class Accelerator:
                 "one build"
             )
 
-    def _allocate(self) -> tuple[_Pair, ...]:
-        """Two pairs of buffers. Raises BoardError, with nothing taken."""
-        shapes = (
-            ((self.batch, self.registers.read("frame_bytes")), np.uint8),
-            ((self.batch, self.manifest.words), np.int32),
-        )
-        buffers: list[Any] = []
-        try:
-            for _ in range(2):
-                buffers += [self._pynq.allocate(shape, dtype) for shape, dtype in shapes]
-        except (MemoryError, OSError, RuntimeError) as error:
-            for buffer in buffers:
-                buffer.freebuffer()
-            raise BoardError(
-                f"no memory for buffers of {self.batch} images ({error}); close other programs "
-                "that use the board, or take a smaller batch"
-            ) from error
-        return tuple(
-            _Pair(source, target, source.view(np.ndarray), target.view(np.ndarray))
-            for source, target in zip(buffers[::2], buffers[1::2])
-        )
-
     def close(self) -> None:
         """Give the buffers back; a second time does nothing.
 
@@ -206,19 +150,12 @@ class Accelerator:
         if self._closed:
             return
         self._closed = True
-        if not self._clean:
-            self._recover()  # or jobs left over would write into memory of others
-        pairs, self._pairs = self._pairs, ()
-        gone = []
-        for buffer in (b for pair in pairs for b in (pair.source, pair.target)):
-            try:
-                buffer.freebuffer()
-            except RuntimeError as error:
-                gone.append(str(error))
-        if gone:
-            raise ClosedError(
-                f"{len(gone)} of the buffers were freed before ({gone[0]}); leave them to close()"
-            )
+        atexit.unregister(self._at_exit)
+        try:
+            if not self._clean:
+                self._recover()  # or jobs left over would write into memory of others
+        finally:
+            self._buffers.close()
 
     def reset(self) -> None:
         """Drop all jobs and set the counters to 0; loads the bitstream again if it must."""
@@ -234,14 +171,10 @@ class Accelerator:
 
     def _reset(self) -> bool:
         """Whether the reset ended."""
-        registers = self.registers
-        registers.write("control", registers.bit("control", "reset"))
-        resetting = registers.bit("status", "resetting")
-        for _ in range(RESET_POLLS):
-            if not registers.read("status") & resetting:
-                self._jobs, self._clean = 0, True
-                return True
-        return False
+        if not self.registers.reset():
+            return False
+        self._jobs, self._clean = 0, True
+        return True
 
     def counters(self) -> dict[str, int]:
         """Cycles with a job, of these starved of pixels, stalled by results; since the reset."""
@@ -267,9 +200,9 @@ class Accelerator:
         results = np.empty((len(flat), self.manifest.words), np.int32)
         jobs: deque[_Job] = deque()
         for turn, start in enumerate(range(0, len(flat), self.batch)):
-            if len(jobs) == len(self._pairs):
+            if len(jobs) == IN_QUEUE:
                 self._finish(jobs.popleft(), results)
-            jobs.append(self._start(flat, start, self._pairs[turn % len(self._pairs)]))
+            jobs.append(self._start(flat, start, turn))
         while jobs:
             self._finish(jobs.popleft(), results)
         self._clean = True
@@ -292,16 +225,17 @@ class Accelerator:
             raise ImagesError(f"no images; {wanted} with N of at least 1")
         return found.reshape(len(found), -1)
 
-    def _start(self, flat: NDArray[np.uint8], start: int, pair: _Pair) -> _Job:
+    def _start(self, flat: NDArray[np.uint8], start: int, turn: int) -> _Job:
         """Copy images into a buffer and queue them."""
         part = flat[start : start + self.batch]
         count = len(part)
+        pair = self._buffers.pair(count, turn)
         pair.pixels[:count, : part.shape[1]] = part
-        self._sync(pair.source[:count].flush)
+        self._sync(pair.source[: count * pair.pixels.shape[1]].flush)
         registers = self.registers
-        registers.write("source", pair.source.device_address)
-        registers.write("target", pair.target.device_address)
-        registers.write("frames", count)
+        registers.hold("source", int(pair.source.device_address))
+        registers.hold("target", int(pair.target.device_address))
+        registers.hold("frames", count)
         registers.write("control", registers.bit("control", "start"))
         self._jobs += 1
         return _Job(self._jobs, start, count, pair)
@@ -317,7 +251,7 @@ class Accelerator:
                 f"job {failed or job.number} ended with {names}: the memory refused an access of "
                 f"the chip; free memory of other programs and try again. Registers: {dump}"
             )
-        self._sync(job.pair.target[: job.frames].invalidate)
+        self._sync(job.pair.target[: 4 * job.frames * self.manifest.words].invalidate)
         results[job.start : job.start + job.frames] = job.pair.results[: job.frames]
 
     def _wait(self, job: _Job) -> None:
@@ -355,24 +289,8 @@ class Accelerator:
         return run(self)
 
 
-def _pynq() -> Any:
-    """The board's pynq. Raises BoardError where there is none, or one that is too old."""
-    try:
-        import pynq
-    except ImportError as error:
-        raise BoardError(
-            f"pynq is not there ({error}); run this on a board with a PYNQ image, version "
-            f"{_dotted(OLDEST_PYNQ)} or later, as root"
-        ) from error
-    version = str(pynq.__version__)
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if numbers < OLDEST_PYNQ:
-        raise BoardError(
-            f"pynq {version} is too old; use a PYNQ image of version {_dotted(OLDEST_PYNQ)} or "
-            "later (pynq.io/board.html)"
-        )
-    return pynq
-
-
-def _dotted(version: Sequence[int]) -> str:
-    return ".".join(map(str, version))
+def _close(accelerator: weakref.ref[Accelerator]) -> None:
+    """Close it where it still is; as a program ends, so that no job writes on after it."""
+    alive = accelerator()
+    if alive is not None:
+        alive.close()

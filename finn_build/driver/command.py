@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Sequence
+from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
 import numpy as np
 
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 BAR = 30  # characters
 TOP = 3  # classes that classify prints
+# What else ends a program from outside: kill, and a connection that is lost.
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Bar:
@@ -190,12 +195,38 @@ def parser(folder: Path) -> argparse.ArgumentParser:
     return made
 
 
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGNALS end the program as an exception does: the chip is reset on the way out.
+
+    One that is ignored stays so, as SIGHUP is under nohup, and one that has a handler keeps it.
+    """
+
+    def end(number: int, frame: Any) -> None:
+        for one in taken:
+            signal.signal(one, signal.SIG_IGN)  # a second one would interrupt the reset
+        print(f"ended by {signal.Signals(number).name}", file=sys.stderr)
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no other one may set handlers
+        return
+    taken = [one for one in SIGNALS if signal.getsignal(one) is signal.SIG_DFL]
+    for one in taken:
+        signal.signal(one, end)
+    try:
+        yield
+    finally:
+        for one in taken:
+            signal.signal(one, signal.SIG_DFL)
+
+
 def main(folder: Path, arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0, 1 for a failed self-test, 2 with a message for errors."""
     options = parser(folder).parse_args(arguments)
     try:
         results.check(options.results)
-        with Accelerator(
+        with _ended_by_signals(), Accelerator(
             options.deploy, batch=options.batch, timeout_s=options.timeout
         ) as accelerator:
             return int(options.do(accelerator, options) or 0)

@@ -5,22 +5,46 @@ from __future__ import annotations
 from typing import Any
 
 WINDOW, WINDOW_BYTES = 0x40000000, 4096
+IDENTITY, INTERFACE = 0x48524143, 1
+RESET_POLLS = 4000  # a reset waits for bursts that are under way, mostly some microseconds
 
 
 class Registers:
-    """Registers through a pynq.MMIO, with the offsets and fields of registers.json."""
+    """Registers through a pynq.MMIO, with the offsets and fields of registers.json.
+
+    An access goes to the MMIO's array: its read and write check their arguments, in Python, which
+    on the board takes several times as long as the access.
+    """
 
     def __init__(self, mmio: Any, table: dict[str, Any]) -> None:
         """mmio: maps the registers' window; table: {name: {offset, count, fields}}."""
-        self._mmio, self._table = mmio, table
+        self._words, self._table = mmio.array, table
+        self._places = {name: int(register["offset"]) // 4 for name, register in table.items()}
+        self._held: dict[str, int] = {}
 
     def read(self, name: str, index: int = 0) -> int:
         """A register's value."""
-        return int(self._mmio.read(self._table[name]["offset"] + 4 * index))
+        return int(self._words[self._places[name] + index])
 
     def write(self, name: str, value: int) -> None:
         """Write a register."""
-        self._mmio.write(self._table[name]["offset"], int(value))
+        self._words[self._places[name]] = value
+
+    def hold(self, name: str, value: int) -> None:
+        """Write a register that only this driver changes, unless it has the value already."""
+        if self._held.get(name) != value:
+            self.write(name, value)
+            self._held[name] = value
+
+    def forget(self) -> None:
+        """Something else changed them all: the fabric's reset."""
+        self._held.clear()
+
+    def reset(self) -> bool:
+        """Let the chip's bursts end and reset it, but for the registers; whether that ended."""
+        self.write("control", self.bit("control", "reset"))
+        resetting = self.bit("status", "resetting")
+        return any(not self.read("status") & resetting for _ in range(RESET_POLLS))
 
     def bit(self, name: str, field: str) -> int:
         """The value of a register in which this field alone is 1."""

@@ -44,7 +44,6 @@ def run(accelerator: Accelerator) -> SelfTest:
         slow = np.ones_like(wrong)
     finally:
         accelerator.set_clock(mhz)
-        accelerator.reset()
     return SelfTest(count, mismatches, _suspect(accelerator, wrong, slow))
 
 

@@ -36,22 +36,35 @@ struct Answer {
   unsigned response;
 };
 
-struct Board {
+// The processors' side of the memory port, which no bitstream resets.
+struct Port {
+  uint64_t cycle = 0;
+  std::deque<Burst> reads, writes;
+  std::deque<Answer> answers;
+  unsigned worst = OKAY;  // of the beats of the burst that is being written
+};
+
+struct Board : Port {
   VerilatedContext context;
   Vchip top{&context};
   uint8_t* memory;
   uint32_t base, size;
-  uint64_t cycle = 0;
   unsigned latency = 20;
   bool narrow = false, blocked = false;
   std::vector<Fault> faults;
-  std::deque<Burst> reads, writes;
-  std::deque<Answer> answers;
 
-  Board(uint8_t* memory, uint32_t base, uint32_t size) : memory(memory), base(base), size(size) {
+  // port: as the chip before this one left it, or null.
+  Board(uint8_t* memory, uint32_t base, uint32_t size, const Port* port)
+      : Port(port ? *port : Port()), memory(memory), base(base), size(size) {
     PS7(fclk_reset_n) = 0;
     run(RESET_CYCLES);
     PS7(fclk_reset_n) = 1;
+    run(RESET_CYCLES);
+  }
+
+  void reset(bool on) {
+    if (PS7(fclk_reset_n) == !on) return;
+    PS7(fclk_reset_n) = !on;
     run(RESET_CYCLES);
   }
 
@@ -105,7 +118,6 @@ struct Board {
   }
 
   // A burst's answer is the worst of its beats'. A narrow port has no upper lanes.
-  unsigned worst = OKAY;
   void store() {
     Burst& burst = writes.front();
     const unsigned code = response(burst.address);
@@ -161,20 +173,29 @@ struct Board {
 
 extern "C" {
 
-// memory: size bytes that stand at the physical address base.
-Board* board_new(uint8_t* memory, uint32_t base, uint32_t size) {
+// memory: size bytes that stand at the physical address base; port: of the chip that was there
+// before, which is deleted after this, or null.
+Board* board_new(uint8_t* memory, uint32_t base, uint32_t size, const Port* port) {
   char before[PATH_MAX];
   if (!getcwd(before, sizeof before) || chdir(RTL_FOLDER) != 0) return nullptr;
-  Board* board = new Board(memory, base, size);
+  Board* board = new Board(memory, base, size, port);
   return chdir(before) == 0 ? board : nullptr;
 }
 void board_delete(Board* board) { delete board; }
+const Port* board_port(const Board* board) { return board; }
 void board_run(Board* board, uint64_t cycles) { board->run(cycles); }
 int board_access(Board* board, int write, uint32_t address, uint32_t* data) {
   return board->access(write, address, data);
 }
 uint64_t board_cycles(const Board* board) { return board->cycle; }
 void board_latency(Board* board, unsigned cycles) { board->latency = cycles; }
+// FCLK0's reset, which the processors hold or leave.
+void board_reset(Board* board, int on) { board->reset(on); }
+// Bursts that the chip began and that did not end: reads, writes, writes without their answer.
+int board_bursts(const Board* board, int kind) {
+  const size_t counts[] = {board->reads.size(), board->writes.size(), board->answers.size()};
+  return counts[kind];
+}
 // The memory's port takes 32 bits of 64 where it was not set to 64.
 void board_narrow(Board* board, int narrow) { board->narrow = narrow; }
 // The memory stops to answer.

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from finn_build.backends import verilator
-from finn_build.driver.accelerator import CRYSTAL_MHZ
+from finn_build.driver.board import CRYSTAL_MHZ
 from finn_build.files import load_json, save_json
 
 SOURCE = Path(__file__).with_name("board.cpp")

@@ -28,6 +28,7 @@ def load(name: str, path: Path) -> ModuleType:
 # The tests are no package: make the builders beside this file importable.
 cases = load("cases", Path(__file__).with_name("cases.py"))
 load("plain_pynq", Path(__file__).with_name("plain_pynq.py"))
+load("pynq_sources", Path(__file__).with_name("pynq_sources.py"))
 
 
 @pytest.fixture(scope="session")

@@ -88,10 +88,44 @@ def test_the_board_is_set_up_without_a_hwh(accelerator, chip, folder):
     assert chip.afi == {0xF8008000: 2, 0xF8008014: 2}, "other bits than the width changed"
 
 
-def test_an_overlay_is_used_where_a_hwh_is(chip, folder):
-    (folder / "tiny.hwh").touch()
-    with Accelerator(folder):
-        assert chip.loaded == [f"overlay {folder / 'tiny.bit'}"] and chip.mhz == 100.0
+def test_the_clock_changes_after_the_download_while_the_chip_is_reset(accelerator, chip):
+    changes = ["reset 1", "fclk 100", "reset 0", "chip reset"]
+    assert chip.events == ["load", *changes]
+    accelerator.set_clock(50)
+    changes = ["chip reset", "reset 1", "fclk 50", "reset 0", "chip reset"]
+    assert chip.events[5:] == changes and accelerator.fclk_mhz == 50
+
+
+def test_few_images_flush_small_buffers(accelerator, chip, odd):
+    """pynq 3.1 flushes a buffer as a whole."""
+    for count, room in ((1, 2), (2, 2), (3, 8), (8, 8), (9, 32), (32, 32)):
+        chip.flushed.clear()
+        accelerator.predict(odd.images[:count])
+        assert chip.flushed == [80 * room], count
+
+
+def test_what_a_single_image_costs_in_accesses(accelerator, chip, odd, monkeypatch):
+    """Three where the image before it was a single one too: start, the count, the errors."""
+    accelerator.predict(odd.images[:1])
+    accesses = []
+    for name in ("read", "write"):
+        do = getattr(chip, name)
+        monkeypatch.setattr(chip, name, lambda *a, do=do: accesses.append(a[0]) or do(*a))
+    accelerator.predict(odd.images[1:2])
+    assert accesses == [plain.CONTROL, plain.JOBS, plain.ERRORS]
+
+
+def test_buffers_that_pynq_cannot_free_are_used_again(odd, folder, chip, monkeypatch):
+    module = plain.module(chip, version="2.7.0")
+    monkeypatch.setattr(plain.Buffer, "freebuffer", lambda buffer: None)
+    monkeypatch.setitem(sys.modules, "pynq", module)
+    taken = []
+    for batch in (32, 32, 8, 32):
+        with Accelerator(folder, batch=batch) as accelerator:
+            labels = accelerator.predict(odd.images[:50])
+            assert np.array_equal(labels, odd.expected.labels[:50])
+        taken.append(len(chip.memory))
+    assert taken == taken[:1] * 4
 
 
 @pytest.mark.parametrize(

@@ -355,6 +355,26 @@ def test_a_damaged_bitstream_is_refused(tmp_path, damage, message):
         bitfile.read(path)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (0, 4000, None),
+        (124, 4000, None),
+        (2, 4002, "no synchronisation word in the first 128 bytes of its data, at a multiple of 4"),
+        (128, 4000, "no synchronisation word in the first 128 bytes of its data"),
+        (0, 4001, "4,005 bytes of data are no whole 32-bit words"),
+    ],
+)
+def test_the_synchronisation_word_is_where_linux_looks_for_it(tmp_path, before, after, message):
+    path, data = tmp_path / "a.bit", b"\xff" * before + bitfile.SYNC + bytes(after)
+    bitfile.Bitfile(design="d", part=PART, date="a", time="b", data=data).write(path)
+    if message is None:
+        assert bitfile.read(path).data == data
+    else:
+        with pytest.raises(ToolError, match=message):
+            bitfile.read(path)
+
+
 CHIP = """
 module chip;
   wire [3:0] clocks, resets_n;

@@ -4,12 +4,14 @@ A bitstream is a library of simulator/board.py, a whole chip as Verilator makes 
 chip's clock, which runs while registers are accessed and caches are flushed or invalidated, and
 not otherwise: `Device.active_device.clock` is in seconds of it. An array and the memory that the
 chip sees are separate, with different contents at first; flush and invalidate copy between them.
-Behaves as pynq 3.0 does, more strictly where that lets errors pass.
+The memory port keeps its bursts from one bitstream to the next, as the processors' does. Behaves
+as pynq 3.0 does, more strictly where that lets errors pass.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +26,13 @@ PAGE = 4096
 WINDOW, WINDOW_END = 0x4000_0000, 0x8000_0000
 # HP0's registers for the width of reads and of writes: bit 0 is 0 for 64 bits (UG585, AFI).
 AFI_WIDTHS = (0xF800_8000, 0xF800_8014)
-ACCESS_CYCLES = 100  # what an access to a register costs, Python's part included
-CACHE_CYCLES = 100  # what flush and invalidate cost, and for how many bytes a cycle more
-CACHE_BYTES_PER_CYCLE = 4
+# The resets that the processors give to the fabric: bit 0 is FCLK0's (UG585, FPGA_RST_CTRL).
+FABRIC_RESETS = 0xF800_0240
+# What the processor needs, Python's part included, which is most of it on a Cortex-A9: estimates,
+# not measured. An access to a register by MMIO's methods, and by its array, which on a PC takes a
+# third of that; flush or invalidate, and the bytes of cache that it then works through.
+METHOD_S, WORD_S = 15e-6, 5e-6
+CACHE_S, CACHE_BYTES_PER_S = 30e-6, 400e6
 PLL_MHZ = 1000
 
 
@@ -36,15 +42,17 @@ class Device:
     active_device: Device
 
     name = "simulated board"
+    record = Path(os.devnull)  # no later program finds this board
     base, size = 0x1000_0000, 64 << 20
 
     def __init__(self) -> None:
         """A board as it starts: no chip, HP0 with 32 bits."""
         self.memory: NDArray[np.uint8] = np.zeros(self.size, np.uint8)
-        self.registers = dict.fromkeys(AFI_WIDTHS, 1)
+        self.registers = {**dict.fromkeys(AFI_WIDTHS, 1), FABRIC_RESETS: 0}
         self.divisor = 10
         self.allocated: dict[int, int] = {}
         self.bitfile: str | None = None
+        self.cut = 0  # bursts that were under way when a bitstream was loaded
         self._library: Any = None
         self._board: Any = None
         self._seconds = 0.0
@@ -58,6 +66,16 @@ class Device:
         """Seconds that the chip's clock has run."""
         return self._seconds
 
+    def spend(self, seconds: float) -> None:
+        """Let time pass, in whole cycles."""
+        self.run(round(seconds * self.mhz * 1e6))
+
+    def set_divisor(self, divisor: int) -> None:
+        """Set FCLK0. Raises RuntimeError where the chip would see the clock change."""
+        if self._board and divisor != self.divisor and not self.registers[FABRIC_RESETS] & 1:
+            raise RuntimeError("FCLK0 changes while the chip runs, which may leave it in any state")
+        self.divisor = divisor
+
     def run(self, cycles: int) -> None:
         """Let time pass."""
         if self._board:
@@ -66,27 +84,41 @@ class Device:
 
     def load(self, path: str) -> None:
         """Put a chip onto the board instead of the one that is there."""
-        self.unload()
         library = ctypes.CDLL(path)
         library.board_new.restype = ctypes.c_void_p
-        library.board_new.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32]
+        library.board_new.argtypes = [
+            ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p
+        ]  # fmt: skip
         library.board_delete.argtypes = [ctypes.c_void_p]
+        library.board_port.restype = ctypes.c_void_p
+        library.board_port.argtypes = [ctypes.c_void_p]
+        library.board_bursts.argtypes = [ctypes.c_void_p, ctypes.c_int]
         library.board_run.argtypes = [ctypes.c_void_p, ctypes.c_uint64]
         library.board_access.argtypes = [
             ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32, ctypes.POINTER(ctypes.c_uint32)
         ]  # fmt: skip
         library.board_cycles.restype = ctypes.c_uint64
         library.board_cycles.argtypes = [ctypes.c_void_p]
-        for name in ("latency", "narrow", "block"):
+        for name in ("latency", "narrow", "block", "reset"):
             getattr(library, f"board_{name}").argtypes = [ctypes.c_void_p, ctypes.c_int]
         library.board_fault.argtypes = [
             ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint
         ]  # fmt: skip
-        board = library.board_new(self.memory.ctypes.data, self.base, self.size)
+        port = None
+        if self._board:
+            port = self._library.board_port(self._board)
+            self.cut += sum(self.bursts)
+        board = library.board_new(self.memory.ctypes.data, self.base, self.size, port)
         if not board:
             raise RuntimeError(f"{path}: the folder of its memory images is not there any more")
+        self.unload()
         self._library, self._board, self.bitfile = library, board, path
-        self._set_width()
+        self._set_port()
+
+    @property
+    def bursts(self) -> tuple[int, ...]:
+        """The chip's bursts under way: reads, writes, writes that wait for their answer."""
+        return tuple(self._library.board_bursts(self._board, kind) for kind in range(3))
 
     def unload(self) -> None:
         """Take the chip away."""
@@ -94,12 +126,12 @@ class Device:
             self._library.board_delete(self._board)
         self._board = self.bitfile = None
 
-    def access(self, address: int, value: int | None = None) -> int:
-        """Read a word of memory-mapped registers, or write one."""
+    def access(self, address: int, value: int | None = None, *, seconds: float = WORD_S) -> int:
+        """Read a word of memory-mapped registers, or write one, which takes so long."""
         if address in self.registers:
             if value is not None:
                 self.registers[address] = value
-                self._set_width()
+                self._set_port()
             return self.registers[address]
         if not WINDOW <= address < WINDOW_END:
             raise RuntimeError(f"no registers at {address:#x} on this board")
@@ -111,13 +143,14 @@ class Device:
         response = self._library.board_access(self._board, write, address, ctypes.byref(word))
         took = self._library.board_cycles(self._board) - before
         self._seconds += took / (self.mhz * 1e6)
-        self.run(max(0, ACCESS_CYCLES - took))
+        self.spend(max(0.0, seconds - took / (self.mhz * 1e6)))
         if response != 0:
             raise RuntimeError(f"bus error at {address:#x}: the chip answers {response}")
         return word.value
 
-    def _set_width(self) -> None:
+    def _set_port(self) -> None:
         if self._board:
+            self._library.board_reset(self._board, self.registers[FABRIC_RESETS] & 1)
             self._library.board_narrow(
                 self._board, any(self.registers[at] & 1 for at in AFI_WIDTHS)
             )
@@ -179,15 +212,15 @@ class Bitstream:
         Device.active_device.load(self.bitfile_name)
 
 
-class Overlay(Bitstream):
-    """A chip whose .hwh lies beside it."""
+class _PLMeta(type):
+    @property
+    def bitfile_name(cls) -> str | None:
+        """What was loaded last."""
+        return Device.active_device.bitfile
 
-    def __init__(self, bitfile_name: str) -> None:
-        """Load it. Raises OSError without the .hwh."""
-        super().__init__(bitfile_name)
-        if not Path(self.bitfile_name).with_suffix(".hwh").is_file():
-            raise OSError(f"{bitfile_name}: no .hwh beside it")
-        self.download()
+
+class PL(metaclass=_PLMeta):
+    """The programmable logic."""
 
 
 class MMIO:
@@ -204,13 +237,31 @@ class MMIO:
 
     def read(self, offset: int = 0) -> int:
         """Read a word."""
-        return Device.active_device.access(self._address(offset))
+        return Device.active_device.access(self._address(offset), seconds=METHOD_S)
 
     def write(self, offset: int, data: int) -> None:
         """Write a word; as pynq, of type int and no other."""
         if type(data) is not int:
             raise ValueError("Data type must be int or bytes.")
-        Device.active_device.access(self._address(offset), data)
+        Device.active_device.access(self._address(offset), data, seconds=METHOD_S)
+
+    @property
+    def array(self) -> _Words:
+        """The words, to be accessed without read's and write's checks."""
+        return _Words(self)
+
+
+class _Words:
+    """Words of an MMIO."""
+
+    def __init__(self, mmio: MMIO) -> None:
+        self._mmio = mmio
+
+    def __getitem__(self, index: int) -> np.uint32:
+        return np.uint32(Device.active_device.access(self._mmio._address(4 * index)))
+
+    def __setitem__(self, index: int, value: int) -> None:
+        Device.active_device.access(self._mmio._address(4 * index), int(np.uint32(value)))
 
 
 class _ClocksMeta(type):
@@ -222,7 +273,7 @@ class _ClocksMeta(type):
     @fclk0_mhz.setter
     def fclk0_mhz(cls, mhz: float) -> None:
         products = {first * second for first in range(1, 64) for second in range(1, 64)}
-        Device.active_device.divisor = min(products, key=lambda n: abs(PLL_MHZ / n - mhz))
+        Device.active_device.set_divisor(min(products, key=lambda n: abs(PLL_MHZ / n - mhz)))
 
 
 class Clocks(metaclass=_ClocksMeta):
@@ -257,7 +308,7 @@ class PynqBuffer(np.ndarray):
             raise RuntimeError("no part of a buffer without gaps")
         own = self.view(np.ndarray).reshape(-1).view(np.uint8)
         device = Device.active_device
-        device.run(CACHE_CYCLES + own.size // CACHE_BYTES_PER_CYCLE)
+        device.spend(CACHE_S + own.size / CACHE_BYTES_PER_S)
         return own, device.span(self.device_address, own.size)
 
     def flush(self) -> None:
