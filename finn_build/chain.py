@@ -23,8 +23,8 @@ from finn_build.scoring import scoring
 from finn_build.slices import code, plan_of
 from finn_build.unit import Counting, constants, spacing, unit
 
-# What a memory of a folding is called by the modules that write to theirs.
-RAM_STYLES = {"logic": "distributed", "block": "block"}
+# What the modules call the memory of a folding; 0 leaves it to the tool.
+STYLES = {"logic": 1, "block": 2}
 _PADS = ("PAD_TOP", "PAD_LEFT", "PAD_BOTTOM", "PAD_RIGHT")
 
 
@@ -208,7 +208,7 @@ def _add_window(made: Design, layer: Window, unit: Mvtu, folding: Folding) -> No
             "FILL": layer.fill,
             "PIXELS": fold.pixels,
             "PROMPT": int(prompt),
-            "RAM_STYLE": RAM_STYLES[fold.lines],
+            "RAM_STYLE": STYLES[fold.lines],
         },
         begun="begun",
     )

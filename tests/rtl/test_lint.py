@@ -168,14 +168,14 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {**_windows(1, 0), "PIXELS": 4},
         {"ELEM_W": 8, "HEIGHT": 32, "WIDTH": 32, **_windows(5, 0), "PIXELS": 4},
         {"WIDTH": 16, **_windows(7, 3), "PIXELS": 2, "PROMPT": 0},
-        {"CHANNELS": 64, "HEIGHT": 224, "WIDTH": 224, "RAM_STYLE": "block"},
+        {"CHANNELS": 64, "HEIGHT": 224, "WIDTH": 224, "RAM_STYLE": 2},
         {"KERNEL_H": 1, "PAD_TOP": 0, "PAD_BOTTOM": 0, "STRIDE_W": 2},
         {"KERNEL_W": 1, "PAD_LEFT": 0, "PAD_RIGHT": 0, "STRIDE_H": 7},
         {**_windows(2, 1)},
         {"HEIGHT": 3, "WIDTH": 5, **_windows(11, 10), "STRIDE_H": 3, "STRIDE_W": 4},
-        {"HEIGHT": 224, "KERNEL_H": 224, "PAD_TOP": 0, "PAD_BOTTOM": 0, "RAM_STYLE": "block"},
+        {"HEIGHT": 224, "KERNEL_H": 224, "PAD_TOP": 0, "PAD_BOTTOM": 0, "RAM_STYLE": 2},
         {"HEIGHT": 1, "WIDTH": 1, "PAD_TOP": 0, "PAD_LEFT": 2, "PAD_BOTTOM": 2, "PAD_RIGHT": 0},
-        {"PIXELS": 8, "RAM_STYLE": "block"},
+        {"PIXELS": 8, "RAM_STYLE": 2},
     ],
     "vendor_ps7": [],
     "vendor_zynq": [{"WIDTH": 8, "FRAME_BYTES": 75}],
@@ -251,7 +251,7 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_window", {"PAD_LEFT": 0, "PIXELS": 4}, "PIXELS"),
     ("nn_window", {"STRIDE_W": 2, "PIXELS": 2}, "PIXELS"),
     ("nn_window", {"PIXELS": 3}, "PIXELS"),
-    ("nn_window", {"RAM_STYLE": "auto"}, "RAM_STYLE"),
+    ("nn_window", {"RAM_STYLE": 0}, "RAM_STYLE"),
 ]
 
 
