@@ -171,14 +171,17 @@ class _Lint:
 
     def _initial(self, block: Any) -> None:
         """Memories are loaded, without conditions and loops, and nothing else starts so."""
-        call = block.body.expr if isinstance(block.body, ast.ExpressionStatement) else None
-        name = call.subroutineName if isinstance(call, ast.CallExpression) else ""
-        if name not in ("$readmemh", "$readmemb"):
+        loads = []
+
+        def call(each: Any) -> None:
+            if each.subroutineName in ("$readmemh", "$readmemb"):
+                loads.append(each.sourceRange)
+                self._array(each.arguments[1].left.symbol).loaded = True
+
+        block.visit(lookup_table={ast.ExpressionKind.Call: call})
+        body = block.body
+        if not isinstance(body, ast.ExpressionStatement) or [body.expr.sourceRange] != loads:
             self._add("initial", block, "is more than the load of a memory")
-            return
-        for argument in call.arguments:
-            if isinstance(argument, ast.AssignmentExpression):
-                self._array(argument.left.symbol).loaded = True
 
     def _array(self, symbol: Any) -> _Memory:
         return self.memories.setdefault(symbol.hierarchicalPath, _Memory(symbol))
@@ -228,7 +231,7 @@ class _Lint:
             start, at = reference.sourceRange.start, reference.symbol.location
             later = start.buffer == at.buffer and at.offset > start.offset
         if later:
-            self._add("later reference", reference, reference.symbol.hierarchicalPath)
+            self._add("later reference", reference, str(reference.syntax).strip())
 
     def _cast(self, cast: Any) -> None:
         """The size cast of a signed value, whose sign some versions do not extend."""
