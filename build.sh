@@ -24,7 +24,7 @@ usage: ./build.sh BOARD [--model NAME|FILE.onnx] [--target-fps N] [--images N] [
        ./build.sh grow [...]        search for a network, from one convolution up
        ./build.sh sweep FILE.toml   search bits, filters and folding together; docs/sweep.md
        ./build.sh test [...]        check, then all tests; arguments go to pytest (-n 0: one at a time)
-       ./build.sh check             ruff and mypy
+       ./build.sh check             ruff, mypy, and what Vivado does not take in the RTL
        ./build.sh costs --out FILE.json    what a multiply-accumulate costs at every bit width
        ./build.sh fit               compare the folding search's costs with Yosys', docs/costs.md
        ./build.sh reference         write docs/rtl.md, the reference of the RTL modules
@@ -82,6 +82,8 @@ check() {
   .venv/bin/ruff check .
   .venv/bin/ruff format --check .
   .venv/bin/mypy
+  .venv/bin/python -m pytest -n 0 -q tests/test_constructs.py tests/rtl/test_lint.py \
+    -k "constructs or vivado"
 }
 
 verb=${1:-help}

@@ -4,6 +4,7 @@ import re
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
+from functools import cache
 from math import floor
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from finn_build.errors import ToolError
 from finn_build.templates import environment
 
 TEMPLATE = Path(__file__).parent / "vivado.tcl.j2"
+# Before it, synthesis and simulation of the same SystemVerilog are known to differ.
+MINIMUM = "2021.1"
 INSTALL = (
-    "Vivado's free Standard edition has the parts of these boards (amd.com, Zynq-7000 devices); "
-    "source its settings64.sh, or say --vivado DIR or XILINX_VIVADO"
+    f"Vivado's free Standard edition, {MINIMUM} or later, has the parts of these boards (amd.com, "
+    "Zynq-7000 devices); source its settings64.sh, or say --vivado DIR or XILINX_VIVADO"
 )
 CHECKPOINT = "chip.dcp"
 # The one clock, and the one cell that stands for all that is outside: without a port, nothing else
@@ -24,8 +27,11 @@ CHECKPOINT = "chip.dcp"
 _PS7 = "zynq_i/u_ps7/u_ps7"
 _CONSTRAINTS = (
     "create_clock -name fclk0 -period {ns:.3f} [get_pins {{{ps7}/FCLKCLK[0]}}]\n"
+    "set_input_jitter [get_clocks fclk0] {jitter:.3f}\n"
     "set_property DONT_TOUCH true [get_cells {ps7}]\n"
 )
+# Of the period: what the vendor's own processing system says of its clocks.
+_JITTER = 0.03
 _WRITE = f"open_checkpoint {CHECKPOINT}\nwrite_bitstream -force chip.bit\n"
 _NO_PART = "headrace: this part is not installed"
 _PART_MARK = "headrace: found "
@@ -33,6 +39,20 @@ _PARTS = (
     "foreach part $argv {\n"
     f'  if {{[llength [get_parts -quiet $part]]}} {{ puts "{_PART_MARK}$part" }}\n'
     "}\n"
+)
+# What says that a part of the design is left out or misread, though Vivado goes on.
+_LEFT_OUT = {
+    "Synth 8-27": "what synthesis does not know",
+    "Synth 8-2898": "a $readmemh that is left out",
+    "Synth 8-3391": "a memory that becomes registers, or none",
+    "Synth 8-4445": "a memory's file that cannot be read",
+    "Synth 8-4556": "a variable that is too large",
+    "Synth 8-6896": "an initial block that is left out",
+}
+_MESSAGE = re.compile(
+    rf"^(?:CRITICAL WARNING|WARNING|ERROR): \[({'|'.join(_LEFT_OUT)})\] (.*?)"
+    r"(?: \[([^\]\n]*?):\d+\])?$",
+    re.MULTILINE,
 )
 _OVER = re.compile(
     r"requires more ([^\n]+?) cells than are available[^\n]*?requires (\d+) of such cell types but "
@@ -52,18 +72,36 @@ def find(part: str, *, folder: Path | None) -> Setup:
     """Look for Vivado in its folder, or on PATH. Raises ToolError that says what to install."""
     given = folder and folder / "bin" / "vivado"
     if given is not None and given.is_file():
-        return Setup(part=part, program=given.resolve())
-    found = shutil.which("vivado")
-    if found is None:
-        where = f", and there is no {given}" if given else ""
-        raise ToolError(f"vivado is not on PATH{where}. {INSTALL}")
-    return Setup(part=part, program=Path(found))
+        setup = Setup(part=part, program=given.resolve())
+    else:
+        found = shutil.which("vivado")
+        if found is None:
+            where = f", and there is no {given}" if given else ""
+            raise ToolError(f"vivado is not on PATH{where}. {INSTALL}")
+        setup = Setup(part=part, program=Path(found))
+    known = _release(setup.program)
+    if known is not None and _numbers(known) < _numbers(MINIMUM):
+        raise ToolError(
+            f"{version(setup)} at {setup.program} is too old: it must be {MINIMUM} or later. "
+            f"{INSTALL}"
+        )
+    return setup
 
 
 def version(setup: Setup) -> str:
     """Vivado's name and version."""
-    found = re.search(r"vivado v(\S+)", tools.output([setup.program, "-version"]), re.IGNORECASE)
-    return f"Vivado {found[1] if found else 'of unknown version'}"
+    return f"Vivado {_release(setup.program) or 'of unknown version'}"
+
+
+@cache
+def _release(program: Path) -> str | None:
+    """What a program calls its version; it takes seconds to say so."""
+    found = re.search(r"vivado v(\S+)", tools.output([program, "-version"]), re.IGNORECASE)
+    return found and found[1]
+
+
+def _numbers(release: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", release)))
 
 
 def parts(setup: Setup, wanted: list[str], folder: Path) -> list[str]:
@@ -84,7 +122,7 @@ def no_part(setup: Setup) -> str:
 def constraints(mhz: float) -> str:
     """XDC of the chip, which has no ports."""
     ns = floor(1e6 / mhz + 1e-3) / 1e3  # never longer than the clock's period
-    return _CONSTRAINTS.format(ns=ns, ps7=_PS7)
+    return _CONSTRAINTS.format(ns=ns, jitter=ns * _JITTER, ps7=_PS7)
 
 
 def place_and_route(
@@ -94,14 +132,17 @@ def place_and_route(
 
     Leaves a folder that Vivado can be run in again: sources, memory images, chip.xdc, chip.tcl; and
     its reports. Returns the critical path with what is used, and report.json's resources. Raises
-    ToolError if the part is not installed, something ran out, or a hold time is missed.
+    ToolError if the part is not installed, something ran out, a part of the design was left out,
+    whatever Vivado's exit status, or a hold time is missed.
     """
     listed = sources(rtl, files)
     for name in [*listed, *(path.name for path in sorted(rtl.glob("*.hex")))]:
         shutil.copyfile(rtl / name, out / name)
     (out / "chip.xdc").write_text(constraints(mhz))
     script = environment(TEMPLATE.parent).get_template(TEMPLATE.name)
-    text = script.render(top=top, part=setup.part, sources=listed, no_part=_NO_PART)
+    text = script.render(
+        top=top, part=setup.part, sources=listed, no_part=_NO_PART, left_out=_LEFT_OUT
+    )
     (out / "chip.tcl").write_text(text)
     try:
         _run(setup, out, "chip.tcl", log=log)
@@ -111,8 +152,20 @@ def place_and_route(
             raise ToolError(no_part(setup)) from error
         over = [f"{int(n):,} {what} of {int(of):,}" for what, n, of in _OVER.findall(said)]
         full = f"the chip is too small: {', '.join(over)}\n" if over else ""
-        raise ToolError(f"{full}{error}") from error
+        raise ToolError(f"{full}{left_out(said)}{error}") from error
+    missing = left_out(log.read_text(errors="replace"))
+    if missing:
+        raise ToolError(f"{missing}{log} has all that Vivado said")
     return vivado_reports.read(out / "timing.txt", out / "utilization.txt")
+
+
+def left_out(said: str) -> str:
+    """What of the design Vivado left out or misread by its log, a line for each with its module."""
+    lines = {
+        f"{Path(file).stem if file else 'the design'}: Vivado met {_LEFT_OUT[what]}: {text}\n"
+        for what, text, file in _MESSAGE.findall(said)
+    }
+    return "".join(sorted(lines))
 
 
 def bitstream(

@@ -7,9 +7,14 @@ from pathlib import Path
 from finn_build.backends.routed import Hop, Routed
 from finn_build.errors import ToolError
 
+# A line for each root clock where there are any, else one that says 0.
 _NO_CLOCK = re.compile(r"There (?:are|is) (\d+) register/latch pins? with no clock")
 _SUMMARY = re.compile(r"^\s*WNS\(ns\)[^\n]*WHS\(ns\)[^\n]*WPWS\(ns\)[^\n]*\n[-\s]+\n([^\n]+)", re.M)
-_PATH = re.compile(r"^Slack \([A-Z]+\) :\s+(-?[\d.]+)ns.*?(?=^Slack |\Z)", re.M | re.S)
+# A path that must not take longer, of each pair of clocks; others must not be shorter, or are free.
+_PATH = re.compile(
+    r"^Slack \([A-Z]+\) :\s+(-?[\d.]+)ns\s+\(required time - arrival time\).*?(?=^Slack|\Z)",
+    re.M | re.S,
+)
 _FIELD = r"^\s+{}:\s+(\S+)"
 _DELAY = re.compile(r"Data Path Delay:\s+[\d.]+ns\s+\(logic ([\d.]+)ns")
 _REQUIREMENT = re.compile(r"Requirement:\s+([\d.]+)ns")
@@ -44,15 +49,18 @@ def read(report: Path, utilisation: Path) -> tuple[Routed, dict[str, float]]:
 def timing(report: Path) -> Routed:
     """The critical path of a timing summary; raises as `read` does."""
     text = report.read_text()
-    bare = _NO_CLOCK.search(text)
-    if bare is None or int(bare[1]):
-        raise ToolError(f"{report}: {bare[1] if bare else 'some'} registers have no clock")
+    bare = [int(count) for count in _NO_CLOCK.findall(text)]
+    if not bare or any(bare):
+        raise ToolError(f"{report}: {sum(bare) or 'some'} registers have no clock")
     worst = _SUMMARY.search(text)
-    path = _PATH.search(text)
-    if worst is None or path is None:
+    slacks = worst[1].split() if worst else []
+    asked = [slacks[place] for place in (0, 4, 8) if place < len(slacks)]
+    if "NA" in asked:
+        raise ToolError(f"{report}: nothing is constrained: a slack is NA")
+    path = min(_PATH.finditer(text), key=lambda found: float(found[1]), default=None)
+    if len(asked) < 3 or path is None:
         raise ToolError(f"{report} has no timing summary with a path")
-    slacks = worst[1].split()
-    wns, whs, wpws = (float(slacks[place]) for place in (0, 4, 8))
+    wns, whs, wpws = map(float, asked)
     if whs < 0 or wpws < 0:
         what, missed = ("hold time", whs) if whs < 0 else ("pulse width", wpws)
         raise ToolError(f"{report}: a {what} is missed by {-missed:g} ns; no slower clock mends it")
@@ -89,10 +97,12 @@ def table(text: str) -> dict[str, tuple[float, int | None]]:
     rows: dict[str, tuple[float, int | None]] = {}
     head: list[str] = []
     for line in text.splitlines():
-        cells = [cell.strip() for cell in line.strip("| ").split("|")]
-        if not line.startswith("|") or len(cells) < 3:
+        if not line.startswith(("|", "+")):
+            head = []  # between two tables
+        if not line.startswith("|"):
             continue
-        if "Used" in cells:
+        cells = [cell.strip() for cell in line.strip("| ").split("|")]
+        if not head or "Used" in cells:
             head = cells
             continue
         values = dict(zip(head, cells, strict=False))

@@ -53,7 +53,9 @@ module nn_dsp #(
 
     for (genvar c = 0; c < int'(CHAINS); c++) begin : gen_chain
       localparam int unsigned TAPS = ((SIMD - c * CHAIN) < CHAIN) ? SIMD - c * CHAIN : CHAIN;
-      assign fields[c] = gen_tap[TAPS-1].p_q;
+      // What each slice of the chain has added up.
+      logic signed [P_W-1:0] so_far [TAPS];
+      assign fields[c] = so_far[TAPS-1];
 
       for (genvar t = 0; t < int'(TAPS); t++) begin : gen_tap
         // A slice takes its operands so many cycles late that all chains end together.
@@ -65,12 +67,18 @@ module nn_dsp #(
         // The registers of a slice, named as there.
         logic signed [A_W-1:0]  a_q;
         logic signed [A_BITS:0] b_q;
-        logic signed [P_W-1:0]  m_q, p_q, p_before;
+        (* use_dsp = "yes" *) logic signed [P_W-1:0] m_q, p_q;
+        logic signed [P_W-1:0]  p_before, a_wide, b_wide;
+        assign so_far[t] = p_q;
+        assign a_wide    = {{(P_W-A_W){a_q[A_W-1]}}, a_q};
+        assign b_wide    = {{(P_W-A_BITS-1){b_q[A_BITS]}}, b_q};
 
         for (genvar r = 0; r < int'(ROWS); r++) begin : gen_row
-          localparam int unsigned FIELD = (r == ROWS - 1) ? W_BITS : K;
           assign weights[r*W_BITS +: W_BITS] = w[((FIRST + r)*SIMD + S)*W_BITS +: W_BITS];
-          assign a[r*K +: FIELD] = FIELD'(signed'(late_w[r*W_BITS +: W_BITS]));
+          assign a[r*K +: W_BITS] = late_w[r*W_BITS +: W_BITS];
+          if (r != int'(ROWS) - 1) begin : gen_sign
+            assign a[r*K+W_BITS +: K-W_BITS] = {(K-W_BITS){late_w[r*W_BITS+W_BITS-1]}};
+          end
         end
 
         if (LATE == 0) begin : gen_prompt
@@ -94,13 +102,13 @@ module nn_dsp #(
         if (t == 0) begin : gen_first
           assign p_before = HALVES;
         end else begin : gen_next
-          assign p_before = gen_tap[t-1].p_q;
+          assign p_before = so_far[t-1];
         end
 
         always_ff @(posedge clk) begin
           a_q <= a;
-          b_q <= signed'({1'b0, late_x});
-          m_q <= P_W'(a_q) * P_W'(b_q);
+          b_q <= {1'b0, late_x};
+          m_q <= a_wide * b_wide;
           p_q <= m_q + p_before;
         end
       end
@@ -112,20 +120,39 @@ module nn_dsp #(
         localparam int unsigned LEFT  = (CHAINS + (1 << l) - 1) >> l;
         localparam int unsigned WIDTH = (K + l < SUM_W) ? K + l : SUM_W;
         logic signed [WIDTH-1:0] sum [LEFT];
-        for (genvar i = 0; i < int'(LEFT); i++) begin : gen_sum
-          if (l == 0) begin : gen_field
-            // Without its half a field is a number in two's complement.
+        if (l == 0) begin : gen_fields
+          // Without its half a field is a number in two's complement.
+          for (genvar i = 0; i < int'(LEFT); i++) begin : gen_field
             assign sum[i] = WIDTH'({~fields[i][r*K + K-1], fields[i][r*K +: K-1]});
-          end else if (2 * i + 1 < ((CHAINS + (1 << (l - 1)) - 1) >> (l - 1))) begin : gen_add
-            always_ff @(posedge clk) begin
-              sum[i] <= WIDTH'(gen_level[l-1].sum[2*i]) + WIDTH'(gen_level[l-1].sum[2*i+1]);
+          end
+        end else begin : gen_sums
+          localparam int unsigned TAKEN   = (CHAINS + (1 << (l - 1)) - 1) >> (l - 1);
+          localparam int unsigned TAKEN_W = (K + l - 1 < SUM_W) ? K + l - 1 : SUM_W;
+          logic signed [WIDTH-1:0] taken [TAKEN];
+          for (genvar i = 0; i < int'(TAKEN); i++) begin : gen_taken
+            if (WIDTH > TAKEN_W) begin : gen_wider
+              assign taken[i] = {gen_level[l-1].sum[i][TAKEN_W-1], gen_level[l-1].sum[i]};
+            end else begin : gen_as_wide
+              assign taken[i] = gen_level[l-1].sum[i];
             end
-          end else begin : gen_pass
-            always_ff @(posedge clk) sum[i] <= WIDTH'(gen_level[l-1].sum[2*i]);
+          end
+          for (genvar i = 0; i < int'(LEFT); i++) begin : gen_sum
+            if (2 * i + 1 < int'(TAKEN)) begin : gen_add
+              always_ff @(posedge clk) sum[i] <= taken[2*i] + taken[2*i+1];
+            end else begin : gen_pass
+              always_ff @(posedge clk) sum[i] <= taken[2*i];
+            end
           end
         end
       end
-      assign sums[(FIRST + r)*SUM_W +: SUM_W] = SUM_W'(gen_level[LEVELS].sum[0]);
+      localparam int unsigned TOTAL_W = (K + LEVELS < SUM_W) ? K + LEVELS : SUM_W;
+      logic signed [TOTAL_W-1:0] total;
+      assign total = gen_level[LEVELS].sum[0];
+      assign sums[(FIRST + r)*SUM_W +: TOTAL_W] = total;
+      if (TOTAL_W < SUM_W) begin : gen_sign
+        assign sums[(FIRST + r)*SUM_W+TOTAL_W +: SUM_W-TOTAL_W]
+          = {(SUM_W-TOTAL_W){total[TOTAL_W-1]}};
+      end
     end
   end
 

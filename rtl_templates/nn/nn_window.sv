@@ -11,7 +11,7 @@
 //         The tail of a frame runs together with the first pixels of the next, without a
 //         gap. If no other frame has begun when the tail is due, TAIL cycles drain the frame.
 //         begun counts, modulo 256, the frames of which a part has entered the accelerator.
-//         RAM_STYLE: "distributed" or "block", where KERNEL_H-1 lines of the image are kept.
+//         RAM_STYLE: where KERNEL_H-1 lines of the image are kept, 1 for LUT RAM, 2 for block RAM.
 //         PROMPT == 0: a window is followed by another one after a cycle; then no path leads from
 //         m_axis_tready to the pixels' side.
 // Needs:  PAD_TOP < KERNEL_H, PAD_LEFT < KERNEL_W; the padded image at least as high and wide as
@@ -34,7 +34,7 @@ module nn_window #(
   parameter int unsigned FILL       = 0,
   parameter int unsigned PIXELS     = 1,
   parameter bit          PROMPT     = 1,
-  parameter string       RAM_STYLE  = "distributed"
+  parameter int unsigned RAM_STYLE  = 1
 ) (
   input  wire                                                 clk,
   input  wire                                                 rst_n,
@@ -101,8 +101,8 @@ module nn_window #(
     : gen_bad_pixels
     $error("nn_window: PIXELS must divide WIDTH and the windows of a row, or be 1 with a STRIDE_W");
   end
-  if (RAM_STYLE != "distributed" && RAM_STYLE != "block") begin : gen_bad_style
-    $error("nn_window: RAM_STYLE must be distributed or block");
+  if (RAM_STYLE != 1 && RAM_STYLE != 2) begin : gen_bad_style
+    $error("nn_window: RAM_STYLE must be 1 or 2");
   end
   if ((FILL >> ELEM_W) != 0) begin : gen_bad_fill
     $error("nn_window: FILL must fit into ELEM_W bits");
@@ -241,7 +241,7 @@ module nn_window #(
     end
 
     // Attributes take no parameters, hence one branch per style.
-    if (RAM_STYLE == "block") begin : gen_block
+    if (RAM_STYLE == 2) begin : gen_block
       (* ram_style = "block" *) logic [LINES_W-1:0] lines [COLS];
       logic [LINES_W-1:0] lines_q;
       // The slot of the next push is read with this one; what is read after a reset is not used.

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -102,7 +103,9 @@ def test_a_chip_becomes_a_bitstream(steps, plan):
     ("mhz", "period"), [(100, "10.000"), (1000 / 7, "7.000"), (1066.667 / 9, "8.437"), (62.5, "16")]
 )
 def test_the_constraint_is_never_longer_than_the_clocks_period(mhz, period):
-    assert f"-name fclk0 -period {period}" in vivado.constraints(mhz)
+    made = vivado.constraints(mhz)
+    assert f"-name fclk0 -period {period}" in made
+    assert f"set_input_jitter [get_clocks fclk0] {float(period) * 0.03:.3f}\n" in made
 
 
 def test_a_missed_clock_is_an_error_with_the_path_and_keeps_the_route(steps, plan, tmp_path):
@@ -139,6 +142,36 @@ def test_older_reports_have_a_column_less(tmp_path):
     assert vivado_reports.table(text)["LUT as Shift Register"] == (1786, None)
 
 
+def test_the_worst_path_of_all_clocks_counts():
+    """It is in the second pair's table, begins at a block RAM, and one of its rows is broken."""
+    made = vivado_reports.timing(HERE / "vivado_timing_clocks.txt")
+    assert made.mhz == round(1000 / 8.613, 3) and made.logic_ns == 3.14
+    assert made.start == "dense0_i.u_weights.gen_slice[0].gen_whole.u_part.gen_block.dout_reg_1"
+    assert made.end == "dense0_i.gen_lut.gen_dot[2].u_heap.made_q[1]"
+    assert [(hop.loads, hop.ns) for hop in made.hops] == [(3, 2.911), (1, 0.571), (1, 1.504)]
+    assert made.hops[0].net == "dense0_i.weights[84]"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("na", "vivado_timing_na.txt: nothing is constrained: a slack is NA"),
+        ("no_clock", "vivado_timing_no_clock.txt: 28 registers have no clock"),
+    ],
+)
+def test_a_report_without_constraints_is_an_error(name, message):
+    with pytest.raises(ToolError, match=message):
+        vivado_reports.timing(HERE / f"vivado_timing_{name}.txt")
+
+
+def test_a_table_of_another_kind_is_not_taken_for_one_of_use():
+    hierarchical = (HERE / "vivado_utilization_hierarchical.txt").read_text()
+    assert vivado_reports.table(hierarchical) == {}
+    flat = (HERE / "vivado_utilization.txt").read_text()
+    both = vivado_reports.table(flat + hierarchical)
+    assert both == vivado_reports.table(flat) and both["DSPs"] == (12, 220)
+
+
 def test_a_timing_report_that_ends_early_is_an_error(tmp_path):
     (tmp_path / "t").write_text("There are 0 register/latch pins with no clock.\n")
     with pytest.raises(ToolError, match="t has no timing summary with a path"):
@@ -166,6 +199,81 @@ def test_a_chip_that_does_not_fit_says_what_ran_out(steps, plan):
         steps()
 
 
+SAID = """
+INFO: [Synth 8-3876] $readmem data file 'a_0000.hex' is read successfully [/b/mem_part.sv:58]
+{}
+INFO: [Project 1-571] Translating synthesized netlist"""
+
+
+@pytest.mark.parametrize("way", ["say", "fail"])
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (
+            "WARNING: [Synth 8-2898] ignoring malformed $readmem task: invalid memory name "
+            "[/b/mem_part.sv:58]",
+            "mem_part: Vivado met a $readmemh that is left out: ignoring malformed $readmem task",
+        ),
+        (
+            "CRITICAL WARNING: [Synth 8-4445] could not open $readmem data file 'a_0000.hex'; "
+            "please make sure the file is added to project and has read permission, ignoring "
+            "[/b/mem_part.sv:62]",
+            "mem_part: Vivado met a memory's file that cannot be read: could not open",
+        ),
+        (
+            "WARNING: [Synth 8-3391] Unable to infer a block/distributed RAM for 'mem_reg' because "
+            "the memory pattern used is not supported.",
+            "the design: Vivado met a memory that becomes registers, or none: Unable to infer",
+        ),
+        (
+            "ERROR: [Synth 8-4556] size of variable 'mem' is too large to handle; the size of the "
+            "variable is 1703936, the limit is 1000000 [C:/b/mem_rom.sv:12]",
+            "mem_rom: Vivado met a variable that is too large: size of variable 'mem'",
+        ),
+        (
+            "WARNING: [Synth 8-6896] initial block is ignored [/b/axi_reset.sv:20]",
+            "axi_reset: Vivado met an initial block that is left out: initial block",
+        ),
+        (
+            "ERROR: [Synth 8-27] string type not supported [/b/axis_fifo.sv:11]",
+            "axis_fifo: Vivado met what synthesis does not know: string type not supported",
+        ),
+    ],
+)
+def test_what_vivado_leaves_out_is_an_error_with_the_module(steps, plan, way, said, message):
+    """Whatever its exit status."""
+    plan(**{way: SAID.format(said)})
+    with pytest.raises(ToolError, match=re.escape(message)) as caught:
+        steps()
+    assert "logs/vivado.log" in str(caught.value)
+    assert "8-3876" not in str(caught.value).partition("logs/vivado.log")[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        (
+            "parameter              INIT_FILE",
+            "parameter string INIT_FILE",
+            "mem_part.sv:.*typed st",
+        ),
+        ('rom_style = "distributed"', 'rom_style = "logic"', "mem_part.sv:.*unknown attribute"),
+        (
+            "logic reset_q = 1'b0;",
+            "logic reset_q; initial reset_q = 0;",
+            "vendor_ps7.sv:.*initial:",
+        ),
+        ('(* ASYNC_REG = "TRUE" *)', "", "vendor_ps7.sv:.*synchroniser"),
+        ("`ifndef SYNTHESIS", "`ifdef SYNTHESIS", "assertion: is not kept from synthesis"),
+    ],
+)
+def test_what_vivado_does_not_take_does_not_pass(steps, plan, old, new, fault):
+    """The fake looks at the sources that it gets: a fault put back stops it."""
+    plan(sources=[(old, new)])
+    with pytest.raises(ToolError, match=f"ERROR: .*{fault}"):
+        steps()
+
+
 def test_a_crash_shows_the_end_of_the_log(steps, plan):
     plan(fail="INFO: [Place 30-611] placing\nAbnormal program termination (11)", status=137)
     with pytest.raises(ToolError, match="vivado failed .SIGKILL, perhaps out of memory.") as caught:
@@ -186,6 +294,29 @@ def test_a_wrong_bitstream_is_refused(steps, plan, tmp_path, changes, message):
     with pytest.raises(ToolError, match=message):
         steps()
     assert not list((tmp_path / "build" / "bitstream").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("version", "old"),
+    [("v2020.2 (64-bit)", True), ("v2021.1 (64-bit)", False), ("v2024.1.2", False), ("", False)],
+)
+def test_a_version_with_known_faults_is_refused(tmp_path, plan, version, old):
+    """And --tool auto goes on to the open tools, and says why."""
+    plan(version=f"vivado {version}\nSW Build 1")
+    if not old:
+        assert vivado.find("xc7z020clg400-1", folder=None).program.is_file()
+        return
+    with pytest.raises(ToolError) as caught:
+        vivado.find("xc7z020clg400-1", folder=None)
+    assert str(caught.value).startswith(
+        f"Vivado 2020.2 at {tmp_path}/Vivado/bin/vivado is too old: it must be 2021.1 or later. "
+    )
+    choice = bitstream.choose(options(tmp_path, tool="auto"))
+    assert choice.tool != "vivado"
+    assert choice.tool or "Vivado 2020.2" in choice.reason
+    text = io.StringIO()
+    doctor.run(Console(file=text), chipdb=None, prjxray_db=None, vivado_folder=None)
+    assert "vivado   no bitstream: Vivado 2020.2" in text.getvalue()
 
 
 def test_vivado_is_found_on_path_or_in_its_folder(monkeypatch, tmp_path, plan):
@@ -209,8 +340,14 @@ def test_a_script_that_is_killed_says_by_what(tmp_path):
         tools.run(["sh", "-c", f"exit {128 + signal.SIGTERM}"], cwd=tmp_path, log=tmp_path / "log")
 
 
-def test_the_script_is_tcl(steps):
-    """A real Tcl interpreter runs the script; Vivado's commands only say that they were called."""
+@pytest.mark.parametrize(
+    ("slacks", "again"), [([0.1], 0), ([-0.2, 0.0], 1), ([-0.9, -0.3, -0.2, -0.1], 3)]
+)
+def test_the_script_is_tcl(steps, slacks, again):
+    """A real Tcl interpreter runs the script; Vivado's commands only say that they were called.
+
+    After routing, what is too slow is worked on until it is not, three times at most.
+    """
     tkinter = pytest.importorskip("tkinter")
     build, _ = steps()
     called = []
@@ -219,6 +356,8 @@ def test_the_script_is_tcl(steps):
     def answer(name):
         def record(*arguments):
             called.append(name)
+            if name == "get_property":
+                return slacks.pop(0)
             return {"get_parts": "part", "get_clocks": "fclk0"}.get(name, "")
 
         return record
@@ -226,16 +365,20 @@ def test_the_script_is_tcl(steps):
     script = build.path("route", "chip.tcl").read_text()
     xdc = build.path("route", "chip.xdc").read_text()
     commands = {line.split()[0] for line in script.splitlines() if "_" in line.split(" ")[0]}
-    for name in commands | {"get_parts", "get_clocks", "get_cells", "create_clock"}:
+    asked = {"get_parts", "get_clocks", "get_cells", "get_timing_paths", "get_property"}
+    for name in commands | asked:
         tcl.createcommand(name, answer(name))
     tcl.eval(script)
-    assert called[-4:] == [
+    assert called.count("phys_opt_design") == 1 + again
+    called[:] = [name for name in called if name not in ("get_property", "get_timing_paths")]
+    assert called[-4 - again :] == [
         "route_design",
+        *["phys_opt_design"] * again,
         "report_utilization",
         "report_timing_summary",
         "write_checkpoint",
     ]
-    for name in ("get_pins", "set_property"):
+    for name in ("create_clock", "get_pins", "set_input_jitter", "set_property"):
         tcl.createcommand(name, answer(name))
     tcl.eval(xdc)
     assert called[-1] == "set_property"

@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Simulate, Synthesise
 
-OTHERS = {"FILL": 0, "PIXELS": 1, "PROMPT": 1, "RAM_STYLE": "distributed"}
+OTHERS = {"FILL": 0, "PIXELS": 1, "PROMPT": 1, "RAM_STYLE": 1}
 
 
 def shaped(
@@ -48,12 +48,12 @@ CASES = {
     "filled_pixels": square(7, 3, (7, 8, 1), 2, FILL=2, PIXELS=2, PROMPT=0),
     "four_pixels": square(5, 0, (6, 12, 1), 4, PIXELS=4),
     "more_than_a_window": square(3, 1, (3, 8, 2), 1, PIXELS=4),
-    "blocks": square(3, 1, (5, 6, 2), 2, RAM_STYLE="block"),
-    "blocks_of_two": square(5, 0, (6, 8, 1), 3, PIXELS=2, RAM_STYLE="block"),
+    "blocks": square(3, 1, (5, 6, 2), 2, RAM_STYLE=2),
+    "blocks_of_two": square(5, 0, (6, 8, 1), 3, PIXELS=2, RAM_STYLE=2),
     "smallest": square(3, 1, (2, 2, 1), 1),
     # Of other shapes than squares.
     "row": shaped((1, 3), (0, 1, 0, 1), (4, 6, 2), 2),
-    "column": shaped((3, 1), (1, 0, 1, 0), (5, 6, 2), 3, RAM_STYLE="block"),
+    "column": shaped((3, 1), (1, 0, 1, 0), (5, 6, 2), 3, RAM_STYLE=2),
     "wide": shaped((3, 5), (1, 2, 1, 2), (5, 6, 2), 2, FILL=1),
     "some_columns": shaped((3, 3), (1, 1, 1, 1), (5, 6, 2), 2, stride=(1, 2)),
     "some_rows": shaped((3, 3), (1, 1, 1, 1), (6, 6, 2), 2, stride=(2, 1)),
@@ -70,7 +70,7 @@ CASES = {
     "low": shaped((3, 3), (0, 1, 2, 1), (1, 5, 2), 2),
     "higher_than_the_image": square(5, 2, (2, 2, 1), 2),
     "further_than_a_row": shaped((2, 5), (0, 0, 0, 4), (5, 2, 1), 2),
-    "one_wide": shaped((3, 1), (1, 0, 1, 0), (6, 1, 2), 2, RAM_STYLE="block"),
+    "one_wide": shaped((3, 1), (1, 0, 1, 0), (6, 1, 2), 2, RAM_STYLE=2),
     "one_pixel": square(3, 1, (1, 1, 2), 2),
 }
 
@@ -88,6 +88,6 @@ def test_window_netlist(simulate: Simulate, name: str) -> None:
 
 def test_lines_in_blocks_take_whole_blocks(synthesise: Synthesise) -> None:
     """Two lines of 8 x 40 bits: three 18 kbit blocks, with the register that the read needs."""
-    netlist = synthesise("nn_window", square(3, 1, (8, 8, 20), 2, RAM_STYLE="block"), {})
+    netlist = synthesise("nn_window", square(3, 1, (8, 8, 20), 2, RAM_STYLE=2), {})
     assert netlist.count("RAMB18E1 #") == 3
     assert "RAMB36E1 #" not in netlist and "RAM32M" not in netlist
