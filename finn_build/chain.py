@@ -18,10 +18,11 @@ from finn_build.layers import (
     Network,
     Window,
 )
+from finn_build.rom import images, parts
 from finn_build.schedule import depths, narrows
 from finn_build.scoring import scoring
 from finn_build.slices import code, plan_of
-from finn_build.unit import Counting, constants, spacing, unit
+from finn_build.unit import Counting, constants, spacing, threshold_memory, unit
 
 # What the modules call the memory of a folding; 0 leaves it to the tool.
 STYLES = {"logic": 1, "block": 2}
@@ -68,7 +69,7 @@ class Design:
     depths: dict[str, int]
     windows: dict[str, Window] = field(default_factory=dict)
     instances: list[Instance] = field(default_factory=list)
-    images: dict[str, list[str]] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
     unrolled: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -89,13 +90,16 @@ class Design:
             Instance(module=module, name=name, parameters=parameters, out=out, sidebands=sidebands)
         )
 
-    def image(self, name: str, words: NDArray[np.int64], bits: int) -> str:
-        """Keep a memory image as hex: words (DEPTH, ELEMENTS), element 0 in the low bits."""
-        return self.listing(name, [pack(row, bits) for row in words], words.shape[1] * bits)
+    def image(
+        self, name: str, words: NDArray[np.int64], bits: int, memory: str, *, banked: bool = False
+    ) -> str:
+        """Keep the images of a ROM: words (DEPTH, ELEMENTS), element 0 in the low bits."""
+        packed = [pack(row, bits) for row in words]
+        return self.listing(name, parts(packed, words.shape[1] * bits, memory, banked=banked))
 
-    def listing(self, name: str, words: Sequence[int], bits: int) -> str:
-        """Keep words of so many bits as hex."""
-        self.images[name] = [f"{word:0{-(-bits // 4)}x}" for word in words]
+    def listing(self, name: str, arrays: Sequence[Sequence[int]]) -> str:
+        """Keep the images of a ROM's arrays; returns what the names of all of them begin with."""
+        self.images |= images(name, arrays)
         return name
 
 
@@ -169,7 +173,8 @@ def _add_lookup(made: Design, layer: Layer, folding: Folding) -> None:
     if layer.idle:
         return
     pixels = folding.pixels(layer)
-    elems, tables = pixels * layer.channels, np.tile(layer.tables, (pixels, 1))
+    elems = pixels * layer.channels
+    tables = np.tile(layer.tables, (pixels, 1)) & ((1 << layer.out_bits) - 1)
     _resize(made, layer.name, layer.parts * elems)
     made.add(
         "nn_lookup",
@@ -179,7 +184,7 @@ def _add_lookup(made: Design, layer: Layer, folding: Folding) -> None:
             "CHANNELS": elems,
             "IN_W": layer.in_bits,
             "OUT_W": layer.out_bits,
-            "TABLE_FILE": made.image(f"{layer.name}.hex", tables.T, layer.out_bits),
+            "TABLE_FILE": made.listing(f"{layer.name}_table", tables.tolist()),
         },
     )
 
@@ -290,7 +295,9 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
     numbers = unit(layer, dsp=fold.dsp)
     groups = layer.rows // fold.pe
     memories: dict[str, int | str] = {
-        "WEIGHT_FILE": made.image(f"{layer.name}_weights.hex", weights, weight_bits),
+        "WEIGHT_FILE": made.image(
+            f"{layer.name}_weights", weights, weight_bits, fold.memory, banked=True
+        ),
         "THRESHOLD_FILE": "",
         "START": int(numbers.start[0]),
         "START_FILE": "",
@@ -299,11 +306,11 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
         counting = Counting.of(layer.steps, spacing(layer, pe=fold.pe, simd=fold.simd))
         words = counting.words(numbers.thresholds, fold.pe)
         memories["THRESHOLD_FILE"] = made.image(
-            f"{layer.name}_thresholds.hex", words, numbers.acc_bits
+            f"{layer.name}_thresholds", words, numbers.acc_bits, threshold_memory(len(words))
         )
     if numbers.starts_differ:
         words = numbers.start.reshape(groups, fold.pe)
-        memories["START_FILE"] = made.image(f"{layer.name}_start.hex", words, numbers.acc_bits)
+        memories["START_FILE"] = made.image(f"{layer.name}_start", words, numbers.acc_bits, "logic")
     made.add(
         "nn_mvtu",
         layer.name,
@@ -323,7 +330,7 @@ def _add_mvtu(made: Design, layer: Layer, folding: Folding) -> None:
             "THRESHOLDS": layer.steps,
             "OUT_W": layer.out_bits,
             **memories,
-            "MEMORY": fold.memory,
+            "MEMORY": STYLES[fold.memory],
         },
     )
 
@@ -361,16 +368,21 @@ def _add_unrolled(made: Design, layer: Mvtu, fold: Fold) -> None:
         "acc_bits": numbers.acc_bits,
         "latency": numbers.latency,
         "thresholds": layer.steps,
-        "threshold_file": made.image(f"{layer.name}_thresholds.hex", thresholds, numbers.acc_bits),
+        "threshold_file": made.image(
+            f"{layer.name}_thresholds",
+            thresholds,
+            numbers.acc_bits,
+            threshold_memory(len(thresholds)),
+        ),
     }
     made.add(module, layer.name, Stream(elems=outputs, bits=layer.out_bits), {})
 
 
 def _add_argmax(made: Design, layer: Layer, folding: Folding) -> None:
     assert isinstance(layer, Argmax)
-    numbers, file = scoring(layer), f"{layer.name}_gains.hex"
+    numbers, file = scoring(layer), f"{layer.name}_gains"
     if numbers.words:
-        made.listing(file, numbers.words, numbers.gain_bits + numbers.bias_bits)
+        made.listing(file, [numbers.words])
     shape = {"CLASSES": layer.classes, "IN_ELEMS": made.stream.elems, "LOGIT_W": layer.bits}
     made.add(
         "nn_argmax",

@@ -9,14 +9,17 @@ from math import ceil
 
 from finn_build import heap, slices
 from finn_build.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Window
+from finn_build.rom import BANK, slice_bits
 from finn_build.scoring import LOGIC_CLASSES, Scoring, scoring
-from finn_build.unit import DRIVEN, Counting, Unit, constants, spacing, unit
-
-# Words of thresholds in logic; more are in block RAM (rtl_templates: nn_threshold).
-THRESHOLD_WORDS = 256
-# Bits of a ROM of few words in logic beside each other, and words of a bank (mem_rom).
-ROM_SLICE = 256
-BANK = 256
+from finn_build.unit import (
+    DRIVEN,
+    Counting,
+    Unit,
+    constants,
+    spacing,
+    threshold_memory,
+    unit,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,10 +163,8 @@ def thresholds(layer: Mvtu, pe: int, acc_bits: int, groups: int, spacing: int) -
         lut=ceil(pe * (ways * (acc_bits * 0.6 + 1) + layer.out_bits)),
         ff=pe * (2 * acc_bits + ways + layer.out_bits),
     )
-    bits = pe * ways * acc_bits
-    if depth > THRESHOLD_WORDS:
-        return made + rom(depth, bits, "block") + Cost(lut=0, ff=bits)
-    return made + rom(depth, bits, "logic")
+    bits, memory = pe * ways * acc_bits, threshold_memory(depth)
+    return made + rom(depth, bits, memory) + Cost(lut=0, ff=bits if memory == "block" else 0)
 
 
 def lookup(layer: Lookup, pixels: int) -> Cost:
@@ -275,17 +276,15 @@ def rom(depth: int, width: int, memory: str) -> Cost:
         return Cost(lut=0, ff=0, bram18=bram18_count(depth, width))
     if depth == 1:
         return NOTHING
-    address = bits_for(depth)
+    address, copies = bits_for(depth), ceil(width / slice_bits(depth, memory))
     if depth <= 8:
         # Of few words there are but so many functions, which a slice's bits share.
-        copies = ceil(width / ROM_SLICE)
         return Cost(
             lut=min(width, copies << max(4, depth)),
             ff=min(width, copies << depth) + copies * address,
         )
     # Six address bits make a LUT.
     lut, banks = width * ceil(depth / 64), ceil(depth / BANK)
-    copies = ceil(width / (64 // ceil(depth / 64) if depth <= 512 else 8))
     if banks == 1:
         return Cost(lut=lut, ff=width + copies * address)
     return Cost(lut=lut, ff=width * (banks + 1) + copies * (2 * address - bits_for(BANK)))

@@ -51,6 +51,6 @@ def write(made: Design, folder: Path) -> list[Path]:
     put("modules.f", "\n".join(sources) + "\n")
     put("files.f", "-f modules.f\ntop.sv\n")
     put("instances.json", json.dumps([asdict(i) for i in made.instances], indent=2) + "\n")
-    for name, words in made.images.items():
-        put(name, "\n".join(words) + "\n")
+    for name, text in made.images.items():
+        put(name, text)
     return written

@@ -14,6 +14,7 @@ from math import ceil, log2
 import numpy as np
 
 from finn_build.layers import Ints, Mvtu
+from finn_build.rom import BANK
 
 # LUTs, or bits that are chosen, for one register of a unit (rtl_templates: nn_mvtu, nn_serial).
 DRIVEN = 24
@@ -113,6 +114,11 @@ def threshold_words(layer: Mvtu, *, pe: int, simd: int) -> int:
         return 0
     counting = Counting.of(layer.steps, spacing(layer, pe=pe, simd=simd))
     return layer.rows // pe * counting.slots
+
+
+def threshold_memory(words: int) -> str:
+    """Where so many words of thresholds are (rtl_templates: nn_threshold)."""
+    return "block" if words > BANK else "logic"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -13,6 +14,9 @@ import pytest
 # Several workers (pytest -n) share the cores among themselves, and the programs that they start do.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The tests are no package: make what several folders use importable.
+sys.path.append(str(Path(__file__).parent))
 
 Locked = Callable[[Path], AbstractContextManager[None]]
 

@@ -32,6 +32,9 @@ LANE_PARAMETERS = ("SIMD", "W_BITS", "A_BITS", "TERNARY", "SUM_W", "LATENCY")
 _SYNTH = "synth_xilinx -family xc7 -nosrl -noiopad -noclkbuf -top {top}"
 # To the chip's cells.
 SYNTHESIS = (
+    # "distributed" is Vivado's word for logic, and Yosys' for LUT RAM, whose contents place and
+    # route loses.
+    'setattr -set rom_style "logic" a:rom_style=distributed',
     # Registers that are there several times, so that none drives too much, stay so.
     "setattr -set keep 1 a:keep %ci1 t:$*dff* %i",
     f"{_SYNTH} -run :map_luts",

@@ -15,7 +15,7 @@ module axi_dma #(
   parameter int unsigned OUTSTANDING = 8,
   parameter int unsigned FIFO_BEATS  = 512,
   parameter int unsigned MARKS       = 32,
-  parameter string       RAM_STYLE   = "block"
+  parameter int unsigned RAM_STYLE   = 2
 ) (
   input  wire         clk,
   input  wire         rst_n,
@@ -108,7 +108,7 @@ module axi_dma #(
   axis_fifo #(
     .DATA_W   (50),
     .DEPTH    (QUEUE),
-    .RAM_STYLE("distributed")
+    .RAM_STYLE(1)
   ) u_sources (
     .clk          (clk),
     .rst_n        (rst_n),
@@ -123,7 +123,7 @@ module axi_dma #(
   axis_fifo #(
     .DATA_W   (29),
     .DEPTH    (QUEUE),
-    .RAM_STYLE("distributed")
+    .RAM_STYLE(1)
   ) u_targets (
     .clk          (clk),
     .rst_n        (rst_n),

@@ -17,7 +17,7 @@ module axi_read #(
   parameter int unsigned OUTSTANDING = 8,
   parameter int unsigned FIFO_BEATS  = 512,
   parameter int unsigned MARKS       = 32,
-  parameter string       RAM_STYLE   = "block"
+  parameter int unsigned RAM_STYLE   = 2
 ) (
   input  wire         clk,
   input  wire         rst_n,
@@ -169,7 +169,7 @@ module axi_read #(
   axis_fifo #(
     .DATA_W   (2),
     .DEPTH    (OUTSTANDING + 1),
-    .RAM_STYLE("distributed")
+    .RAM_STYLE(1)
   ) u_flags (
     .clk          (clk),
     .rst_n        (rst_n),
@@ -192,7 +192,7 @@ module axi_read #(
   axis_fifo #(
     .DATA_W   (3),
     .DEPTH    (MARKS),
-    .RAM_STYLE("distributed")
+    .RAM_STYLE(1)
   ) u_marks (
     .clk          (clk),
     .rst_n        (rst_n),

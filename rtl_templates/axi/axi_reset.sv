@@ -13,11 +13,13 @@ module axi_reset (
   output logic core_rst_n
 );
 
-  logic       stop_q, core_rst_n_q;
+  logic       stop_q;
   logic [4:0] count_q;
 
-  // As every register of the chip starts.
-  initial core_rst_n_q = 1'b0;
+  // As every register of the chip starts, and as the reset's end puts it.
+  // verilator lint_off PROCASSINIT
+  logic       core_rst_n_q = 1'b0;
+  // verilator lint_on PROCASSINIT
 
   // The upper half of the count is the reset itself.
   always_ff @(posedge clk) begin
@@ -28,7 +30,7 @@ module axi_reset (
     end else begin
       core_rst_n_q <= !count_q[4];
       if (request) stop_q <= 1'b1;
-      else if (count_q == '1) stop_q <= 1'b0;
+      else if (&count_q) stop_q <= 1'b0;
       if (count_q[4] || (stop_q && idle)) count_q <= count_q + 1'b1;
       else count_q <= '0;
     end

@@ -13,7 +13,7 @@
 
 module axi_write #(
   parameter int unsigned OUTSTANDING = 8,
-  parameter string       RAM_STYLE   = "block"
+  parameter int unsigned RAM_STYLE   = 2
 ) (
   input  wire         clk,
   input  wire         rst_n,
@@ -57,7 +57,7 @@ module axi_write #(
   end
 
   // A burst that leaves and one that gathers, and some for the FIFO's latency.
-  localparam int unsigned FIFO_BEATS = (RAM_STYLE == "block") ? 512 : 40;
+  localparam int unsigned FIFO_BEATS = (RAM_STYLE == 2) ? 512 : 40;
 
   logic [31:0] word;
   logic        word_vld, word_rdy, word_last;

@@ -2,13 +2,13 @@
 // y = x
 // Stream: one beat out per beat in, in order.
 // Rate:   one beat per cycle; latency two cycles; holds DEPTH beats and one in the output register.
-// Needs:  DEPTH >= 2; RAM_STYLE "auto", "distributed" or "block".
+// Needs:  DEPTH >= 2; RAM_STYLE 1 for LUT RAM, 2 for block RAM, 0 for what the tool chooses.
 `default_nettype none
 
 module axis_fifo #(
   parameter int unsigned DATA_W    = 8,
   parameter int unsigned DEPTH     = 32,
-  parameter string       RAM_STYLE = "auto"
+  parameter int unsigned RAM_STYLE = 0
 ) (
   input  wire               clk,
   input  wire               rst_n,
@@ -28,9 +28,8 @@ module axis_fifo #(
   if (DEPTH < 2) begin : gen_bad_depth
     $error("axis_fifo: DEPTH must be at least 2");
   end
-  if (RAM_STYLE != "auto" && RAM_STYLE != "distributed" && RAM_STYLE != "block") begin
-    : gen_bad_style
-    $error("axis_fifo: RAM_STYLE must be auto, distributed or block");
+  if (RAM_STYLE > 2) begin : gen_bad_style
+    $error("axis_fifo: RAM_STYLE must be 0, 1 or 2");
   end
 
   localparam int unsigned PTR_W   = $clog2(DEPTH);
@@ -47,13 +46,13 @@ module axis_fifo #(
   assign pop  = some_q && (!out_vld_q || m_axis_tready);
 
   // An entry is counted one cycle after its write: a word is never read while it is written.
-  if (RAM_STYLE == "block") begin : gen_block
+  if (RAM_STYLE == 2) begin : gen_block
     (* ram_style = "block" *) logic [DATA_W-1:0] mem [DEPTH];
     always_ff @(posedge clk) begin
       if (push) mem[wr_ptr_q] <= s_axis_tdata;
       if (pop) out_q <= mem[rd_ptr_q];
     end
-  end else if (RAM_STYLE == "distributed") begin : gen_distributed
+  end else if (RAM_STYLE == 1) begin : gen_distributed
     (* ram_style = "distributed" *) logic [DATA_W-1:0] mem [DEPTH];
     always_ff @(posedge clk) begin
       if (push) mem[wr_ptr_q] <= s_axis_tdata;

@@ -55,7 +55,7 @@ module axis_reserve #(
   axis_fifo #(
     .DATA_W   (DATA_W),
     .DEPTH    (DEPTH),
-    .RAM_STYLE("distributed")
+    .RAM_STYLE(1)
   ) u_fifo (
     .clk          (clk),
     .rst_n        (rst_n),

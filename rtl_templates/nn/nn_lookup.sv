@@ -2,15 +2,14 @@
 // y[c] = TABLE[x[c]][c]
 // Stream: one pixel of CHANNELS elements per beat, in and out.
 // Rate:   one beat per cycle; latency one cycle.
-// Needs:  TABLE_FILE in $readmemh format: word v holds the entries of the value v, channel 0 in
-//         the least significant bits.
+// Needs:  TABLE_FILE as mem_part says: word v of part c is the entry of the value v of channel c.
 `default_nettype none
 
 module nn_lookup #(
   parameter int unsigned CHANNELS   = 3,
   parameter int unsigned IN_W       = 8,
   parameter int unsigned OUT_W      = 8,
-  parameter string       TABLE_FILE = ""
+  parameter              TABLE_FILE = ""
 ) (
   input  wire                       clk,
   input  wire                       rst_n,
@@ -28,18 +27,21 @@ module nn_lookup #(
     $error("nn_lookup: CHANNELS, IN_W and OUT_W must be at least 1");
   end
 
-  (* rom_style = "logic" *) logic [CHANNELS*OUT_W-1:0] mem [1 << IN_W];
-  initial if (TABLE_FILE != "") $readmemh(TABLE_FILE, mem);
-
-  logic [CHANNELS*OUT_W-1:0] out_q;
-  logic                      out_vld_q;
+  logic out_vld_q;
 
   for (genvar c = 0; c < int'(CHANNELS); c++) begin : gen_channel
-    always_ff @(posedge clk) begin
-      if (s_axis_tready) begin
-        out_q[c*OUT_W +: OUT_W] <= mem[s_axis_tdata[c*IN_W +: IN_W]][c*OUT_W +: OUT_W];
-      end
-    end
+    mem_part #(
+      .WIDTH    (OUT_W),
+      .DEPTH    (1 << IN_W),
+      .INIT_FILE(TABLE_FILE),
+      .PART     (c),
+      .STYLE    (1)
+    ) u_table (
+      .clk (clk),
+      .en  (s_axis_tready),
+      .addr(s_axis_tdata[c*IN_W +: IN_W]),
+      .dout(m_axis_tdata[c*OUT_W +: OUT_W])
+    );
   end
 
   always_ff @(posedge clk) begin
@@ -48,7 +50,6 @@ module nn_lookup #(
   end
 
   assign s_axis_tready = !out_vld_q || m_axis_tready;
-  assign m_axis_tdata  = out_q;
   assign m_axis_tvalid = out_vld_q;
 
 `ifndef SYNTHESIS

@@ -9,12 +9,13 @@
 //         with thresholds, every acc[r] in 0..2^ACC_W-1 at the end of its vector, whatever it is on
 //         the way.
 //
-// Memory images ($readmemh, element 0 in the least significant bits):
+// Memory images (mem_rom, element 0 in the least significant bits of a word):
 //   WEIGHT_FILE     word ((beat*RF + group)*SF + sub): element p*SIMD + s is the weight of row
 //                   group*PE + p, column beat*IN_ELEMS + sub*SIMD + s, coded as nn_heap says,
 //                   or nn_dsp where CHAIN is not 0.
 //   THRESHOLD_FILE  as nn_threshold says.
 //   START_FILE      word group: element p, ACC_W bits; "" means START for all rows.
+// MEMORY: of the weights, 1 for logic, 2 for block RAM.
 `default_nettype none
 
 module nn_mvtu #(
@@ -31,11 +32,11 @@ module nn_mvtu #(
   parameter int unsigned ACC_W          = 8,
   parameter int unsigned THRESHOLDS     = 3,
   parameter int unsigned OUT_W          = 2,
-  parameter string       WEIGHT_FILE    = "",
-  parameter string       THRESHOLD_FILE = "",
+  parameter              WEIGHT_FILE    = "",
+  parameter              THRESHOLD_FILE = "",
   parameter int          START          = 0,
-  parameter string       START_FILE     = "",
-  parameter string       MEMORY         = "auto"
+  parameter              START_FILE     = "",
+  parameter int unsigned MEMORY         = 1
 ) (
   input  wire                        clk,
   input  wire                        rst_n,
@@ -102,7 +103,7 @@ module nn_mvtu #(
   // A block RAM needs no register after its own, though the rest needs the time of one if the dot
   // product is very short; many words in logic take another one.
   localparam int unsigned OUT_REG  =
-      (MEMORY == "block" && LATENCY > 2) ? 0 : (MEMORY == "logic" && DEPTH > 256) ? 2 : 1;
+      (MEMORY == 2 && LATENCY > 2) ? 0 : (MEMORY == 1 && DEPTH > 256) ? 2 : 1;
 
   localparam int unsigned PREV     = (OUT_REG > 0) ? OUT_REG - 1 : 0;
 
@@ -274,7 +275,7 @@ module nn_mvtu #(
       .WIDTH    (PE * ACC_W),
       .DEPTH    (RF),
       .INIT_FILE(START_FILE),
-      .STYLE    ("logic"),
+      .STYLE    (1),
       .OUT_REG  (1)
     ) u_starts (
       .clk (clk),
@@ -346,7 +347,10 @@ module nn_mvtu #(
     );
   end else begin : gen_raw
     for (genvar p = 0; p < int'(PE); p++) begin : gen_extend
-      assign result[p*OUT_W +: OUT_W] = OUT_W'(signed'(acc_q[p*ACC_W +: ACC_W]));
+      assign result[p*OUT_W +: ACC_W] = acc_q[p*ACC_W +: ACC_W];
+      if (OUT_W > ACC_W) begin : gen_sign
+        assign result[p*OUT_W+ACC_W +: OUT_W-ACC_W] = {(OUT_W-ACC_W){acc_q[p*ACC_W+ACC_W-1]}};
+      end
     end
     assign result_vld = emit_q[AT_ACC];
   end

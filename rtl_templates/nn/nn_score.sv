@@ -3,9 +3,10 @@
 // Stream: one signed logit per beat, the classes in turn; out the same with its score.
 // Rate:   one logit per cycle; latency ceil(GAIN_W/2) + 2 cycles without DSPs, ceil(GAIN_W/17) + 2
 //         with them, 0 if GAIN_W and BIAS_W are; one more where there is a floor.
-// Needs:  GAIN_FILE in $readmemh format: word k holds the gain of class k, and its bias above that,
-//         both two's complement. GAIN_W 0: the gain is 1; BIAS_W 0: the bias is 0; neither is then
-//         in the file. SCORE_W >= LOGIT_W + GAIN_W, SCORE_W >= BIAS_W, and every score fits.
+// Needs:  GAIN_FILE as mem_part says: word k of part 0 holds the gain of class k, and its bias
+//         above that, both two's complement. GAIN_W 0: the gain is 1; BIAS_W 0: the bias is 0;
+//         neither is then in the file. SCORE_W >= LOGIT_W + GAIN_W, SCORE_W >= BIAS_W, and every
+//         score fits.
 //
 // The gain is multiplied piece by piece, one in each cycle, the lowest first: 17 bits of it in a
 // DSP slice, or two by an adder. Only the last piece has a sign.
@@ -101,16 +102,18 @@ module nn_score #(
       end
     end
 
-    // Attributes take no parameters, hence one branch per style.
-    if (CLASSES > 64) begin : gen_block
-      (* rom_style = "block" *) logic [WORD_W-1:0] mem [CLASSES];
-      initial if (GAIN_FILE != "") $readmemh(GAIN_FILE, mem);
-      always_ff @(posedge clk) if (step) word_q <= mem[class_q];
-    end else begin : gen_logic
-      (* rom_style = "logic" *) logic [WORD_W-1:0] mem [CLASSES];
-      initial if (GAIN_FILE != "") $readmemh(GAIN_FILE, mem);
-      always_ff @(posedge clk) if (step) word_q <= mem[class_q];
-    end
+    mem_part #(
+      .WIDTH    (WORD_W),
+      .DEPTH    (CLASSES),
+      .INIT_FILE(GAIN_FILE),
+      .PART     (0),
+      .STYLE    ((CLASSES > 64) ? 2 : 1)
+    ) u_table (
+      .clk (clk),
+      .en  (step),
+      .addr(class_q),
+      .dout(word_q)
+    );
 
     if (BIAS_W > 0) begin : gen_bias
       logic [SCORE_W-1:0] bias;

@@ -25,7 +25,7 @@ module nn_serial #(
   parameter int unsigned ACC_W          = 14,
   parameter int unsigned THRESHOLDS     = 3,
   parameter int unsigned OUT_W          = 2,
-  parameter string       THRESHOLD_FILE = ""
+  parameter              THRESHOLD_FILE = ""
 ) (
   input  wire                          clk,
   input  wire                          rst_n,

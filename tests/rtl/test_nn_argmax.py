@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from finn_build import rom
 from finn_build.layers import Argmax
 from finn_build.scoring import scoring
 
@@ -75,9 +76,9 @@ def run(simulate: Simulate, name: str, *, netlist: bool = False) -> None:
     numbers = {"gains": layer.gains, "biases": layer.biases}
     simulate(
         "nn_argmax",
-        {**shape, **made.parameters("gains.hex", dsp=dsp)},
+        {**shape, **made.parameters("gains", dsp=dsp)},
         "bench_nn_argmax",
-        files={"gains.hex": "".join(f"{word:x}\n" for word in made.words)},
+        files=rom.images("gains", [made.words]) if made.words else {},
         seed=len(name),
         netlist=netlist,
         latency=made.latency(dsp=dsp),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from finn_build import rom
+
 if TYPE_CHECKING:
     from conftest import Simulate
 
@@ -25,15 +27,11 @@ def test_lookup(simulate: Simulate, name: str, netlist: bool) -> None:
     case = CASES[name]
     shape = case["CHANNELS"], 1 << case["IN_W"]
     tables = np.random.default_rng(len(name)).integers(0, 1 << case["OUT_W"], shape)
-    words = [
-        sum(int(entry) << (i * case["OUT_W"]) for i, entry in enumerate(column))
-        for column in tables.T
-    ]
     simulate(
         "nn_lookup",
-        {**case, "TABLE_FILE": "table.hex"},
+        {**case, "TABLE_FILE": "table"},
         "bench_nn_lookup",
-        files={"table.hex": "".join(f"{word:x}\n" for word in words)},
+        files=rom.images("table", tables.tolist()),
         netlist=netlist,
         tables=tables.tolist(),
     )

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from finn_build import rom
+from finn_build.chain import STYLES, pack
 from finn_build.layers import Mvtu
 from finn_build.slices import code, plan_of
-from finn_build.unit import Counting, unit
+from finn_build.unit import Counting, threshold_memory, unit
 
 if TYPE_CHECKING:
     from conftest import Parameter, Simulate
@@ -18,15 +20,15 @@ NAMES = ("ROWS", "COLS", "PE", "SIMD", "IN_ELEMS", "W_BITS", "A_BITS", "THRESHOL
 # Values, lowest weight, whether there is a bias, memory.
 CASES: dict[str, tuple[tuple[int, ...], int, bool, str]] = {
     "smallest": ((1, 1, 1, 1, 1, 1, 1, 1, 1), -1, False, "logic"),
-    "one_step": ((4, 9, 4, 9, 9, 2, 2, 3, 2), -1, False, "auto"),
+    "one_step": ((4, 9, 4, 9, 9, 2, 2, 3, 2), -1, False, "logic"),
     "typical": ((8, 36, 2, 12, 36, 2, 2, 3, 2), -1, False, "block"),
     "two_bits": ((4, 36, 2, 12, 36, 2, 2, 3, 2), -2, False, "logic"),
     "beats": ((6, 40, 3, 4, 8, 2, 2, 0, 16), -2, True, "logic"),
     "ternary": ((6, 40, 3, 4, 8, 2, 3, 0, 16), -1, True, "logic"),
-    "groups": ((4, 24, 2, 4, 4, 1, 2, 3, 2), -1, True, "auto"),
+    "groups": ((4, 24, 2, 4, 4, 1, 2, 3, 2), -1, True, "logic"),
     "one_group": ((3, 20, 3, 5, 10, 1, 1, 1, 1), -1, True, "logic"),
-    "signs": ((4, 24, 2, 4, 4, 1, 4, 0, 16), -1, False, "auto"),
-    "passes": ((4, 24, 2, 3, 12, 3, 3, 7, 3), -4, False, "auto"),
+    "signs": ((4, 24, 2, 4, 4, 1, 4, 0, 16), -1, False, "logic"),
+    "passes": ((4, 24, 2, 3, 12, 3, 3, 7, 3), -4, False, "logic"),
     # More rows than an activation's register drives, three times.
     "copies": ((14, 16, 14, 4, 8, 2, 2, 3, 2), -2, False, "logic"),
     # 80 groups of rows in three of four passes: thresholds in block RAM.
@@ -35,14 +37,10 @@ CASES: dict[str, tuple[tuple[int, ...], int, bool, str]] = {
 }
 
 
-def memory_image(words: np.ndarray, width: int) -> str:
-    """$readmemh text: words (DEPTH, ELEMENTS) of `width` bits each, element 0 lowest."""
-    mask = (1 << width) - 1
-    lines = []
-    for word in words.tolist():
-        value = sum((element & mask) << (i * width) for i, element in enumerate(word))
-        lines.append(f"{value:0{-(-len(word) * width // 4)}x}")
-    return "\n".join(lines) + "\n"
+def memory(name: str, words: np.ndarray, bits: int, style: str, *, banked: bool) -> dict[str, str]:
+    """Files of a ROM: words (DEPTH, ELEMENTS) of `bits` bits each, element 0 lowest."""
+    packed = [pack(row, bits) for row in words]
+    return rom.images(name, rom.parts(packed, words.shape[1] * bits, style, banked=banked))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -85,7 +83,7 @@ def test_mvtu_by_formula(simulate: Simulate, name: str) -> None:
 @pytest.mark.parametrize("name", ["smallest", "one_step", "beats", "ternary", "groups"])
 def test_mvtu_netlist(simulate: Simulate, name: str) -> None:
     """What Yosys makes of the unit, with its weights, thresholds and biases in LUT logic."""
-    run(simulate, name, memory="logic", netlist=True)
+    run(simulate, name, only="logic", netlist=True)
 
 
 def run(
@@ -93,7 +91,7 @@ def run(
     name: str,
     *,
     defines: tuple[str, ...] = (),
-    memory: str = "",
+    only: str = "",
     netlist: bool = False,
     dsp: bool = False,
     again: bool = False,
@@ -125,7 +123,8 @@ def run(
         words, w_bits = code(layer, pe), plan_of(layer, pe).weight_bits
     words = words.reshape(rows // pe, pe, cols // in_elems, in_elems // simd, simd)
     words = words.transpose(2, 0, 3, 1, 4).reshape(-1, pe * simd)
-    files = {"weights.hex": memory_image(words, w_bits)}
+    kind = only or style
+    files = memory("weights", words, w_bits, kind, banked=True)
     parameters: dict[str, Parameter] = {
         **p,
         "IN_ELEMS": simd if again else in_elems,
@@ -135,17 +134,19 @@ def run(
         "CHAIN": plan_of(layer, pe).chain if dsp else 0,
         "ACC_W": numbers.acc_bits,
         "START": int(numbers.start[0]),
-        "WEIGHT_FILE": "weights.hex",
-        "MEMORY": memory or style,
+        "WEIGHT_FILE": "weights",
+        "MEMORY": STYLES[kind],
     }
     if numbers.thresholds is not None:
         counting = Counting.of(steps, max(1, cols // simd if pe == rows else in_elems // simd))
         words = counting.words(numbers.thresholds, pe)
-        files["thresholds.hex"] = memory_image(words, numbers.acc_bits)
-        parameters["THRESHOLD_FILE"] = "thresholds.hex"
+        levels = threshold_memory(len(words))
+        files |= memory("thresholds", words, numbers.acc_bits, levels, banked=False)
+        parameters["THRESHOLD_FILE"] = "thresholds"
     if np.ptp(numbers.start):
-        files["start.hex"] = memory_image(numbers.start.reshape(rows // pe, pe), numbers.acc_bits)
-        parameters["START_FILE"] = "start.hex"
+        starts = numbers.start.reshape(rows // pe, pe)
+        files |= memory("start", starts, numbers.acc_bits, "logic", banked=False)
+        parameters["START_FILE"] = "start"
     simulate(
         "nn_mvtu", parameters, "bench_nn_mvtu", files=files, seed=len(name),
         defines=defines, netlist=netlist,

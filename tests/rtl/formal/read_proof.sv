@@ -39,7 +39,7 @@ module read_proof #(
     .OUTSTANDING(OUTSTANDING),
     .FIFO_BEATS (16 * OUTSTANDING),
     .MARKS      (OUTSTANDING),
-    .RAM_STYLE  ("distributed")
+    .RAM_STYLE  (1)
   ) u_read (.*);
 
   // Lengths of the bursts under way, oldest first, and beats of the oldest that came.

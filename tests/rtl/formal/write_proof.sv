@@ -35,7 +35,7 @@ module write_proof #(
 
   axi_write #(
     .OUTSTANDING(OUTSTANDING),
-    .RAM_STYLE  ("distributed")
+    .RAM_STYLE  (1)
   ) u_write (.*);
 
   logic        takes, asks, sends, half, fresh, over;
