@@ -31,7 +31,8 @@ usage: ./build.sh BOARD [--model NAME|FILE.onnx] [--target-fps N] [--images N] [
        ./build.sh registers         write docs/registers.md, the chip's register map
        ./build.sh compare [BUILD|results.json...]  accuracy against frames/s, build/compare.html
        ./build.sh download          fetch CIFAR-10
-       ./build.sh results [REPORT.json...]  write the README's tables, from records and reports
+       ./build.sh results [REPORT.json...]  write the tables of README and docs, from records and
+                                     reports; without reports, say which tables are of older code
        ./build.sh BOARD --help      all options of a build
 EOF
   printf -v boards '%s, ' "${boards[@]%.toml}"
@@ -98,8 +99,7 @@ case "$verb" in
     environment && run -m finn_build "$verb" "$@"
     ;;
   results)
-    environment && (run -m quant results) &&
-      { [ $# -eq 0 ] || run -m finn_build results "$@"; }
+    environment && (run -m quant results) && run -m finn_build results "$@"
     ;;
   *) environment && run -m finn_build build "$verb" "$@" ;;
 esac

@@ -131,13 +131,24 @@ def doctor(chipdb: Chipdb = None, prjxray_db: PrjxrayDb = None, vivado: Vivado =
 
 @app.command()
 def results(
-    reports: Annotated[list[Path], typer.Argument(help="report.json files.")],
-    into: Annotated[Path, typer.Option(help="Markdown file with the marks.")] = Path("README.md"),
+    reports: Annotated[
+        list[Path] | None, typer.Argument(help="report.json files, of all rows together.")
+    ] = None,
+    into: Annotated[
+        list[Path] | None,
+        typer.Option(help="Markdown file with marks, instead of the README and docs."),
+    ] = None,
 ) -> None:
-    """Write the table of results into the README from reports."""
-    if not into.is_file():
-        raise ConfigError(f"{into}: no such file; name a Markdown file with the marks")
-    results_module.insert(into, reports)
+    """Write the tables of results from reports, or say which tables are of older code."""
+    pages = into or list(results_module.PAGES)
+    for page in pages:
+        if not page.is_file():
+            raise ConfigError(f"{page}: no such file; name a Markdown file with the marks")
+    if reports:
+        commit = results_module.insert(pages, reports)
+        typer.echo(f"{', '.join(map(str, pages))}: of the code of commit {commit}")
+    elif old := results_module.outlived(pages):
+        raise ConfigError("\n".join([*old, "build again, and give all of the reports"]))
 
 
 @app.command()

@@ -15,9 +15,17 @@ MODEL_FILES = (".onnx", ".safetensors")
 TOOLS = ("auto", "openxc7", "vivado", "finn", "none")
 
 
+_ZOO = Path(__file__).parents[1] / "quant/zoo"
+
+
 def zoo() -> list[str]:
     """Names of quant's models; its code is not imported for them."""
-    return sorted(p.stem for p in (Path(__file__).parents[1] / "quant/zoo").glob("*.safetensors"))
+    return sorted(p.stem for p in _ZOO.glob("*.safetensors"))
+
+
+def zoo_files(model: str) -> list[Path]:
+    """A model's weights and its record, if it is one of quant's."""
+    return sorted(path for path in _ZOO.iterdir() if path.stem == model)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,10 +48,14 @@ class Step:
 
 @dataclass(kw_only=True)
 class Build:
-    """A build in progress: its options, where its steps keep their results, its progress bar."""
+    """A build in progress: its options, where its steps keep their results, its progress bar.
+
+    code: name and SHA-256 of every file that the code of its steps so far is in.
+    """
 
     options: Options
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    code: dict[str, str] = field(default_factory=dict)
     tick: Callable[[int, int], None] = lambda done, total: None
 
     @property
@@ -100,7 +104,8 @@ def _run(
     for number, step in enumerate(steps, start=1):
         forced = forced or step.name == first
         head = f"[{number}/{len(steps)}] {step.name}"
-        key = _key(step, build)
+        code = provenance.fingerprint(step.module)
+        key = _key(step, build, code)
         record = state.get(step.name, {})
         if (
             not forced
@@ -114,6 +119,7 @@ def _run(
             state[step.name] = record
             _save_state(build.folder, state)
         build.records[step.name] = record
+        build.code |= dict(code)
         if step.name == last:
             break
 
@@ -177,12 +183,12 @@ def digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def _key(step: Step, build: Build) -> str:
+def _key(step: Step, build: Build, code: list[tuple[str, str]]) -> str:
     """What a step's result depends on: options, earlier results, and the code that does it."""
     parts = {
         "options": step.options(build.options),
         "needs": {name: build.records[name]["output"] for name in step.needs},
-        "code": provenance.fingerprint(step.module),
+        "code": code,
         "version": metadata.version("headrace"),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

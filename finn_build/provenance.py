@@ -24,9 +24,12 @@ _QUOTED = re.compile(r'"([^"\n]+)"')
 
 def fingerprint(module: ModuleType) -> list[tuple[str, str]]:
     """Name and SHA-256 of each of a module's sources; a moved checkout changes none."""
-    return [
-        (_label(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in sources(module)
-    ]
+    return hashes(sources(module))
+
+
+def hashes(files: Iterable[Path]) -> list[tuple[str, str]]:
+    """Name, below the checkout, and SHA-256 of each file."""
+    return [(_label(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
 
 
 def sources(module: ModuleType) -> list[Path]:

@@ -1,7 +1,6 @@
 """The same networks on this machine's CPU, timed on the spot and under the same conditions."""
 
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from finn_build.backends import tools
 from finn_build.compare import float_model
 from finn_build.compare.float_model import Predict
 from finn_build.layers import Network
+from finn_build.machine import cpu
 
 BATCH = 100
 ROUNDS = 3  # every program has its turn in each
@@ -64,25 +64,12 @@ class _Program:
 def machine(threads: int) -> dict[str, Any]:
     """The CPU and the programs, for whoever reads the figures."""
     return {
-        "cpu": _cpu(),
+        "cpu": cpu(),
         "threads": threads,
         "batch": BATCH,
         "load": round(os.getloadavg()[0], 2),
         "versions": {name: metadata.version(name) for name in ("torch", "onnxruntime", "numpy")},
     }
-
-
-def _cpu() -> str:
-    """Name of the CPU: Linux tells it in /proc, other systems through Python."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def threads_here() -> int:
-    """CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def whole_test_set(data: Path, log: Path) -> Images:

@@ -23,6 +23,7 @@ from finn_build.compare.points import (
     strongest,
 )
 from finn_build.errors import ConfigError
+from finn_build.machine import threads as threads_here
 from finn_build.names import printable
 from finn_build.terminal import line
 
@@ -55,7 +56,7 @@ def run(
     machine = None
     builds = _with_networks(found) if cpu else []
     if builds:
-        threads = threads or baselines.threads_here()
+        threads = threads or threads_here()
         machine = baselines.machine(threads)
         with console.status("") as status:
             points += _on_the_cpu(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from finn_build import provenance
 from finn_build.backends.bitstream import choose, open_tools, vendor_tool
 from finn_build.backends.openxc7 import asked_mhz
 from finn_build.config import DATA, Options
@@ -49,6 +50,11 @@ def _routing(options: Options) -> Any:
     setup = open_tools(options)
     tools = [_content(path) for path in (setup.nextpnr, setup.chipdb) if path is not None]
     return [choice, setup, tools, options.target, options.seeds, asked_mhz(options.fclk_mhz)]
+
+
+def _code() -> Any:
+    """The code of all steps but the last, whose report says what it was made by."""
+    return [provenance.fingerprint(step.module) for step in STEPS[:-1]]
 
 
 STEPS = (
@@ -101,6 +107,6 @@ STEPS = (
             "bitstream",
             "deploy",
         ),
-        options=lambda o: [o.target, o.clock_mhz, str(o.folder)],
+        options=lambda o: [o.target, o.clock_mhz, str(o.folder), _model(o), _code()],
     ),
 )

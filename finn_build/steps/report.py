@@ -1,9 +1,11 @@
 """Write report.json, the contract, and report.html, the page for people."""
 
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from finn_build import differences, labels, report
+from finn_build import differences, labels, machine, provenance, report
+from finn_build.config import zoo_files
 from finn_build.files import load_json, save_json
 from finn_build.layers import OUTPUT_BITS, Argmax, Lookup, MaxPool, Mvtu, Network, Window
 from finn_build.pipeline import Build
@@ -112,12 +114,19 @@ def collect(build: Build) -> dict[str, Any]:
             if routed["tool"]
             else "target; not placed and routed",
             "critical_path": routed.get("path"),
+            "seeds": {str(seed): mhz for seed, mhz in routed.get("seeds", {}).items()},
         },
         "fps": {
             "predicted": hertz / (costs["cycles"] if ours else routed["cycles"]),
             "simulated": hertz / sim["cycles_per_frame"] if ours else None,
         },
         "bitstream": load_json(build.path("bitstream", "result.json")),
+        "tools": {
+            "synthesis": f"Yosys {metadata.version('pyosys')}",
+            "route": routed.get("tool_version"),
+        },
+        "machine": {"cpu": machine.cpu(), "threads": machine.threads()},
+        "code": build.code | dict(provenance.hashes(zoo_files(options.model))),
         "seconds": {name: step["seconds"] for name, step in build.records.items()},
     }
 

@@ -3,7 +3,8 @@
 // Stream: HEIGHT*WIDTH pixels of CHANNELS elements in, row-major;
 //         (HEIGHT/KERNEL_H)*(WIDTH/KERNEL_W) pixels out. A ragged rest at the right and below is
 //         taken in and dropped. PIXELS make a beat in, PIXELS/KERNEL_W or one a beat out.
-// Rate:   one beat in per cycle.
+// Rate:   one beat in per cycle. Where a square is more than a beat wide, no path leads from
+//         m_axis_tready to s_axis_tready.
 // Needs:  1 <= KERNEL_H <= HEIGHT, 1 <= KERNEL_W <= WIDTH; PIXELS divides WIDTH and is a multiple
 //         of KERNEL_W or divides it.
 `default_nettype none
@@ -104,17 +105,20 @@ module nn_maxpool #(
   logic [SLOT_W-1:0]  slot_q;
 
   logic [OUT_W-1:0]   across_q, down, above;
-  logic               across_vld_q, top_q, bottom_q;
+  logic               across_vld_q, top_q, due_q;
   logic [SLOT_W-1:0]  across_slot_q;
   logic [OUT_W-1:0]   out_q;
   logic               out_vld_q;
-  logic               accept, row_used, col_used;
+  logic               accept, row_used, col_used, across_ends;
 
-  assign step          = !out_vld_q || m_axis_tready;
+  // Only a whole square waits for the output. Two of them are a beat apart where a square is more
+  // than a beat wide: the output is empty by then if its consumer takes it at once.
+  assign step          = !due_q || !out_vld_q || (ACROSS == 1 && m_axis_tready);
   assign s_axis_tready = step;
   assign accept        = beat_vld && step;
   assign row_used      = 32'(row_q) < USED;
   assign col_used      = 32'(col_q) < SLOTS * ACROSS;
+  assign across_ends   = accept && row_used && col_used && (32'(col_phase_q) == ACROSS - 1);
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -148,14 +152,16 @@ module nn_maxpool #(
       across_q      <= (col_phase_q == '0) ? beat : pixel_max(across_q, beat);
       across_slot_q <= slot_q;
       top_q         <= row_phase_q == '0;
-      bottom_q      <= 32'(row_phase_q) == KERNEL_H - 1;
     end
   end
 
   always_ff @(posedge clk) begin
-    if (!rst_n) across_vld_q <= 1'b0;
-    else if (step) begin
-      across_vld_q <= accept && row_used && col_used && (32'(col_phase_q) == ACROSS - 1);
+    if (!rst_n) begin
+      across_vld_q <= 1'b0;
+      due_q        <= 1'b0;
+    end else if (step) begin
+      across_vld_q <= across_ends;
+      due_q        <= across_ends && 32'(row_phase_q) == KERNEL_H - 1;
     end
   end
 
@@ -178,12 +184,13 @@ module nn_maxpool #(
   assign down = top_q ? across_q : pixel_max(across_q, above);
 
   always_ff @(posedge clk) begin
-    if (step) out_q <= down;
+    if (step && due_q) out_q <= down;
   end
 
   always_ff @(posedge clk) begin
     if (!rst_n) out_vld_q <= 1'b0;
-    else if (step) out_vld_q <= across_vld_q && bottom_q;
+    else if (step && due_q) out_vld_q <= 1'b1;
+    else if (m_axis_tready) out_vld_q <= 1'b0;
   end
 
   assign m_axis_tdata  = out_q;

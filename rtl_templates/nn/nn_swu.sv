@@ -98,13 +98,14 @@ module nn_swu #(
   logic                piece_last_q, kw_last_q, kh_last_q, repeat_last_q, col_last_q, row_last_q;
   logic                run_last, turn_last, window_last, line_last;
   logic [ADDR_W-1:0]   behind;
-  logic                due, outside;
+  logic                due, outside, free;
 
   // Less than none behind: it has come.
   assign behind  = addr_q - write_q;
   assign outside = !(inside_x_q && inside_y_q);
   assign due     = outside || behind[ADDR_W-1];
-  assign step    = due && (!m_axis_tvalid || m_axis_tready);
+  assign free    = !m_axis_tvalid || m_axis_tready;
+  assign step    = due && free;
 
   // Of a window's row, of the window, of its last turn, of a row of windows.
   assign run_last    = piece_last_q && kw_last_q;
@@ -188,12 +189,11 @@ module nn_swu #(
     freed_q <= rst_n && step && window_last;
   end
 
-  // Written so that a word outside the image is a synchronous clear or set: no LUT per bit.
+  // Written so that a word outside the image is a synchronous clear or set: no LUT per bit. What is
+  // outside is always due: the clear does not wait for `due`.
   always_ff @(posedge clk) begin
-    if (step) begin
-      if (outside) m_axis_tdata <= {SIMD{ELEM_W'(FILL)}};
-      else m_axis_tdata <= pixels[addr_q[LOG-1:0]];
-    end
+    if (free && outside) m_axis_tdata <= {SIMD{ELEM_W'(FILL)}};
+    else if (step) m_axis_tdata <= pixels[addr_q[LOG-1:0]];
   end
 
   always_ff @(posedge clk) begin

@@ -86,10 +86,14 @@ module nn_window #(
   localparam int unsigned FIRST     = (BEATS - LAG) % BEATS;
   localparam int unsigned FIRST_ROW = FIRST / COLS;
   localparam int unsigned FIRST_COL = FIRST % COLS;
+  // Positions before that one and before the last windows: what is true of the next position is
+  // known in a register, so that little logic stands before the enables.
+  localparam int unsigned LAST     = LAST_ROW * COLS + LAST_COL;
+  localparam int unsigned TO_FIRST = (FIRST + BEATS - 1) % BEATS;
+  localparam int unsigned TO_LAST  = (LAST + BEATS - 1) % BEATS;
 
-  localparam int unsigned BEAT_CNT_W = $clog2(BEATS);
-  localparam int unsigned ROW_W      = (ROWS > 1) ? $clog2(ROWS) : 1;
-  localparam int unsigned COL_W      = $clog2(COLS);
+  localparam int unsigned ROW_W = (ROWS > 1) ? $clog2(ROWS) : 1;
+  localparam int unsigned COL_W = $clog2(COLS);
 
   if (ELEM_W < 1 || CHANNELS < 1 || HEIGHT < 1 || WIDTH < 1) begin : gen_bad_size
     $error("nn_window: ELEM_W, CHANNELS, HEIGHT and WIDTH must be at least 1");
@@ -114,30 +118,33 @@ module nn_window #(
     $error("nn_window: the padded image must be at least KERNEL_H high and KERNEL_W wide");
   end
 
-  // Position of the next push: its beat in the frame, its windows' corners, its delay-line slot.
-  logic [BEAT_CNT_W-1:0] beat_q;
-  logic [ROW_W-1:0]      row_q;
-  logic [COL_W-1:0]      col_q;
+  // Position of the next push: its windows' corners; whether they are the last of a row, in the
+  // last row, the last windows of all, those of a frame's first beat.
+  logic [ROW_W-1:0] row_q;
+  logic [COL_W-1:0] col_q;
+  logic             col_end_q, row_end_q, last_q, first_q;
   // The corners lie in a frame that has been pushed (not in the run-up to the first one).
-  logic                  live_q;
-  logic                  drain_q;
+  logic             live_q;
+  // The tail of a frame is due, and waits for the next frame; it does not wait any more.
+  logic             tail_q, drain_q;
   // Frames of which a beat has come, and whether another one is on its way.
-  logic [7:0]            seen_q;
-  logic                  more_q;
+  logic [7:0]       seen_q;
+  logic             more_q;
 
   logic win_vld_q, out_vld_q;
-  logic can_push, push, dummy, accept;
-  logic tail_due, at_last, row_hit, col_hit, row_due, col_due;
+  logic can_push, push, dummy, accept, clear;
+  logic to_first, to_last, row_hit, col_hit, row_due, col_due;
   // The next push is beyond the image and needs no pixel; the first of a frame never is.
   logic spare;
 
   assign can_push      = !win_vld_q || !out_vld_q || (PROMPT && m_axis_tready);
-  assign tail_due      = (TAIL != 0) && (beat_q == '0) && live_q;
   assign s_axis_tready = can_push && !drain_q && !spare;
   assign accept        = s_axis_tvalid && s_axis_tready;
-  assign dummy         = can_push && (drain_q || (tail_due && !s_axis_tvalid && !more_q));
+  assign dummy         = can_push && (drain_q || (tail_q && !s_axis_tvalid && !more_q));
   assign push          = accept || dummy || (can_push && spare);
-  assign at_last       = (32'(row_q) == LAST_ROW) && (32'(col_q) == LAST_COL);
+  assign clear         = !rst_n || (dummy && last_q);
+  assign to_first      = (32'(row_q) == TO_FIRST / COLS) && (32'(col_q) == TO_FIRST % COLS);
+  assign to_last       = (32'(row_q) == TO_LAST / COLS) && (32'(col_q) == TO_LAST % COLS);
   assign row_hit       = 32'(row_q) <= LAST_ROW;
   assign col_hit       = 32'(col_q) <= LAST_COL;
 
@@ -167,8 +174,8 @@ module nn_window #(
     logic [$clog2(STRIDE_H)-1:0] row_phase_q;
     always_ff @(posedge clk) begin
       if (!rst_n) row_phase_q <= '0;
-      else if (push && 32'(col_q) == COLS - 1) begin
-        if (32'(row_q) == ROWS - 1) row_phase_q <= '0;
+      else if (push && col_end_q) begin
+        if (row_end_q) row_phase_q <= '0;
         else row_phase_q <= (32'(row_phase_q) == STRIDE_H - 1) ? '0 : row_phase_q + 1'b1;
       end
     end
@@ -181,7 +188,7 @@ module nn_window #(
     always_ff @(posedge clk) begin
       if (!rst_n) col_phase_q <= '0;
       else if (push) begin
-        if (32'(col_q) == COLS - 1) col_phase_q <= '0;
+        if (col_end_q) col_phase_q <= '0;
         else col_phase_q <= (32'(col_phase_q) == STRIDE_W - 1) ? '0 : col_phase_q + 1'b1;
       end
     end
@@ -189,28 +196,29 @@ module nn_window #(
   end
 
   always_ff @(posedge clk) begin
-    if (!rst_n || (dummy && at_last)) begin
-      beat_q  <= '0;
-      row_q   <= ROW_W'(FIRST_ROW);
-      col_q   <= COL_W'(FIRST_COL);
-      live_q  <= (LAG == 0);
-      drain_q <= 1'b0;
+    if (clear) begin
+      row_q     <= ROW_W'(FIRST_ROW);
+      col_q     <= COL_W'(FIRST_COL);
+      row_end_q <= (FIRST_ROW == ROWS - 1);
+      col_end_q <= (FIRST_COL == COLS - 1);
+      first_q   <= 1'b1;
+      last_q    <= (FIRST == LAST);
+      live_q    <= (LAG == 0);
+      tail_q    <= 1'b0;
+      drain_q   <= 1'b0;
     end else if (push) begin
-      if (dummy) drain_q <= 1'b1;
-      else beat_q <= (32'(beat_q) == BEATS - 1) ? '0 : beat_q + 1'b1;
-      if (32'(col_q) != COLS - 1) begin
-        col_q <= col_q + 1'b1;
-        if (at_last) live_q <= 1'b0;
-      end else begin
-        col_q <= '0;
-        if (32'(row_q) != ROWS - 1) begin
-          row_q <= row_q + 1'b1;
-          if (at_last) live_q <= 1'b0;
-        end else begin
-          row_q  <= '0;
-          live_q <= 1'b1;
-        end
+      first_q   <= to_first;
+      last_q    <= to_last;
+      tail_q    <= (TAIL != 0) && to_first && live_q;
+      col_end_q <= 32'(col_q) == COLS - 2;
+      col_q     <= col_end_q ? '0 : col_q + 1'b1;
+      if (col_end_q) begin
+        row_end_q <= (ROWS == 1) || (32'(row_q) == ROWS - 2);
+        row_q     <= row_end_q ? '0 : row_q + 1'b1;
       end
+      if (col_end_q && row_end_q) live_q <= 1'b1;
+      else if (last_q) live_q <= 1'b0;
+      if (dummy) drain_q <= 1'b1;
     end
   end
 
@@ -219,7 +227,7 @@ module nn_window #(
       seen_q <= '0;
       more_q <= 1'b0;
     end else begin
-      if (accept && beat_q == '0) seen_q <= seen_q + 1'b1;
+      if (accept && first_q) seen_q <= seen_q + 1'b1;
       more_q <= begun != seen_q;
     end
   end

@@ -206,10 +206,14 @@ def report(name: str = "tiny", **sections: Any) -> dict[str, Any]:
             "fclk_mhz": 100.0,
             "source": "target; not placed and routed",
             "critical_path": None,
+            "seeds": {},
         },
         "fps": {"predicted": 1e8 / 3072, "simulated": 1e8 / 3080},
         "bitstream": {"path": None, "reason": "no tool on PATH"},
-        "seconds": {"export": 117.0, "synthesise": 910.4},
+        "tools": {"synthesis": "Yosys 0.70", "route": None},
+        "machine": {"cpu": "a processor", "threads": 2},
+        "code": {},
+        "seconds": {"export": 117.0, "synthesise": 910.4, "route": 668.0, "bitstream": 205.0},
     }
     for section, fields in sections.items():
         made[section] = {**made[section], **fields} if isinstance(fields, dict) else fields
