@@ -146,7 +146,8 @@ def test_lanes_are_counted_as_often_as_they_are(tmp_path):
     whole = yosys.count(load_json(out)["design"]["num_cells_by_type"])
     lanes = yosys.synthesise(rtl, [unit], tmp_path, log=tmp_path / "log")["conv0"]
     assert lanes.bram36 == whole.bram36 and lanes.dsp == whole.dsp
-    assert whole.lut <= lanes.lut <= 1.15 * whole.lut
+    # The mapper may find a LUT less in one of the two than in the other.
+    assert 0.99 * whole.lut <= lanes.lut <= 1.15 * whole.lut
     assert whole.ff <= lanes.ff <= 1.15 * whole.ff
 
 
