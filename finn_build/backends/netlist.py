@@ -6,22 +6,17 @@ python -m finn_build.backends.netlist JOB, in the folder of the sources, JOB as 
 """
 
 import json
-import shutil
 import sys
-from importlib import util
 from pathlib import Path
 from typing import Any
 
-from finn_build.backends import tools, verilator
+from finn_build.backends import tools
 from finn_build.backends.yosys import SLANG, SYNTHESIS, Counts, count
 from finn_build.emitted import read_instances
-from finn_build.errors import ToolError
 from finn_build.files import load_json, relative
-from finn_build.templates import environment
 
 ACCELERATOR = "top"
-# Sources of the accelerator's netlist: itself and models of the cells in it.
-NETLIST, BLOCK_RAM, CELLS = "netlist.v", "block_ram.sv", "cells_sim.v"
+NETLIST = "netlist.v"
 # The chip's own cells, as black boxes.
 _PRIMITIVES = tuple(f"read_verilog -lib +/xilinx/{name}.v" for name in ("cells_sim", "cells_xtra"))
 
@@ -40,32 +35,9 @@ def assemble(rtl: Path, parts: Path, out: Path, *, files: str, top: str, log: Pa
     return count(cells)
 
 
-def compile_netlist(rtl: Path, parts: Path, out: Path, *, input_bytes: int, log: Path) -> Path:
-    """Compile the netlist of the accelerator alone for simulation; returns the program.
-
-    rtl, parts: as `assemble` takes them; log: of Yosys, Verilator's is beside it. Leaves the
-    sources in `out`.
-    """
+def write(rtl: Path, parts: Path, out: Path, *, log: Path) -> None:
+    """Write out/netlist.v, the netlist of the accelerator alone; rtl, parts: as in `assemble`."""
     _run(rtl, parts, out, log=log)
-    models(out)
-    (out / "files.f").write_text("".join(f"{name}\n" for name in (NETLIST, BLOCK_RAM, CELLS)))
-    return verilator.build(
-        out,
-        out / "sim",
-        input_bytes=input_bytes,
-        log=log.with_name(f"{log.stem}-verilator{log.suffix}"),
-        cells=True,
-    )
-
-
-def models(folder: Path) -> None:
-    """Leave models of 7 series' cells in a folder: Yosys' own, and ours of its block RAMs."""
-    pyosys = util.find_spec("pyosys")
-    if pyosys is None or pyosys.origin is None:
-        raise ToolError("pyosys is not installed; run: pip install pyosys")
-    shutil.copyfile(Path(pyosys.origin).parent / "share" / "xilinx" / CELLS, folder / CELLS)
-    template = environment(Path(__file__).parent).get_template(f"{BLOCK_RAM}.j2")
-    (folder / BLOCK_RAM).write_text(template.render())
 
 
 def _run(rtl: Path, parts: Path, out: Path, *, log: Path, **more: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from finn_build import golden
-from finn_build.backends import netlist, verilator
+from finn_build.backends import cells, verilator
 from finn_build.files import load_json, save_json
 from finn_build.layers import Network
 from finn_build.pipeline import Build
@@ -26,7 +26,7 @@ def run(build: Build, out: Path) -> str:
     with np.load(build.path("export", "vectors.npz"), allow_pickle=False) as stored:
         images = stored["images"][:asked]
     scratch = build.folder / "netlist"
-    program = netlist.compile_netlist(
+    program = cells.build(
         build.path("emit"),
         build.path("synthesise"),
         scratch,

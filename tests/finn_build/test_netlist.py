@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from finn_build import chain, emit, golden
-from finn_build.backends import netlist, verilator, yosys
+from finn_build.backends import cells, verilator, yosys
 from finn_build.emitted import read_instances
 from finn_build.errors import MismatchError
 from finn_build.folding import Fold, make
@@ -27,7 +27,7 @@ def synthesised(folder, network, folds):
 
 
 def ran(folder, network, *, stall):
-    program = netlist.compile_netlist(
+    program = cells.build(
         folder / "rtl",
         folder / "parts",
         folder,

@@ -21,7 +21,14 @@ EXPECTED = {
     "finn_build/style.css.j2": ("report", "emit simulate synthesise route deploy"),
     "finn_build/driver/*": ("deploy", "emit simulate synthesise route report"),
     "finn_build/boards/*": ("fold synthesise route deploy report", ""),
-    "finn_build/backends/testbench.cpp": ("simulate", "fold emit synthesise route deploy report"),
+    "finn_build/backends/testbench.cpp": (
+        "simulate netlist",
+        "fold emit synthesise route deploy report",
+    ),
+    "finn_build/backends/block_ram.sv.j2": (
+        "netlist",
+        "fold emit simulate synthesise route deploy report",
+    ),
     "finn_build/backends/refine.cpp": ("route", "emit simulate synthesise deploy report"),
     "finn_build/backends/vivado.tcl.j2": ("route", "emit simulate synthesise report"),
     # The programs beside a build.
