@@ -253,20 +253,7 @@ def _add_pool(made: Design, layer: Layer, folding: Folding) -> None:
         _add_maxima(made, layer, pixels)
         return
     _resize(made, layer.name, pixels * layer.channels)
-    made.add(
-        "nn_maxpool",
-        layer.name,
-        Stream(elems=max(1, pixels // layer.kernel[1]) * layer.channels, bits=layer.bits),
-        {
-            "ELEM_W": layer.bits,
-            "CHANNELS": layer.channels,
-            "HEIGHT": layer.height,
-            "WIDTH": layer.width,
-            "KERNEL_H": layer.kernel[0],
-            "KERNEL_W": layer.kernel[1],
-            "PIXELS": pixels,
-        },
-    )
+    _largest(made, layer, layer.name, (layer.height, layer.width), layer.kernel, pixels)
 
 
 def _add_maxima(made: Design, layer: MaxPool, windows: int) -> None:
@@ -277,20 +264,30 @@ def _add_maxima(made: Design, layer: MaxPool, windows: int) -> None:
     high, wide = layer.kernel
     for name, rows, across in ((f"{layer.name}_across", high, wide), (layer.name, 1, high)):
         pixels = windows * rows * across
-        made.add(
-            "nn_maxpool",
-            name,
-            Stream(elems=windows * rows * layer.channels, bits=layer.bits),
-            {
-                "ELEM_W": layer.bits,
-                "CHANNELS": layer.channels,
-                "HEIGHT": 1,
-                "WIDTH": pixels,
-                "KERNEL_H": 1,
-                "KERNEL_W": across,
-                "PIXELS": pixels,
-            },
-        )
+        _largest(made, layer, name, (1, pixels), (1, across), pixels)
+
+
+def _largest(
+    made: Design,
+    layer: MaxPool,
+    name: str,
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    pixels: int,
+) -> None:
+    """A module for the largest of rectangles that do not overlap, so many pixels in a beat."""
+    made.add(
+        "nn_maxpool",
+        name,
+        Stream(elems=max(1, pixels // kernel[1]) * layer.channels, bits=layer.bits),
+        {
+            "ELEM_W": layer.bits,
+            "CHANNELS": layer.channels,
+            **dict(zip(("HEIGHT", "WIDTH"), size, strict=True)),
+            **dict(zip(("KERNEL_H", "KERNEL_W"), kernel, strict=True)),
+            "PIXELS": pixels,
+        },
+    )
 
 
 def weight_words(layer: Mvtu, fold: Fold) -> tuple[NDArray[np.int64], int]:

@@ -126,11 +126,7 @@ def _follow(
                     found[layer.name] = gathered
                 started, taken = _convolve(window, pixels, spent, frames, pieces, gathered)
                 left = taken
-            if narrows(flow.elems, pieces.elems):
-                left = taken = _split(flow, pieces.elems, taken)
-                found[waits] = _depth(flow, left, taken)
-            else:
-                found[waits] = _depth(pieces, left, taken)
+            found[waits] = _before(flow, pieces, left, taken)
             flow = _trickle(started + _pipeline(layer, fold), spent, layer, fold)
             window = None
         else:
@@ -306,15 +302,11 @@ def _maxima(
     pieces = _whole(flow, pixels * layer.channels)
     started, taken = _convolve(window, pixels, 1, frames, pieces, 0)
     beats = np.searchsorted(taken, started, side="right") - 1
-    if narrows(flow.elems, pieces.elems):
-        taken = _split(flow, pieces.elems, taken)
-        waiting = _depth(flow, taken, taken)
-    else:
-        waiting = _depth(pieces, taken, taken)
     # Of each of the two maxima; of pixels of a window beside each other, a register more.
     latency = sum(2 + (across > 1) for across in layer.kernel)
     pooled = _Pooled(times=pieces.times, last=beats, spare=pieces.spare)
-    return _Flow(times=started + latency, elems=pieces.elems, pooled=pooled), waiting
+    made = _Flow(times=started + latency, elems=pieces.elems, pooled=pooled)
+    return made, _before(flow, pieces, taken, taken)
 
 
 def _multiply(layer: Mvtu, fold: Fold, spent: float, frames: int, flow: _Flow) -> tuple[_Flow, int]:
@@ -369,6 +361,14 @@ def _split(flow: _Flow, elems: int, taken: Times) -> Times:
     completes = left[up - 1 :: up]
     np.maximum(completes[ahead:], done[:-ahead], out=completes[ahead:])
     return left
+
+
+def _before(flow: _Flow, pieces: _Flow, left: Times, taken: Times) -> int:
+    """Beats that wait before what takes a stream in pieces: whole ones if the pieces are less."""
+    if not narrows(flow.elems, pieces.elems):
+        return _depth(pieces, left, taken)
+    taken = _split(flow, pieces.elems, taken)
+    return _depth(flow, taken, taken)
 
 
 def _depth(flow: _Flow, left: Times, taken: Times) -> int:

@@ -25,7 +25,7 @@ def run(build: Build, out: Path) -> str:
     network = Network.load(build.path("golden", "network.npz"))
     with np.load(build.path("export", "vectors.npz"), allow_pickle=False) as stored:
         images = stored["images"][:asked]
-    scratch = build.folder / "netlist"
+    scratch = build.folder / "netlist-simulation"
     program = cells.build(
         build.path("emit"),
         build.path("synthesise"),
