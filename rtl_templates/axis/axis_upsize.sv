@@ -1,8 +1,7 @@
 // axis_upsize - gathers RATIO beats into a wide one.
 // y = {x[RATIO-1], ..., x[0]}
 // Stream: RATIO beats in, one beat out; the first beat is the least significant.
-// Rate:   one beat in per cycle if the consumer takes a group within a cycle; the next one gathers
-//         while it holds the last. No path leads from m_axis_tready to s_axis_tready.
+// Rate:   one beat in per cycle; the next group gathers while the consumer holds the last.
 // Needs:  RATIO >= 2.
 `default_nettype none
 
@@ -40,7 +39,7 @@ module axis_upsize #(
   logic                    last_q;
   logic                    accept;
 
-  assign s_axis_tready = !last_q || !out_vld_q;
+  assign s_axis_tready = !last_q || !out_vld_q || m_axis_tready;
   assign accept        = s_axis_tvalid && s_axis_tready;
 
   if (RATIO == 2) begin : gen_pair
