@@ -7,18 +7,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from finn_build import costs as costs_module
-from finn_build import doctor as doctor_module
-from finn_build import fit as fit_module
-from finn_build import labels as labels_module
-from finn_build import pipeline
-from finn_build import reference as reference_module
-from finn_build import registers as registers_module
-from finn_build import results as results_module
+from finn_build.backends import doctor as doctor_module
 from finn_build.boards import names
 from finn_build.config import VECTORS, Options
 from finn_build.errors import ConfigError, HeadraceError
-from finn_build.program import Program
+from finn_build.flow import labels as labels_module
+from finn_build.flow import pipeline
+from finn_build.folding import calibration as fit_module
+from finn_build.folding import cost_table as costs_module
+from finn_build.pages import results as results_module
+from finn_build.rtl import reference as reference_module
+from finn_build.rtl import registers as registers_module
+from finn_build.system.program import Program
 
 INTERRUPTED = "interrupted; the same command resumes"
 DEFAULT_MODEL = "arch2_slim_w2a2"
@@ -75,7 +75,7 @@ def build(
     last: Annotated[str | None, typer.Option("--to", help="Stop after this step.")] = None,
 ) -> None:
     """Build the accelerator of a model for a board, up to its report."""
-    from finn_build.steps.plan import STEPS
+    from finn_build.flow.steps.plan import STEPS
 
     options = Options(
         board=board,
@@ -113,7 +113,7 @@ def demo(
     images: Annotated[int, typer.Option(help="Images to classify.")] = 10,
 ) -> None:
     """Classify real images on the simulated chip."""
-    from finn_build import demo as demo_module
+    from finn_build.simulator import demo as demo_module
 
     options = Options(board=board, model=model, out=out)
     if not 1 <= images <= VECTORS:
@@ -167,7 +167,7 @@ def compare(
     ] = 3.0,
 ) -> None:
     """Compare builds, boards, this CPU and what was published: a table and a page."""
-    from finn_build.compare import command
+    from finn_build.pages.compare import command
 
     if threads is not None and threads < 1:
         raise ConfigError(f"--threads {threads}: use 1 or more")

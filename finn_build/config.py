@@ -6,7 +6,7 @@ from pathlib import Path
 
 from finn_build.boards import Board, find_board
 from finn_build.errors import ConfigError
-from finn_build.names import identifier, printable
+from finn_build.system.names import identifier, printable
 
 DATA = Path("data/cifar10")  # used for the models of CIFAR-10 where it exists
 VECTORS = 100  # images that come with a model

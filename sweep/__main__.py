@@ -2,7 +2,7 @@
 
 import warnings
 
-from finn_build.program import ending
+from finn_build.system.program import ending
 
 if __name__ == "__main__":
     # Brevitas says at every start that it lacks what only its equalisation would use.

@@ -6,8 +6,9 @@ from typing import Any
 
 from rich.console import Console
 
-from finn_build import pipeline, report
 from finn_build.config import Options
+from finn_build.flow import pipeline
+from finn_build.pages import report
 from sweep.job import Place, Request
 
 
@@ -22,7 +23,7 @@ def run(request: Request, place: Place) -> dict[str, Any]:
     Raises:
         finn_build.errors.HeadraceError: as a build does.
     """
-    from finn_build.steps.plan import STEPS
+    from finn_build.flow.steps.plan import STEPS
 
     settings, folder = request.settings, place.folder(request.id)
     folder.mkdir(parents=True, exist_ok=True)

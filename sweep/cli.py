@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from finn_build.errors import HeadraceError
-from finn_build.program import Program, say
+from finn_build.system.program import Program, say
 from quant.config_json import network_to_json
 from quant.data import DEFAULT_CACHE, DEFAULT_DATA
 from quant.errors import QuantError

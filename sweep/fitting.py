@@ -17,8 +17,8 @@ from math import inf, isinf, log
 from typing import Any
 
 from finn_build.boards import Resources
-from finn_build.folding import Stage, stages
-from finn_build.search import Search, choices, weight
+from finn_build.folding.folding import Stage, stages
+from finn_build.folding.search import Search, choices, weight
 from quant.config import Network, Quantisation
 from quant.prune import resized
 from sweep.placeholder import hardware

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from finn_build.errors import FoldingError
-from finn_build.folding import Folding
-from finn_build.layers import Network as Hardware
-from finn_build.schedule import latency
-from finn_build.search import Search
+from finn_build.folding.folding import Folding
+from finn_build.folding.schedule import latency
+from finn_build.folding.search import Search
+from finn_build.network.layers import Network as Hardware
 from quant.config import Network, Quantisation
 from sweep.design import Limits
 from sweep.placeholder import hardware

@@ -12,10 +12,10 @@ from typing import Any
 from rich.table import Table as Shown
 from rich.text import Text
 
-from finn_build import page
-from finn_build.compare.command import figures
-from finn_build.compare.points import Point, front, published, strongest
-from finn_build.names import printable
+from finn_build.pages import page
+from finn_build.pages.compare.command import figures
+from finn_build.pages.compare.points import Point, front, published, strongest
+from finn_build.system.names import printable
 from quant.files import whole_file
 from sweep.table import Row, Table
 

@@ -12,8 +12,8 @@ from typing import get_type_hints
 import pytest
 import typer
 
-import finn_build.names
-import finn_build.program
+import finn_build.system.names
+import finn_build.system.program
 import quant.program
 
 ROOT = Path(__file__).parents[1]
@@ -127,8 +127,8 @@ def test_ctrl_c_is_130(tmp_path, words, message):
 def test_ctrl_c_while_it_is_imported_is_130(tmp_path):
     """Of a package that stands in for a slow one, with the program's own __main__."""
     fake = tmp_path / "finn_build"
-    fake.mkdir()
-    for name in ("__init__", "__main__", "names", "program"):
+    (fake / "system").mkdir(parents=True)
+    for name in ("__init__", "__main__", "system/__init__", "system/names", "system/program"):
         (fake / f"{name}.py").write_text((ROOT / "finn_build" / f"{name}.py").read_text())
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -178,8 +178,8 @@ def test_every_number_is_a_number(name, value, capsys, tmp_path, monkeypatch):
 def test_both_packages_end_the_same_way():
     """They do not import each other."""
     for name in ("_Command", "Program", "ending", "fail", "say", "reason"):
-        ours, theirs = getattr(finn_build.program, name), getattr(quant.program, name)
+        ours, theirs = getattr(finn_build.system.program, name), getattr(quant.program, name)
         assert inspect.getsource(ours) == inspect.getsource(theirs)
-    assert inspect.getsource(finn_build.names.printable) == inspect.getsource(
+    assert inspect.getsource(finn_build.system.names.printable) == inspect.getsource(
         quant.program.printable
     )

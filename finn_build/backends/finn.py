@@ -21,7 +21,7 @@ from qonnx.transformation.insert_topk import InsertTopK
 from finn_build.backends import finn_steps, tools, vivado, vivado_reports
 from finn_build.backends.routed import Routed
 from finn_build.errors import ToolError
-from finn_build.files import load_json, save_json
+from finn_build.system.files import load_json, save_json
 
 BOARDS = {"pynq-z1": "Pynq-Z1", "pynq-z2": "Pynq-Z2"}
 CONFIG, MODEL, OUTPUT = "config.json", "model.onnx", "output"

@@ -15,10 +15,10 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
-from finn_build.cost import divisors
 from finn_build.errors import ModelError
-from finn_build.folding import CONSTANT, Fold, Folding
-from finn_build.layers import Mvtu, Network
+from finn_build.folding.cost import divisors
+from finn_build.folding.folding import CONSTANT, Fold, Folding
+from finn_build.network.layers import Mvtu, Network
 
 FOLDING = "folding.json"
 BIAS_STEP = "finn_build.backends.finn_steps.step_integer_bias"

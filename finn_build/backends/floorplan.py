@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from finn_build.files import load_json
+from finn_build.system.files import load_json
 
 # Area in LUTs by the start of a cell's type, a block RAM's so large that a layer of memory has
 # sites in its part of the loop.

@@ -12,8 +12,8 @@ from typing import Any
 
 from finn_build.backends import tools
 from finn_build.backends.yosys import SLANG, SYNTHESIS, Counts, count
-from finn_build.emitted import read_instances
-from finn_build.files import load_json, relative
+from finn_build.rtl.emitted import read_instances
+from finn_build.system.files import load_json, relative
 
 ACCELERATOR = "top"
 NETLIST = "netlist.v"

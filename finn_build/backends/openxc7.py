@@ -16,7 +16,7 @@ from typing import Any
 from finn_build.backends import bitfile, floorplan, refine, routed, tools
 from finn_build.backends.routed import Routed
 from finn_build.errors import ToolError
-from finn_build.files import save_json
+from finn_build.system.files import save_json
 
 PLACERS = ("nextpnr-himbaechel", "nextpnr-xilinx")
 PROGRAMS = ("fasm2frames", "xc7frames2bit")

@@ -15,7 +15,7 @@ from typing import Any
 
 from finn_build.backends import tools
 from finn_build.errors import ToolError
-from finn_build.files import load_json
+from finn_build.system.files import load_json
 
 _PLACES = "ABCD"
 # What `refine.cpp` calls the kinds of nodes.

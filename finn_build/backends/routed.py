@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from finn_build.errors import ToolError
-from finn_build.files import load_json
+from finn_build.system.files import load_json
 
 _USED = re.compile(r"^Info:\s+(\w+):\s*(\d+)/\s*(\d+)\s+\d+%", re.MULTILINE)
 _NO_ROOM = re.compile(r"no BELs remaining to implement cell type '(\w+)'")

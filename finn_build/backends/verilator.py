@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finn_build.backends import tools
-from finn_build.emitted import sources
 from finn_build.errors import ToolError
-from finn_build.files import relative
+from finn_build.rtl.emitted import sources
+from finn_build.system.files import relative
 
 TESTBENCH = Path(__file__).with_name("testbench.cpp")
 # What stands before and after the name of an instance of top.

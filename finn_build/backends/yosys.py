@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 from finn_build.backends import tools
 from finn_build.backends.levels import NONE, Levels, levels
-from finn_build.chain import Instance
 from finn_build.errors import ToolError
-from finn_build.files import load_json, relative, save_json
+from finn_build.rtl.accelerator import Instance
+from finn_build.system.files import load_json, relative, save_json
 
 SLANG = "read_slang --max-generate-steps 100000000 --unroll-limit 1000000"
 READ = f"{SLANG} -f modules.f --top {{top}}"

@@ -22,7 +22,7 @@ from finn_build.frontend.elementwise import (
 from finn_build.frontend.layout import Layout
 from finn_build.frontend.stream import Codes, Pairs, Pool, Stream, Sums, wide
 from finn_build.frontend.thresholds import doubtful, levels
-from finn_build.layers import Ints, Layer, Lookup, MaxPool, Mvtu
+from finn_build.network.layers import Ints, Layer, Lookup, MaxPool, Mvtu
 
 MOST_BITS = 8  # of activations between layers
 WIDEST = 16  # bits of a quantiser, before what follows makes some of its levels equal

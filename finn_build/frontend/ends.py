@@ -18,7 +18,7 @@ from finn_build.frontend.product import sums, unrolled, whole
 from finn_build.frontend.rational import unit
 from finn_build.frontend.scope import Scope
 from finn_build.frontend.stream import NO_SIDES, Pool, Product, Stream, Sums
-from finn_build.layers import Argmax, Ints, Mvtu
+from finn_build.network.layers import Argmax, Ints, Mvtu
 
 MOST_CLASSES = 1024
 # What an exporter's float32 product of two scales may be off its exact value, and a multiple of it.

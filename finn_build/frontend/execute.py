@@ -15,8 +15,8 @@ from qonnx.custom_op.registry import getCustomOp
 from finn_build.errors import MismatchError, ModelError
 from finn_build.frontend.build import Tap
 from finn_build.frontend.walk import Reading
-from finn_build.golden import Outputs
-from finn_build.quiet import quiet
+from finn_build.network.golden import Outputs
+from finn_build.system.quiet import quiet
 
 BATCH = 100
 

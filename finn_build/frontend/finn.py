@@ -23,7 +23,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 
-from finn_build.quiet import quiet
+from finn_build.system.quiet import quiet
 
 STREAMLINED, LOWERED = "streamlined.onnx", "lowered.onnx"
 

@@ -2,7 +2,7 @@
 
 from finn_build.errors import ModelError
 from finn_build.frontend.stream import Codes, Pool, Sides
-from finn_build.layers import MaxPool, Window
+from finn_build.network.layers import MaxPool, Window
 
 
 def window(

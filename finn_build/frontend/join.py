@@ -22,7 +22,7 @@ from finn_build.frontend.product import MOST_UNROLLED, sums
 from finn_build.frontend.scope import Scope
 from finn_build.frontend.stream import NO_SIDES, Codes, Pairs, Product, Stream, Sums, wide
 from finn_build.frontend.thresholds import Levels, levels, reach_of
-from finn_build.layers import Ints
+from finn_build.network.layers import Ints
 
 _BRANCH = (
     "joins branches that do not begin at the same layer's output, or hold more than one layer "

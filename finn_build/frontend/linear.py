@@ -17,7 +17,7 @@ from finn_build.frontend.rational import fractions
 from finn_build.frontend.scope import Scope, Value
 from finn_build.frontend.shaping import image_only, shape_of, window
 from finn_build.frontend.stream import Codes, Constant, Product, Stream, added
-from finn_build.layers import Ints
+from finn_build.network.layers import Ints
 
 _MOST_FLOAT_BITS = 40
 

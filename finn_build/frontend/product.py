@@ -13,7 +13,7 @@ from finn_build.errors import ModelError
 from finn_build.frontend.hardware import window
 from finn_build.frontend.rational import unit
 from finn_build.frontend.stream import NO_SIDES, Codes, Product, Sums, wide
-from finn_build.layers import Ints
+from finn_build.network.layers import Ints
 
 MOST_WEIGHT_BITS = 16
 MOST_UNROLLED = 1 << 22  # weights of a layer that is written as one product with the whole image

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from finn_build.frontend.elementwise import Elementwise, float32
 from finn_build.frontend.layout import Layout
-from finn_build.layers import Ints
+from finn_build.network.layers import Ints
 
 Sides = tuple[int, int, int, int]  # top, left, bottom, right
 NO_SIDES: Sides = (0, 0, 0, 0)

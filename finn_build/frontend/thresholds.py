@@ -26,7 +26,7 @@ from finn_build.frontend.elementwise import (
 )
 from finn_build.frontend.rational import Half
 from finn_build.frontend.stream import Sums
-from finn_build.layers import Ints, Mvtu
+from finn_build.network.layers import Ints, Mvtu
 
 EPS = Fraction(1, 1 << 23)
 # Roundings of float32, of the largest number on the way, that a reference may be off.

@@ -29,7 +29,7 @@ from finn_build.frontend.check import (
     shown,
 )
 from finn_build.frontend.constant import FOLDED, compute
-from finn_build.quiet import quiet
+from finn_build.system.quiet import quiet
 
 QONNX = "qonnx.custom_op.general"
 _OURS = ("Quant", "IntQuant", "BipolarQuant")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from finn_build.backends import verilator
 from finn_build.driver.board import CRYSTAL_MHZ
-from finn_build.files import load_json, save_json
+from finn_build.system.files import load_json, save_json
 
 SOURCE = Path(__file__).with_name("board.cpp")
 PYNQ = Path(__file__).parent

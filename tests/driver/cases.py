@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finn_build import chain, chip, emit, golden, labels
 from finn_build.config import Options
-from finn_build.files import save_json, save_npz
-from finn_build.fit import random_unit
-from finn_build.folding import Fold, make
-from finn_build.golden import Outputs
-from finn_build.layers import Argmax, MaxPool, Network, Window
-from finn_build.pipeline import Build
-from finn_build.steps import deploy
+from finn_build.flow import labels
+from finn_build.flow.pipeline import Build
+from finn_build.flow.steps import deploy
+from finn_build.folding.calibration import random_unit
+from finn_build.folding.folding import Fold, make
+from finn_build.network import golden
+from finn_build.network.golden import Outputs
+from finn_build.network.layers import Argmax, MaxPool, Network, Window
+from finn_build.rtl import accelerator, chip, emit
+from finn_build.system.files import save_json, save_npz
 
 HERE = Path(__file__).parent
 REPO = HERE.parents[1]
@@ -103,7 +105,7 @@ def build(made: Case, folder: Path, record: Mapping[str, Any] = OF_CIFAR10) -> B
     folding = make(made.network, folds)
     costs = {"cycles": folding.cycles, "latency_cycles": 2 * folding.cycles}
     save_json(built.path("fold", "costs.json"), costs)
-    emitted = chain.design(made.network, folding)
+    emitted = accelerator.design(made.network, folding)
     emit.write(emitted, built.path("emit"))
     identity = chip.model_hash(built.path("golden", "network.npz"))
     chip.write(emitted, made.network, identity, built.path("emit"))

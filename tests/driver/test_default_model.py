@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finn_build import golden
 from finn_build.cli import DEFAULT_MODEL
-from finn_build.compare import baselines
 from finn_build.driver import Accelerator
-from finn_build.layers import Network
+from finn_build.network import golden
+from finn_build.network.layers import Network
+from finn_build.pages.compare import baselines
 
 DATA = Path(os.environ.get("HEADRACE_DATA", "data/cifar10"))
 BATCH = 8

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from finn_build import demo, pipeline
 from finn_build.config import Options
 from finn_build.errors import ConfigError, MismatchError, ToolError
-from finn_build.files import load_json, save_json, save_npz
-from finn_build.labels import CIFAR10
-from finn_build.simulator import board
+from finn_build.flow import pipeline
+from finn_build.flow.labels import CIFAR10
+from finn_build.simulator import board, demo
+from finn_build.system.files import load_json, save_json, save_npz
 
 
 @pytest.fixture

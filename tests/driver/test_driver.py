@@ -16,10 +16,10 @@ import plain_pynq as plain
 import pytest
 from cases import build, case
 
-from finn_build import driver_files
 from finn_build.driver import Accelerator, benchmark, errors, results
 from finn_build.driver.command import main
-from finn_build.files import load_json, save_json
+from finn_build.flow import driver_files
+from finn_build.system.files import load_json, save_json
 
 # Fields of a results.json, but for its parts.
 WHOLE = {

@@ -9,7 +9,7 @@ import shutil
 import nbformat
 from nbclient import NotebookClient
 
-from finn_build import driver_files
+from finn_build.flow import driver_files
 
 
 def test_every_cell_runs(written, tiny, environment, monkeypatch, tmp_path):

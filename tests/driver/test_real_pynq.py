@@ -15,7 +15,7 @@ import pynq_sources
 import pytest
 
 from finn_build.backends.bitfile import SYNC, Bitfile
-from finn_build.files import load_json, save_json
+from finn_build.system.files import load_json, save_json
 
 FRAME, WORDS, COUNT = 192, 11, 300  # bytes of an image, words of its results, images
 WHOLE = ("3.1.2", "4.0.0")  # sync buffers as a whole, which have 8 KB at least

@@ -14,13 +14,15 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.util.cleanup import cleanup_model
 from torch import Tensor, nn
 
-from finn_build import chain, emit, frontend, golden
+from finn_build import frontend
 from finn_build.backends import verilator
-from finn_build.folding import Fold, Folding, make
+from finn_build.folding.folding import Fold, Folding, make
 from finn_build.frontend import execute, finn
-from finn_build.golden import Outputs
-from finn_build.layers import Argmax, MaxPool, Mvtu, Network, Window
-from finn_build.verify import settle
+from finn_build.network import golden
+from finn_build.network.golden import Outputs
+from finn_build.network.layers import Argmax, MaxPool, Mvtu, Network, Window
+from finn_build.network.verify import settle
+from finn_build.rtl import accelerator, emit
 
 
 class Ternary(Int8WeightPerChannelFloat):
@@ -212,7 +214,7 @@ def simulate(
     """Run the accelerator of a network, by itself hardly parallel; stall: as in verilator."""
     folding = folding or make(network, {m.name: lowest_fold(m) for m in network.mvtus})
     rtl, log = folder / "rtl", folder / "log"
-    emit.write(chain.design(network, folding), rtl)
+    emit.write(accelerator.design(network, folding), rtl)
     program = verilator.build(rtl, folder / "sim", input_bytes=network.input_bytes, log=log)
     return verilator.run(
         program,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from finn_build.labels import CIFAR10
+from finn_build.flow.labels import CIFAR10
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from finn_build.boards import find_board
-from finn_build.fit import Case, measure, random_unit
-from finn_build.folding import Fold, fits
-from finn_build.layers import Argmax, Layer, MaxPool, Network, Window
-from finn_build.schedule import latency
-from finn_build.search import Search
+from finn_build.folding.calibration import Case, measure, random_unit
+from finn_build.folding.folding import Fold, fits
+from finn_build.folding.schedule import latency
+from finn_build.folding.search import Search
+from finn_build.network.layers import Argmax, Layer, MaxPool, Network, Window
 
 BOARD = find_board("pynq-z2")
 PRUNED = (16, 32, 0, 40, 56, 0, 80, 104, 0)

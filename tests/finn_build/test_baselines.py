@@ -15,11 +15,11 @@ from rich.console import Console
 from torch.nn import functional
 
 from finn_build import frontend
-from finn_build.compare import baselines, command, float_model
-from finn_build.compare.baselines import Images
 from finn_build.errors import ModelError
-from finn_build.files import load_json, save_json, save_npz
-from finn_build.golden import run
+from finn_build.network.golden import run
+from finn_build.pages.compare import baselines, command, float_model
+from finn_build.pages.compare.baselines import Images
+from finn_build.system.files import load_json, save_json, save_npz
 
 QONNX = "qonnx.custom_op.general"
 RANDOM = np.random.default_rng(3)

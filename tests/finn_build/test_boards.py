@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from finn_build import boards, folding, pipeline
+from finn_build import boards
 from finn_build.config import Options
 from finn_build.errors import ConfigError
-from finn_build.files import load_json
-from finn_build.steps.plan import STEPS
+from finn_build.flow import pipeline
+from finn_build.flow.steps.plan import STEPS
+from finn_build.folding import folding
+from finn_build.system.files import load_json
 
 ROOT = Path(__file__).parents[2]
 CRYSTALS = {

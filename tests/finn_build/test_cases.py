@@ -17,11 +17,12 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 from samples import IMAGES, images_of, load, write
 
-from finn_build import frontend, golden
+from finn_build import frontend
 from finn_build.errors import ModelError
-from finn_build.golden import Outputs
-from finn_build.quiet import quiet
-from finn_build.verify import compare, settle
+from finn_build.network import golden
+from finn_build.network.golden import Outputs
+from finn_build.network.verify import compare, settle
+from finn_build.system.quiet import quiet
 
 BUILT = sorted(set(CASES) - set(REFUSED))
 # Accumulators of these lie on ties, which float32 rounds as it happens: images that may differ.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from samples import images_of, load
 
-from finn_build import golden
+from finn_build.network import golden
 
 KINDS = {
     "mlp4d_rgb": "dense layers alone, channels first in the file",

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from finn_build.compare import command, points
-from finn_build.compare.chart import SHAPES, chart
-from finn_build.compare.points import KINDS, Point, bits, front, strongest
 from finn_build.errors import ConfigError
-from finn_build.files import load_json, save_json
+from finn_build.pages.compare import command, points
+from finn_build.pages.compare.chart import SHAPES, chart
+from finn_build.pages.compare.points import KINDS, Point, bits, front, strongest
+from finn_build.system.files import load_json, save_json
 
 
 def results(**changes):

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from finn_build import cost, costs, heap
 from finn_build.errors import ConfigError
-from finn_build.fit import random_unit
-from finn_build.layers import Mvtu
+from finn_build.folding import compressor_tree, cost, cost_table
+from finn_build.folding.calibration import random_unit
+from finn_build.network.layers import Mvtu
 
 
 def test_every_width_has_its_cost_and_more_bits_cost_more(tmp_path):
@@ -39,7 +39,7 @@ def test_the_numbers_are_those_of_the_cost_function():
         weights=weights,
     )
     made = cost.mvtu(layer, pe=8, simd=72, memory="block", dsp=False)
-    table = costs.table()
+    table = cost_table.table()
     assert table["source"]["fold"] == {"pe": 8, "simd": 72, "memory": "block"}
     assert table["lut_per_mac"]["w2a2"] == round(made.lut / 576, 3)
 
@@ -89,25 +89,27 @@ def test_the_estimates_of_built_in_weights_are_near_as_well(bits, low, slice_bit
 
 @pytest.mark.parametrize(("simd", "weight_bits", "ternary", "counted"), [(288, 2, True, 1156)])
 def test_the_dot_product_is_counted_as_yosys_counts_it(simd, weight_bits, ternary, counted):
-    made = heap.lut(simd=simd, weight_bits=weight_bits, in_bits=2, ternary=ternary, sum_bits=10)
+    made = compressor_tree.lut(
+        simd=simd, weight_bits=weight_bits, in_bits=2, ternary=ternary, sum_bits=10
+    )
     assert made == pytest.approx(counted, rel=0.01)
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path):
     for name in ("a", "b"):
-        costs.write(tmp_path / name)
+        cost_table.write(tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_what_cannot_be_written_is_named_and_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"--out .*lost/c.json: .*lost is not a folder"):
-        costs.write(tmp_path / "lost" / "c.json")
+        cost_table.write(tmp_path / "lost" / "c.json")
 
     def fail(path, value):
         path.write_text("half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(costs, "save_json", fail)
+    monkeypatch.setattr(cost_table, "save_json", fail)
     with pytest.raises(ConfigError, match=r"c.json: cannot be written \(No space left on device"):
-        costs.write(tmp_path / "c.json")
+        cost_table.write(tmp_path / "c.json")
     assert not list(tmp_path.iterdir())

@@ -3,7 +3,7 @@
 import pages
 import pytest
 
-from finn_build import differences
+from finn_build.network import differences
 
 
 @pytest.mark.parametrize(

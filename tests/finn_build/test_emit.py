@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finn_build import chain, emit, emitted, golden
 from finn_build.backends import verilator
-from finn_build.folding import Fold, make
-from finn_build.schedule import latency
+from finn_build.folding.folding import Fold, make
+from finn_build.folding.schedule import latency
+from finn_build.network import golden
+from finn_build.rtl import accelerator, emit, emitted
 
 FOLDS = {
     "conv0": Fold(pe=2, simd=6, memory="logic"),
@@ -57,7 +58,7 @@ GOLDEN_TOP = """\
 
 @given(st.lists(st.integers(-8, 7), min_size=1, max_size=40))
 def test_packing_inverts(values):
-    word = chain.pack(np.array(values), 4)
+    word = accelerator.pack(np.array(values), 4)
     back = [((word >> (4 * i)) & 15 ^ 8) - 8 for i in range(len(values))]
     assert back == values and word < 1 << (4 * len(values))
 
@@ -65,7 +66,7 @@ def test_packing_inverts(values):
 @pytest.mark.parametrize(("layer", "name"), [(0, "conv0"), (1, "dense0")])
 def test_weight_words_come_in_the_order_of_use(network, layer, name):
     unit, fold = network.mvtus[layer], FOLDS[name]
-    words, bits = chain.weight_words(unit, fold)
+    words, bits = accelerator.weight_words(unit, fold)
     assert bits == unit.weight_bits
     beat = unit.cols if unit.windowed else fold.simd
     groups, pieces = unit.rows // fold.pe, beat // fold.simd
@@ -81,11 +82,14 @@ def test_weight_words_come_in_the_order_of_use(network, layer, name):
 
 
 def test_top_is_written_as_it_should_be(network, tmp_path):
-    files = emit.write(chain.design(network, make(network, FOLDS)), tmp_path)
+    files = emit.write(accelerator.design(network, make(network, FOLDS)), tmp_path)
     top = (tmp_path / "top.sv").read_text()
     assert GOLDEN_TOP in top
     assert (tmp_path / "files.f").read_text().splitlines() == ["-f modules.f", "top.sv"]
-    assert emitted.read_instances(tmp_path) == chain.design(network, make(network, FOLDS)).instances
+    assert (
+        emitted.read_instances(tmp_path)
+        == accelerator.design(network, make(network, FOLDS)).instances
+    )
     assert {f.name for f in files} >= {
         "conv0_weights_0000.hex",
         "dense0_start_0000.hex",
@@ -97,7 +101,7 @@ def test_top_is_written_as_it_should_be(network, tmp_path):
 
 def test_the_same_design_gives_the_same_bytes(network, tmp_path):
     for name in ("a", "b"):
-        emit.write(chain.design(network, make(network, FOLDS)), tmp_path / name)
+        emit.write(accelerator.design(network, make(network, FOLDS)), tmp_path / name)
     for file in (tmp_path / "a").iterdir():
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
 
@@ -137,7 +141,7 @@ def test_the_accelerator_computes_what_the_golden_model_does(
             network, layers=tuple(wide if each is first else each for each in network.layers)
         )
     made = make(network, {"conv0": conv0, "dense0": dense0})
-    emit.write(chain.design(network, made), tmp_path)
+    emit.write(accelerator.design(network, made), tmp_path)
     lint = [verilator.binaries() / "verilator", "--lint-only", "-Wall", "-f", "files.f"]
     subprocess.run([*lint, "--top-module", "top"], cwd=tmp_path, check=True, capture_output=True)
     log = tmp_path / "log"

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from models import hand_made
 
-from finn_build import chain, emit, emitted
 from finn_build.backends import yosys
-from finn_build.files import load_json, save_json
-from finn_build.folding import Fold, make
-from finn_build.report import html, read
+from finn_build.folding.folding import Fold, make
+from finn_build.pages.report import html, read
+from finn_build.rtl import accelerator, emit, emitted
+from finn_build.system.files import load_json, save_json
 
 ASKED = ("--images", "12", "--netlist-images", "2", "--target-fps", "200000")
 
@@ -132,7 +132,7 @@ def test_lanes_are_counted_as_often_as_they_are(tmp_path):
         "dense0": Fold(pe=3, simd=8, memory="block"),
     }
     rtl = tmp_path / "rtl"
-    emit.write(chain.design(network, make(network, folds)), rtl)
+    emit.write(accelerator.design(network, make(network, folds)), rtl)
     unit = next(i for i in emitted.read_instances(rtl) if i.name == "conv0")
     flat = dict(unit.parameters)
     script = (

@@ -11,16 +11,17 @@ from finn.builder.build_dataflow_config import DataflowBuildConfig, default_buil
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
-from finn_build import frontend, golden
+from finn_build import frontend
 from finn_build.backends import bitfile, bitstream, finn, finn_steps
 from finn_build.config import Options
 from finn_build.errors import ConfigError, ModelError, ToolError
-from finn_build.files import load_json, save_json, save_npz
-from finn_build.folding import Fold, make
-from finn_build.layers import Network
-from finn_build.pipeline import Build
-from finn_build.steps import bitstream as bitstream_step
-from finn_build.steps import route as route_step
+from finn_build.flow.pipeline import Build
+from finn_build.flow.steps import bitstream as bitstream_step
+from finn_build.flow.steps import route as route_step
+from finn_build.folding.folding import Fold, make
+from finn_build.network import golden
+from finn_build.network.layers import Network
+from finn_build.system.files import load_json, save_json, save_npz
 
 HERE = Path(__file__).parent
 FOLDS = {

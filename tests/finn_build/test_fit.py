@@ -5,13 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from finn_build import fit
-from finn_build.folding import Fold, price
+from finn_build.folding import calibration
+from finn_build.folding.folding import Fold, price
 
 
 def test_every_case_is_legal_and_none_is_held_out_that_was_fitted():
-    for index, case in enumerate([*fit.GRID, *fit.HELD_OUT, *fit.BUILT_IN, *fit.IN_SLICES]):
-        unit = fit.build(case, index)
+    for index, case in enumerate(
+        [*calibration.GRID, *calibration.HELD_OUT, *calibration.BUILT_IN, *calibration.IN_SLICES]
+    ):
+        unit = calibration.build(case, index)
         assert price(unit, case.fold).lut > 0
         assert (np.diff(unit.thresholds, axis=1) >= 0).all()
         top = (1 << case.in_bits) - 1
@@ -19,24 +21,24 @@ def test_every_case_is_legal_and_none_is_held_out_that_was_fitted():
         missed = unit.weights * np.where(unit.weights < 0, top, 0)
         assert (unit.thresholds[:, 0] > missed.sum(1)).all(), "a threshold that every sum reaches"
         assert (unit.thresholds[:, -1] <= reached.sum(1)).all(), "a threshold that none reaches"
-    assert not set(fit.GRID) & set(fit.HELD_OUT)
+    assert not set(calibration.GRID) & set(calibration.HELD_OUT)
 
 
 def test_a_case_is_measured_and_shown():
-    small = replace(fit.GRID[2], rows=4, cols=12, fold=Fold(pe=2, simd=6, memory="logic"))
-    made = fit.measure(small, 3)
-    assert made.lut[0] == price(fit.build(small, 3), small.fold).lut
-    assert made.ff[0] == price(fit.build(small, 3), small.fold).ff
+    small = replace(calibration.GRID[2], rows=4, cols=12, fold=Fold(pe=2, simd=6, memory="logic"))
+    made = calibration.measure(small, 3)
+    assert made.lut[0] == price(calibration.build(small, 3), small.fold).lut
+    assert made.ff[0] == price(calibration.build(small, 3), small.fold).ff
     assert max(map(abs, made.errors)) < 0.5 and made.bram18 == made.dsp == (0, 0)
-    page = fit.page({"Some": [made]})
+    page = calibration.page({"Some": [made]})
     assert f"| 4 x 12 | W2 ternary A2-2 | 2 | 6 | logic | {made.lut[0]} | {made.lut[1]} |" in page
     lut, ff = (100 * abs(error) for error in made.errors)
     assert f"At most {lut:.1f} % of the LUTs and {ff:.1f} % of the FFs amiss" in page
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", [fit.HELD_OUT[1], fit.HELD_OUT[7]])
+@pytest.mark.parametrize("case", [calibration.HELD_OUT[1], calibration.HELD_OUT[7]])
 def test_a_unit_that_nothing_was_fitted_to(case):
-    made = fit.measure(case, 1)
+    made = calibration.measure(case, 1)
     assert max(map(abs, made.errors)) <= 0.1
     assert made.bram18[0] == made.bram18[1]

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from models import hand_made
 
-from finn_build import cost, folding
 from finn_build.boards import Resources
 from finn_build.errors import FoldingError
-from finn_build.fit import random_unit
-from finn_build.folding import Fold, Stage, at_once
-from finn_build.layers import MaxPool, Network, Window
-from finn_build.schedule import latency
-from finn_build.search import Search, choices
+from finn_build.folding import cost, folding
+from finn_build.folding.calibration import random_unit
+from finn_build.folding.folding import Fold, Stage, at_once
+from finn_build.folding.schedule import latency
+from finn_build.folding.search import Search, choices
+from finn_build.network.layers import MaxPool, Network, Window
 
 LOGIC = {"memory": "logic", "slice_bits": 0, "pixels": 1}
 ALL = {"pe": 4, "simd": 18, "memory": "constant", "slice_bits": 2}

@@ -10,11 +10,12 @@ from graphs import Graph
 from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
-from finn_build import frontend, golden
+from finn_build import frontend
 from finn_build.errors import ModelError
 from finn_build.frontend.tidy import tidy
-from finn_build.layers import MaxPool, Mvtu, Window
-from finn_build.verify import compare
+from finn_build.network import golden
+from finn_build.network.layers import MaxPool, Mvtu, Window
+from finn_build.network.verify import compare
 
 IMAGES = 12
 VARIANTS = {

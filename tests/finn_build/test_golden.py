@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finn_build import golden
+from finn_build.network import golden
 
 SIDES = st.tuples(st.integers(1, 5), st.integers(1, 5))
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from finn_build import pipeline
 from finn_build.backends.yosys import Counts
 from finn_build.config import Options
-from finn_build.emitted import read_instances
-from finn_build.files import save_json
-from finn_build.steps import report
-from finn_build.steps.plan import STEPS
+from finn_build.flow import pipeline
+from finn_build.flow.steps import report
+from finn_build.flow.steps.plan import STEPS
+from finn_build.rtl.emitted import read_instances
+from finn_build.system.files import save_json
 
 FOLDER = "my ü \"work'; touch RAN; $(touch RAN) [red] {b}"
 MODEL = "x;touch RAN;\n`touch RAN`\x1b[31m\u202e[bold]<script>|.onnx"

@@ -8,13 +8,13 @@ import numpy as np
 import onnx
 import pytest
 
-from finn_build import labels
 from finn_build.config import Options
 from finn_build.errors import ConfigError
-from finn_build.files import save_json, save_npz
-from finn_build.labels import CIFAR10
-from finn_build.pipeline import Build
-from finn_build.steps import accuracy, plan
+from finn_build.flow import labels
+from finn_build.flow.labels import CIFAR10
+from finn_build.flow.pipeline import Build
+from finn_build.flow.steps import accuracy, plan
+from finn_build.system.files import save_json, save_npz
 
 SIX = ["stop", "give way", "Vorfahrtstraße", "<b>30</b>", "60 km/h", "end"]
 QUANTS = {"network": "tiny", "data": "cifar10", "classes": list(CIFAR10)}

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from finn_build import golden
 from finn_build.errors import ModelError
-from finn_build.layers import MaxPool, Network, Window
+from finn_build.network import golden
+from finn_build.network.layers import MaxPool, Network, Window
 
 
 def test_a_stored_network_computes_the_same(network, tmp_path):

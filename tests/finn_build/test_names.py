@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from finn_build import package, terminal
 from finn_build.boards import find_board
 from finn_build.config import Options, zoo
 from finn_build.errors import ConfigError
-from finn_build.files import save_json
-from finn_build.names import MOST, identifier, markdown, printable
+from finn_build.flow import package
+from finn_build.system import terminal
+from finn_build.system.files import save_json
+from finn_build.system.names import MOST, identifier, markdown, printable
 
 HOSTILE = ["", ".", "..", "-rf", "a;b", "a b", "$(id)", "é", "\x1b[31m", "a\nb", "x" * 300, "a/b"]
 HOSTILE += ["\u202egnp", "[red]", "<script>", "\udcff", "'", '"', "`", "%s", "{{ 1 }}", "NUL\0"]
@@ -88,7 +89,7 @@ def test_numbers_that_are_none_are_refused_by_name(name, value):
 def test_a_picture_of_hostile_classes_is_drawn_as_text(capsys):
     import numpy as np
 
-    from finn_build import demo
+    from finn_build.simulator import demo
 
     shown = demo.Shown(
         model="m",

@@ -7,12 +7,13 @@ import models
 import numpy as np
 import pytest
 
-from finn_build import chain, emit, golden
 from finn_build.backends import cells, verilator, yosys
-from finn_build.emitted import read_instances
 from finn_build.errors import MismatchError
-from finn_build.folding import Fold, make
-from finn_build.steps.simulate import check
+from finn_build.flow.steps.simulate import check
+from finn_build.folding.folding import Fold, make
+from finn_build.network import golden
+from finn_build.rtl import accelerator, emit
+from finn_build.rtl.emitted import read_instances
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (8, 4, 4, 2)).astype(np.uint8)
 
@@ -20,7 +21,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (8, 4, 4, 2)).astype(np.uint8
 def synthesised(folder, network, folds):
     folder.mkdir()
     (folder / "parts").mkdir()
-    emit.write(chain.design(network, make(network, folds)), folder / "rtl")
+    emit.write(accelerator.design(network, make(network, folds)), folder / "rtl")
     yosys.synthesise(
         folder / "rtl", read_instances(folder / "rtl"), folder / "parts", log=folder / "yosys.log"
     )

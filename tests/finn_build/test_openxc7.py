@@ -11,7 +11,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from finn_build import chain, emit
 from finn_build.backends import (
     bitfile,
     bitstream,
@@ -23,13 +22,14 @@ from finn_build.backends import (
     routed,
     yosys,
 )
-from finn_build.chain import Stream
 from finn_build.config import Options
 from finn_build.errors import ToolError
-from finn_build.files import load_json, save_json
-from finn_build.pipeline import Build
-from finn_build.steps import bitstream as bitstream_step
-from finn_build.steps import route as route_step
+from finn_build.flow.pipeline import Build
+from finn_build.flow.steps import bitstream as bitstream_step
+from finn_build.flow.steps import route as route_step
+from finn_build.rtl import accelerator, emit
+from finn_build.rtl.accelerator import Stream
+from finn_build.system.files import load_json, save_json
 
 PART = "xc7z020clg400-1"
 FAKE = Path(__file__).with_name("fake_openxc7.py")
@@ -411,7 +411,7 @@ endmodule
 def assembled(tmp_path_factory):
     """Netlist of a chip around two FIFOs, its folder and its counts, and those of the FIFOs."""
     folder = tmp_path_factory.mktemp("chip")
-    made = chain.Design(name="two", source=Stream(elems=8, bits=8), depths={})
+    made = accelerator.Design(name="two", source=Stream(elems=8, bits=8), depths={})
     for name, style in (("a", 1), ("b", 2)):
         parameters = {"DATA_W": 64, "DEPTH": 32, "RAM_STYLE": style}
         made.add("axis_fifo", name, made.stream, parameters)

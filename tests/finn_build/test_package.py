@@ -6,8 +6,9 @@ import tarfile
 
 import pytest
 
-from finn_build import boards, package
-from finn_build.files import load_json, save_json
+from finn_build import boards
+from finn_build.flow import package
+from finn_build.system.files import load_json, save_json
 
 BOARD = boards.find_board("zybo-z7-20")
 

@@ -9,10 +9,10 @@ from types import ModuleType
 import pytest
 from rich.console import Console
 
-from finn_build import lock, pipeline
 from finn_build.config import Options
 from finn_build.errors import ConfigError, FileError
-from finn_build.pipeline import Step
+from finn_build.flow import lock, pipeline
+from finn_build.flow.pipeline import Step
 
 
 class Fake:
@@ -25,7 +25,7 @@ class Fake:
         for name in ("first", "second"):
             source = folder / f"{name}.py"
             source.write_text(f'"""{name}."""\n')
-            module = ModuleType(f"finn_build.steps.{name}")
+            module = ModuleType(f"finn_build.flow.steps.{name}")
             module.__file__ = str(source)
             module.run = getattr(self, name)
             monkeypatch.setitem(sys.modules, module.__name__, module)
@@ -143,7 +143,7 @@ def test_two_builds_are_not_in_one_folder(fake):
 
 def test_the_lock_of_a_process_that_was_killed_is_taken_over(fake):
     (fake.folder / "build").mkdir()
-    holds = "import sys, time; from pathlib import Path; from finn_build import lock\n"
+    holds = "import sys, time; from pathlib import Path; from finn_build.flow import lock\n"
     holds += "with lock.alone(Path(sys.argv[1])): print('holds', flush=True); time.sleep(60)"
     command = [sys.executable, "-c", holds, str(fake.folder / "build")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
@@ -170,7 +170,7 @@ def test_a_full_disk_in_a_step_is_one_message_and_the_build_goes_on(fake, monkey
         return "wrote"
 
     with monkeypatch.context() as patch:
-        patch.setattr(sys.modules["finn_build.steps.second"], "run", second)
+        patch.setattr(sys.modules["finn_build.flow.steps.second"], "run", second)
         where = r"build/second.partial: No space left on device; make room, then use the same"
         with pytest.raises(FileError, match=where):
             fake.run(clock_mhz=50.0)
@@ -232,7 +232,7 @@ def test_a_folder_that_takes_nothing_is_one_message(fake):
 
 def test_a_line_of_a_step_is_text(fake, monkeypatch):
     said = "[red]a\x1b[2J\nb[/red]"
-    monkeypatch.setattr(sys.modules["finn_build.steps.first"], "run", lambda build, out: said)
+    monkeypatch.setattr(sys.modules["finn_build.flow.steps.first"], "run", lambda build, out: said)
     fake.run(last="first")
     fake.run(last="first")
     for line in (fake.folder / "lines").read_text().splitlines():

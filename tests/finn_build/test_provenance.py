@@ -8,17 +8,17 @@ import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
-from finn_build import provenance
+from finn_build.flow import provenance
 
 ROOT = Path(__file__).parents[2]
 # Of steps: those that must be done again, and those that must not; a step's result is in the keys
 # of the steps that read it. The last line that fits counts.
 EXPECTED = {
     "rtl_templates/*": ("emit", "fold simulate synthesise route report"),
-    "finn_build/*.sv.j2": ("emit", "fold simulate synthesise route report"),
-    "finn_build/deploy.md.j2": ("deploy", "emit simulate synthesise route report"),
-    "finn_build/report.html.j2": ("report", "emit simulate synthesise route deploy"),
-    "finn_build/style.css.j2": ("report", "emit simulate synthesise route deploy"),
+    "finn_build/rtl/*.sv.j2": ("emit", "fold simulate synthesise route report"),
+    "finn_build/flow/deploy.md.j2": ("deploy", "emit simulate synthesise route report"),
+    "finn_build/pages/report.html.j2": ("report", "emit simulate synthesise route deploy"),
+    "finn_build/pages/style.css.j2": ("report", "emit simulate synthesise route deploy"),
     "finn_build/driver/*": ("deploy", "emit simulate synthesise route report"),
     "finn_build/boards/*": ("fold synthesise route deploy report", ""),
     "finn_build/backends/testbench.cpp": (
@@ -32,14 +32,14 @@ EXPECTED = {
     "finn_build/backends/refine.cpp": ("route", "emit simulate synthesise deploy report"),
     "finn_build/backends/vivado.tcl.j2": ("route", "emit simulate synthesise report"),
     # The programs beside a build.
-    "finn_build/compare*": ("", "emit simulate synthesise route deploy report"),
+    "finn_build/pages/compare*": ("", "emit simulate synthesise route deploy report"),
     "finn_build/simulator/board.cpp": ("", "emit simulate synthesise route deploy report"),
 }
 EDIT_EACH = """
 import json, sys
 from pathlib import Path
-from finn_build.provenance import fingerprint
-from finn_build.steps.plan import STEPS
+from finn_build.flow.provenance import fingerprint
+from finn_build.flow.steps.plan import STEPS
 now = lambda: {s.name: fingerprint(s.module) for s in STEPS}
 before, changed = now(), {}
 for name in sys.stdin.read().split("\\n"):
@@ -80,7 +80,7 @@ def test_every_data_file_is_in_the_keys_of_its_steps_and_no_others(tmp_path):
 
 
 def test_the_sources_of_a_step_are_those_it_imports():
-    from finn_build.steps import emit, fold
+    from finn_build.flow.steps import emit, fold
 
     files = provenance.sources(emit)
     assert len([p for p in files if p.name == "emit.py"]) == 2, "the step and the module it calls"
@@ -91,6 +91,6 @@ def test_the_sources_of_a_step_are_those_it_imports():
 
 
 def test_the_key_does_not_depend_on_where_the_checkout_is():
-    from finn_build.steps import emit
+    from finn_build.flow.steps import emit
 
     assert not any(Path(name).is_absolute() for name, _ in provenance.fingerprint(emit))

@@ -4,7 +4,7 @@ import ctypes
 
 import pytest
 
-from finn_build.quiet import silent
+from finn_build.system.quiet import silent
 
 
 def test_compiled_code_is_not_heard_and_python_is_heard_again(capfd):

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from models import simulate
 
-from finn_build import golden
 from finn_build.backends import verilator
-from finn_build.fit import random_unit
-from finn_build.folding import Fold, make, slides
-from finn_build.layers import Argmax, Lookup, MaxPool, Mvtu, Network, Window
-from finn_build.schedule import depths, latency
+from finn_build.folding.calibration import random_unit
+from finn_build.folding.folding import Fold, make, slides
+from finn_build.folding.schedule import depths, latency
+from finn_build.network import golden
+from finn_build.network.layers import Argmax, Lookup, MaxPool, Mvtu, Network, Window
 
 SAME = {"kernel": (3, 3), "stride": (1, 1), "pad": (1, 1, 1, 1)}
 

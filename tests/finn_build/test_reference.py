@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from finn_build import reference
+from finn_build.rtl import reference
 
 REPO = Path(__file__).parents[2]
 FILES = sorted((REPO / "rtl_templates").rglob("*.sv"))

@@ -9,7 +9,7 @@ import pytest
 
 from finn_build.backends import refine
 from finn_build.errors import ToolError
-from finn_build.files import save_json
+from finn_build.system.files import save_json
 
 WIDTH, HEIGHT = 8, 12
 TILES = {

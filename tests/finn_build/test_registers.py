@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from finn_build import registers
+from finn_build.rtl import registers
 
 REPO = Path(__file__).parents[2]
 

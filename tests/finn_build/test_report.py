@@ -7,9 +7,10 @@ import pages
 import pytest
 from PIL import Image
 
-from finn_build import labels, report
 from finn_build.errors import ConfigError
-from finn_build.files import save_json
+from finn_build.flow import labels
+from finn_build.pages import report
+from finn_build.system.files import save_json
 
 ROUTED = {"achieved_mhz": 104.25, "critical_path": "conv0.heap to conv0.threshold, " + "a/" * 60}
 BITSTREAM = {"path": "bitstream/tiny.bit", "tool": "openxc7", "tool_version": "0.70"}

@@ -6,9 +6,9 @@ import subprocess
 import pages
 import pytest
 
-from finn_build import committed, results
 from finn_build.errors import ConfigError
-from finn_build.files import save_json
+from finn_build.pages import committed, results
+from finn_build.system.files import save_json
 
 CODE = "rtl/unit.sv"
 ROUTED = {

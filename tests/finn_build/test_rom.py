@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from finn_build import rom
+from finn_build.rtl import rom
 
 SHAPES = [
     (1, 1),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from qonnx.custom_op.general.bipolar_quant import binary_quant
 from qonnx.custom_op.general.intquant import int_quant
 
-from finn_build import frontend, golden
+from finn_build import frontend
 from finn_build.errors import ModelError
 from finn_build.frontend.elementwise import (
     ROUNDINGS,
@@ -23,7 +23,8 @@ from finn_build.frontend.elementwise import (
 )
 from finn_build.frontend.rational import Half
 from finn_build.frontend.tidy import tidy
-from finn_build.layers import Lookup
+from finn_build.network import golden
+from finn_build.network.layers import Lookup
 
 MODES = sorted(ROUNDINGS)
 FEW = settings(max_examples=40, deadline=None, derandomize=True)

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from finn_build import chain
-from finn_build.fit import random_unit
-from finn_build.folding import Fold, make
-from finn_build.layers import Argmax, MaxPool, Network, Window
-from finn_build.schedule import depths
+from finn_build.folding.calibration import random_unit
+from finn_build.folding.folding import Fold, make
+from finn_build.folding.schedule import depths
+from finn_build.network.layers import Argmax, MaxPool, Network, Window
+from finn_build.rtl import accelerator
 
 
 def window(name, side, channels, **others):
@@ -157,6 +157,6 @@ def test_wide_beats_wait_before_they_are_split():
     )
     folds = {n: Fold(pe=4, simd=36, memory="logic") for n in ("c0", "c1")}
     folds["c1"] = Fold(pe=1, simd=1, memory="logic")
-    names = [each.name for each in chain.design(made, make(made, folds)).instances]
+    names = [each.name for each in accelerator.design(made, make(made, folds)).instances]
     assert depths(made, make(made, folds))["w1"] > 0
     assert names.index("w1_fifo") < names.index("w1_width")

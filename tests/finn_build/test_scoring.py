@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finn_build import chain, cost, emit, golden
 from finn_build.backends import verilator
 from finn_build.errors import ModelError
-from finn_build.folding import Fold, make
-from finn_build.layers import Argmax, Network
-from finn_build.schedule import latency
-from finn_build.scoring import scoring
+from finn_build.folding import cost
+from finn_build.folding.folding import Fold, make
+from finn_build.folding.schedule import latency
+from finn_build.network import golden
+from finn_build.network.layers import Argmax, Network
+from finn_build.network.scoring import scoring
+from finn_build.rtl import accelerator, emit
 
 IMAGES = np.random.default_rng(6).integers(0, 256, (24, 4, 4, 2)).astype(np.uint8)
 
@@ -185,7 +187,7 @@ ENDS = {
 
 
 def test_a_label_search_without_scores_is_as_it_was(network):
-    made = chain.design(network, make(network, FOLDS))
+    made = accelerator.design(network, make(network, FOLDS))
     assert made.instances[-1].parameters == {"CLASSES": 6, "IN_ELEMS": 3, "LOGIT_W": 8}
     assert not [name for name in made.images if "argmax" in name]
 
@@ -195,7 +197,7 @@ def test_gains_are_multiplied_where_the_last_layers_weights_are(network, dsp):
     made = ending(network, **ENDS["gains and a floor"])
     folding = make(made, {**FOLDS, "dense0": replace(FOLDS["dense0"], dsp=dsp)})
     assert folding.costs["argmax"].dsp == int(dsp)
-    (search,) = (i for i in chain.design(made, folding).instances if i.module == "nn_argmax")
+    (search,) = (i for i in accelerator.design(made, folding).instances if i.module == "nn_argmax")
     assert search.parameters["DSP"] == int(dsp)
     logic = cost.argmax(made.ends[0], dsp=False)
     assert logic.lut > cost.argmax(made.ends[0], dsp=True).lut
@@ -210,7 +212,7 @@ def test_the_accelerator_finds_the_label_by_the_scores(network, tmp_path, name):
     assert (expected.labels != plain.labels).any()
     assert (expected.logits != plain.logits).any() == (name == "floor of the logits")
     folding = make(made, FOLDS)
-    emit.write(chain.design(made, folding), tmp_path)
+    emit.write(accelerator.design(made, folding), tmp_path)
     program = verilator.build(tmp_path, tmp_path / "sim", input_bytes=8, log=tmp_path / "log")
     for stall in (0, 128):
         ran = verilator.run(

@@ -6,11 +6,11 @@ import models
 import numpy as np
 import pytest
 
-from finn_build import golden
 from finn_build.backends import verilator
 from finn_build.backends.verilator import Simulated
 from finn_build.errors import MismatchError
-from finn_build.steps import simulate
+from finn_build.flow.steps import simulate
+from finn_build.network import golden
 
 
 def ran(distance: int, frames: int = 9, *, most: int = 1) -> Simulated:

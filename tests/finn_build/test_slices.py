@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finn_build.fit import random_unit
-from finn_build.slices import Plan, code, plan, plan_of
+from finn_build.folding.calibration import random_unit
+from finn_build.folding.dsp_packing import Plan, code, plan, plan_of
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finn_build import golden
-from finn_build.fit import random_unit
-from finn_build.layers import Mvtu
-from finn_build.unit import Counting, _terms, constants, unit
+from finn_build.folding.calibration import random_unit
+from finn_build.network import golden
+from finn_build.network.layers import Mvtu
+from finn_build.network.unit import Counting, _terms, constants, unit
 
 
 def layer(draw: np.random.Generator, weight_bits: int, low: int, in_bits: int, steps: int) -> Mvtu:

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from finn_build import golden
 from finn_build.errors import MismatchError
-from finn_build.verify import compare, settle
+from finn_build.network import golden
+from finn_build.network.verify import compare, settle
 
 NAMES = ("qonnx", "golden")
 

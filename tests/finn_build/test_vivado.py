@@ -11,15 +11,15 @@ import pytest
 from models import hand_made, lowest_fold
 from rich.console import Console
 
-from finn_build import chain, chip, doctor, emit
-from finn_build.backends import bitfile, bitstream, tools, vivado, vivado_reports
+from finn_build.backends import bitfile, bitstream, doctor, tools, vivado, vivado_reports
 from finn_build.config import Options
 from finn_build.errors import ConfigError, ToolError
-from finn_build.files import load_json, save_json
-from finn_build.folding import make
-from finn_build.pipeline import Build
-from finn_build.steps import bitstream as bitstream_step
-from finn_build.steps import route as route_step
+from finn_build.flow.pipeline import Build
+from finn_build.flow.steps import bitstream as bitstream_step
+from finn_build.flow.steps import route as route_step
+from finn_build.folding.folding import make
+from finn_build.rtl import accelerator, chip, emit
+from finn_build.system.files import load_json, save_json
 
 HERE = Path(__file__).parent
 PATH = (
@@ -56,7 +56,9 @@ def steps(tmp_path, plan):
     """Runs route and bitstream on a small chip; returns the build and the steps' lines."""
     network = hand_made()
     rtl = tmp_path / "build" / "emit"
-    made = chain.design(network, make(network, {m.name: lowest_fold(m) for m in network.mvtus}))
+    made = accelerator.design(
+        network, make(network, {m.name: lowest_fold(m) for m in network.mvtus})
+    )
     emit.write(made, rtl)
     chip.write(made, network, "0" * 32, rtl)
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from models import ladder, simulate
 
-from finn_build import frontend, golden
-from finn_build.verify import compare
+from finn_build import frontend
+from finn_build.network import golden
+from finn_build.network.verify import compare
 from quant import config as quant_config
 from quant import export, models
 from quant.config import Conv, Dense, LayerBits, Pool, Quantisation, preset

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finn_build import frontend, golden
+from finn_build import frontend
 from finn_build.cli import DEFAULT_MODEL
 from finn_build.frontend import execute
-from finn_build.verify import compare, settle
+from finn_build.network import golden
+from finn_build.network.verify import compare, settle
 
 DATA = Path(os.environ.get("HEADRACE_DATA", "data/cifar10"))
 

@@ -10,8 +10,8 @@ import numpy as np
 from streams import CASE, SEED, STALLS, Trace, check, exchange, pack, reset, start
 from streams import PARAMETERS as P
 
-from finn_build import golden
-from finn_build.layers import Argmax
+from finn_build.network import golden
+from finn_build.network.layers import Argmax
 
 CLASSES = P["CLASSES"]
 NUMBERS = {

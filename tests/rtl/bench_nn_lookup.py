@@ -10,7 +10,7 @@ import numpy as np
 from streams import CASE, SEED, STALLS, check, exchange, pack, reset, start
 from streams import PARAMETERS as P
 
-from finn_build import golden
+from finn_build.network import golden
 
 TABLES = np.array(CASE["tables"])
 

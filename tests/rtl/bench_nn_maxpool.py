@@ -10,7 +10,7 @@ import numpy as np
 from streams import PARAMETERS as P
 from streams import SEED, STALLS, check, exchange, pack, reset, start
 
-from finn_build import golden
+from finn_build.network import golden
 
 SIZE = (P["HEIGHT"], P["WIDTH"], P["CHANNELS"])
 BEATS = P["HEIGHT"] * P["WIDTH"] // P["PIXELS"]

@@ -11,8 +11,8 @@ from cocotb.triggers import RisingEdge
 from streams import PARAMETERS as P
 from streams import SEED, STALLS, Trace, check, exchange, pack, reset, start
 
-from finn_build import golden
-from finn_build.layers import Window
+from finn_build.network import golden
+from finn_build.network.layers import Window
 
 SIZE = (P["HEIGHT"], P["WIDTH"], P["CHANNELS"])
 PIXELS = P["PIXELS"]

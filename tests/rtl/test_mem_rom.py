@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from finn_build import rom
-from finn_build.chain import STYLES
+from finn_build.rtl import rom
+from finn_build.rtl.accelerator import STYLES
 
 if TYPE_CHECKING:
     from conftest import Simulate, Synthesise

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from finn_build import rom
-from finn_build.layers import Argmax
-from finn_build.scoring import scoring
+from finn_build.network.layers import Argmax
+from finn_build.network.scoring import scoring
+from finn_build.rtl import rom
 
 if TYPE_CHECKING:
     from conftest import Simulate

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from finn_build import rom
+from finn_build.rtl import rom
 
 if TYPE_CHECKING:
     from conftest import Simulate

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from finn_build import rom
-from finn_build.chain import STYLES, pack
-from finn_build.layers import Mvtu
-from finn_build.slices import code, plan_of
-from finn_build.unit import Counting, threshold_memory, unit
+from finn_build.folding.dsp_packing import code, plan_of
+from finn_build.network.layers import Mvtu
+from finn_build.network.unit import Counting, threshold_memory, unit
+from finn_build.rtl import rom
+from finn_build.rtl.accelerator import STYLES, pack
 
 if TYPE_CHECKING:
     from conftest import Parameter, Simulate

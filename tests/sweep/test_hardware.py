@@ -4,9 +4,9 @@ from dataclasses import asdict
 import pytest
 
 from finn_build.boards import Resources, find_board
-from finn_build.folding import Folding
-from finn_build.layers import Argmax, Mvtu
-from finn_build.search import Search
+from finn_build.folding.folding import Folding
+from finn_build.folding.search import Search
+from finn_build.network.layers import Argmax, Mvtu
 from quant.config import Conv, Dense, Network, Pool, Quantisation, preset
 from quant.models import build_quantised
 from quant.networks import get_network

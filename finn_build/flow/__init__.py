@@ -1,0 +1,1 @@
+"""The steps of a build, from a model to the folder for the board."""

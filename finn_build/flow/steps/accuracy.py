@@ -1,0 +1,109 @@
+"""Accuracy of the golden model, and its logits against QONNX, on all the images there are."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_build import frontend
+from finn_build.backends import tools
+from finn_build.config import DATA
+from finn_build.flow import labels
+from finn_build.flow.labels import Labels
+from finn_build.flow.pipeline import Build
+from finn_build.frontend import execute
+from finn_build.network import differences, golden
+from finn_build.network.golden import Outputs
+from finn_build.network.layers import Network
+from finn_build.network.verify import Comparison, compare, settle
+from finn_build.system.files import save_json
+
+CHUNK = 500
+
+
+def run(build: Build, out: Path) -> str:
+    """Leave result.json in `out`: accuracy, by class, confusion matrix, comparison with QONNX.
+
+    The whole CIFAR-10 test set is used where the model is of CIFAR-10 and the data set is present,
+    otherwise the vectors that came with the model. The accuracy of other models is not known.
+    """
+    network = Network.load(build.path("golden", "network.npz"))
+    if build.options.data is not None:
+        labels.check_fit(build.options.data, network)
+    task = labels.of_build(build, network)
+    images, truth, source = _images(build, network, task, out)
+    start = time.monotonic()
+    exact = golden.run(network, images)
+    seconds = time.monotonic() - start
+    verification = _against_qonnx(build, network, images, exact).record()
+    result = {
+        "images": len(images),
+        "source": source,
+        "images_per_second": round(len(images) / seconds, 1),
+        "verification": verification,
+        "accuracy": None,
+        "classes": task.names,
+    }
+    summary = f"accuracy: not known, {labels.UNKNOWN}; {len(images):,} images"
+    if truth is not None:
+        accuracy = float((exact.labels == truth).mean())
+        confusion = np.zeros((network.mvtus[-1].rows,) * 2, np.int64)
+        np.add.at(confusion, (truth, exact.labels), 1)
+        result["accuracy"] = accuracy
+        result["confusion"] = confusion.tolist()
+        summary = f"{100 * accuracy:.2f} % of {len(images):,} images"
+    save_json(out / "result.json", result)
+    rate = len(images) / seconds
+    warning = differences.worst([verification])
+    said = f"{summary} ({source}), golden model {rate:,.0f} images/s"
+    return f"{said}; {warning}" if warning else said
+
+
+def _images(
+    build: Build, network: Network, task: Labels, out: Path
+) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None, str]:
+    """Images, their labels where these are of the model's classes, and where they are from."""
+    shape = (network.height, network.width, network.channels)
+    path = build.path("export", "vectors.npz")
+    source = "images of the repository" if shape == labels.SHAPE else "random images"
+    data = build.options.data or DATA
+    if task.known and data.is_dir():
+        path, source = out / "test.npz", "whole test set"
+        log = build.log("accuracy")
+        tools.run_module("quant", "data", "--data", data, "--out", path, log=log)
+    with np.load(path, allow_pickle=False) as stored:
+        images, truth = stored["images"], stored.get("labels")
+    (out / "test.npz").unlink(missing_ok=True)
+    return images, truth if task.known else None, source
+
+
+def _against_qonnx(
+    build: Build, network: Network, images: NDArray[np.uint8], exact: Outputs
+) -> Comparison:
+    """Compare logits; images whose logits differ run once more, activations and all."""
+    graph = frontend.load(build.path("export", "model.onnx"))
+    reading = frontend.read(graph, network.name)
+    model = frontend.with_shapes(graph)
+    different: list[int] = []
+    for start in range(0, len(images), CHUNK):
+        build.tick(start, len(images))
+        block = execute.run(model, reading, images[start : start + CHUNK], activations=False)
+        part = _part(exact, slice(start, start + CHUNK))
+        wrong = settle(network, block, part).logits != part.logits
+        different += [start + int(i) for i in np.flatnonzero(wrong.any(axis=1))]
+    names = ("qonnx", "golden")
+    if not different:
+        return Comparison(
+            stage=names[0], against=names[1], images=len(images), mismatches=0, explained=0
+        )
+    few, second = images[different], golden.run(network, images[different])
+    first = settle(network, execute.run(model, reading, few), second)
+    made = compare(network, few, names=names, first=first, second=second, numbers=different)
+    return replace(made, images=len(images))
+
+
+def _part(outputs: Outputs, part: slice) -> Outputs:
+    """Labels and logits of some images."""
+    return Outputs(labels=outputs.labels[part], logits=outputs.logits[part], activations={})

@@ -1,0 +1,96 @@
+"""Collect what goes to the board: bitstream, driver, golden vectors, a manifest."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from finn_build.backends import finn
+from finn_build.flow import driver_files, labels, package
+from finn_build.flow.pipeline import Build
+from finn_build.network import golden
+from finn_build.network.layers import Network
+from finn_build.rtl.chip import model_hash
+from finn_build.system.files import load_json, save_json, save_npz
+
+
+def run(build: Build, out: Path) -> str:
+    """Leave what `write` does, the bitstream and a README in `out`, and all of it as one archive.
+
+    FINN's accelerator comes with the settings of FINN's own driver instead of ours.
+    """
+    made = load_json(build.path("bitstream", "result.json"))
+    bitstream, by_finn = made["path"], made.get("tool") == "finn"
+    path = load_json(build.path("route", "result.json")).get("path")
+    write(
+        build,
+        out,
+        bitstream=bitstream and Path(bitstream).name,
+        critical_path=path,
+        accelerator="finn" if by_finn else "headrace",
+    )
+    if by_finn:
+        shutil.copytree(build.path("route", f"{finn.OUTPUT}/deploy"), out, dirs_exist_ok=True)
+    if bitstream is not None:
+        shutil.copyfile(build.folder / bitstream, out / Path(bitstream).name)
+    model, options = load_json(out / "manifest.json"), build.options
+    archive = build.folder / f"{model['model']}-{options.board}.tar.gz"
+    package.finish(out, archive, board=options.target, reason=made.get("reason", ""))
+    return f"{archive}: {model['vectors']} golden vectors, model {model['model_hash'][:8]}"
+
+
+def write(
+    build: Build,
+    out: Path,
+    *,
+    bitstream: str | None = None,
+    critical_path: str | None = None,
+    accelerator: str = "headrace",
+) -> None:
+    """Leave golden.npz, manifest.json, and the driver with its registers.json in `out`.
+
+    golden.npz has images, the labels and logits that they give, and `truth`, their classes, where
+    these are the model's. bitstream: a file in `out`; critical_path: of the routed chip.
+    """
+    source = build.path("golden", "network.npz")
+    network = Network.load(source)
+    with np.load(build.path("export", "vectors.npz"), allow_pickle=False) as stored:
+        images, truth = stored["images"], stored.get("labels")
+    expected = golden.run(network, images)
+    classes, task = network.mvtus[-1].rows, labels.of_build(build, network)
+    vectors = {"images": images, "labels": expected.labels, "logits": expected.logits}
+    if truth is not None and task.known:
+        vectors["truth"] = truth
+    save_npz(out / "golden.npz", **vectors)
+    costs, mhz = load_json(build.path("fold", "costs.json")), build.options.fclk_mhz
+    manifest = {
+        "model": network.name,
+        "model_hash": model_hash(source),
+        "board": build.options.board,
+        "accelerator": accelerator,
+        "bitstream": bitstream,
+        "fclk_mhz": mhz,
+        "clock": package.clock(build.options.target, mhz),
+        "predicted": {
+            "frames_per_second": mhz * 1e6 / costs["cycles"],
+            "latency_us": costs["latency_cycles"] / mhz,
+            "cycles_per_frame": costs["cycles"],
+        },
+        "critical_path": critical_path,
+        "vectors": len(images),
+        "input": {
+            "shape": [network.height, network.width, network.channels],
+            "dtype": "uint8",
+            "beat_bytes": network.input_bytes,
+        },
+        "output": {"words": ["label", *(f"logit{i}" for i in range(classes))], "dtype": "int32"},
+        "logit_scale": np.asarray(network.scale).tolist(),
+        "logit_offset": np.asarray(network.offset).tolist(),
+        "logit_floor": network.floor,
+        "classes": task.names,
+        "labelled": "truth" in vectors,
+    }
+    save_json(out / "manifest.json", manifest)
+    if accelerator == "headrace":
+        driver_files.copy(out)
+        shutil.copyfile(build.path("emit", "registers.json"), out / "registers.json")

@@ -1,0 +1,167 @@
+"""Write report.json, the contract, and report.html, the page for people."""
+
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from finn_build.config import zoo_files
+from finn_build.flow import labels, provenance
+from finn_build.flow.pipeline import Build
+from finn_build.network import differences
+from finn_build.network.layers import OUTPUT_BITS, Argmax, Lookup, MaxPool, Mvtu, Network, Window
+from finn_build.pages import report
+from finn_build.system import machine
+from finn_build.system.files import load_json, save_json
+
+# Counts of the whole chip; levels of logic are known of the accelerator's modules alone.
+_PLACED = ("lut", "ff", "bram36", "dsp", "carry4", "lutram")
+
+
+def run(build: Build, out: Path) -> str:
+    """Leave report.json and report.html in `out`; they are copied to the build's root."""
+    made = collect(build)
+    save_json(out / "report.json", made)
+    (out / "report.html").write_text(report.html(made))
+    for name in ("report.json", "report.html"):
+        partial = build.folder / f"{name}.partial"
+        partial.write_bytes((out / name).read_bytes())
+        partial.replace(build.folder / name)
+    kind = "predicted" if made["fps"]["simulated"] is None else "simulated"
+    warning = differences.worst(made["verification"])
+    said = f"{build.folder / 'report.html'}: {made['fps'][kind]:,.0f} frames/s {kind}"
+    return f"{said}; {warning}" if warning else said
+
+
+def collect(build: Build) -> dict[str, Any]:
+    """Gather what the steps left into the report's fields."""
+    options, network = build.options, Network.load(build.path("golden", "network.npz"))
+    record = load_json(build.path("export", "model.json"))
+    measured = load_json(build.path("accuracy", "result.json"))
+    costs = load_json(build.path("fold", "costs.json"))
+    sim = load_json(build.path("simulate", "result.json"))
+    synth = load_json(build.path("synthesise", "result.json"))
+    routed = load_json(build.path("route", "result.json"))
+    placed = {k: v for k, v in routed.get("resources", {}).items() if k in _PLACED}
+    # What Yosys counted and what was simulated is our accelerator, not FINN's.
+    ours = routed["tool"] != "finn"
+    rungs = load_json(build.path("golden", "verification.json"))
+    rungs += [measured["verification"], _simulated("rtl", sim)]
+    mapped = load_json(build.path("netlist", "result.json"))
+    rungs += [_simulated("netlist", mapped)] if mapped["images"] else []
+    hertz = options.fclk_mhz * 1e6
+    convs = [m.rows for m in network.mvtus if m.windowed]
+    trained = record.get("accuracy") or {}
+    source = f"training's record, {record.get('device', 'device unknown')}"
+    streams = _streams(network)
+    return {
+        "format": report.FORMAT,
+        "model": {
+            "name": network.name,
+            "weight_bits": [m.weight_bits for m in network.mvtus],
+            "act_bits": [m.out_bits for m in network.mvtus if m.steps],
+            "parameters": record.get("parameters", sum(m.weights.size for m in network.mvtus)),
+            "macs": network.macs,
+            "filters": convs,
+            "classes": measured["classes"],
+        },
+        "accelerator": "headrace" if ours else "finn",
+        "board": {
+            "name": options.target.name,
+            "title": options.target.title,
+            "part": options.target.part,
+            "chip": vars(options.target.chip),
+        },
+        "accuracy": {
+            **{
+                ours: {
+                    "value": trained.get(theirs),
+                    "images": record.get("test_images"),
+                    "source": source,
+                }
+                for ours, theirs in (("float", "float"), ("qat", "quantised"))
+                if trained.get(theirs) is not None
+            },
+            "hardware": {
+                "value": measured["accuracy"],
+                "images": measured["images"],
+                "source": labels.UNKNOWN
+                if measured["accuracy"] is None
+                else f"golden integer model, run now on the {measured['source']}",
+                "confusion": measured.get("confusion"),
+                "images_per_second": measured["images_per_second"],
+            },
+        },
+        "verification": rungs,
+        "folding": [
+            {
+                **row,
+                "counted": _counted(row["layer"], synth["modules"]),
+                "out": streams[row["layer"]],
+            }
+            for row in costs["layers"]
+        ],
+        "bottleneck": costs["bottleneck"],
+        "rtl_sim": {k: v for k, v in sim.items() if k != "labels"},
+        "resources": {
+            **(synth["whole"] if ours else {}),
+            **placed,
+            "source": routed["tool"] or "yosys",
+            "estimate": costs["estimate"],
+            "budget": {**costs["budget"], "share": costs["share"]},
+        },
+        "clock": {
+            "target_mhz": options.clock_mhz,
+            "achieved_mhz": routed["best"]["mhz"] if routed["tool"] else None,
+            "fclk_mhz": options.fclk_mhz,
+            "source": f"routed clock by {routed['timing']}"
+            if routed["tool"]
+            else "target; not placed and routed",
+            "critical_path": routed.get("path"),
+            "seeds": {str(seed): mhz for seed, mhz in routed.get("seeds", {}).items()},
+        },
+        "fps": {
+            "predicted": hertz / (costs["cycles"] if ours else routed["cycles"]),
+            "simulated": hertz / sim["cycles_per_frame"] if ours else None,
+        },
+        "bitstream": load_json(build.path("bitstream", "result.json")),
+        "tools": {
+            "synthesis": f"Yosys {metadata.version('pyosys')}",
+            "route": routed.get("tool_version"),
+        },
+        "machine": {"cpu": machine.cpu(), "threads": machine.threads()},
+        "code": build.code | dict(provenance.hashes(zoo_files(options.model))),
+        "seconds": {name: step["seconds"] for name, step in build.records.items()},
+    }
+
+
+def _simulated(against: str, result: dict[str, Any]) -> dict[str, Any]:
+    """A comparison of hardware with the golden model, in which nothing may differ."""
+    differ = dict.fromkeys(("mismatches", "labels", "logits"), result["mismatches"])
+    made = {"stage": "golden", "against": against, "images": result["images"], **differ}
+    return {**made, "explained": 0, "explanations": []}
+
+
+def _counted(layer: str, modules: dict[str, dict[str, float]]) -> dict[str, float]:
+    """What synthesis counted for a layer and for the FIFO and width converter before it."""
+    parts = (f"{layer}_{part}" for part in ("fifo", "width", "windows", "across"))
+    own = [modules[name] for name in (*parts, layer) if name in modules]
+    return {key: sum(each[key] for each in own) for key in ("lut", "ff", "bram36", "dsp")}
+
+
+def _streams(network: Network) -> dict[str, dict[str, Any]]:
+    """Shape, channels last, and bits of what leaves each layer in a frame."""
+    made: dict[str, dict[str, Any]] = {}
+    shape, bits = [network.height, network.width, network.channels], 8
+    for layer in network.layers:
+        if isinstance(layer, Window):
+            shape = [layer.out_height, layer.out_width, layer.elements]
+        elif isinstance(layer, MaxPool):
+            shape = [layer.out_height, layer.out_width, layer.channels]
+        elif isinstance(layer, Mvtu):
+            shape, bits = [*(shape[:2] if layer.windowed else ()), layer.rows], layer.out_bits
+        elif isinstance(layer, Lookup):
+            shape, bits = [*shape[:-1], layer.channels], layer.out_bits
+        elif isinstance(layer, Argmax):
+            shape, bits = [1 + layer.classes], OUTPUT_BITS
+        made[layer.name] = {"shape": shape, "bits": bits}
+    return made

@@ -1,0 +1,113 @@
+"""Simulate the whole accelerator on real images; every label and logit must be the golden one's."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_build.backends import verilator
+from finn_build.backends.verilator import Simulated
+from finn_build.errors import MismatchError
+from finn_build.flow.pipeline import Build
+from finn_build.folding.folding import Folding
+from finn_build.folding.schedule import latency
+from finn_build.network import golden
+from finn_build.network.golden import Outputs
+from finn_build.network.layers import Network
+from finn_build.system.files import save_json
+
+STALL = 96  # of 256, in the run with stalls on both sides
+STALLED_IMAGES = 4
+# How far the cycles per frame may be from the model's.
+TOLERANCE = 0.01
+
+
+def run(build: Build, out: Path) -> str:
+    """Leave result.json in `out`: mismatches, cycles per frame, latency, speed of simulation."""
+    network = Network.load(build.path("golden", "network.npz"))
+    rtl = build.path("emit")
+    with np.load(build.path("export", "vectors.npz"), allow_pickle=False) as stored:
+        images = stored["images"][: build.options.images]
+    folding = Folding.load(build.path("fold", "folding.json"), network)
+    cycles = folding.cycles
+    scratch = build.folder / "simulation"
+    program = verilator.build(
+        rtl,
+        scratch,
+        input_bytes=network.input_bytes,
+        log=build.log("verilator"),
+        fast=True,
+    )
+    expected = golden.run(network, images)
+
+    def once(frames: int, stall: int) -> Simulated:
+        made = verilator.run(
+            program,
+            rtl,
+            images[np.arange(frames) % len(images)],
+            classes=network.mvtus[-1].rows,
+            limit=20 * cycles * len(network.layers),
+            scratch=scratch,
+            log=build.log("simulation"),
+            stall=stall,
+        )
+        check(made, expected, "with stalls" if stall else "at full rate")
+        return made
+
+    full = once(max(len(images), verilator.settling(latency(network, folding) / cycles)), 0)
+    check_rate(full, network, cycles)
+    stalled = once(min(STALLED_IMAGES, len(images)), STALL)
+    result = {
+        "images": len(images),
+        "images_with_stalls": len(stalled.labels),
+        "mismatches": 0,
+        "cycles_per_frame": full.cycles_per_frame,
+        "latency_cycles": full.latency_cycles,
+        "fifos": [{"name": n, "depth": d, "most": m} for n, (d, m) in full.fifos.items()],
+        "frames_per_second_of_simulation": round(len(full.labels) / full.seconds, 2),
+        "labels": full.labels[: len(images)].tolist(),
+    }
+    save_json(out / "result.json", result)
+    return (
+        f"{len(images)} images, 0 mismatches, {full.cycles_per_frame:,.0f} cycles per frame "
+        f"(model: {cycles:,}), latency {full.latency_cycles:,}"
+    )
+
+
+def check(made: Simulated, expected: Outputs, how: str, *, what: str = "RTL") -> None:
+    """Raise MismatchError for the first frame whose label or logits are not the golden model's.
+
+    The images that `expected` is of were sent in turn, as often as there were frames; what: ran.
+    """
+    count = len(made.labels)
+    image = np.arange(count) % len(expected.labels)
+    wrong = (made.logits != expected.logits[image]).any(axis=1)
+    wrong |= made.labels != expected.labels[image]
+    bad: NDArray[np.intp] = np.flatnonzero(wrong)
+    if len(bad):
+        i = int(bad[0])
+        raise MismatchError(
+            f"{what} and golden model differ on {len(bad)} of {count} frames {how}; image "
+            f"{image[i]}: {what} label {made.labels[i]}, logits {made.logits[i].tolist()}; golden "
+            f"label {expected.labels[image[i]]}, logits {expected.logits[image[i]].tolist()}"
+        )
+
+
+def check_rate(made: Simulated, network: Network, cycles: int) -> None:
+    """Raise MismatchError if the frames do not come at the model's rate.
+
+    The layer that stalls is the first one whose FIFO is full: what is before it has to wait.
+    """
+    if abs(made.cycles_per_frame - cycles) <= TOLERANCE * cycles:
+        return
+    full = [
+        f"{layer.name} stalls: its FIFO of {made.fifos[fifo][0]} beats is full"
+        for layer in network.layers
+        if (fifo := f"{layer.name}_fifo") in made.fifos
+        and made.fifos[fifo][0] == made.fifos[fifo][1]
+    ]
+    where = full[0] if full else "no FIFO is full, so that a layer without one stalls"
+    raise MismatchError(
+        f"the RTL takes {made.cycles_per_frame:,.1f} cycles per frame, the model says {cycles:,}; "
+        f"{where}; another folding of this layer and those around it may be even (docs/folding.md)"
+    )

@@ -1,0 +1,102 @@
+"""Dot products in DSP48E1 slices: what rtl_templates' nn_dsp needs, takes and holds."""
+
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from math import ceil, log2
+
+from finn_build.network.layers import Ints, Mvtu
+
+# Bits of the multiplier's wider port.
+_PORT = 25
+# Bits of a product that synthesis gives to a slice.
+_LEAST = 9
+# Slices that add up one after the other, the first that leaves room for two rows or more.
+_CHAINS = (4, 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How operands of some widths share a slice: rows of a slice, slices of a chain."""
+
+    weight_bits: int
+    in_bits: int
+    chain: int
+
+    @property
+    def spacing(self) -> int:
+        """Bits from one row's products to the next one's."""
+        return self.weight_bits + self.in_bits + ceil(log2(self.chain))
+
+    @property
+    def most(self) -> int:
+        """Rows whose weights have room beside each other in a multiplier."""
+        return (_PORT - self.weight_bits) // self.spacing + 1
+
+    def groups(self, pe: int) -> list[range]:
+        """Rows that share a multiplier, of PE rows."""
+        count = ceil(pe / self.most)
+        return [range(g * pe // count, (g + 1) * pe // count) for g in range(count)]
+
+    def slices(self, pe: int, simd: int) -> int:
+        """Slices of a unit."""
+        return len(self.groups(pe)) * simd
+
+    def latency(self, simd: int) -> int:
+        """Cycles from the operands to their sum."""
+        return self.chain + 2 + ceil(log2(ceil(simd / self.chain)))
+
+    def lut(self, pe: int, simd: int) -> int:
+        """LUTs of the trees that add up the chains."""
+        left, width, spent = ceil(simd / self.chain), self.spacing, 0
+        while left > 1:
+            spent += left // 2 * width
+            left, width = ceil(left / 2), width + 1
+        return pe * spent
+
+    def ff(self, pe: int, simd: int) -> int:
+        """FFs of those trees, and of operands that wait for their slice of a chain."""
+        left, width, spent = ceil(simd / self.chain), self.spacing, 0
+        while left > 1:
+            left = ceil(left / 2)
+            spent, width = spent + left * (width + 1), width + 1
+        waiting = sum(range(self.chain)) * ceil(simd / self.chain)
+        return pe * spent + waiting * (self.in_bits + pe * self.weight_bits) + simd * self.in_bits
+
+
+@cache
+def plan(weight_bits: int, in_bits: int) -> Plan:
+    """The plan for two's complement weights and unsigned inputs of so many bits."""
+    plans = [Plan(weight_bits=weight_bits, in_bits=in_bits, chain=chain) for chain in _CHAINS]
+    return next((made for made in plans if made.most > 1), plans[0])
+
+
+def worth(layer: Mvtu, pe: int) -> bool:
+    """Whether synthesis takes a slice for PE rows: for a single product of few bits it does not."""
+    return pe > 1 or max(2, layer.weight_bits) + layer.in_bits + 1 >= _LEAST
+
+
+@lru_cache(maxsize=512)
+def plan_of(layer: Mvtu, pe: int) -> Plan:
+    """The plan for the weights of a layer, as coded for PE rows at a time."""
+    bits = max(2, layer.weight_bits)
+    made, lowest = plan(bits, layer.in_bits), -(1 << (bits - 1))
+    # Only a lowest weight can become one that takes another bit.
+    if int(layer.weights.min()) > lowest or int(_code(layer.weights, pe, made).min()) >= lowest:
+        return made
+    return plan(bits + 1, layer.in_bits)
+
+
+def code(layer: Mvtu, pe: int) -> Ints:
+    """(ROWS, COLS) int64, the weights of a layer as the multipliers hold them, PE rows at a time.
+
+    A weight is one less where the row below it in the multiplier, as coded, is negative.
+    """
+    return _code(layer.weights, pe, plan_of(layer, pe))
+
+
+def _code(weights: Ints, pe: int, made: Plan) -> Ints:
+    coded = weights.reshape(-1, pe, weights.shape[1]).copy()
+    for rows in made.groups(pe):
+        for row in rows[1:]:
+            coded[:, row] -= coded[:, row - 1] < 0
+    return coded.reshape(weights.shape)

@@ -1,0 +1,268 @@
+"""Choose the folding whose slowest layer is as fast as the chip allows."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import inf
+from operator import le
+
+import numpy as np
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from finn_build.boards import Resources
+from finn_build.errors import FoldingError
+from finn_build.folding import cost
+from finn_build.folding.cost import NOTHING, Cost
+from finn_build.folding.dsp_packing import worth
+from finn_build.folding.folding import (
+    CONSTANT,
+    MEMORIES,
+    Fold,
+    Folding,
+    Stage,
+    can_be_constant,
+    make,
+    shortfall,
+    stages,
+)
+from finn_build.folding.schedule import latency
+from finn_build.network.layers import Network
+from finn_build.network.unit import threshold_words
+from finn_build.system.quiet import silent
+
+# A wider dot product saves hardly a LUT, but identical narrow ones go through Verilator and Yosys
+# once for all lanes; a user's folding may be wider.
+MAX_SIMD = 144
+# More weights than that, built in, are a large part of any chip.
+MAX_CONSTANTS = 30_000
+# Deeper block RAMs have ports of 9 bits or fewer, which open tools fill with other words than they
+# are told to.
+MAX_BLOCK_WORDS = 2048
+# The input brings so many bytes at once, and each is a pixel's at least.
+MAX_PIXELS = 8
+# What the share of BRAM or DSPs counts beside that of LUTs: a BRAM36 has to save some 25 LUTs.
+_COLUMNS = 0.1
+# Integer programs for each number of cycles, in the search for the quickest.
+_TURNS = 2
+
+Choices = list[tuple[Fold, Cost]]
+# Of a unit by its name, to be as small as can be in all.
+Price = Callable[[str, Cost], float]
+
+
+class Search:
+    """All foldings of a network, and a budget.
+
+    Exact for the cost model: for a number of cycles per frame, an integer program picks one fold
+    per unit, the cheapest in all within the budget. What a fold costs is its whole stage.
+    """
+
+    def __init__(self, network: Network, budget: Resources) -> None:
+        """List every unit's folds with their costs."""
+        self.network = network
+        self.budget = budget
+        made = stages(network)
+        self.choices = {
+            each.unit.name: _unbeaten(choices(each, dsp=budget.dsp > 0), _spent) for each in made
+        }
+        folded = [{c.cycles for _, c in choices} for choices in self.choices.values()]
+        # Below this the input is the limit, or a stage with all at once.
+        self.floor = max(network.frame_bytes // network.input_bytes, *map(min, folded))
+        self.targets = sorted({max(self.floor, cycles) for each in folded for cycles in each})
+
+    def fastest(self) -> Folding:
+        """The folding with the fewest cycles per frame within the budget.
+
+        Raises FoldingError if nothing fits, by how much.
+        """
+        found = None
+        low, high = 0, len(self.targets)
+        while low < high:
+            middle = (low + high) // 2
+            folding = self.cheapest(self.targets[middle])
+            if folding is None:
+                low = middle + 1
+            else:
+                found, high = folding, middle
+        if found is None:
+            raise FoldingError(
+                f"{self.network.name} does not fit: its smallest folding takes "
+                f"{self._need(self.targets[-1])}; use fewer filters or fewer bits"
+            )
+        return found
+
+    def within(self, cycles: int) -> Folding:
+        """The cheapest folding of at most `cycles` per frame.
+
+        Raises FoldingError if there is none or it is over the budget, with the nearest that is not.
+        """
+        if cycles < self.floor:
+            raise FoldingError(
+                f"{self.network.name}: {cycles} cycles per frame cannot be reached; with all the "
+                f"room there is they are {self.floor}"
+            )
+        folding = self.cheapest(cycles)
+        if folding is None:
+            raise FoldingError(
+                f"{self.network.name}: {cycles:,} cycles per frame take {self._need(cycles)}; "
+                f"the fastest that fits takes {self.fastest().cycles:,} cycles"
+            )
+        return folding
+
+    def quickest(self) -> Folding:
+        """The folding within the budget whose single image takes the fewest cycles, or near it.
+
+        What each layer's cycles add to that time depends on all others: it is taken as linear about
+        one folding, an integer program finds the next, and the best of them all is kept.
+
+        Raises FoldingError if nothing fits.
+        """
+        best = self.fastest()
+        least = latency(self.network, best)
+        for target in [t for t in self.targets if best.cycles <= t <= 2 * best.cycles]:
+            made: Folding | None = best
+            for _ in range(_TURNS):
+                if made is not None:
+                    made = self._solve(self._choices_within(target), self._time(made))
+                if made is not None and latency(self.network, made) < least:
+                    best, least = made, latency(self.network, made)
+        return best
+
+    def _time(self, folding: Folding) -> Price:
+        """What a layer's cycles add to the time of a single image, in the company of `folding`."""
+        share = {}
+        whole = latency(self.network, folding)
+        for name in folding.folds:
+            spent = folding.costs[name]
+            faster = replace(spent, cycles=spent.cycles * 3 // 4)
+            other = replace(folding, costs={**folding.costs, name: faster})
+            share[name] = (whole - latency(self.network, other)) / (spent.cycles - faster.cycles)
+        # Of equals the smallest.
+        return lambda name, spent: share[name] * spent.cycles + weight(spent, self.budget)
+
+    def step_up(self, folding: Folding) -> str:
+        """What the next folding faster than `folding` would take, in words; "" if there is none."""
+        target = max((t for t in self.targets if t < folding.cycles), default=None)
+        if target is None or not all(self._candidates(target).values()):
+            return ""
+        made = self.cheapest(target)
+        need = self._need(target) if made is None else f"{made.total.lut:,} LUTs"
+        return f"{target:,} cycles would take {need}"
+
+    def cheapest(self, target: int) -> Folding | None:
+        """The lowest weight within `target` cycles, or None if the budget is too small."""
+        return self._solve(self._candidates(target), lambda _, spent: weight(spent, self.budget))
+
+    def _choices_within(self, target: int) -> dict[str, Choices]:
+        """Every layer's folds of at most `target` cycles."""
+        return {
+            name: [choice for choice in choices if choice[1].cycles <= target]
+            for name, choices in self.choices.items()
+        }
+
+    def _candidates(self, target: int) -> dict[str, Choices]:
+        """Folds within `target` cycles that no other beats in all resources, cheapest first."""
+        return {
+            name: sorted(_unbeaten(fast, _used), key=lambda o: weight(o[1], self.budget))
+            for name, fast in self._choices_within(target).items()
+        }
+
+    def _solve(
+        self, candidates: dict[str, Choices], value: Price, *, any_logic: bool = False
+    ) -> Folding | None:
+        """One of each layer's candidates, at the lowest price in all and within the budget.
+
+        None if the budget is too small; with any_logic no number of LUTs or FFs is too high.
+        """
+        if not all(candidates.values()):
+            return None
+        folds = [(name, *each) for name, choices in candidates.items() for each in choices]
+        used = np.array([_used(made) for _, _, made in folds])
+        most = self.budget
+        logic = (np.inf, np.inf) if any_logic else (most.lut, most.ff)
+        room = np.array([most.dsp, 2 * most.bram36, *logic])
+        one_each = np.array([[name == each for name, _, _ in folds] for each in candidates])
+        with silent():  # HiGHS leaves a line of its own debugging now and then
+            solved = milp(
+                [value(name, made) for name, _, made in folds],
+                integrality=np.ones(len(folds)),
+                bounds=Bounds(0, 1),
+                constraints=[
+                    LinearConstraint(one_each.astype(float), 1, 1),
+                    LinearConstraint(used.T.astype(float), -np.inf, room),
+                ],
+            )
+        if solved.x is None:
+            return None
+        chosen = {n: f for (n, f, _), x in zip(folds, solved.x, strict=True) if x > 0.5}
+        return make(self.network, chosen)
+
+    def least(self, target: int) -> Folding:
+        """The fewest LUTs within `target` cycles, however many those are; BRAM fits if it can."""
+        candidates = self._candidates(target)
+        made = self._solve(candidates, lambda _, spent: spent.lut, any_logic=True)
+        if made is None:
+            cheapest = {name: choices[0][0] for name, choices in candidates.items()}
+            made = make(self.network, cheapest)
+        return made
+
+    def _need(self, target: int) -> str:
+        """What `target` cycles take beyond the budget, in words: LUTs, or BRAM if that lacks."""
+        return shortfall(self.least(target).total, self.budget)
+
+
+def weight(made: Cost, budget: Resources) -> float:
+    """One figure for LUTs, BRAM and DSPs: the shares of the budget that they take.
+
+    LUTs count in full, since wires and clock suffer from them; what stands ready in columns is
+    there to be used.
+    """
+    columns = made.bram18 / 2 / budget.bram36
+    columns += made.dsp / budget.dsp if made.dsp else 0
+    return made.lut / budget.lut + _COLUMNS * columns
+
+
+def _used(made: Cost) -> tuple[int, ...]:
+    return made.dsp, made.bram18, made.lut, made.ff
+
+
+def _spent(made: Cost) -> tuple[int, ...]:
+    return *_used(made), made.cycles
+
+
+def _unbeaten(choices: Choices, of: Callable[[Cost], tuple[int, ...]]) -> Choices:
+    """Those that no other beats in all figures; of equals the one with the fewest outputs."""
+    kept: Choices = []
+    # None that comes later beats an earlier one.
+    for choice in sorted(choices, key=lambda o: (*of(o[1]), o[0].pe)):
+        figures = of(choice[1])
+        if not any(all(map(le, of(other), figures)) for _, other in kept):
+            kept.append(choice)
+    return kept
+
+
+def choices(stage: Stage, *, dsp: bool, cycles: float = inf) -> Choices:
+    """All folds of a stage's unit, with DSPs or without, and what the stage costs with them.
+
+    cycles: per frame, at most.
+    """
+    layer = stage.unit
+    folds = [
+        Fold(pe=pe, simd=simd, memory=memory, dsp=multiplied)
+        for pe in cost.divisors(layer.rows)
+        for simd in cost.divisors(layer.cols)
+        if layer.positions * (layer.weights.size // (pe * simd)) <= cycles
+        if simd <= MAX_SIMD and threshold_words(layer, pe=pe, simd=simd) <= MAX_BLOCK_WORDS
+        for memory in MEMORIES
+        if memory != "block" or layer.weights.size // (pe * simd) <= MAX_BLOCK_WORDS
+        for multiplied in ((False, True) if dsp and worth(layer, pe) else (False,))
+    ]
+    if can_be_constant(layer) and layer.weights.size <= MAX_CONSTANTS:
+        folds += [
+            Fold(pe=layer.rows, simd=layer.cols, memory=CONSTANT, slice_bits=bits, pixels=pixels)
+            for bits in range(1, layer.in_bits + 1)
+            for pixels in stage.legal_pixels
+            if pixels <= MAX_PIXELS
+        ]
+    folds = [replace(fold, lines=lines) for fold in folds for lines in stage.legal_lines(fold)]
+    made = [(fold, sum(stage.costs(fold).values(), NOTHING)) for fold in folds]
+    return [choice for choice in made if choice[1].cycles <= cycles]

@@ -1,0 +1,100 @@
+"""What the label search holds of the classes' scores (rtl_templates: nn_argmax, nn_score)."""
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from finn_build.network.layers import Argmax, Ints, signed_bits
+
+# Bits of a gain that are multiplied in a cycle, in a DSP slice and by an adder.
+_PIECES = {True: 17, False: 2}
+# Classes whose gains and biases are in logic, a LUT for each bit; more are in block RAM (nn_score).
+LOGIC_CLASSES = 64
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scoring:
+    """Numbers of a label search; all widths 0 and no floor: a logit is its own score.
+
+    gain_bits, bias_bits: two's complement, 0 where every gain is 1 and every bias 0;
+    score_bits: of a score before the floor; words: of the table, one a class, the gain in the low
+    bits and the bias above it; floor: None where no score is below it.
+    """
+
+    gain_bits: int
+    bias_bits: int
+    score_bits: int
+    words: list[int]
+    floor: int | None
+
+    @property
+    def idle(self) -> bool:
+        """Whether logits are compared as they come."""
+        return not self.words and self.floor is None
+
+    def parameters(self, file: str, *, dsp: bool) -> dict[str, int | str]:
+        """Parameters of nn_argmax beside its shape, none where it is idle; file: of the words."""
+        if self.idle:
+            return {}
+        made: dict[str, int | str] = {"SCORE_W": self.score_bits}
+        if self.words:
+            made |= {"GAIN_W": self.gain_bits, "BIAS_W": self.bias_bits}
+            made |= {"GAIN_FILE": file, "DSP": int(dsp)}
+        if self.floor is not None:
+            made |= {"FLOORED": 1, "FLOOR": self.floor}
+        return made
+
+    def pieces(self, *, dsp: bool) -> int:
+        """Multiplications one after the other, of which each takes a part of the gain."""
+        return ceil(self.gain_bits / _PIECES[dsp])
+
+    def latency(self, *, dsp: bool) -> int:
+        """Cycles from a logit to its score."""
+        table = 2 + self.pieces(dsp=dsp) if self.words else 0
+        return table + (self.floor is not None)
+
+
+def scoring(layer: Argmax) -> Scoring:
+    """The numbers of the label search that computes a layer.
+
+    Scores that share a floor are moved so that it is zero, which the sign of a score tells: all of
+    them move alike, and the largest stays the largest. A single class needs no scores.
+    """
+    plain = Scoring(gain_bits=0, bias_bits=0, score_bits=layer.bits, words=[], floor=None)
+    lows, highs = zip(*layer.ranges, strict=True)
+    floor = layer.floor if layer.floor is not None and layer.floor > min(lows) else None
+    if not layer.scored:
+        bits = layer.bits if floor is None else layer.out_bits
+        return Scoring(gain_bits=0, bias_bits=0, score_bits=bits, words=[], floor=floor)
+    if layer.classes == 1:
+        return plain
+    taken = floor or 0
+    gains = _listed(layer.gains, 1, layer.classes)
+    biases = [bias - taken for bias in _listed(layer.biases, 0, layer.classes)]
+    gain_bits, bias_bits = _bits(gains, idle=1), _bits(biases, idle=0)
+    if floor is not None and not gain_bits:
+        bias_bits = max(2, bias_bits)  # Without a table the floor would be put out.
+    words = [
+        (gain & ((1 << gain_bits) - 1)) | (bias & ((1 << bias_bits) - 1)) << gain_bits
+        for gain, bias in zip(gains, biases, strict=True)
+    ]
+    reach = signed_bits(min(*lows, taken) - taken, max(*highs, taken) - taken)
+    return Scoring(
+        gain_bits=gain_bits,
+        bias_bits=bias_bits,
+        score_bits=max(reach, layer.bits + gain_bits, bias_bits),
+        words=words if gain_bits + bias_bits else [],
+        floor=None if floor is None else 0,
+    )
+
+
+def _listed(values: Ints | None, idle: int, classes: int) -> list[int]:
+    return [idle] * classes if values is None else np.asarray(values).tolist()
+
+
+def _bits(values: list[int], *, idle: int) -> int:
+    """Width of numbers of a table, at least 2; 0 where all are what the hardware takes anyway."""
+    if all(value == idle for value in values):
+        return 0
+    return max(2, signed_bits(min(values), max(values)))

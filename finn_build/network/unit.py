@@ -1,0 +1,220 @@
+"""What a matrix-vector unit holds in place of a layer's numbers.
+
+In LUTs its dot product lifts every product w * x to zero or more, so that it sums positive bits
+only. The rows' starts and thresholds take off again what that adds: the unit costs nothing for it.
+There are two units: one with its weights in a memory (rtl_templates: nn_mvtu), and one that is
+built for its weights (nn_serial), where a weight is the sum of a few signed powers of two.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from math import ceil, log2
+
+import numpy as np
+
+from finn_build.network.layers import Ints, Mvtu
+from finn_build.rtl.rom import BANK
+
+# LUTs, or bits that are chosen, for one register of a unit (rtl_templates: nn_mvtu, nn_serial).
+DRIVEN = 24
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Unit:
+    """Numbers of a unit.
+
+    ternary: its weights are -1, 0 and 1 in two bits;
+    acc_bits: width of its accumulators, unsigned with thresholds, two's complement without;
+    start: (ROWS,) int64, where each row's accumulator starts;
+    thresholds: (ROWS, T) int64 in 0..2^acc_bits - 1, or None.
+    """
+
+    ternary: bool
+    acc_bits: int
+    start: Ints
+    thresholds: Ints | None
+
+    @property
+    def starts_differ(self) -> bool:
+        """Whether the rows do not all start alike."""
+        return bool(np.ptp(self.start))
+
+
+@lru_cache(maxsize=64)
+def unit(layer: Mvtu, *, dsp: bool = False) -> Unit:
+    """The numbers of the unit that computes a layer, its dot products in LUTs or in DSP slices."""
+    ternary = not dsp and layer.weight_bits == 2 and int(layer.weights.min()) >= -1
+    lift = np.zeros(layer.rows, np.int64)
+    if not dsp:
+        lift = _lift(layer, only_signs=ternary or layer.weight_bits == 1)
+    bias = np.zeros(layer.rows, np.int64) if layer.bias is None else layer.bias
+    if layer.thresholds is None:
+        return Unit(ternary=ternary, acc_bits=layer.acc_bits, start=bias - lift, thresholds=None)
+    top = (1 << layer.in_bits) - 1
+    low = lift + np.minimum(layer.weights, 0).sum(axis=1) * top
+    start = -int(low.min())
+    acc_bits, thresholds = _thresholds(layer, lift + start)
+    return Unit(
+        ternary=ternary,
+        acc_bits=acc_bits,
+        start=np.full(layer.rows, start),
+        thresholds=thresholds,
+    )
+
+
+def _thresholds(layer: Mvtu, added: Ints) -> tuple[int, Ints]:
+    """Width of the accumulators, and the thresholds, if `added` (ROWS,) is in the sums as well."""
+    assert layer.thresholds is not None
+    bias = np.zeros(layer.rows, np.int64) if layer.bias is None else layer.bias
+    high = added + np.maximum(layer.weights, 0).sum(axis=1) * ((1 << layer.in_bits) - 1)
+    # One more than the highest sum is a threshold that none reaches.
+    most = int(high.max()) + 1
+    return most.bit_length(), np.clip(layer.thresholds + (added - bias)[:, None], 0, most)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counting:
+    """How a unit compares sums with thresholds (rtl_templates: nn_threshold).
+
+    ways: comparators of an accumulator; passes: cycles that they need for all its thresholds.
+    """
+
+    steps: int
+    ways: int
+    passes: int
+
+    @classmethod
+    def of(cls, steps: int, spacing: int) -> "Counting":
+        """The comparisons with `steps` thresholds, spread over `spacing` cycles between results."""
+        ways = ceil(steps / spacing)
+        return cls(steps=steps, ways=ways, passes=ceil(steps / ways))
+
+    @property
+    def slots(self) -> int:
+        """Words of a row group: a pass is part of the address."""
+        return 1 << (self.passes - 1).bit_length()
+
+    def words(self, thresholds: Ints, pe: int) -> Ints:
+        """(ROWS/PE * slots, PE * ways), the levels of PE rows in a pass, from (ROWS, steps)."""
+        room = self.slots * self.ways - self.steps
+        levels = np.pad(thresholds, ((0, 0), (0, room)))
+        levels = levels.reshape(-1, pe, self.slots, self.ways).transpose(0, 2, 1, 3)
+        return levels.reshape(-1, pe * self.ways)
+
+
+def spacing(layer: Mvtu, *, pe: int, simd: int) -> int:
+    """Cycles from one result of a unit with its weights in a memory to the next."""
+    return layer.cols // simd if layer.windowed or pe == layer.rows else 1
+
+
+def threshold_words(layer: Mvtu, *, pe: int, simd: int) -> int:
+    """Words of thresholds of a unit with its weights in a memory; 0 without thresholds."""
+    if not layer.steps:
+        return 0
+    counting = Counting.of(layer.steps, spacing(layer, pe=pe, simd=simd))
+    return layer.rows // pe * counting.slots
+
+
+def threshold_memory(words: int) -> str:
+    """Where so many words of thresholds are (rtl_templates: nn_threshold)."""
+    return "block" if words > BANK else "logic"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Term:
+    """A power of two in a weight: its input, its place, and whether it is taken off."""
+
+    col: int
+    place: int
+    negative: bool
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Constants:
+    """Numbers of a unit that is built for its weights.
+
+    terms: of each row, by place; slice_bits: of every input, taken at a time, in so many steps;
+    acc_bits, thresholds: as in Unit.
+    """
+
+    terms: tuple[tuple[Term, ...], ...]
+    slice_bits: int
+    steps: int
+    acc_bits: int
+    thresholds: Ints
+
+    def places(self, row: int) -> tuple[int, ...]:
+        """Terms of a row at each place."""
+        found = [term.place for term in self.terms[row]]
+        return tuple(found.count(place) for place in range(max(found, default=0) + 1))
+
+    @cached_property
+    def copies(self) -> tuple[int, ...]:
+        """Which copy of the inputs each row takes, so that none of its registers drives too much.
+
+        A term goes to a counter of six bits, which is three LUTs.
+        """
+        found, used = list[int](), Counter[tuple[int, bool]]()
+        for row in self.terms:
+            mine = Counter((term.col, term.negative) for term in row)
+            fits = max((used + mine).values(), default=0) * 3 <= DRIVEN
+            found.append((found[-1] + (not fits)) if found else 0)
+            used = used + mine if fits else mine
+        return tuple(found)
+
+    @property
+    def sum_bits(self) -> int:
+        """Width of the largest dot product with slices of the inputs."""
+        most = max(sum(1 << term.place for term in row) for row in self.terms)
+        return max(1, (most * ((1 << self.slice_bits) - 1)).bit_length())
+
+    @property
+    def latency(self) -> int:
+        """Registers in the dot product that are enough for every row (rtl_templates: nn_heap)."""
+        most = max(len(row) for row in self.terms)
+        return ceil(log2(max(2, most))) + ceil(log2(self.slice_bits)) + 4
+
+
+@lru_cache(maxsize=128)
+def constants(layer: Mvtu, slice_bits: int) -> Constants:
+    """The numbers of a unit that is built for the weights of a layer with thresholds."""
+    terms = _all_terms(layer)
+    steps = ceil(layer.in_bits / slice_bits)
+    # Zeros above the input's own bits are inverted with them.
+    top = (1 << (steps * slice_bits)) - 1
+    lift = [sum(top << term.place for term in row if term.negative) for row in terms]
+    acc_bits, thresholds = _thresholds(layer, np.array(lift))
+    made = Constants(
+        terms=terms, slice_bits=slice_bits, steps=steps, acc_bits=acc_bits, thresholds=thresholds
+    )
+    # A weight of 7 is 8 - 1, whose terms alone would sum to 9: no sum that occurs, but a wire.
+    return replace(made, acc_bits=max(acc_bits, made.sum_bits))
+
+
+@lru_cache(maxsize=64)
+def _all_terms(layer: Mvtu) -> tuple[tuple[Term, ...], ...]:
+    return tuple(tuple(_terms(row)) for row in layer.weights.tolist())
+
+
+def _terms(weights: list[int]) -> list[Term]:
+    """Weights in the fewest signed powers of two (non-adjacent form: Reitwiesner, 1960)."""
+    found = []
+    for col, weight in enumerate(weights):
+        place, rest = 0, weight
+        while rest:
+            if rest % 2:
+                digit = 2 - rest % 4
+                found.append(Term(col=col, place=place, negative=digit < 0))
+                rest -= digit
+            place, rest = place + 1, rest // 2
+    return sorted(found, key=lambda term: term.place)
+
+
+def _lift(layer: Mvtu, *, only_signs: bool) -> Ints:
+    """(ROWS,) what the dot product adds to each row's sum of products: nn_heap's lift, summed."""
+    top = (1 << layer.in_bits) - 1
+    if only_signs:
+        negative: Ints = (layer.weights < 0).sum(axis=1)
+        return negative * top
+    return np.full(layer.rows, layer.cols * (top << (layer.weight_bits - 1)))

@@ -1,0 +1,244 @@
+"""Compare two stages image by image, and explain what float rounding alone can explain.
+
+Thresholds follow from exact arithmetic over the file's numbers (finn_build.frontend.thresholds), so
+the golden model is on the right side of every one of them. A float stage may differ only where the
+accumulator lies so near to a bound that float32 cannot tell on which side it is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_build.errors import MismatchError
+from finn_build.network import golden
+from finn_build.network.golden import Outputs
+from finn_build.network.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Network, Window
+
+_EPS = float(np.finfo(np.float32).eps)
+_SLACK = 16  # roundings of float32, relative to the largest value that the accumulator can reach
+_WHOLE = 1 << 22  # below it float32 rounds sums of products by less than a quarter
+_LOGIT_ROUNDING = 1e-2  # of one integer step: what a logit may be off where its sums are small
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Outcome of one comparison.
+
+    mismatches: images that differ anywhere; labels, logits: images that differ in these; explained:
+    mismatches where the first stage, a float one, is beside a bound by a rounding; `explanations`
+    says which value lay within a rounding of what.
+    """
+
+    stage: str
+    against: str
+    images: int
+    mismatches: int
+    explained: int
+    labels: int = 0
+    logits: int = 0
+    explanations: tuple[str, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """The comparison as report.json holds it."""
+        return {**asdict(self), "explanations": list(self.explanations)}
+
+
+def settle(network: Network, outputs: Outputs, exact: Outputs) -> Outputs:
+    """Turn a float stage's logits into integers, and its labels into those of the integers.
+
+    A logit within float32's rounding of the golden model's is that one; equal logits go to the
+    lowest index everywhere, so float rounding must not break ties. Raises MismatchError where a
+    logit is not finite, or lies between two integers.
+    """
+    scale = np.broadcast_to(np.asarray(network.scale, np.float64), outputs.logits.shape[1:])
+    offset = np.broadcast_to(np.asarray(network.offset, np.float64), scale.shape)
+    reach = max(abs(v) for v in network.mvtus[-1].reach)
+    rounding = _SLACK * _EPS * (np.abs(scale) * reach + np.abs(offset))
+    if reach < _WHOLE:
+        rounding = np.minimum(rounding, 0.25 * np.abs(scale))
+    room = np.maximum(_LOGIT_ROUNDING * np.abs(scale), rounding)
+    expected = network.values(exact.logits)
+    near = np.abs(outputs.logits - expected) <= room
+    if not np.isfinite(outputs.logits).all():
+        i, c = np.argwhere(~np.isfinite(outputs.logits))[0]
+        raise MismatchError(f"image {i}, class {c}: logit {outputs.logits[i, c]!r} is not finite")
+    steps = np.where(scale == 0, 1.0, scale)
+    other = np.rint((outputs.logits - offset) / steps).astype(np.int64)
+    between = ~near & (other == exact.logits)
+    if between.any():
+        i, c = np.argwhere(between)[0]
+        raise MismatchError(
+            f"image {i}, class {c}: logit {outputs.logits[i, c]!r} is no multiple of the scale "
+            f"{float(scale[c])!r}; the golden model has {float(expected[i, c])!r}"
+        )
+    logits = np.where(near, exact.logits, other)
+    labels = golden.classify(logits, network.ends[0])[0] if network.ends else golden.argmax(logits)
+    return replace(outputs, logits=logits, labels=labels)
+
+
+def compare(
+    network: Network,
+    images: NDArray[np.uint8],
+    *,
+    names: tuple[str, str],
+    first: Outputs,
+    second: Outputs,
+    numbers: Sequence[int] | None = None,
+) -> Comparison:
+    """Compare logits, and the activations that both have, of two settled stages.
+
+    An image that differs is explained where, in the first layer that differs, every differing
+    value's accumulator lies within float32 rounding of a bound. Raises MismatchError, naming layer
+    and value, for any other difference. `numbers` are the images' numbers in messages.
+    """
+    notes = []
+    for i in differing(first, second):
+        number = numbers[i] if numbers is not None else i
+        text = _explain(network, images[i : i + 1], names, first, second, i, number)
+        notes.append(f"image {number}: {text}")
+    return Comparison(
+        stage=names[0],
+        against=names[1],
+        images=len(images),
+        mismatches=len(notes),
+        explained=len(notes),
+        labels=int((first.labels != second.labels).sum()),
+        logits=int((first.logits != second.logits).any(axis=1).sum()),
+        explanations=tuple(notes),
+    )
+
+
+def differing(first: Outputs, second: Outputs) -> list[int]:
+    """Images whose logits or activations are not the same."""
+    if first.logits.shape != second.logits.shape:
+        raise MismatchError(
+            f"logits of shapes {first.logits.shape} and {second.logits.shape} cannot agree"
+        )
+    different = (first.logits != second.logits).any(axis=1)
+    for name in _shared(first, second):
+        a, b = _flat(first, name), _flat(second, name)
+        if a.shape != b.shape:
+            raise MismatchError(f"{name}: activations of {a.shape} and {b.shape} cannot agree")
+        different = different | (a != b).any(axis=1)
+    return [int(i) for i in np.flatnonzero(different)]
+
+
+def _shared(first: Outputs, second: Outputs) -> list[str]:
+    return [name for name in first.activations if name in second.activations]
+
+
+def _flat(outputs: Outputs, name: str) -> NDArray[Any]:
+    values = outputs.activations[name]
+    return values.reshape(len(values), -1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Step:
+    """A layer's codes of one image, where float32 may give others, and of a unit its sums."""
+
+    codes: NDArray[Any]
+    unsure: NDArray[np.bool_]
+    sums: NDArray[np.int64] | None = None
+
+
+def _explain(
+    network: Network,
+    image: NDArray[np.uint8],
+    names: tuple[str, str],
+    first: Outputs,
+    second: Outputs,
+    index: int,
+    number: int,
+) -> str:
+    """Say why one image differs, or raise MismatchError."""
+    shared = _shared(first, second)
+    step = _Step(codes=image, unsure=np.zeros(image.shape, bool))
+    doubt = False  # whether a layer whose activations nobody has could have gone either way
+    for layer in network.layers:
+        if isinstance(layer, Argmax) or (isinstance(layer, Mvtu) and layer.thresholds is None):
+            break
+        step = _through(layer, step)
+        doubt |= bool(step.unsure.any())
+        if layer.name not in shared:
+            continue
+        a, b = (
+            side.activations[layer.name][index].reshape(step.codes.shape)
+            for side in (first, second)
+        )
+        wrong = a != b
+        if wrong.any():
+            bad = wrong & ~step.unsure
+            text = _describe(
+                layer, step, (a, b), names, np.argwhere(bad if bad.any() else wrong)[0]
+            )
+            if bad.any():
+                raise MismatchError(
+                    f"{names[0]} and {names[1]} differ on image {number}, first in {text}: "
+                    "more than a rounding apart"
+                )
+            return text
+        step, doubt = _Step(codes=a, unsure=np.zeros(a.shape, bool)), False
+    if doubt:
+        return "a value lies within a rounding of its threshold, in a layer that cannot be compared"
+    raise MismatchError(
+        f"{names[0]} and {names[1]} differ on image {number} in the last layer alone: logits "
+        f"{first.logits[index].tolist()} and {second.logits[index].tolist()}"
+    )
+
+
+def _through(layer: Layer, step: _Step) -> _Step:
+    """One image through a layer, with the codes of which float32 is not sure."""
+    if isinstance(layer, Window):
+        unsure = golden.window(
+            step.unsure.astype(np.uint8), kernel=layer.kernel, stride=layer.stride, pad=layer.pad
+        )
+        return _Step(codes=golden.feed(layer, step.codes), unsure=unsure.astype(bool))
+    if isinstance(layer, MaxPool):
+        largest = golden.feed(layer, step.unsure.astype(np.uint8))
+        return _Step(codes=golden.feed(layer, step.codes), unsure=largest.astype(bool))
+    if isinstance(layer, Lookup):
+        table = np.zeros(layer.tables.shape, bool) if layer.unsure is None else layer.unsure
+        at, channels = golden.addresses(layer, step.codes), np.arange(len(table))
+        shaky = step.unsure.reshape(*at.shape, -1).any(axis=-1)
+        return _Step(codes=golden.lookup(at, layer.tables), unsure=table[channels, at] | shaky)
+    assert isinstance(layer, Mvtu) and layer.thresholds is not None
+    sums = golden.accumulate(layer, step.codes)
+    # What a vector holds of codes that may be others is in all of its sums.
+    vectors = step.unsure if layer.windowed else step.unsure.reshape(len(step.unsure), -1)
+    shaky = vectors.any(axis=-1, keepdims=True)
+    return _Step(
+        codes=golden.threshold(sums, layer.thresholds),
+        unsure=_unsure(layer, sums) | shaky,
+        sums=sums,
+    )
+
+
+def _unsure(layer: Mvtu, sums: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Accumulators within float32 rounding of a bound."""
+    bounds, slack = layer.float_thresholds, layer.slack
+    if bounds is None or slack is None:
+        return np.zeros(sums.shape, bool)
+    found = np.zeros(sums.shape, bool)
+    for level in range(bounds.shape[1]):
+        found |= np.abs(sums - bounds[:, level]) <= slack
+    return found
+
+
+def _describe(
+    layer: Layer,
+    step: _Step,
+    sides: tuple[NDArray[Any], NDArray[Any]],
+    names: tuple[str, str],
+    where: NDArray[np.intp],
+) -> str:
+    position = tuple(int(p) for p in where)
+    text = f"{layer.name}{list(position[1:])}"
+    text += f": {names[0]} {sides[0][position]}, {names[1]} {sides[1][position]}"
+    if isinstance(layer, Mvtu) and step.sums is not None and layer.float_thresholds is not None:
+        value, bounds = int(step.sums[position]), layer.float_thresholds[position[-1]]
+        nearest = float(bounds[np.abs(bounds - value).argmin()])
+        text += f", accumulator {value}, threshold {nearest!r}"
+    return text

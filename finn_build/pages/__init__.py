@@ -1,0 +1,1 @@
+"""What people read: a build's report, the comparison, the tables of results."""

@@ -1,0 +1,1 @@
+"""The accelerator and its chip as SystemVerilog, memory images and registers."""

@@ -1,0 +1,41 @@
+"""Write the chip around the accelerator: chip.sv, the register block and its table."""
+
+import hashlib
+from pathlib import Path
+
+from finn_build.network.layers import Network
+from finn_build.rtl import accelerator, emit, registers, templates
+
+AREAS = ("axi", "vendor")
+CHIP = Path(__file__).with_name("chip.sv.j2")
+
+
+def model_hash(path: Path) -> str:
+    """The 128 bits, as 32 hex digits, by which driver and chip know a stored network."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+
+
+def write(made: accelerator.Design, network: Network, hash_digits: str, folder: Path) -> None:
+    """Add the chip to a folder that `emit.write` filled.
+
+    chip.sv with module chip, which has no ports; the modules around the accelerator; chip.f, which
+    lists all sources for synthesis in order (the primitives PS7 and BUFG are the tool's), and
+    sim.f, which adds what stands in for these; registers.json, the register map for the driver.
+    """
+    render = templates.environment().get_template(CHIP.name)
+    text = render.render(
+        design=made,
+        frame_bytes=network.height * network.width * network.channels,
+        result_words=1 + network.mvtus[-1].rows,
+        model_hash=hash_digits,
+    )
+    (folder / "chip.sv").write_text(text)
+    registers.write_table(folder / "registers.json")
+    sources = registers.write(folder)
+    primitives: list[str] = []
+    for names, suffix in ((sources, ".sv"), (primitives, ".v")):
+        for each in emit.templates(*AREAS, suffix=suffix):
+            (folder / each.name).write_text(each.read_text())
+            names.append(each.name)
+    (folder / "chip.f").write_text("\n".join([*sources, "-f files.f", "chip.sv"]) + "\n")
+    (folder / "sim.f").write_text("\n".join([*primitives, "-f chip.f"]) + "\n")

@@ -1,0 +1,56 @@
+"""Write the accelerator: top.sv, memory images and the file list.
+
+The modules of rtl_templates are copied as they are; only the top level is generated.
+"""
+
+import json
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+
+from finn_build.rtl.accelerator import Design
+from finn_build.rtl.templates import environment
+
+TOP = Path(__file__).with_name("top.sv.j2")
+UNROLLED = Path(__file__).with_name("unrolled.sv.j2")
+# What accelerators are made of; axi and vendor are the chip around them.
+AREAS = ("axis", "mem", "nn")
+
+
+def templates(*areas: str, suffix: str = ".sv") -> list[Path]:
+    """Files of the library's areas, the accelerator's where none is named, sorted by name."""
+    root = Path(str(resources.files("rtl_templates")))
+    folders = [root / area for area in areas or AREAS]
+    return sorted(
+        (path for folder in folders for path in folder.glob(f"*{suffix}")), key=lambda p: p.name
+    )
+
+
+def write(made: Design, folder: Path) -> list[Path]:
+    """Write the design into an empty folder; returns the files.
+
+    top.sv, the modules it needs, *.hex memory images (one word a line), files.f, which lists the
+    sources in order (modules.f: without top), and instances.json, the chain with its parameters.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+
+    def put(name: str, text: str) -> None:
+        (folder / name).write_text(text)
+        written.append(folder / name)
+
+    sources = []
+    for template in templates():
+        put(template.name, template.read_text())
+        sources.append(template.name)
+    render = environment()
+    for module, values in made.unrolled.items():
+        put(f"{module}.sv", render.get_template(UNROLLED.name).render(u=values))
+        sources.append(f"{module}.sv")
+    put("top.sv", render.get_template(TOP.name).render(design=made))
+    put("modules.f", "\n".join(sources) + "\n")
+    put("files.f", "-f modules.f\ntop.sv\n")
+    put("instances.json", json.dumps([asdict(i) for i in made.instances], indent=2) + "\n")
+    for name, text in made.images.items():
+        put(name, text)
+    return written

@@ -1,0 +1,23 @@
+"""Read the folder that `emit` left: its chain of modules and its lists of sources."""
+
+import json
+from pathlib import Path
+
+from finn_build.rtl.accelerator import Instance, Stream
+
+
+def read_instances(folder: Path) -> list[Instance]:
+    """The chain of modules that `write` left in a folder."""
+    stored = json.loads((folder / "instances.json").read_text())
+    return [Instance(**{**each, "out": Stream(**each["out"])}) for each in stored]
+
+
+def sources(rtl: Path, listed: str) -> list[str]:
+    """Files of a list in folder `rtl`, in order, with those of the lists that it names."""
+    found = []
+    for line in (rtl / listed).read_text().splitlines():
+        if line.startswith("-f "):
+            found += sources(rtl, line.removeprefix("-f "))
+        else:
+            found.append(line)
+    return found

@@ -1,0 +1,202 @@
+"""Real images through the simulated chip, with their labels on the terminal and as a picture."""
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from rich.columns import Columns
+from rich.console import Console
+from rich.progress import track
+from rich.text import Text
+
+from finn_build.config import Options
+from finn_build.driver import Accelerator, DriverError
+from finn_build.errors import ConfigError, MismatchError, ToolError
+from finn_build.flow import pipeline
+from finn_build.flow.lock import alone
+from finn_build.flow.steps import deploy
+from finn_build.flow.steps.plan import STEPS
+from finn_build.simulator import board
+from finn_build.system.names import printable
+from finn_build.system.terminal import line
+
+NEEDED = ("export", "streamline", "golden", "fold", "emit")
+SIDE = 16  # characters of a picture on the terminal
+ACROSS = 5  # pictures in a row of the grid
+BARS = 10  # logits below a picture, the largest where there are more
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shown:
+    """Images (N, H, W, C), their classes or None, what the chip gave, names or numbers of classes.
+
+    values: (N, CLASSES), what the chip's logits are in the trained network;
+    latency_us: of single images; rate: frames per second of all in one call, both in the chip's
+    time; seconds: what the simulation took per image.
+    """
+
+    model: str
+    images: NDArray[np.uint8]
+    truth: NDArray[np.int64] | None
+    labels: NDArray[np.int32]
+    values: NDArray[np.float64]
+    names: tuple[str, ...]
+    latency_us: float
+    rate: float
+    seconds: float
+
+    def caption(self, index: int) -> str:
+        """What the chip says of an image, and its class where that is another one."""
+        said = self.names[int(self.labels[index])]
+        if self.truth is None or self.right(index):
+            return said
+        return f"{said}, not {self.names[self.truth[index]]}"
+
+    def right(self, index: int) -> bool | None:
+        """Whether the label is the image's class; None where that is not known."""
+        return None if self.truth is None else bool(self.truth[index] == self.labels[index])
+
+
+def run(options: Options, count: int, console: Console) -> Path:
+    """Simulate the whole chip of a build and classify; returns the picture's path.
+
+    A finished build is taken as it is; otherwise the steps up to the sources are done. Raises
+    ConfigError where --out is no finished build, MismatchError where the chip does not give the
+    golden model's results.
+    """
+    build = pipeline.Build(options=options)
+    deployed, folder = build.path("deploy"), build.path("board")
+    if not (deployed / "run.py").is_file():
+        if options.out is not None:
+            raise ConfigError(f"--out {options.out}: no finished build; leave it out, or build")
+        steps = [step for step in STEPS if step.name in NEEDED]
+        build = pipeline.run(steps, options, console=console)
+        deployed = folder / "deploy.partial"
+        deployed.mkdir(parents=True, exist_ok=True)
+        deploy.write(build, deployed, bitstream=None, critical_path=None)
+    with alone(build.folder):
+        return _classified(build, deployed, count, console)
+
+
+def _classified(build: pipeline.Build, deployed: Path, count: int, console: Console) -> Path:
+    folder = build.path("board")
+    with console.status("compiling the chip, minutes the first time"):
+        library = board.build(build.path("emit"), folder / "model", log=build.log("board"))
+    board.furnish(deployed, library, folder / "deploy")
+    try:
+        shown = classify(folder / "deploy", count, console)
+    except DriverError as error:
+        raise ToolError(f"the simulated board: {error}") from error
+    show(shown, console)
+    path = folder / "demo.png"
+    picture(shown, path)
+    line(console, f"deploy folder of the simulated board: {folder / 'deploy'}")
+    line(console, f"picture: {path}")
+    return path
+
+
+def classify(folder: Path, count: int, console: Console) -> Shown:
+    """Run images of the deploy folder one by one, then all in one call."""
+    sys.path.insert(0, str(board.PYNQ))
+    with Accelerator(folder) as accelerator:
+        vectors = accelerator.manifest.golden()
+        picks = np.linspace(0, len(vectors["images"]) - 1, count).astype(int)
+        images = vectors["images"][picks]
+        start, single, times = time.monotonic(), [], []
+        for image in track(images, "classifying", console=console, transient=True):
+            began = accelerator.clock()
+            single.append(accelerator.predict(image[None])[0])
+            times.append(accelerator.clock() - began)
+        seconds = (time.monotonic() - start) / count
+        began = accelerator.clock()
+        labels, logits = accelerator.predict(images, logits=True)
+        rate = count / (accelerator.clock() - began)
+    expected = vectors["logits"][picks]
+    wrong = (logits != expected).any(axis=1) | (labels != vectors["labels"][picks])
+    wrong |= labels != np.array(single)
+    if wrong.any():
+        raise MismatchError(
+            f"{wrong.sum()} of {count} images: the chip does not give the golden model's results"
+        )
+    return Shown(
+        model=accelerator.manifest.model,
+        images=images,
+        truth=vectors["truth"][picks] if "truth" in vectors else None,
+        labels=labels,
+        values=accelerator.manifest.values(logits),
+        names=accelerator.manifest.classes,
+        latency_us=1e6 * float(np.median(times)),
+        rate=rate,
+        seconds=seconds,
+    )
+
+
+def show(shown: Shown, console: Console) -> None:
+    """What the chip says of each image, on a terminal below its picture, and what it took."""
+    styles = {True: "green", False: "red", None: "bold"}
+    parts = []
+    for i, image in enumerate(shown.images):
+        caption = Text(printable(shown.caption(i)), styles[shown.right(i)])
+        caption.append(f"\nlogit {shown.values[i, shown.labels[i]]:.4g}", "not bold default")
+        parts.append(Text("\n").join([_blocks(image), caption]) if console.is_terminal else caption)
+    console.print(Columns(parts, padding=(1, 2)))
+    count = len(shown.images)
+    right = [shown.right(i) for i in range(count)]
+    score = "" if None in right else f"{sum(map(bool, right))} of {count} right; "
+    console.print(
+        f"{score}labels and logits equal the golden model's. In the chip's time: one image "
+        f"{shown.latency_us:,.1f} us, {count} in one call {shown.rate:,.0f} frames/s. The "
+        f"simulation took {shown.seconds:.2f} s per image",
+        highlight=False,
+    )
+
+
+def _blocks(image: NDArray[np.uint8]) -> Text:
+    """An image as text: two pixels to a character, one above the other."""
+    rows = np.arange(SIDE) * image.shape[0] // SIDE
+    columns = np.arange(SIDE) * image.shape[1] // SIDE
+    pixels = np.broadcast_to(image[rows][:, columns], (SIDE, SIDE, 3))
+    text = Text()
+    for above, below in zip(pixels[::2], pixels[1::2], strict=True):
+        for one, other in zip(above, below, strict=True):
+            colours = ("#{:02x}{:02x}{:02x}".format(*colour) for colour in (one, other))
+            text.append("▀", " on ".join(colours))
+        text.append("\n")
+    text.rstrip()
+    return text
+
+
+def picture(shown: Shown, path: Path) -> None:
+    """Write a grid of the images with their labels and logits as PNG."""
+    count = len(shown.images)
+    down = -(-count // ACROSS)
+    figure = Figure(figsize=(2.4 * ACROSS, 0.6 + 3.6 * down), layout="constrained")
+    figure.suptitle(f"{shown.model} on the simulated board")
+    grid = figure.subplots(2 * down, ACROSS, squeeze=False, height_ratios=[3, 2] * down)
+    for axes in grid.flat:
+        axes.axis("off")
+    colours = {True: "tab:green", False: "tab:red", None: "black"}
+    for i, image in enumerate(shown.images):
+        above, below = (grid[2 * (i // ACROSS) + k, i % ACROSS] for k in (0, 1))
+        above.imshow(image.squeeze(), cmap="gray")
+        above.set_title(_plain(shown.caption(i)), fontsize=9, color=colours[shown.right(i)])
+        below.axis("on")
+        largest = np.sort(np.argsort(-shown.values[i], kind="stable")[:BARS])
+        below.barh(
+            [_plain(shown.names[k]) for k in largest],
+            shown.values[i][largest],
+            color=["tab:blue" if k == shown.labels[i] else "0.7" for k in largest],
+        )
+        below.invert_yaxis()
+        below.tick_params(labelsize=6)
+        below.set_xlabel("logit", fontsize=6)
+    figure.savefig(path, dpi=120)
+
+
+def _plain(text: str) -> str:
+    """Text in which Matplotlib sees no formula."""
+    return text.replace("$", r"\$")

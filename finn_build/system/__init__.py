@@ -1,0 +1,1 @@
+"""This machine: files, names from outside, the terminal, how programs end."""
