@@ -6,7 +6,7 @@ from pathlib import Path
 
 from finn_build.backends import netlist, verilator
 from finn_build.errors import ToolError
-from finn_build.rtl.templates import environment
+from finn_build.system.templates import environment
 
 TEMPLATE = Path(__file__).parent / "block_ram.sv.j2"
 # Ours of the block RAMs, and Yosys' own of all else, in which block RAMs do nothing.

@@ -12,7 +12,7 @@ from finn_build.backends import bitfile, tools, vivado_reports
 from finn_build.backends.routed import Routed
 from finn_build.errors import ToolError
 from finn_build.rtl.emitted import sources
-from finn_build.rtl.templates import environment
+from finn_build.system.templates import environment
 
 TEMPLATE = Path(__file__).parent / "vivado.tcl.j2"
 # Before it, synthesis and simulation of the same SystemVerilog are known to differ.

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from finn_build.boards import Board
-from finn_build.rtl.templates import environment
 from finn_build.system.files import load_json, save_json
 from finn_build.system.names import markdown
+from finn_build.system.templates import environment
 
 README = Path(__file__).with_name("deploy.md.j2")
 MANIFEST = "manifest.json"
@@ -31,7 +31,7 @@ def finish(folder: Path, archive: Path, *, board: Board, reason: str) -> None:
     The manifest gets `files`, the SHA-256 of every other file by its path.
     """
     manifest = load_json(folder / MANIFEST)
-    text = environment().get_template(README.name)
+    text = environment(README.parent).get_template(README.name)
     values = {"m": manifest, "board": board, "reason": markdown(reason)}
     (folder / "README.md").write_text(text.render(values))
     files = [path for path in _files(folder) if path != folder / MANIFEST]

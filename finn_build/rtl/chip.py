@@ -4,7 +4,8 @@ import hashlib
 from pathlib import Path
 
 from finn_build.network.layers import Network
-from finn_build.rtl import accelerator, emit, registers, templates
+from finn_build.rtl import accelerator, emit, registers
+from finn_build.system.templates import environment
 
 AREAS = ("axi", "vendor")
 CHIP = Path(__file__).with_name("chip.sv.j2")
@@ -22,7 +23,7 @@ def write(made: accelerator.Design, network: Network, hash_digits: str, folder: 
     lists all sources for synthesis in order (the primitives PS7 and BUFG are the tool's), and
     sim.f, which adds what stands in for these; registers.json, the register map for the driver.
     """
-    render = templates.environment().get_template(CHIP.name)
+    render = environment(CHIP.parent).get_template(CHIP.name)
     text = render.render(
         design=made,
         frame_bytes=network.height * network.width * network.channels,

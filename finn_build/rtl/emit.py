@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from finn_build.rtl.accelerator import Design
-from finn_build.rtl.templates import environment
+from finn_build.system.templates import environment
 
 TOP = Path(__file__).with_name("top.sv.j2")
 UNROLLED = Path(__file__).with_name("unrolled.sv.j2")
@@ -43,7 +43,7 @@ def write(made: Design, folder: Path) -> list[Path]:
     for template in templates():
         put(template.name, template.read_text())
         sources.append(template.name)
-    render = environment()
+    render = environment(TOP.parent)
     for module, values in made.unrolled.items():
         put(f"{module}.sv", render.get_template(UNROLLED.name).render(u=values))
         sources.append(f"{module}.sv")

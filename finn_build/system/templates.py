@@ -5,8 +5,8 @@ from pathlib import Path
 import jinja2
 
 
-def environment(folder: Path = Path(__file__).parent) -> jinja2.Environment:
-    """What renders the templates of a folder, those beside this file where none is named."""
+def environment(folder: Path) -> jinja2.Environment:
+    """What renders the templates of a folder."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         undefined=jinja2.StrictUndefined,
