@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from finn_build import boards
-from finn_build.folding.folding import Fold
+from finn_build.folding.fold import Fold
 
 REPO = Path(__file__).parents[1]
 PAGES = [REPO / "README.md", *sorted((REPO / "docs").glob("*.md"))]

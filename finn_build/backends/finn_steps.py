@@ -17,8 +17,10 @@ from qonnx.custom_op.registry import getCustomOp
 
 from finn_build.errors import ModelError
 from finn_build.folding.cost import divisors
-from finn_build.folding.folding import CONSTANT, Fold, Folding
-from finn_build.network.layers import Mvtu, Network
+from finn_build.folding.fold import CONSTANT, Fold
+from finn_build.folding.folding import Folding
+from finn_build.network.graph import Network
+from finn_build.network.layers import Mvtu
 
 FOLDING = "folding.json"
 BIAS_STEP = "finn_build.backends.finn_steps.step_integer_bias"

@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from finn_build.network.layers import Network
+from finn_build.network.graph import Network
 
 
 # The tests are no package: make the builders beside this file importable.

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from finn_build.errors import ConfigError
-from finn_build.folding import compressor_tree, cost, cost_table
+from finn_build.folding import compressor_tree, cost_table
 from finn_build.folding.calibration import random_unit
+from finn_build.folding.fold import Fold
 from finn_build.network.layers import Mvtu
 
 
@@ -38,7 +39,7 @@ def test_the_numbers_are_those_of_the_cost_function():
         weight_bits=2,
         weights=weights,
     )
-    made = cost.mvtu(layer, pe=8, simd=72, memory="block", dsp=False)
+    made = layer.hardware(Fold(pe=8, simd=72, memory="block")).cost()
     table = cost_table.table()
     assert table["source"]["fold"] == {"pe": 8, "simd": 72, "memory": "block"}
     assert table["lut_per_mac"]["w2a2"] == round(made.lut / 576, 3)
@@ -68,7 +69,7 @@ def test_the_estimates_are_near_what_yosys_counts(bits, low, counted):
         windowed=True,
     )
     layer = replace(layer, thresholds=np.zeros((16, 2**out_bits - 1), np.int64))
-    assert cost.mvtu(layer, pe=4, simd=36, memory="block", dsp=False).lut == pytest.approx(
+    assert layer.hardware(Fold(pe=4, simd=36, memory="block")).cost().lut == pytest.approx(
         counted, rel=0.08
     )
 
@@ -84,7 +85,8 @@ def test_the_estimates_of_built_in_weights_are_near_as_well(bits, low, slice_bit
         draw, (8, 27), weight_bits=weight_bits, in_bits=in_bits, low=low, windowed=True
     )
     layer = replace(layer, thresholds=np.zeros((8, 3), np.int64))
-    assert cost.constant(layer, slice_bits=slice_bits).lut == pytest.approx(counted, rel=0.2)
+    fold = Fold(pe=8, simd=27, memory="constant", slice_bits=slice_bits)
+    assert layer.hardware(fold).cost().lut == pytest.approx(counted, rel=0.2)
 
 
 @pytest.mark.parametrize(("simd", "weight_bits", "ternary", "counted"), [(288, 2, True, 1156)])

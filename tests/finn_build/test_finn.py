@@ -18,9 +18,10 @@ from finn_build.errors import ConfigError, ModelError, ToolError
 from finn_build.flow.pipeline import Build
 from finn_build.flow.steps import bitstream as bitstream_step
 from finn_build.flow.steps import route as route_step
-from finn_build.folding.folding import Fold, make
+from finn_build.folding.fold import Fold
+from finn_build.folding.folding import make
 from finn_build.network import golden
-from finn_build.network.layers import Network
+from finn_build.network.graph import Network
 from finn_build.system.files import load_json, save_json, save_npz
 
 HERE = Path(__file__).parent

@@ -12,10 +12,12 @@ from finn_build.boards import Resources
 from finn_build.errors import FoldingError
 from finn_build.folding import cost, folding
 from finn_build.folding.calibration import random_unit
-from finn_build.folding.folding import Fold, Stage, at_once
+from finn_build.folding.fold import Fold
+from finn_build.folding.folding import Stage
 from finn_build.folding.schedule import latency
 from finn_build.folding.search import Search, choices
-from finn_build.network.layers import MaxPool, Network, Window
+from finn_build.network.graph import Network
+from finn_build.network.layers import MaxPool, Window
 
 LOGIC = {"memory": "logic", "slice_bits": 0, "pixels": 1}
 ALL = {"pe": 4, "simd": 18, "memory": "constant", "slice_bits": 2}
@@ -106,8 +108,8 @@ def test_pixels_divide_both_sides_of_a_window(window, legal):
         np.random.default_rng(1), (2, 9), weight_bits=2, in_bits=2, low=-1, positions=64
     )
     values = {"height": 16, "width": 16, "channels": 1, "bits": 2, **SAME}
-    before = () if window is None else (Window(name="w", **{**values, **window}),)
-    assert list(Stage(unit=unit, layers=(*before, unit)).legal_pixels) == legal
+    before = None if window is None else Window(name="w", **{**values, **window})
+    assert list(Stage(unit=unit, layers=(unit,), window=before).legal_pixels) == legal
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_a_pool_takes_whole_squares_or_parts_of_one(kernel, width, pixels, taken
         kernel=(kernel, kernel),
         stride=(kernel, kernel),
     )
-    assert at_once(pool, pixels) == taken
+    assert pool.at_once(pixels) == taken
 
 
 def test_lines_are_in_blocks_where_there_is_room_for_nothing_else():
@@ -152,7 +154,7 @@ def test_many_thresholds_are_in_block_ram_as_deep_as_open_tools_fill_it():
     unit = random_unit(np.random.default_rng(1), (128, 512), weight_bits=8, in_bits=8, low=-127)
     unit = replace(unit, windowed=True, thresholds=np.sort(np.zeros((128, 255), np.int64)))
     folds = {pe: Fold(pe=pe, simd=2, memory="logic") for pe in (1, 16, 128)}
-    blocks = {pe: folding.price(unit, fold).bram18 for pe, fold in folds.items()}
+    blocks = {pe: unit.hardware(fold).cost().bram18 for pe, fold in folds.items()}
     assert blocks[1] and blocks[16] and not blocks[128], "256 words are in logic"
     offered = [fold for fold, _ in choices(Stage(unit=unit, layers=(unit,)), dsp=False)]
     assert folds[1] not in offered and folds[16] in offered

@@ -28,7 +28,7 @@ from finn_build.flow.pipeline import Build
 from finn_build.flow.steps import bitstream as bitstream_step
 from finn_build.flow.steps import route as route_step
 from finn_build.rtl import accelerator, emit
-from finn_build.rtl.accelerator import Stream
+from finn_build.rtl.design import Stream
 from finn_build.system.files import load_json, save_json
 
 PART = "xc7z020clg400-1"

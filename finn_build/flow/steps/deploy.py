@@ -9,7 +9,7 @@ from finn_build.backends import finn
 from finn_build.flow import driver_files, labels, package
 from finn_build.flow.pipeline import Build
 from finn_build.network import golden
-from finn_build.network.layers import Network
+from finn_build.network.graph import Network
 from finn_build.rtl.chip import model_hash
 from finn_build.system.files import load_json, save_json, save_npz
 

@@ -14,7 +14,7 @@ from finn_build.errors import ToolError
 from finn_build.flow.pipeline import Build
 from finn_build.folding.folding import shortfall
 from finn_build.network import golden
-from finn_build.network.layers import Network
+from finn_build.network.graph import Network
 from finn_build.rtl.emitted import read_instances
 from finn_build.system.files import load_json, save_json
 
