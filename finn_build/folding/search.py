@@ -114,7 +114,7 @@ class Search:
             faster = replace(spent, cycles=spent.cycles * 3 // 4)
             other = replace(folding, costs={**folding.costs, name: faster})
             share[name] = (whole - latency(self.network, other)) / (spent.cycles - faster.cycles)
-        # Of equals the smallest.
+        # Among foldings of the same time the smallest one wins.
         return lambda name, spent: share[name] * spent.cycles + weight(spent, self.budget)
 
     def step_up(self, folding: Folding) -> str:
@@ -208,9 +208,9 @@ def _spent(made: Cost) -> tuple[int, ...]:
 
 
 def _unbeaten(choices: Choices, of: Callable[[Cost], tuple[int, ...]]) -> Choices:
-    """Those that no other beats in all figures; of equals the one with the fewest outputs."""
+    """Those that no other beats in all figures; among equals the one with the fewest outputs stays."""
     kept: Choices = []
-    # None that comes later beats an earlier one.
+    # In this order no choice can beat one that came before it.
     for choice in sorted(choices, key=lambda o: (*of(o[1]), o[0].pe)):
         figures = of(choice[1])
         if not any(all(map(le, of(other), figures)) for _, other in kept):

@@ -66,10 +66,10 @@ class Design:
     @property
     def stream(self) -> Stream:
         """The stream that the next module reads."""
-        number = self.place(self.end)
+        number = self.number(self.end)
         return self.instances[number - 1].out if number else self.source
 
-    def place(self, name: str) -> int:
+    def number(self, name: str) -> int:
         """The number of an instance, from 1, or 0 for the image."""
         return ["", *(each.name for each in self.instances)].index(name)
 
