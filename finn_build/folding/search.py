@@ -208,7 +208,7 @@ def _spent(made: Cost) -> tuple[int, ...]:
 
 
 def _unbeaten(choices: Choices, of: Callable[[Cost], tuple[int, ...]]) -> Choices:
-    """Those that no other beats in all figures; among equals the one with the fewest outputs stays."""
+    """Those that no other beats in all figures; of equal ones that with the fewest outputs."""
     kept: Choices = []
     # In this order no choice can beat one that came before it.
     for choice in sorted(choices, key=lambda o: (*of(o[1]), o[0].pe)):
