@@ -28,6 +28,7 @@ for _name in (
     "samples",
     "mutations",
     "open_chip",
+    "fake_backend",
 ):
     _load(_name)
 

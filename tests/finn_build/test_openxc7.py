@@ -128,6 +128,34 @@ def test_a_missed_clock_is_an_error_with_the_path_and_keeps_the_route(steps, pla
     assert steps(clock_mhz=76.0)[1][1].startswith("arch1_w2a2.bit")
 
 
+@pytest.mark.parametrize("lost", [None, 1])
+def test_what_nextpnr_loses_of_the_design_is_found_before_the_bitstream(
+    monkeypatch, steps, plan, tmp_path, lost
+):
+    """As some versions of nextpnr write one: the memory is there, its contents are not."""
+    made = chip()
+    made["cells"]["top_i.conv1_i.mem.0"] = {
+        "type": "RAMB18E1",
+        "parameters": {"INIT_00": f"{5:0256b}"},
+        "port_directions": {},
+        "connections": {},
+    }
+    monkeypatch.setattr(sys.modules[__name__], "chip", lambda: made)
+    block = "BRAM_L_X6Y5.RAMB18_Y1"
+    plan(fasm=[f"{block}.IN_USE", f"{block}.INIT_00[255:0] = 256'b{5:0256b}"][:lost])
+    if lost is None:
+        assert "arch1_w2a2.bit" in steps()[1][1]
+        return
+    with pytest.raises(ToolError) as caught:
+        steps()
+    assert str(caught.value).endswith(
+        "route/chip.fasm is not the design: contents of 1 halves of block RAM are lost "
+        "(top_i.conv1_i.mem.0). Another version of nextpnr may do better; a bitstream from it "
+        "would compute something else"
+    )
+    assert not list((tmp_path / "build" / "bitstream").iterdir())
+
+
 USED = "Info: Device utilisation:\nInfo: \t SLICE_LUTX: 110000/ 106400   103%\n"
 
 
