@@ -9,7 +9,7 @@ from rich.console import Console
 
 from finn_build.backends import doctor as doctor_module
 from finn_build.boards import names
-from finn_build.config import VECTORS, Options
+from finn_build.config import TOOLS, VECTORS, Options
 from finn_build.errors import ConfigError, HeadraceError
 from finn_build.flow import labels as labels_module
 from finn_build.flow import pipeline
@@ -52,7 +52,7 @@ def build(
         Path | None, typer.Option(help="Text file with the names of the classes, one a line.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Instead of build/BOARD/MODEL.")] = None,
-    tool: Annotated[str, typer.Option(help="auto, openxc7, vivado, finn or none.")] = "auto",
+    tool: Annotated[str, typer.Option(help=f"{', '.join(TOOLS[:-1])} or {TOOLS[-1]}.")] = "auto",
     clock_mhz: Annotated[float, typer.Option(help="Clock of the accelerator.")] = 100.0,
     target_fps: Annotated[
         float | None, typer.Option(help="Cheapest that reaches it, not the fastest that fits.")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
+from finn_build.backends import BACKENDS
 from finn_build.boards import Board, find_board
 from finn_build.errors import ConfigError
 from finn_build.system.names import identifier, printable
@@ -12,7 +13,7 @@ DATA = Path("data/cifar10")  # used for the models of CIFAR-10 where it exists
 VECTORS = 100  # images that come with a model
 OBJECTIVES = ("throughput", "latency")
 MODEL_FILES = (".onnx", ".safetensors")
-TOOLS = ("auto", "openxc7", "vivado", "finn", "none")
+TOOLS = ("auto", *BACKENDS, "none")
 
 
 _ZOO = Path(__file__).parents[1] / "quant/zoo"

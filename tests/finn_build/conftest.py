@@ -19,7 +19,17 @@ def _load(name: str) -> ModuleType:
 
 
 models, pages = _load("models"), _load("pages")
-for _name in ("graphs", "broken", "case_layers", "case_networks", "cases", "samples", "mutations"):
+for _name in (
+    "graphs",
+    "broken",
+    "case_layers",
+    "case_networks",
+    "cases",
+    "samples",
+    "mutations",
+    "open_chip",
+    "fake_backend",
+):
     _load(_name)
 
 

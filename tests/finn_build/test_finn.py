@@ -12,7 +12,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from finn_build import frontend
-from finn_build.backends import bitfile, bitstream, finn, finn_steps
+from finn_build.backends import bitfile, registry
+from finn_build.backends.finn import dataflow as finn
+from finn_build.backends.finn import steps as finn_steps
 from finn_build.config import Options
 from finn_build.errors import ConfigError, ModelError, ToolError
 from finn_build.flow.pipeline import Build
@@ -224,4 +226,4 @@ def test_without_vitis_hls_it_says_so(steps, tools, tmp_path):
 def test_a_board_that_finn_does_not_have_is_refused(tmp_path):
     asked = Options(board="zedboard", model="m", data=tmp_path, tool="finn")
     with pytest.raises(ConfigError, match="FINN has no zedboard; use pynq-z1 or pynq-z2"):
-        bitstream.choose(asked)
+        registry.choose(asked)

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from math import floor
 from pathlib import Path
 
-from finn_build.backends.bitstream import choose
+from finn_build.backends.registry import choose
 from finn_build.errors import FoldingError
 from finn_build.flow.pipeline import Build
 from finn_build.folding.folding import Folding, fits, shortfall

@@ -4,6 +4,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from finn_build.backends.base import OURS
 from finn_build.config import zoo_files
 from finn_build.flow import labels, provenance
 from finn_build.flow.pipeline import Build
@@ -42,8 +43,9 @@ def collect(build: Build) -> dict[str, Any]:
     synth = load_json(build.path("synthesise", "result.json"))
     routed = load_json(build.path("route", "result.json"))
     placed = {k: v for k, v in routed.get("resources", {}).items() if k in _PLACED}
-    # What Yosys counted and what was simulated is our accelerator, not FINN's.
-    ours = routed["tool"] != "finn"
+    # What Yosys counted and what was simulated is our accelerator, not another.
+    accelerator = routed.get("accelerator", OURS)
+    ours = accelerator == OURS
     rungs = load_json(build.path("golden", "verification.json"))
     rungs += [measured["verification"], _simulated("rtl", sim)]
     mapped = load_json(build.path("netlist", "result.json"))
@@ -64,7 +66,7 @@ def collect(build: Build) -> dict[str, Any]:
             "filters": convs,
             "classes": measured["classes"],
         },
-        "accelerator": "headrace" if ours else "finn",
+        "accelerator": accelerator,
         "board": {
             "name": options.target.name,
             "title": options.target.title,
