@@ -23,6 +23,7 @@ from finn_build.folding.folding import CONSTANT, Fold, Folding, slides
 from finn_build.network.layers import Ints, Layer, Lookup, MaxPool, Mvtu, Network, Window
 from finn_build.network.scoring import scoring
 from finn_build.network.unit import constants
+from finn_build.rtl.rom import BANK
 
 # The first frame finds everything empty; two more show what repeats.
 FRAMES = 3
@@ -150,7 +151,7 @@ def _pipeline(layer: Mvtu, fold: Fold) -> int:
     spacing = layer.cols // fold.simd
     passes = ceil(layer.steps / ceil(layer.steps / spacing)) if layer.steps else -3
     # Registers of the weights' memory (nn_mvtu).
-    deep = fold.memory == "logic" and layer.rows // fold.pe * spacing > 256
+    deep = fold.memory == "logic" and layer.rows // fold.pe * spacing > BANK
     memory = deep - (fold.memory == "block" and dot > 2)
     return dot + passes + 8 + memory
 
