@@ -15,7 +15,7 @@ from finn_build.folding.calibration import random_unit
 from finn_build.folding.fold import Fold
 from finn_build.folding.folding import Stage
 from finn_build.folding.schedule import latency
-from finn_build.folding.search import Search, choices
+from finn_build.folding.search import Search, choices, weight
 from finn_build.network.graph import Network
 from finn_build.network.layers import MaxPool, Window
 
@@ -51,6 +51,47 @@ def test_more_room_is_never_slower(network):
     ]
     assert cycles == sorted(cycles, reverse=True)
     assert cycles[-1] == 8, "with room enough two pixels come at once, the most there can be"
+
+
+def every_folding(network, budget):
+    """Cycles and weight of each of a network's foldings that the budget has room for."""
+    # LUTs, FFs, 18 kbit blocks, DSPs, weight; cycles.
+    sums, cycles = np.zeros((1, 5)), np.array([network.frame_bytes // network.input_bytes])
+    for stage in folding.stages(network):
+        spent = [each for _, each in choices(stage, dsp=budget.dsp > 0)]
+        ours = np.array([(c.lut, c.ff, c.bram18, c.dsp, weight(c, budget)) for c in spent])
+        sums = (sums[:, None] + ours).reshape(-1, 5)
+        cycles = np.maximum(cycles[:, None], [c.cycles for c in spent]).ravel()
+    room = (budget.lut, budget.ff, 2 * budget.bram36, budget.dsp)
+    fitting = (sums[:, :4] <= room).all(axis=1)
+    return cycles[fitting], sums[fitting, 4]
+
+
+@pytest.mark.parametrize(
+    ("lut", "bram36", "dsp", "more"),
+    [
+        (1500, 1, 0, {"bram36": 2}),
+        (1500, 0.5, 2, {"dsp": 4}),
+        (900, 0.5, 3, {"bram36": 1}),
+        (650, 0.5, 11, {"dsp": 12}),
+        (650, 0.5, 17, {"dsp": 18}),
+    ],
+)
+def test_where_block_ram_or_dsps_bind_the_search_finds_the_best_there_is(
+    network, lut, bram36, dsp, more
+):
+    """All foldings are gone through, and a little more of that alone makes the network faster."""
+    tight = Resources(lut=lut, ff=80_000, bram36=bram36, dsp=dsp)
+    found = {}
+    for budget in (tight, replace(tight, **more)):
+        made = Search(network, budget).fastest()
+        cycles, weights = every_folding(network, budget)
+        assert folding.fits(made.total, budget)
+        assert made.cycles == cycles.min()
+        whole = sum(made.costs.values(), cost.NOTHING)
+        assert weight(whole, budget) == pytest.approx(weights[cycles == cycles.min()].min())
+        found[budget] = made.cycles
+    assert found[replace(tight, **more)] < found[tight], "it binds"
 
 
 def test_a_target_takes_the_cheapest(network):

@@ -57,6 +57,22 @@ def test_start_and_thresholds_make_up_for_the_lift(seed, weights, in_bits, steps
         assert np.array_equal(found, threshold(expected, made.thresholds))
 
 
+@pytest.mark.parametrize("weights", [(1, -1), (2, -1), (3, -4)])
+@pytest.mark.parametrize("how", ["in LUTs", "in DSPs", "built in"])
+def test_the_highest_sum_reaches_no_threshold_above_it(weights, how):
+    """Of three thresholds, at the highest sum, just above and far above, it reaches the first."""
+    bits, low = weights
+    made = random_unit(np.random.default_rng(6), (5, 12), weight_bits=bits, in_bits=2, low=low)
+    highest = np.maximum(made.weights, 0).sum(axis=1) * 3
+    steps = highest[:, None] + [0, 1, 1000]
+    made = replace(made, thresholds=steps, windowed=True)
+    numbers = constants(made, 2) if how == "built in" else unit(made, dsp=how == "in DSPs")
+    # What the accumulator is then: the first threshold, lifted as the sum is.
+    acc = numbers.thresholds[:, :1]
+    assert (numbers.thresholds[:, 1:] > acc).all()
+    assert numbers.thresholds.max() < 1 << numbers.acc_bits
+
+
 @pytest.mark.parametrize(("low", "ternary"), [(-1, True), (-2, False)])
 def test_two_bits_without_their_lowest_value_are_ternary(low, ternary):
     made = layer(np.random.default_rng(3), 2, low, 2, 3)

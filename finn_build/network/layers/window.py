@@ -202,10 +202,10 @@ class Window(Layer):
     def _sliding_cost(self, simd: int) -> Cost:
         """Cost of a sliding window unit with its FIFO: a buffer of K-1 lines in LUTRAM."""
         beats = self.height * self.width * self.channels // simd
-        memory = lutram(self._sliding_words(simd), simd * self.bits)
+        memory = lutram(self.sliding_words(simd), simd * self.bits)
         return Cost(cycles=beats, lut=memory + 75, ff=2 * simd * self.bits + 110)
 
-    def _sliding_words(self, simd: int) -> int:
+    def sliding_words(self, simd: int) -> int:
         """Words of SIMD elements that a sliding window unit holds (rtl_templates: nn_swu)."""
         span = (2 * self.pad[0] * (self.width + 1) + 3) * (self.channels // simd)
         return max(32, 1 << (span - 1).bit_length())
@@ -270,7 +270,7 @@ class Window(Layer):
         """When the work on each window begins, and when each piece of a pixel is taken (nn_swu)."""
         # Square, and every pixel the middle of one.
         pieces, pad = self.channels // beats.elems, self.pad[0]
-        held = self._sliding_words(beats.elems)
+        held = self.sliding_words(beats.elems)
         # The window that has to end before a pixel has room, and the last pixel of each window.
         lead = pad * (self.width + 1)
         rows = np.minimum(np.arange(self.height) + pad, self.height - 1)
