@@ -9,6 +9,9 @@ from quant.config import Conv, Dense, Layer, Network, Norm, Pool
 from quant.config_json import network_from_json
 from quant.errors import ConfigError
 
+# The name under which `train --network` knows the teacher, and of its files.
+TEACHER = "teacher"
+
 
 def _network(
     name: str,

@@ -16,8 +16,8 @@ from rich.console import Console
 from quant import distributed
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, write_json
+from quant.networks import TEACHER
 from quant.plan import FLOAT, Plan
-from quant.teacher import TEACHER
 from quant.train import Setting
 from quant.zoo import pack_trained
 

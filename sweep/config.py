@@ -8,14 +8,11 @@ from typing import Any, get_args
 
 from finn_build.boards import BUDGETS, find_board
 from finn_build.config import TOOLS, VECTORS
-from finn_build.errors import HeadraceError
-from quant.config import Network, Precision
-from quant.errors import QuantError
+from quant.config import Network, Precision, Ranking
 from quant.networks import get_network
-from quant.prune import Ranking
 from quant.recipes import find_recipe
 from sweep import toml
-from sweep.errors import ConfigError
+from sweep.errors import ConfigError, HeadraceError
 
 SCHEDULES = ("even", "ranked", "folding")
 
@@ -118,7 +115,7 @@ class Space:
             most = min(find_board(name).most_mhz for name in self.boards)
             for name in self.networks:
                 self._need_filters(get_network(name))
-        except (HeadraceError, QuantError) as error:
+        except HeadraceError as error:
             raise ConfigError(f"networks, boards: {error}") from error
         for clock in self.clocks_mhz:
             _need(1 <= clock <= most, f"clocks_mhz = {clock:g}: use 1 to {most:g} on these boards")
@@ -165,7 +162,7 @@ class Training:
         """Check every value."""
         try:
             find_recipe(self.recipe)
-        except QuantError as error:
+        except HeadraceError as error:
             raise ConfigError(str(error)) from error
         for name in ("images", "test_images", "pruned_epochs", "batch"):
             _need_least(name, (getattr(self, name),), 0)

@@ -11,7 +11,7 @@ from rich.console import Console
 from finn_build.backends import finn, openxc7, tools, verilator, vivado
 from finn_build.boards import Board, find_board, names
 from finn_build.errors import ToolError
-from finn_build.system.terminal import line
+from headrace.terminal import line
 
 _PACKAGES = ("torch", "brevitas", "qonnx", "finn-plus", "onnxruntime", "verilator", "pyosys")
 

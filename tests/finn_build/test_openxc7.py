@@ -516,7 +516,7 @@ def test_the_real_tools_make_a_bitstream(assembled, tmp_path):
 
 
 def test_doctor_tries_the_tools_on_an_empty_chip(tmp_path, plan):
-    command = [sys.executable, "-m", "finn_build", "doctor", "--prjxray-db", str(tmp_path / "db")]
+    command = [sys.executable, "-m", "headrace", "doctor", "--prjxray-db", str(tmp_path / "db")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "bitstreams by openxc7: nextpnr-himbaechel 0.11" in done.stdout
     assert "Python" not in done.stdout
