@@ -46,7 +46,7 @@ class Plan:
     network: str = "arch2_slim"
     bits: str = "w2a2"
     layer: tuple[str, ...] = ()
-    start: Path | None = None
+    start: Path | None = field(default=None, metadata={"key": "from"})
     tune: str | None = None
     recipe: str = "ours"
     float_epochs: int | None = None

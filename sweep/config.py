@@ -8,12 +8,13 @@ from typing import Any, get_args
 
 from finn_build.boards import BUDGETS, find_board
 from finn_build.config import TOOLS, VECTORS
+from headrace import tables
 from quant.config import Network, Precision, Ranking
 from quant.networks import get_network
 from quant.recipes import find_recipe
-from sweep import toml
 from sweep.errors import ConfigError, HeadraceError
 
+_MAY_BE_EMPTY = ("dense",)
 SCHEDULES = ("even", "ranked", "folding")
 
 
@@ -36,6 +37,10 @@ def _need_least(name: str, values: tuple[float, ...], least: float) -> None:
 def _need_once(table: object, *names: str) -> None:
     for name in names:
         values = getattr(table, name)
+        _need(
+            bool(values) or name in _MAY_BE_EMPTY,
+            f"{name} is empty; give one value or more, or leave the key out",
+        )
         twice = sorted({str(each) for each in values if values.count(each) > 1})
         _need(not twice, f"{name}: {', '.join(twice)} is given twice; give it once")
 
@@ -263,4 +268,4 @@ def load(path: Path) -> Sweep:
     Raises:
         ConfigError: naming file, key, and what would work.
     """
-    return toml.read(path, Sweep)
+    return tables.read(Sweep, path, "docs/sweep.md says how to write one")
