@@ -6,9 +6,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$root"
 
 # Run in the caller's folder, where the paths of the command line are meant.
-run() {
+headrace() {
   cd "$caller"
-  exec "$root/.venv/bin/python" "$@"
+  exec "$root/.venv/bin/python" -m headrace "$@"
 }
 
 usage() {
@@ -93,13 +93,5 @@ case "$verb" in
   help | -h | --help) usage ;;
   check) environment && check ;;
   test) environment && check && exec .venv/bin/python -m pytest -n 2 --dist worksteal "$@" ;;
-  train | series | prune | grow | benchmark | download | pack) environment && run -m quant "$verb" "$@" ;;
-  sweep) environment && run -m sweep "$@" ;;
-  compare | costs | demo | doctor | fit | reference | registers)
-    environment && run -m finn_build "$verb" "$@"
-    ;;
-  results)
-    environment && (run -m quant results) && run -m finn_build results "$@"
-    ;;
-  *) environment && run -m finn_build build "$verb" "$@" ;;
+  *) environment && headrace "$verb" "$@" ;;
 esac

@@ -1,26 +1,15 @@
-"""The command line: a board's name builds, `doctor` looks around, `costs` exports the costs."""
+"""The command line: what each command may be given. What does it is imported when it is called."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from finn_build.backends import doctor as doctor_module
 from finn_build.boards import names
-from finn_build.config import TOOLS, VECTORS, Options
-from finn_build.errors import ConfigError, HeadraceError
-from finn_build.flow import labels as labels_module
-from finn_build.flow import pipeline
-from finn_build.folding import calibration as fit_module
-from finn_build.folding import cost_table as costs_module
-from finn_build.pages import results as results_module
-from finn_build.rtl import reference as reference_module
-from finn_build.rtl import registers as registers_module
-from finn_build.system.program import Program
+from finn_build.config import TOOLS, Objective, Options
+from headrace.program import Program
 
-INTERRUPTED = "interrupted; the same command resumes"
 DEFAULT_MODEL = "arch2_slim_w2a2"
 Chipdb = Annotated[
     Path | None,
@@ -35,7 +24,10 @@ Vivado = Annotated[
     Path | None,
     typer.Option(envvar="XILINX_VIVADO", help="Vivado's folder, where it is not on PATH."),
 ]
-app = Program(help="Build streaming accelerators of small quantised networks.")
+app = Program(
+    help="Build streaming accelerators of small quantised networks.",
+    interrupted="interrupted; the same command resumes",
+)
 
 
 @app.command()
@@ -58,7 +50,7 @@ def build(
         float | None, typer.Option(help="Cheapest that reaches it, not the fastest that fits.")
     ] = None,
     objective: Annotated[
-        str, typer.Option(help="throughput, or latency: the shortest time for a single image.")
+        Objective, typer.Option(help="latency: the shortest time for a single image.")
     ] = "throughput",
     images: Annotated[int, typer.Option(help="Images to simulate at the RTL.")] = 10,
     netlist_images: Annotated[
@@ -75,7 +67,7 @@ def build(
     last: Annotated[str | None, typer.Option("--to", help="Stop after this step.")] = None,
 ) -> None:
     """Build the accelerator of a model for a board, up to its report."""
-    from finn_build.flow.steps.plan import STEPS
+    from finn_build.flow import command
 
     options = Options(
         board=board,
@@ -96,13 +88,7 @@ def build(
         prjxray_db=prjxray_db,
         vivado=vivado,
     )
-    if folding is not None and not folding.is_file():
-        raise ConfigError(f"--folding {folding}: no such file; a build leaves fold/folding.json")
-    if data is not None and not data.is_dir():
-        raise ConfigError(f"--data {data}: no such folder; name one with CIFAR-10's files")
-    if labels is not None:
-        labels_module.read(labels)
-    pipeline.run(STEPS, options, first=first, last=last)
+    command.run(options, first=first, last=last)
 
 
 @app.command()
@@ -116,39 +102,17 @@ def demo(
     from finn_build.simulator import demo as demo_module
 
     options = Options(board=board, model=model, out=out)
-    if not 1 <= images <= VECTORS:
-        raise ConfigError(f"--images {images}: use 1 to {VECTORS}")
     demo_module.run(options, images, Console(highlight=False))
 
 
 @app.command()
 def doctor(chipdb: Chipdb = None, prjxray_db: PrjxrayDb = None, vivado: Vivado = None) -> None:
     """Say which tools were found, what they make possible and what is missing."""
+    from finn_build.backends import doctor as doctor_module
+
     folders = {"chipdb": chipdb, "prjxray_db": prjxray_db, "vivado_folder": vivado}
     if not doctor_module.run(Console(), **folders):
         raise typer.Exit(1)
-
-
-@app.command()
-def results(
-    reports: Annotated[
-        list[Path] | None, typer.Argument(help="report.json files, of all rows together.")
-    ] = None,
-    into: Annotated[
-        list[Path] | None,
-        typer.Option(help="Markdown file with marks, instead of the README and docs."),
-    ] = None,
-) -> None:
-    """Write the tables of results from reports, or say which tables are of older code."""
-    pages = into or list(results_module.PAGES)
-    for page in pages:
-        if not page.is_file():
-            raise ConfigError(f"{page}: no such file; name a Markdown file with the marks")
-    if reports:
-        commit = results_module.insert(pages, reports)
-        typer.echo(f"{', '.join(map(str, pages))}: of the code of commit {commit}")
-    elif old := results_module.outlived(pages):
-        raise ConfigError("\n".join([*old, "build again, and give all of the reports"]))
 
 
 @app.command()
@@ -169,10 +133,6 @@ def compare(
     """Compare builds, boards, this CPU and what was published: a table and a page."""
     from finn_build.pages.compare import command
 
-    if threads is not None and threads < 1:
-        raise ConfigError(f"--threads {threads}: use 1 or more")
-    if seconds <= 0:
-        raise ConfigError(f"--seconds {seconds:g}: use more than 0")
     command.run(
         paths or [Path("build")],
         out=out,
@@ -188,8 +148,10 @@ def compare(
 def costs(
     out: Annotated[Path, typer.Option(help="JSON file to write.")],
 ) -> None:
-    """Write what a multiply-accumulate costs at every bit width, for `quant prune`."""
-    costs_module.write(out)
+    """Write what a multiply-accumulate costs at every bit width, for `prune`."""
+    from finn_build.folding import cost_table
+
+    cost_table.write(out)
 
 
 @app.command()
@@ -197,7 +159,9 @@ def fit(
     out: Annotated[Path, typer.Option(help="Markdown file to write.")] = Path("docs/costs.md"),
 ) -> None:
     """Compare the estimated resources with Yosys' on a grid of units; takes minutes."""
-    fit_module.write(out, Console())
+    from finn_build.folding import calibration
+
+    calibration.write(out, Console())
 
 
 @app.command()
@@ -205,7 +169,9 @@ def registers(
     out: Annotated[Path, typer.Option(help="Markdown file to write.")] = Path("docs/registers.md"),
 ) -> None:
     """Write the register map of the chip as documentation."""
-    out.write_text(registers_module.markdown())
+    from finn_build.rtl import registers as module
+
+    out.write_text(module.markdown())
 
 
 @app.command()
@@ -213,16 +179,6 @@ def reference(
     out: Annotated[Path, typer.Option(help="Markdown file to write.")] = Path("docs/rtl.md"),
 ) -> None:
     """Write the reference of the RTL modules as documentation."""
-    out.write_text(reference_module.markdown())
+    from finn_build.rtl import reference as module
 
-
-def main() -> None:
-    """Run the command line; errors of ours become one message and exit code 2."""
-    arguments = sys.argv[1:]
-    if arguments and arguments[0] in names():
-        arguments = ["build", *arguments]
-    app.run(arguments, (HeadraceError,), interrupted=INTERRUPTED)
-
-
-if __name__ == "__main__":
-    main()
+    out.write_text(module.markdown())

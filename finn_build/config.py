@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
+from typing import Literal, get_args
 
 from finn_build.backends import BACKENDS
 from finn_build.boards import Board, find_board
 from finn_build.errors import ConfigError
-from finn_build.system.names import identifier, printable
+from headrace.names import identifier, printable
 
 DATA = Path("data/cifar10")  # used for the models of CIFAR-10 where it exists
 VECTORS = 100  # images that come with a model
-OBJECTIVES = ("throughput", "latency")
+Objective = Literal["throughput", "latency"]
+OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 MODEL_FILES = (".onnx", ".safetensors")
 TOOLS = ("auto", *BACKENDS, "none")
 
@@ -50,7 +52,7 @@ class Options:
     tool: str = "auto"
     clock_mhz: float = 100.0
     target_fps: float | None = None
-    objective: str = "throughput"
+    objective: Objective = "throughput"
     images: int = 10
     netlist_images: int = 0
     folding: Path | None = None

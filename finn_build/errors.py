@@ -1,12 +1,16 @@
-"""Every error that headrace raises on purpose; the command line prints the message and exits."""
+"""The errors of `finn_build`: each message says what is wrong, where, and what would work.
 
+HeadraceError        headrace/errors.py has the whole tree
+├── ConfigError      an option, a board or a model name that does not exist or make sense
+├── ModelError       a network that cannot be turned into hardware
+├── FoldingError     no legal folding
+├── ToolError        an external tool that is missing or failed
+├── FileError        a file that cannot be written or read
+└── MismatchError    two stages that must agree do not
+"""
 
-class HeadraceError(Exception):
-    """Base of all errors below. The message says what, where, and what would work."""
-
-
-class ConfigError(HeadraceError):
-    """An option, a board or a model name that does not exist or does not make sense."""
+from headrace.errors import ConfigError as ConfigError
+from headrace.errors import HeadraceError as HeadraceError
 
 
 class ModelError(HeadraceError):

@@ -1,14 +1,6 @@
-"""Run the command line: python -m quant."""
+"""The commands of `quant` alone, as its records name them: python -m quant."""
 
-import warnings
-
-from quant.program import ending
+from headrace.__main__ import main
 
 if __name__ == "__main__":
-    # Brevitas says at every start that it lacks what only its equalisation would use.
-    warnings.filterwarnings("ignore", message="fast_hadamard_transform")
-    # Ctrl-C ends the seconds of importing as it ends everything after them.
-    with ending(interrupted="interrupted"):
-        from quant.cli import main
-
-        main()
+    main("quant.cli")

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
-from typing import Annotated
 
 import torch
-import typer
 from rich.console import Console
 
 from quant import distributed
-from quant.config import Network, Quantisation, Training, preset
+from quant.config import Network, Quantisation, Training
 from quant.images import Images
 from quant.loop import batches
 from quant.models import build_quantised
-from quant.networks import get_network
-from quant.program import say
 from quant.progress import Meter
 from quant.step import Forward, Trainer
 from quant.surrogate import Surrogate
@@ -107,28 +103,6 @@ def benchmark(
         steps=steps,
         device=distributed.device_name(torch.device(device)),
     )
-
-
-def benchmark_command(
-    network: Annotated[str, typer.Option(help="A network by name, or a .toml file.")] = (
-        "arch2_slim"
-    ),
-    bits: Annotated[str, typer.Option(help="Weights and activations as in w2a2.")] = "w2a2",
-    steps: Annotated[int, typer.Option(min=1, help="Steps in a block.")] = 10,
-    blocks: Annotated[int, typer.Option(min=1, help="Blocks of either way.")] = 5,
-    batch: Annotated[int, typer.Option(help="Images in a step.")] = 128,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-) -> None:
-    """Compare the speed of quantised training: plain Brevitas against the compiled twin."""
-    found = benchmark(
-        get_network(network),
-        preset(bits),
-        batch=batch,
-        steps=steps,
-        blocks=blocks,
-        device=distributed.join(device),
-    )
-    say(str(found))
 
 
 def _random_images(network: Network, count: int, device: str) -> Images:

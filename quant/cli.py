@@ -1,43 +1,30 @@
-"""The command line: train, series, prune, grow, benchmark, pack, export, data, list and more."""
+"""The command line: what each command may be given. What does it is imported when it is called."""
 
 from __future__ import annotations
 
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated
 
-import torch
 import typer
-from rich.console import Console
 
-from quant import distributed
-from quant.benchmark import benchmark_command
-from quant.config import Norm, Precision, Training, WeightScale, preset
-from quant.costs import Costs
-from quant.data import DEFAULT_CACHE, DEFAULT_DATA, load_cifar10
-from quant.download import download_command
-from quant.errors import ConfigError, QuantError
-from quant.export import export as export_model
-from quant.files import write_npz
-from quant.grow import Growing, growing_table, minimal, topology
-from quant.grow import grow as grow_network
-from quant.images import Images, accuracy
-from quant.networks import NETWORKS
-from quant.plan import Plan, given
-from quant.plots import plot_growing, plot_pruning
-from quant.program import Program, say
-from quant.prune import Pruning, Ranking
-from quant.prune import prune as prune_model
-from quant.recipes import RECIPES, find_recipe
-from quant.results import results_command
-from quant.series import read_series, run_series
-from quant.teacher import TEACHER
-from quant.train import Setting, load_float
-from quant.zoo import load_trained, pack_command, zoo_images, zoo_names
+from headrace.program import Program
+from headrace.terminal import say
+from quant.config import Device, Norm, Precision, Ranking, Training, WeightScale, preset
+from quant.errors import ConfigError
+from quant.networks import NETWORKS, TEACHER, get_network
+from quant.places import DEFAULT_CACHE, DEFAULT_DATA, ZOO
+from quant.recipes import RECIPES, find_recipe, given
 
-app = Program(help="Train small quantised CNNs for CIFAR-10 and export them to QONNX.")
-INTERRUPTED = "interrupted; the same command goes on, a training after its last finished epoch"
+# Brevitas says at every start that it lacks what only its equalisation would use.
+warnings.filterwarnings("ignore", message="fast_hadamard_transform")
+
+app = Program(
+    help="Train small quantised CNNs for CIFAR-10 and export them to QONNX.",
+    interrupted="interrupted; the same command goes on, a training after its last finished epoch",
+)
 _DataOption = Annotated[
     Path, typer.Option("--data", help="Folder with CIFAR-10, in any of its layouts.")
 ]
@@ -48,9 +35,9 @@ _OutOption = Annotated[
 _CompileOption = Annotated[
     bool, typer.Option("--compile/--no-compile", help="Compile with torch.compile.")
 ]
-_DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+_DeviceOption = Annotated[Device, typer.Option(help="What computes; auto: a GPU, if any.")]
 _PrecisionOption = Annotated[
-    str | None, typer.Option(help="Of float training: float32, or bfloat16, which is faster.")
+    Precision | None, typer.Option(help="Of float training; bfloat16 is faster.")
 ]
 _FreshOption = Annotated[
     bool, typer.Option("--fresh", help="Drop the checkpoints in OUT, do not resume.")
@@ -85,7 +72,7 @@ def train(
     lr: Annotated[float | None, typer.Option(help="Highest learning rate, quantised.")] = None,
     batch: Annotated[int | None, typer.Option(help="Images in a step.")] = None,
     batch_norm: Annotated[
-        str | None, typer.Option(help="all, dense or none, instead of the recipe's.")
+        Norm | None, typer.Option(help="Layers with batch norm, instead of the recipe's.")
     ] = None,
     stage_dropout: Annotated[
         float | None, typer.Option(help="Dropout after each stage of convolutions, float.")
@@ -93,7 +80,9 @@ def train(
     dense_dropout: Annotated[
         float | None, typer.Option(help="Dropout after each hidden dense layer, float.")
     ] = None,
-    weight_scale: Annotated[str, typer.Option(help="statistics or learned.")] = "statistics",
+    weight_scale: Annotated[
+        WeightScale, typer.Option(help="What the scale of the weights follows.")
+    ] = "statistics",
     distill: Annotated[
         float | None, typer.Option(help="Share of the loss that imitates a float model.")
     ] = None,
@@ -121,6 +110,9 @@ def train(
     fresh: _FreshOption = False,
 ) -> None:
     """Train float, then quantised; the same command resumes an interrupted training."""
+    from quant import commands
+    from quant.plan import Plan
+
     plan = Plan(
         network=network,
         bits=bits,
@@ -133,23 +125,19 @@ def train(
         float_lr=float_lr,
         lr=lr,
         batch=batch,
-        batch_norm=cast(Norm | None, batch_norm),
+        batch_norm=batch_norm,
         stage_dropout=stage_dropout,
         dense_dropout=dense_dropout,
-        weight_scale=cast(WeightScale, weight_scale),
+        weight_scale=weight_scale,
         teacher=teacher,
         views=views,
         distill=distill,
         temperature=temperature,
-        precision=cast(Precision | None, precision),
+        precision=precision,
         seed=seed,
     )
-    folder = _out(out, network)
-    setting = _setting(data, cache, device, compiled)
-    if fresh:
-        _forget(folder)
-    record = plan.run(setting, folder)
-    _print_record(folder, record)
+    place = commands.Place(data=data, cache=cache, device=device, compiled=compiled)
+    commands.train(plan, place, _out(out, network), fresh=fresh)
 
 
 @app.command()
@@ -164,15 +152,10 @@ def series(
     device: _DeviceOption = "auto",
 ) -> None:
     """Do a list of trainings in order; the same command resumes, and skips what is done."""
-    folder = _out(out, str(file))
-    plans = read_series(file, folder)
+    from quant import commands
 
-    def setting() -> Setting:
-        return _setting(data, cache, device, compiled)
-
-    records = run_series(plans, setting, folder, distributed.console(None))
-    for name, record in records.items():
-        _print_record(folder / name, record)
+    place = commands.Place(data=data, cache=cache, device=device, compiled=compiled)
+    commands.series(file, place, _out(out, str(file)))
 
 
 @app.command()
@@ -180,7 +163,7 @@ def prune(
     start: Annotated[Path, typer.Option("--from", help="Float model, a float.safetensors.")],
     iterations: Annotated[int, typer.Option(help="How often filters are removed.")] = 6,
     share: Annotated[float, typer.Option(help="Share of the filters that go each time.")] = 0.05,
-    ranking: Annotated[str, typer.Option(help=f"{', '.join(get_args(Ranking))}.")] = "taylor",
+    ranking: Annotated[Ranking, typer.Option(help="What says which filters go.")] = "taylor",
     recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = "ours",
     tune_epochs: Annotated[int, typer.Option(help="Epochs after each iteration.")] = 1,
     epochs: Annotated[int, typer.Option(help="Epochs after the last iteration.")] = 16,
@@ -202,24 +185,24 @@ def prune(
     fresh: _FreshOption = False,
 ) -> None:
     """Remove filters of a float model step by step; the same command resumes."""
+    from quant import commands
+    from quant.costs import Costs
+    from quant.prune import Pruning
+
     chosen = find_recipe(recipe).float_training
     training = given(chosen, batch=batch, seed=seed, precision=precision)
     plan = Pruning(
         iterations=iterations,
         share=share,
-        ranking=cast(Ranking, ranking),
-        tune=replace(training, epochs=tune_epochs, lr=1e-3, warmup_epochs=0.2),
+        ranking=ranking,
+        tune=commands.tuning(training, tune_epochs),
         costs=Costs.load(hardware, preset(bits)) if hardware else None,
         cost_share=cost_share,
     )
+    place = commands.Place(data=data, cache=cache, device=device, compiled=compiled)
     final = replace(training, epochs=epochs)
     folder = _out(out, f"{start.parent.name}_pruned")
-    setting = _setting(data, cache, device, compiled)
-    if fresh:
-        _forget(folder)
-    model = prune_model(setting, load_float(start, setting.device), plan, final, folder)
-    plot_pruning(folder / "pruning.json", folder / "pruning.png")
-    _print_record(folder, model.record)
+    commands.prune(start, plan, final, place, folder, fresh=fresh)
 
 
 @app.command()
@@ -243,71 +226,82 @@ def grow(
     fresh: _FreshOption = False,
 ) -> None:
     """Grow a network from one convolution on short trainings; the same command resumes."""
+    from quant import commands
+    from quant.grow import Growing, minimal
+
+    training = Training(epochs=epochs, warmup_epochs=0.3, seed=seed, average=0.99)
     plan = Growing(
         start=minimal(filters),
-        training=given(
-            Training(epochs=epochs, warmup_epochs=0.3, seed=seed, average=0.99), precision=precision
-        ),
+        training=given(training, precision=precision),
         gain_per_doubling=gain,
         least_gain=least_gain,
         most_steps=steps,
         most_macs=macs,
     )
-    folder = _out(out, "grown")
-    setting = _setting(data, cache, device, compiled, validation=validation)
-    if fresh:
-        _forget(folder)
-        (folder / "growing.json").unlink(missing_ok=True)
-    network, rows = grow_network(setting, plan, folder)
-    plot_growing(folder / "growing.json", folder / "growing.png")
-    Console().print(growing_table(rows))
-    _say(f"{folder}: {topology(network)}, {network.flops / 1e6:.1f} MFLOPs")
+    place = commands.Place(data=data, cache=cache, device=device, compiled=compiled)
+    commands.grow(plan, place, _out(out, "grown"), validation=validation, fresh=fresh)
 
 
-app.command("benchmark")(benchmark_command)
-app.command("download")(download_command)
-app.command("pack")(pack_command)
-app.command("results")(results_command)
+@app.command()
+def benchmark(
+    network: Annotated[str, typer.Option(help="A network by name, or a .toml file.")] = (
+        "arch2_slim"
+    ),
+    bits: Annotated[str, typer.Option(help="Weights and activations as in w2a2.")] = "w2a2",
+    steps: Annotated[int, typer.Option(min=1, help="Steps in a block.")] = 10,
+    blocks: Annotated[int, typer.Option(min=1, help="Blocks of either way.")] = 5,
+    batch: Annotated[int, typer.Option(help="Images in a step.")] = 128,
+    device: _DeviceOption = "auto",
+) -> None:
+    """Compare the speed of quantised training: plain Brevitas against the compiled twin."""
+    from quant import benchmark as module
+    from quant import distributed
 
-
-def _out(out: Path | None, name: str) -> Path:
-    folder = out or Path("runs") / Path(name).stem
-    if not folder.name:
-        raise ConfigError(f"--out {folder}: has no name for the model; use for example runs/mine")
-    return folder
-
-
-def _setting(
-    data: Path, cache: Path, device: str, compiled: bool, *, validation: int = 1000
-) -> Setting:
-    place = distributed.join(device)
-    return Setting.of(
-        load_cifar10(data, "train", cache=cache),
-        load_cifar10(data, "test", cache=cache),
-        validation=validation,
-        device=place,
-        compiled=compiled,
-        command=" ".join(["python -m quant", *sys.argv[1:]]),
+    found = module.benchmark(
+        get_network(network),
+        preset(bits),
+        batch=batch,
+        steps=steps,
+        blocks=blocks,
+        device=distributed.join(device),
     )
+    say(str(found))
 
 
-def _forget(folder: Path) -> None:
-    """Drop the checkpoints of an earlier training; results stay until new ones replace them."""
-    for path in folder.glob("*-state.safetensors"):
-        path.unlink(missing_ok=True)  # several processes do this at once
+@app.command()
+def download(
+    out: Annotated[Path, typer.Option(help="Folder for the archive.")] = DEFAULT_DATA,
+) -> None:
+    """Fetch CIFAR-10 (170 MB); the same command goes on after a cut."""
+    from quant import download as module
+
+    say(f"{module.download(out)}: CIFAR-10, checksum right")
 
 
-def _print_record(folder: Path, record: dict[str, Any]) -> None:
-    scores = ", ".join(
-        f"{name} {100 * value:.2f} %" for name, value in record["accuracy"].items() if value
-    )
-    _say(f"{folder}: {scores} of {record['test_images']:,} test images")
+@app.command()
+def pack(
+    model: Annotated[str, typer.Argument(help="Path of a .safetensors file, or name in the zoo.")],
+    name: Annotated[str, typer.Argument(help="Name of the packed model.")],
+    out: Annotated[Path, typer.Option(help="Folder for NAME.safetensors and NAME.json.")] = ZOO,
+) -> None:
+    """Put a trained model into the zoo, its weights packed as integers."""
+    from quant.zoo import pack_trained
+
+    weights = pack_trained(model, name, out)
+    say(f"{weights}: {weights.stat().st_size:,} bytes")
 
 
-def _say(text: str) -> None:
-    """Print a result; of several processes only the first does."""
-    if distributed.rank() == 0:
-        say(text)
+@app.command()
+def results(
+    records: Annotated[
+        list[Path] | None, typer.Argument(help="Records besides those of the package.")
+    ] = None,
+    into: Annotated[Path, typer.Option(help="Markdown file with the marks.")] = Path("README.md"),
+) -> None:
+    """Write the tables of networks, models, pruning and growing into the README, from records."""
+    from quant.results import write
+
+    say(write(records or (), into))
 
 
 @app.command()
@@ -320,18 +314,9 @@ def export(
     cache: _CacheOption = DEFAULT_CACHE,
 ) -> None:
     """Write QONNX and golden vectors of the zoo's hundred images, compared with each other."""
-    trained = load_trained(model)
-    done = export_model(trained, zoo_images(), out)
-    say(
-        f"{done.folder}: QONNX equals Brevitas on {done.images - done.explained} of "
-        f"{done.images} images, {done.explained} more up to rounding; {done.right} classified right"
-    )
-    if data is not None:
-        test = Images.of(load_cifar10(data, "test", cache=cache), torch.device("cpu"))
-        say(
-            f"{100 * accuracy(trained.model, test):.2f} % of {len(test.labels):,} test images, "
-            f"{100 * trained.record['accuracy']['quantised']:.2f} % in the record"
-        )
+    from quant import commands
+
+    commands.export(model, out, data, cache)
 
 
 @app.command("data")
@@ -344,30 +329,26 @@ def data_(
     ] = False,
 ) -> None:
     """Write the 10,000 test images and their labels as one .npz file."""
-    if out.suffix != ".npz":
-        raise ConfigError(f"--out {out}: use a name that ends in .npz")
-    test = zoo_images() if sample else load_cifar10(data, "test", cache=cache)
-    write_npz(out, {"images": test.images, "labels": test.labels})
-    say(f"{out}: {len(test):,} test images")
+    from quant import commands
+
+    commands.write_images(out, data, cache, sample=sample)
 
 
 @app.command("list")
 def list_() -> None:
     """List the models of the zoo and the networks that can be trained."""
-    for name in zoo_names():
-        record = load_trained(name).record
-        say(
-            f"model    {name:<12} {record['network']}, W{record['weight_bits']}"
-            f"A{record['act_bits']}, {100 * record['accuracy']['quantised']:.2f} % of "
-            f"{record['test_images']:,} test images"
-        )
-    for network in NETWORKS.values():
-        say(
-            f"network  {network.name:<12} {network.parameters:,} parameters, "
-            f"{network.macs:,} multiply-accumulates"
-        )
+    from quant import commands
+
+    commands.show()
+
+
+def _out(out: Path | None, name: str) -> Path:
+    folder = out or Path("runs") / Path(name).stem
+    if not folder.name:
+        raise ConfigError(f"--out {folder}: has no name for the model; use for example runs/mine")
+    return folder
 
 
 def main() -> None:
     """Run the command line; errors are one message on stderr and exit code 2."""
-    app.run(sys.argv[1:], (QuantError,), interrupted=INTERRUPTED)
+    app.run(sys.argv[1:])

@@ -14,6 +14,8 @@ Norm = Literal["all", "dense", "none"]
 WeightScale = Literal["statistics", "learned"]
 Precision = Literal["float32", "bfloat16"]
 Optimiser = Literal["adamw", "nesterov"]
+Ranking = Literal["l1", "bn", "taylor"]
+Device = Literal["auto", "cpu", "cuda"]
 
 
 def _need(condition: bool, message: str) -> None:

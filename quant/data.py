@@ -24,6 +24,8 @@ from PIL import Image, UnidentifiedImageError
 
 from quant.errors import DataError
 from quant.files import read_npz, write_npz
+from quant.places import DEFAULT_CACHE as DEFAULT_CACHE
+from quant.places import DEFAULT_DATA as DEFAULT_DATA
 
 Split = Literal["train", "test"]
 CLASSES = (
@@ -38,14 +40,12 @@ CLASSES = (
     "ship",
     "truck",
 )
-DEFAULT_DATA = Path("data/cifar10")
-DEFAULT_CACHE = Path("runs/cache")
 _COUNT = {"train": 50_000, "test": 10_000}
 _BATCHES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
 _ROW = 1 + 3 * 32 * 32
 _WHAT_WORKS = (
     "put train-*.parquet and test-*.parquet, cifar-10-binary.tar.gz, cifar-10-python.tar.gz or "
-    "train/CLASS/*.png and test/CLASS/*.png there, fetch it with `python -m quant download`, or "
+    "train/CLASS/*.png and test/CLASS/*.png there, fetch it with `./build.sh download`, or "
     "name another folder with --data"
 )
 

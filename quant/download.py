@@ -8,9 +8,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -21,10 +19,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from quant.data import DEFAULT_DATA
 from quant.errors import DataError
 from quant.files import writing
-from quant.program import say
 
 _CHUNK = 2**16
 
@@ -156,10 +152,3 @@ def _progress(console: Console) -> Progress:
         TimeRemainingColumn(),
         console=console,
     )
-
-
-def download_command(
-    out: Annotated[Path, typer.Option(help="Folder for the archive.")] = DEFAULT_DATA,
-) -> None:
-    """Fetch CIFAR-10 (170 MB); the same command goes on after a cut."""
-    say(f"{download(out)}: CIFAR-10, checksum right")

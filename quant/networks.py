@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
+from headrace import tables
 from quant.config import Conv, Dense, Layer, Network, Norm, Pool
-from quant.config_json import network_from_json
 from quant.errors import ConfigError
+
+# The name under which `train --network` knows the teacher, and of its files.
+TEACHER = "teacher"
 
 
 def _network(
@@ -76,12 +78,4 @@ def read_network(path: Path) -> Network:
     Raises:
         ConfigError: naming the file, and the layer by its index, if it is not such a file.
     """
-    try:
-        value = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"{path}: not found; use an existing .toml file or one of {', '.join(NETWORKS)}"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: not readable as TOML ({error}); correct it") from error
-    return network_from_json(value, str(path))
+    return tables.read(Network, path, f"use an existing .toml file or one of {', '.join(NETWORKS)}")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from quant.config import (
-    Dropout,
     Network,
     Norm,
     Precision,
@@ -18,9 +17,9 @@ from quant.config import (
     preset,
 )
 from quant.errors import ConfigError
-from quant.networks import get_network
-from quant.recipes import TEACHER_TRAINING, find_recipe, taught
-from quant.teacher import TEACHER, TeacherNetwork
+from quant.networks import TEACHER, get_network
+from quant.recipes import TEACHER_TRAINING, find_recipe, given, taught
+from quant.teacher import TeacherNetwork
 from quant.teaching import load_teacher, train_teacher
 from quant.train import (
     Setting,
@@ -33,7 +32,6 @@ from quant.train import (
 )
 from quant.zoo import load_trained
 
-_Config = TypeVar("_Config", Dropout, Training)
 FLOAT = "float"
 
 
@@ -48,7 +46,7 @@ class Plan:
     network: str = "arch2_slim"
     bits: str = "w2a2"
     layer: tuple[str, ...] = ()
-    start: Path | None = None
+    start: Path | None = field(default=None, metadata={"key": "from"})
     tune: str | None = None
     recipe: str = "ours"
     float_epochs: int | None = None
@@ -161,7 +159,7 @@ class Plan:
             The record.
 
         Raises:
-            QuantError: as `quant.train` has it.
+            HeadraceError: as `quant.train` has it.
         """
         if self.network == TEACHER:
             network = TeacherNetwork(widths=self.widths)
@@ -190,8 +188,3 @@ class Plan:
             return folder / f"{TEACHER}.safetensors"
         name = FLOAT if self.bits == FLOAT else folder.name
         return folder / f"{name}.safetensors"
-
-
-def given(config: _Config, **options: Any) -> _Config:
-    """The configuration with those options that the user gave."""
-    return replace(config, **{k: v for k, v in options.items() if v is not None})

@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
 from quant import distributed
-from quant.config import Conv, Network, Training
+from quant.config import Conv, Network, Ranking, Training
 from quant.costs import Costs
 from quant.errors import ConfigError
 from quant.files import write_json
@@ -25,7 +25,6 @@ from quant.images import Images, accuracy
 from quant.models import Model, build_float, load_state
 from quant.train import FloatModel, Setting, origin, tune_float, write_float
 
-Ranking = Literal["l1", "bn", "taylor"]
 Scores = dict[str, Tensor]
 
 # Images and batches over which the Taylor ranking takes its gradients.

@@ -6,19 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from quant.config import Network, Pool, Quantisation, layer_names
 from quant.config_json import network_from_json, quantisation_from_json
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, whole_file
-from quant.networks import NETWORKS
+from quant.networks import NETWORKS, TEACHER
 from quant.paper import TABLE_5, TOPOLOGIES, Topology
-from quant.program import say
-from quant.teacher import TEACHER
-from quant.zoo import ZOO
+from quant.places import ZOO
 
 BEGIN, END = "<!-- models -->", "<!-- /models -->"
 # Of trainings whose weights are not kept.
@@ -309,18 +305,20 @@ def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.2f} %"
 
 
-def results_command(
-    records: Annotated[
-        list[Path] | None, typer.Argument(help="Records besides those of the package.")
-    ] = None,
-    into: Annotated[Path, typer.Option(help="Markdown file with the marks.")] = Path("README.md"),
-) -> None:
-    """Write the tables of networks, models, pruning and growing into the README, from records."""
+def write(records: Sequence[Path] = (), into: Path = Path("README.md")) -> str:
+    """Put the tables of the package's records, and of others, into a Markdown file.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ConfigError, CheckpointError: if the file has no marks, or a record is none.
+    """
     paths = [path for folder in (ZOO, RECORDS) for path in sorted(folder.glob("*.json"))]
     # A teacher is no model of the tables either.
     other = (PRUNING, GROWING, f"{TEACHER}.json")
     paths = [path for path in paths if path.name not in other]
-    entries = [Entry.load(path) for path in (*paths, *(records or []))]
+    entries = [Entry.load(path) for path in (*paths, *records)]
     prunings = [read_pruning(folder / PRUNING) for folder in (RECORDS, ZOO)]
     insert(into, markdown(entries, prunings, read_growing(RECORDS / GROWING)))
-    say(f"{into}: {len(entries)} models")
+    return f"{into}: {len(entries)} models"

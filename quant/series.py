@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from headrace import tables
 from quant import distributed
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, write_json
+from quant.networks import TEACHER
 from quant.plan import FLOAT, Plan
-from quant.teacher import TEACHER
 from quant.train import Setting
 from quant.zoo import pack_trained
 
 # Of a finished training, in its folder.
 DONE = "done.json"
 PACKED = "packed"
-# Keys that a training may have by another name than the plan's, as the command line has it.
-_FILES = ("start", "tune", "teacher")
+# Keys that may name a training further up.
+_FILES = ("from", "tune", "teacher")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,14 @@ class Planned:
 
     name: str
     plan: Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    """What the TOML file holds."""
+
+    training: tuple[dict[str, Any], ...] = ()
+    defaults: dict[str, Any] = field(default_factory=dict)
 
 
 def read_series(path: Path, out: Path) -> list[Planned]:
@@ -50,63 +58,29 @@ def read_series(path: Path, out: Path) -> list[Planned]:
     Raises:
         ConfigError: naming file and training, if there is anything wrong or unknown in it.
     """
-    try:
-        value = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: not found; name a .toml file with [[training]]") from error
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: not readable as TOML ({error}); correct it") from error
-    unknown = sorted(set(value) - {"defaults", "training"})
-    if unknown:
-        raise ConfigError(f"{path}: unknown {', '.join(unknown)}; known: defaults, training")
-    tables = value.get("training", [])
-    defaults = value.get("defaults", {})
-    if not isinstance(tables, list) or not tables or not isinstance(defaults, dict):
+    file = tables.read(_File, path, "name a .toml file with [[training]]")
+    if not file.training:
         raise ConfigError(f"{path}: no trainings; give each a table [[training]] with a name")
     found: dict[str, Planned] = {}
-    for number, table in enumerate(tables):
-        where = f"{path}: training {number + 1}"
+    for number, table in enumerate(file.training):
+        where = f"{path}: training[{number}]"
         name = table.get("name")
         if not isinstance(name, str) or not name.replace("-", "_").isidentifier():
             raise ConfigError(f"{where}: name={name!r}; give it a name of letters, digits, _ and -")
         if name in found or name == PACKED:
             raise ConfigError(f"{where}: the name {name} is taken; give it another one")
-        merged = table if table.get("network") == TEACHER else {**defaults, **table}
+        merged = table if table.get("network") == TEACHER else {**file.defaults, **table}
         found[name] = Planned(name=name, plan=_plan(f"{path}: {name}", merged, found, out))
     return list(found.values())
 
 
 def _plan(where: str, table: dict[str, Any], before: dict[str, Planned], out: Path) -> Plan:
-    known = {item.name: item for item in fields(Plan)}
-    values = {("start" if key == "from" else key): v for key, v in table.items() if key != "name"}
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        names = ", ".join(sorted("from" if name == "start" else name for name in known))
-        raise ConfigError(f"{where}: unknown {', '.join(unknown)}; known: {names}")
-    for key, value in values.items():
-        hint = str(known[key].type)
-        if not _fits(value, hint):
-            raise ConfigError(f"{where}: {key}={value!r} is not of type {hint}; correct it")
-        if hint.startswith("tuple"):
-            values[key] = tuple(value)
+    values = {key: value for key, value in table.items() if key != "name"}
     for key in _FILES:
-        if key in values:
-            name = values[key]
-            path = before[name].plan.result(out / name) if name in before else Path(name)
-            values[key] = str(path) if known[key].type == "str | None" else path
-    try:
-        return Plan(**values)
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from error
-
-
-def _fits(value: object, hint: str) -> bool:
-    """Whether a value of a TOML file suits a field's annotation."""
-    if hint.startswith("tuple"):
-        return isinstance(value, list)
-    if "float" in hint:
-        return type(value) in (int, float)
-    return type(value) is int if "int" in hint else isinstance(value, str)
+        name = values.get(key)
+        if isinstance(name, str) and name in before:
+            values[key] = str(before[name].plan.result(out / name))
+    return tables.build(Plan, values, where)
 
 
 def run_series(

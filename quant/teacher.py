@@ -18,8 +18,6 @@ from torch.nn import functional
 from quant.errors import ConfigError
 from quant.models import PIXEL_SCALE
 
-# The name under which `train --network` knows it, and of its files.
-TEACHER = "teacher"
 # Side of the patches that are whitened.
 _PATCH_PX = 2
 # Added to their variances, so that what is hardly there is not blown up.

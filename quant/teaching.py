@@ -16,7 +16,8 @@ from quant.files import read_json, read_tensors, write_json, write_tensors
 from quant.images import accuracy
 from quant.loop import Phase
 from quant.models import load_state
-from quant.teacher import TEACHER, Teacher, TeacherNetwork, teacher_costs
+from quant.networks import TEACHER
+from quant.teacher import Teacher, TeacherNetwork, teacher_costs
 from quant.train import Setting, load_float
 from quant.views import LoadedTeacher
 

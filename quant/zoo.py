@@ -9,10 +9,9 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-import typer
 
 from quant.config import Network, Quantisation
 from quant.config_json import network_from_json, quantisation_from_json
@@ -21,9 +20,7 @@ from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, read_tensors, write_json, write_tensors
 from quant.models import Model, build_quantised, load_state
 from quant.packing import MARK, load_packed, pack
-from quant.program import say
-
-ZOO = Path(__file__).parent / "zoo"
+from quant.places import ZOO as ZOO
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,13 +137,3 @@ def pack_trained(model: str, name: str, folder: Path = ZOO) -> Path:
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     write_json(weights.with_suffix(".json"), {**trained.record, "sha256": digest})
     return weights
-
-
-def pack_command(
-    model: Annotated[str, typer.Argument(help="Path of a .safetensors file, or name in the zoo.")],
-    name: Annotated[str, typer.Argument(help="Name of the packed model.")],
-    out: Annotated[Path, typer.Option(help="Folder for NAME.safetensors and NAME.json.")] = ZOO,
-) -> None:
-    """Put a trained model into the zoo, its weights packed as integers."""
-    weights = pack_trained(model, name, out)
-    say(f"{weights}: {weights.stat().st_size:,} bytes")

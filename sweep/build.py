@@ -21,7 +21,7 @@ def run(request: Request, place: Place) -> dict[str, Any]:
         integers), report (path below the sweep's folder), bitstream (likewise, or None).
 
     Raises:
-        finn_build.errors.HeadraceError: as a build does.
+        HeadraceError: as a build does.
     """
     from finn_build.flow.steps.plan import STEPS
 

@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from finn_build.errors import HeadraceError
-from finn_build.system.program import Program, say
-from quant.config_json import network_to_json
-from quant.data import DEFAULT_CACHE, DEFAULT_DATA
-from quant.errors import QuantError
-from quant.zoo import ZOO, pack_trained
-from sweep import result
-from sweep.cluster import RayWorkers, installed
-from sweep.compare import load as load_result
-from sweep.compare import markdown, plot
-from sweep.config import Sweep, load
-from sweep.design import base_network
-from sweep.engine import OneProcess, Workers
-from sweep.errors import ConfigError, SweepError, UnreachableError
-from sweep.job import Place
-from sweep.progress import Progress
-from sweep.stages import Search
-from sweep.table import Row, Table
+from headrace.program import Program
+from quant.places import DEFAULT_CACHE, DEFAULT_DATA, ZOO
 
-INTERRUPTED = "interrupted; the same command goes on from here"
-app = Program(help="Search bits, filters and folding of a network together.")
+app = Program(
+    help="Search bits, filters and folding of a network together.",
+    default="run",
+    interrupted="interrupted; the same command goes on from here",
+)
 _File = Annotated[Path, typer.Argument(help="A sweep.toml; docs/sweep.md has its keys.")]
 _OutOption = Annotated[
     Path | None,
@@ -57,31 +40,17 @@ def run(
     cache: Annotated[Path, typer.Option(help="Where decoded images are kept.")] = DEFAULT_CACHE,
 ) -> None:
     """Search; the same command goes on where an interrupted one stopped."""
-    sweep = load(file)
-    if workers is not None and (workers < 1 or address is not None):
-        raise ConfigError(f"--workers {workers}: use 1 or more, and leave --address out")
-    console = Console(highlight=False)
-    folder = _folder(out, file)
-    place = _place(sweep, folder, data, cache)
-    with Table(folder, identity(sweep)) as table:
-        team = _team(sweep, place, workers, address)
-        try:
-            with Progress(console, team.name) as progress:
-                search = Search(sweep, table, team, begin=progress.begin, ended=progress.ended)
-                found = search.planned() if hardware else search.run()
-        except UnreachableError:
-            result.write(folder, table)
-            raise
-        finally:
-            team.close()
-        result.write(folder, table)
-        rows = table.rows()
-    if not found:
-        raise SweepError(_nothing(rows))
-    wide = console if console.is_terminal else Console(highlight=False, width=160)
-    wide.print(result.costed_table(rows) if hardware else result.front_table(rows))
-    console.print(f"trials: {result.states(rows)}", markup=False, soft_wrap=True)
-    console.print(f"{folder / 'front.html'}: the front, and why all others are not", soft_wrap=True)
+    from sweep import commands
+
+    commands.run(
+        file,
+        out,
+        workers=workers,
+        address=address,
+        hardware=hardware,
+        data=data,
+        cache=cache,
+    )
 
 
 @app.command()
@@ -93,19 +62,9 @@ def export(
     into: Annotated[Path, typer.Option(help="Folder for NAME.safetensors.")] = ZOO,
 ) -> None:
     """Make a trial's model an entry of the zoo, or of another folder."""
-    folder = _folder(out, file)
-    with Table(folder, identity(load(file))) as table:
-        rows = {row.id: row for row in table.rows()}
-    if trial not in rows:
-        some = ", ".join(key for key, row in rows.items() if row.values["model"]) or "(none yet)"
-        raise ConfigError(f"{trial}: no trial of {folder}; trained ones: {some}")
-    row = rows[trial]
-    if row.values["model"] is None:
-        why = f": {row.why}" if row.why else ""
-        raise ConfigError(f"{trial}: was not trained, {row.state}{why}; use a trained one")
-    weights = pack_trained(str(folder / row.values["model"]), name, into)
-    say(f"{weights}: {row.label}, {row.values['accuracy']:.2%} of the test images")
-    say(_build_command(row, folder, name if into == ZOO else str(weights)))
+    from sweep import commands
+
+    commands.export(file, trial, name, out, into)
 
 
 @app.command()
@@ -114,83 +73,11 @@ def compare(
     picture: Annotated[Path | None, typer.Option(help="PNG to draw them in.")] = None,
 ) -> None:
     """Print a table of what several sweeps found, in Markdown."""
-    found = [load_result(path) for path in results]
-    if picture:
-        plot(found, picture)
-    say(markdown(found).rstrip("\n"))
+    from sweep import commands
 
-
-def _build_command(row: Row, folder: Path, model: str) -> str:
-    """What builds the exported model as the sweep did, or would have."""
-    settings = json.loads(row.values["settings"])
-    words = ["./build.sh", settings["board"], "--model", model]
-    words += ["--clock-mhz", f"{settings['clock_mhz']:g}"]
-    if row.values["report"]:
-        folding = (folder / row.values["report"]).parent / "fold" / "folding.json"
-        words += ["--folding", str(folding)]
-    elif settings["target_fps"]:
-        words += ["--target-fps", f"{settings['target_fps']:g}"]
-    return " ".join(words)
-
-
-def identity(sweep: Sweep) -> dict[str, Any]:
-    """What a table must agree with: space and training by key, and the networks themselves."""
-    recipe = sweep.training.recipe
-    networks = {
-        f"network {name}": network_to_json(base_network(name, recipe))
-        for name in sweep.space.networks
-    }
-    settings = {"space": asdict(sweep.space), "training": asdict(sweep.training)}
-    return {**_flat(settings), **networks}
-
-
-def _flat(value: dict[str, Any], place: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, inner in value.items():
-        name = f"{place}{key}"
-        found |= _flat(inner, f"{name}.") if isinstance(inner, dict) else {name: inner}
-    return found
-
-
-def _folder(out: Path | None, file: Path) -> Path:
-    return (out or Path("runs") / f"sweep-{file.stem}").resolve()
-
-
-def _place(sweep: Sweep, folder: Path, data: Path, cache: Path) -> Place:
-    engine = sweep.engine
-    return Place(
-        root=folder,
-        data=data.resolve(),
-        cache=cache.resolve(),
-        command=" ".join(["python -m sweep", *sys.argv[1:]]),
-        device=engine.device,
-        compiled=engine.compiled,
-        cpus=engine.cpus,
-        processes=engine.processes,
-    )
-
-
-def _team(sweep: Sweep, place: Place, workers: int | None, address: str | None) -> Workers:
-    """Ray where it is asked for, or installed and of use; else this process."""
-    cores = workers or len(os.sched_getaffinity(0))
-    if address is None and (cores == 1 or (workers is None and not installed())):
-        return OneProcess(place)
-    return RayWorkers(place, sweep.engine, address, cores)
-
-
-def _nothing(rows: list[Row]) -> str:
-    """Why no candidate is left, where no constraint is to blame."""
-    failed = [row for row in rows if row.state == "failed"]
-    first = failed[0] if failed else rows[0]
-    return (
-        f"no trial was finished, {len(failed)} of {len(rows)} failed; the first, {first.label}: "
-        f"{first.why}; mend that and use the same command again"
-    )
+    commands.compare(results, picture)
 
 
 def main() -> None:
     """Run the command line; errors are one message on stderr and exit code 2."""
-    arguments = sys.argv[1:]
-    if arguments and arguments[0] not in ("run", "export", "compare", "--help"):
-        arguments = ["run", *arguments]
-    app.run(arguments, (SweepError, QuantError, HeadraceError), interrupted=INTERRUPTED)
+    app.run(sys.argv[1:])

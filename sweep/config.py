@@ -8,15 +8,13 @@ from typing import Any, get_args
 
 from finn_build.boards import BUDGETS, find_board
 from finn_build.config import TOOLS, VECTORS
-from finn_build.errors import HeadraceError
-from quant.config import Network, Precision
-from quant.errors import QuantError
+from headrace import tables
+from quant.config import Network, Precision, Ranking
 from quant.networks import get_network
-from quant.prune import Ranking
 from quant.recipes import find_recipe
-from sweep import toml
-from sweep.errors import ConfigError
+from sweep.errors import ConfigError, HeadraceError
 
+_MAY_BE_EMPTY = ("dense",)
 SCHEDULES = ("even", "ranked", "folding")
 
 
@@ -39,6 +37,10 @@ def _need_least(name: str, values: tuple[float, ...], least: float) -> None:
 def _need_once(table: object, *names: str) -> None:
     for name in names:
         values = getattr(table, name)
+        _need(
+            bool(values) or name in _MAY_BE_EMPTY,
+            f"{name} is empty; give one value or more, or leave the key out",
+        )
         twice = sorted({str(each) for each in values if values.count(each) > 1})
         _need(not twice, f"{name}: {', '.join(twice)} is given twice; give it once")
 
@@ -118,7 +120,7 @@ class Space:
             most = min(find_board(name).most_mhz for name in self.boards)
             for name in self.networks:
                 self._need_filters(get_network(name))
-        except (HeadraceError, QuantError) as error:
+        except HeadraceError as error:
             raise ConfigError(f"networks, boards: {error}") from error
         for clock in self.clocks_mhz:
             _need(1 <= clock <= most, f"clocks_mhz = {clock:g}: use 1 to {most:g} on these boards")
@@ -165,7 +167,7 @@ class Training:
         """Check every value."""
         try:
             find_recipe(self.recipe)
-        except QuantError as error:
+        except HeadraceError as error:
             raise ConfigError(str(error)) from error
         for name in ("images", "test_images", "pruned_epochs", "batch"):
             _need_least(name, (getattr(self, name),), 0)
@@ -266,4 +268,4 @@ def load(path: Path) -> Sweep:
     Raises:
         ConfigError: naming file, key, and what would work.
     """
-    return toml.read(path, Sweep)
+    return tables.read(Sweep, path, "docs/sweep.md says how to write one")

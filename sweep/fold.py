@@ -29,7 +29,7 @@ def run(request: Request, place: Place) -> dict[str, Any]:
         and `why` says so.
 
     Raises:
-        finn_build.errors.HeadraceError: if the front end does not take the model.
+        HeadraceError: if the front end does not take the model.
     """
     limits, folder = Limits.of(request.settings), place.folder(request.id)
     trained = load_trained(str(place.root / request.parents[0]["weights"]))

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from finn_build.system.terminal import line
+from headrace.terminal import line
 from sweep.job import Job, Outcome
 
 # Jobs between two lines where there is no terminal: of those that take seconds, and all others.

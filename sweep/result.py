@@ -15,7 +15,7 @@ from rich.text import Text
 from finn_build.pages import page
 from finn_build.pages.compare.command import figures
 from finn_build.pages.compare.points import Point, front, published, strongest
-from finn_build.system.names import printable
+from headrace.names import printable
 from quant.files import whole_file
 from sweep.table import Row, Table
 

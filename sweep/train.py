@@ -52,7 +52,7 @@ def run(request: Request, place: Place) -> dict[str, Any]:
         the held-out images), accuracy (share of the test images); of a probe, what it found.
 
     Raises:
-        quant.errors.QuantError: as the trainings of `quant` do.
+        HeadraceError: as the trainings of `quant` do.
     """
     out = place.folder(request.id)
     out.mkdir(parents=True, exist_ok=True)

@@ -16,14 +16,12 @@ from typing import Any
 import torch
 
 from finn_build.boards import Resources
-from finn_build.errors import HeadraceError
 from quant import distributed
 from quant.config_json import network_from_json, quantisation_from_json
-from quant.errors import QuantError
 from quant.files import write_json
 from sweep import build, fold, train
 from sweep.design import Limits
-from sweep.errors import SweepError
+from sweep.errors import FailedError, HeadraceError
 from sweep.fitting import fit, losses
 from sweep.hardware import cost
 from sweep.job import Outcome, Place, Request
@@ -31,7 +29,7 @@ from sweep.job import Outcome, Place, Request
 _RESULT = "result.json"
 # What may go wrong with one job and leave the others alone; RuntimeError: PyTorch's, as when a GPU
 # has no memory left.
-_FAILURES = (QuantError, HeadraceError, SweepError, OSError, MemoryError, RuntimeError)
+_FAILURES = (HeadraceError, OSError, MemoryError, RuntimeError)
 
 
 def execute(request: Request, place: Place) -> Outcome:
@@ -111,7 +109,7 @@ def _train(request: Request, place: Place) -> dict[str, Any]:
     if status:
         lines = (folder / "torchrun.log").read_text(errors="replace").splitlines()
         last = next((x for x in reversed(lines) if "Error" in x), "no message")
-        raise SweepError(f"torchrun ended with {status} ({last.strip()}); see {log.name}")
+        raise FailedError(f"torchrun ended with {status} ({last.strip()}); see {log.name}")
     made: dict[str, Any] = json.loads((folder / "trained.json").read_text())
     return made
 

@@ -1,4 +1,4 @@
-"""How the three programs end: exit codes, one message, numbers that are none; as processes."""
+"""How the command and its parts end: exit codes, one message, numbers that are none."""
 
 import importlib
 import inspect
@@ -12,17 +12,20 @@ from typing import get_type_hints
 import pytest
 import typer
 
-import finn_build.system.names
-import finn_build.system.program
-import quant.program
+from headrace import cli, program
+from headrace.errors import HeadraceError
 
 ROOT = Path(__file__).parents[1]
-PROGRAMS = ("finn_build", "quant", "sweep")
+# What can be run, and where the commands are.
+PROGRAMS = ("headrace", "quant", "sweep")
+PARTS = ("finn_build", "quant", "sweep")
+# Libraries that take seconds to import.
+SLOW = ("torch", "brevitas", "onnx", "scipy", "matplotlib", "pyarrow")
 # A program that says "begun" on the pipe beside it and then waits.
 WAITS = '#!/bin/sh\necho begun >"$0.pipe"\nexec sleep 60\n'
 
 
-def program(*words, cwd, environment=None):
+def run(*words, cwd, environment=None):
     return subprocess.run(
         [sys.executable, "-m", *map(str, words)],
         cwd=cwd,
@@ -51,14 +54,14 @@ def build_sh():
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_wrong_words_are_one_message(name, tmp_path):
-    done = program(name, "export", "--wrong", cwd=tmp_path)
+    done = run(name, "export", "--wrong", cwd=tmp_path)
     assert done.returncode == 2
     assert error_of(done).startswith("error: No such ")
     assert done.stdout == ""
 
 
 def test_without_words_it_is_help(tmp_path):
-    done = program("finn_build", cwd=tmp_path)
+    done = run("headrace", cwd=tmp_path)
     assert done.returncode == 0 and "--help" in done.stdout
 
 
@@ -71,7 +74,7 @@ def test_build_sh_hands_the_exit_code_on(tmp_path):
 
 
 def test_a_negative_answer_is_1(tmp_path):
-    done = program("finn_build", "doctor", cwd=tmp_path, environment={"PATH": str(tmp_path)})
+    done = run("headrace", "doctor", cwd=tmp_path, environment={"PATH": str(tmp_path)})
     assert done.returncode == 1, done.stderr
     assert "MISSING  program    g++" in done.stdout
 
@@ -95,7 +98,7 @@ def test_ctrl_c_in_a_tool_is_130(tmp_path):
     vivado.chmod(0o755)
     pipe = vivado.with_name("vivado.pipe")
     os.mkfifo(pipe)
-    for start in ([sys.executable, "-m", "finn_build"], [build_sh()]):
+    for start in ([sys.executable, "-m", "headrace"], [build_sh()]):
         command = [*start, "doctor", "--vivado", str(tmp_path)]
         code, error = interrupted(command, pipe, tmp_path)
         assert (code, error) == (130, "interrupted; the same command resumes\n")
@@ -104,7 +107,8 @@ def test_ctrl_c_in_a_tool_is_130(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["quant", "results"], "goes on, a training after its last finished epoch\n"),
+        (["headrace", "series"], "goes on, a training after its last finished epoch\n"),
+        (["headrace", "sweep"], "interrupted; the same command goes on from here\n"),
         (["sweep", "run"], "interrupted; the same command goes on from here\n"),
     ],
 )
@@ -125,16 +129,76 @@ def test_ctrl_c_is_130(tmp_path, words, message):
 
 
 def test_ctrl_c_while_it_is_imported_is_130(tmp_path):
-    """Of a package that stands in for a slow one, with the program's own __main__."""
-    fake = tmp_path / "finn_build"
-    (fake / "system").mkdir(parents=True)
-    for name in ("__init__", "__main__", "system/__init__", "system/names", "system/program"):
-        (fake / f"{name}.py").write_text((ROOT / "finn_build" / f"{name}.py").read_text())
+    """Of a package that stands in for a slow one, with the program's own beginning."""
+    fake = tmp_path / "headrace"
+    fake.mkdir()
+    for name in ("__init__", "__main__", "ending", "errors", "names"):
+        (fake / f"{name}.py").write_text((ROOT / "headrace" / f"{name}.py").read_text())
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     (fake / "cli.py").write_text(f"open({str(pipe)!r}, 'w').close()\nimport time\ntime.sleep(60)\n")
-    code, error = interrupted([sys.executable, "-m", "finn_build"], pipe, tmp_path)
+    code, error = interrupted([sys.executable, "-m", "headrace"], pipe, tmp_path)
     assert (code, error) == (130, "interrupted\n")
+
+
+def test_help_waits_for_no_library(tmp_path):
+    """Whatever a command needs is imported when it is called; its options need none of it."""
+    code = "import sys, headrace.cli; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert {"typer", "quant.cli"} <= set(done.stdout.split())
+    assert set(done.stdout.split()).isdisjoint(SLOW)
+
+
+def test_a_word_that_is_no_command_is_a_board(tmp_path):
+    done = run("headrace", "pynq-z9", "--images", "5", cwd=tmp_path)
+    assert done.returncode == 2
+    assert error_of(done).startswith("error: unknown board 'pynq-z9'; known boards: arty-z7-20, ")
+
+
+def test_every_command_is_there_and_results_are_of_both_packages(tmp_path, monkeypatch):
+    parts = {name: importlib.import_module(f"{name}.cli").app for name in PARTS}
+
+    def named(app):
+        return {each.name or each.callback.__name__ for each in app.registered_commands}
+
+    assert named(cli.app) == named(parts["finn_build"]) | named(parts["quant"]) | {"results"}
+    assert [group.typer_instance for group in cli.app.registered_groups] == [parts["sweep"]]
+    monkeypatch.setattr("quant.results.write", lambda: done.append("models"))
+    monkeypatch.setattr("finn_build.pages.results.write", lambda *_: done.append("builds"))
+    monkeypatch.setattr("finn_build.pages.results.check", lambda _: None)
+    monkeypatch.setattr(cli, "say", lambda _: None)
+    done = []
+    cli.app.run(["results"])
+    assert done == ["models", "builds"]
+
+
+@pytest.mark.parametrize(
+    ("started_as", "said"),
+    [
+        ("/a/bin/headrace", "headrace prune --seed 1"),
+        ("/a/headrace/__main__.py", "headrace prune --seed 1"),
+        ("/a/quant/__main__.py", "python -m quant prune --seed 1"),
+    ],
+)
+def test_a_record_names_the_command_as_it_can_be_given_again(monkeypatch, started_as, said):
+    monkeypatch.setattr(sys, "argv", [started_as, "prune", "--seed", "1"])
+    assert program.command_line() == said
+
+
+@pytest.mark.parametrize("package", PARTS)
+def test_all_errors_are_of_one_tree_that_their_file_draws(package):
+    module = importlib.import_module(f"{package}.errors")
+    own = {n: e for n, e in vars(module).items() if inspect.isclass(e)}
+    whole = importlib.import_module("headrace.errors").__doc__
+    for name, error in own.items():
+        assert issubclass(error, HeadraceError)
+        assert name in module.__doc__ and name in whole
 
 
 def options(function):
@@ -155,7 +219,7 @@ def options(function):
     return numbers, needed
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", PARTS)
 @pytest.mark.parametrize("value", ["nan", "-inf", "1e999"])
 def test_every_number_is_a_number(name, value, capsys, tmp_path, monkeypatch):
     """Found by the programs' own signatures, so that an option that joins is tried too."""
@@ -166,20 +230,10 @@ def test_every_number_is_a_number(name, value, capsys, tmp_path, monkeypatch):
         numbers, needed = options(command.callback)
         for option in numbers:
             with pytest.raises(SystemExit) as stop:
-                app.run([word, *needed, *option, value], (), interrupted="")
+                app.run([word, *needed, *option, value])
             error = capsys.readouterr().err
             assert stop.value.code == 2
             assert f"'{option[0]}': {float(value)} is not a finite number" in error
             tried += 1
     assert (tried > 0) == (name != "sweep")  # which has no option of that kind
     assert not list(tmp_path.iterdir())
-
-
-def test_both_packages_end_the_same_way():
-    """They do not import each other."""
-    for name in ("_Command", "Program", "ending", "fail", "say", "reason"):
-        ours, theirs = getattr(finn_build.system.program, name), getattr(quant.program, name)
-        assert inspect.getsource(ours) == inspect.getsource(theirs)
-    assert inspect.getsource(finn_build.system.names.printable) == inspect.getsource(
-        quant.program.printable
-    )

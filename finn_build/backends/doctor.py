@@ -12,7 +12,7 @@ from finn_build.backends import AUTOMATIC, BACKENDS, tools, verilator
 from finn_build.backends.registry import backend
 from finn_build.boards import Board, find_board, names
 from finn_build.errors import ToolError
-from finn_build.system.terminal import line
+from headrace.terminal import line
 
 _PACKAGES = ("torch", "brevitas", "qonnx", "finn-plus", "onnxruntime", "verilator", "pyosys")
 

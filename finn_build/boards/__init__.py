@@ -4,29 +4,29 @@ A board is a TOML file in boards/, its chip one in boards/chips/; docs/boards.md
 them.
 """
 
-import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 from finn_build.errors import ConfigError
+from headrace import tables
+from headrace.tables import Range
 
 FOLDER = (Path(__file__).parent / "../boards").resolve()
-BUDGETS = ("openxc7", "vivado")
 # Xilinx DS187: the processing system's crystal and its PLLs; UG585: two dividers of 6 bits.
-_PS_CLK_MHZ, _PLL_MHZ, _DIVISORS = (30, 60), (780, 1600), range(1, 64)
+_PS_CLK_MHZ, _PLL_MHZ = Range(least=30, most=60), Range(least=780, most=1600)
+_DIVISORS = range(1, 64)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
     """Counts of LUTs, flip-flops, BRAM36 (halves for an 18 kbit block) and DSP48."""
 
-    lut: int
-    ff: int
-    bram36: float
-    dsp: int
+    lut: Annotated[int, Range(least=0)]
+    ff: Annotated[int, Range(least=0)]
+    bram36: Annotated[float, Range(least=0)]
+    dsp: Annotated[int, Range(least=0)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,116 +78,85 @@ def find_board(name: str) -> Board:
 
 def load(path: Path) -> Board:
     """Read a board and its chip. Raises ConfigError: file, key and what would work."""
-    board = _Table.read(path)
-    title, part = board.text("title"), board.text("part")
-    name = board.text("chip")
-    chip_path = path.parent / "chips" / f"{name}.toml"
-    if not chip_path.is_file():
-        known = ", ".join(sorted(each.stem for each in chip_path.parent.glob("*.toml")))
-        raise board.wrong("chip", name, f"one of {chip_path.parent}: {known}")
-    if not part.startswith(name):
-        raise board.wrong("part", part, f"a part of that chip, as {name}clg400-1")
-    ps_clk = board.number("ps_clk_mhz", *_PS_CLK_MHZ)
-    pll = board.number("io_pll_mhz", *_PLL_MHZ)
-    if abs(pll / ps_clk - round(pll / ps_clk)) > 0.01:
-        raise board.wrong("io_pll_mhz", pll, f"a whole multiple of ps_clk_mhz, {ps_clk:g}")
-    board.end()
-    chip = _Table.read(chip_path)
-    whole = _resources(chip.table("resources"))
-    shares = chip.table("budget")
-    budget = {tool: _resources(shares.table(tool), within=whole) for tool in BUDGETS}
-    shares.end()
-    window = chip.table("gp0")
-    made = Board(
+    board = tables.read(_BoardFile, path, f"use one of {', '.join(names())}")
+    chip_path = path.parent / "chips" / f"{board.chip}.toml"
+    known = ", ".join(sorted(each.stem for each in chip_path.parent.glob("*.toml")))
+    chip = tables.read(_ChipFile, chip_path, f"{path}: chip may be one of {known}")
+    if chip.most_mhz > board.io_pll_mhz:
+        most = f"{board.io_pll_mhz:g}, as io_pll_mhz in {path}"
+        raise ConfigError(f"{chip_path}: most_mhz = {chip.most_mhz:g}; use at most {most}")
+    return Board(
         name=path.stem,
-        title=title,
-        part=part,
-        chip=whole,
-        bitstream_bytes=chip.whole("bitstream_bytes", least=1),
-        budget=budget,
-        ps_clk_mhz=ps_clk,
-        io_pll_mhz=pll,
-        most_mhz=chip.number("most_mhz", 1, pll),
-        gp0_base=window.whole("base"),
-        gp0_bytes=window.whole("bytes", least=1),
+        title=board.title,
+        part=board.part,
+        chip=chip.resources,
+        bitstream_bytes=chip.bitstream_bytes,
+        budget={tool: getattr(chip.budget, tool) for tool in BUDGETS},
+        ps_clk_mhz=board.ps_clk_mhz,
+        io_pll_mhz=board.io_pll_mhz,
+        most_mhz=chip.most_mhz,
+        gp0_base=chip.gp0.base,
+        gp0_bytes=chip.gp0.bytes,
     )
-    window.end()
-    chip.end()
-    return made
 
 
-def _resources(table: "_Table", within: Resources | None = None) -> Resources:
-    def most(key: str) -> float | None:
-        return None if within is None else float(getattr(within, key))
+@dataclass(frozen=True, kw_only=True)
+class _BoardFile:
+    """What boards/NAME.toml holds."""
 
-    made = Resources(
-        lut=table.whole("lut", most=most("lut")),
-        ff=table.whole("ff", most=most("ff")),
-        bram36=table.number("bram36", 0, most("bram36")),
-        dsp=table.whole("dsp", most=most("dsp")),
-    )
-    table.end()
-    return made
+    title: str
+    part: str
+    chip: str
+    ps_clk_mhz: Annotated[float, _PS_CLK_MHZ]
+    io_pll_mhz: Annotated[float, _PLL_MHZ]
 
-
-class _Table:
-    """A table of a TOML file, whose keys are taken one by one; one that is left over is wrong."""
-
-    def __init__(self, path: Path, place: str, values: dict[str, Any]) -> None:
-        self.path, self.place, self.values = path, place, values
-        self.taken: list[str] = []
-
-    @classmethod
-    def read(cls, path: Path) -> "_Table":
-        try:
-            return cls(path, "", tomllib.loads(path.read_text()))
-        except (ValueError, OSError) as error:
-            raise ConfigError(f"{path}: not a readable TOML file: {error}") from error
-
-    def wrong(self, key: str, value: Any, right: str) -> ConfigError:
-        return ConfigError(f"{self.path}: {self.place}{key} = {value!r}; use {right}")
-
-    def take(self, key: str, right: str, check: Callable[[Any], bool]) -> Any:
-        self.taken.append(key)
-        if key not in self.values:
-            raise ConfigError(f"{self.path}: {self.place}{key} is missing; use {right}")
-        if not check(self.values[key]):
-            raise self.wrong(key, self.values[key], right)
-        return self.values[key]
-
-    def text(self, key: str) -> str:
-        value: str = self.take(key, "a text", lambda v: isinstance(v, str) and v != "")
-        return value
-
-    def number(self, key: str, least: float, most: float | None = None) -> float:
-        value: float = self.take(
-            key,
-            f"a number{_range(least, most)}",
-            lambda v: type(v) in (int, float) and _within(v, least, most),
-        )
-        return value
-
-    def whole(self, key: str, least: int = 0, most: float | None = None) -> int:
-        value: int = self.take(
-            key,
-            f"a whole number{_range(least, most)}",
-            lambda v: type(v) is int and _within(v, least, most),
-        )
-        return value
-
-    def table(self, key: str) -> "_Table":
-        values = self.take(key, f"a table [{self.place}{key}]", lambda v: isinstance(v, dict))
-        return _Table(self.path, f"{self.place}{key}.", values)
-
-    def end(self) -> None:
-        for key in sorted(self.values.keys() - self.taken):
-            known = ", ".join(self.taken)
-            raise ConfigError(f"{self.path}: {self.place}{key} is unknown; known here: {known}")
+    def __post_init__(self) -> None:
+        """Check what keys say about each other."""
+        if not self.part.startswith(self.chip):
+            raise ConfigError(
+                f"part = {self.part!r}; use a part of the chip {self.chip}, as {self.chip}clg400-1"
+            )
+        times = self.io_pll_mhz / self.ps_clk_mhz
+        if abs(times - round(times)) > 0.01:
+            raise ConfigError(
+                f"io_pll_mhz = {self.io_pll_mhz}; use a whole multiple of ps_clk_mhz, "
+                f"{self.ps_clk_mhz:g}"
+            )
 
 
-def _within(value: float, least: float, most: float | None) -> bool:
-    return least <= value and (most is None or value <= most)
+@dataclass(frozen=True, kw_only=True)
+class _Window:
+    """Addresses of the registers."""
+
+    base: Annotated[int, Range(least=0)]
+    bytes: Annotated[int, Range(least=1)]
 
 
-def _range(least: float, most: float | None) -> str:
-    return f" of {least:g} or more" if most is None else f" from {least:g} to {most:g}"
+@dataclass(frozen=True, kw_only=True)
+class _Budget:
+    """The accelerator's share of the chip, by the tool that places it."""
+
+    openxc7: Resources
+    vivado: Resources
+
+
+BUDGETS = tuple(item.name for item in fields(_Budget))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ChipFile:
+    """What boards/chips/NAME.toml holds."""
+
+    bitstream_bytes: Annotated[int, Range(least=1)]
+    most_mhz: Annotated[float, Range(least=1)]
+    resources: Resources
+    gp0: _Window
+    budget: _Budget
+
+    def __post_init__(self) -> None:
+        """Refuse a share that is more than the whole."""
+        for tool in BUDGETS:
+            for name, most in asdict(self.resources).items():
+                value = getattr(getattr(self.budget, tool), name)
+                if value > most:
+                    raise ConfigError(f"budget.{tool}.{name} = {value}; use at most {most:g}")

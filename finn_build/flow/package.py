@@ -8,8 +8,8 @@ from typing import Any
 
 from finn_build.boards import Board
 from finn_build.system.files import load_json, save_json
-from finn_build.system.names import markdown
 from finn_build.system.templates import environment
+from headrace.names import markdown
 
 README = Path(__file__).with_name("deploy.md.j2")
 MANIFEST = "manifest.json"

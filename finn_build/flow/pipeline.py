@@ -21,9 +21,9 @@ from finn_build.config import Options
 from finn_build.errors import ConfigError, FileError
 from finn_build.flow import provenance
 from finn_build.flow.lock import alone
-from finn_build.system.names import printable
-from finn_build.system.program import reason
-from finn_build.system.terminal import line
+from headrace.ending import reason
+from headrace.names import printable
+from headrace.terminal import line
 
 STATE = "state.json"
 

@@ -17,6 +17,7 @@ from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(__file__).parents[1].name
+CODE = (PACKAGE, "headrace")  # packages whose modules are followed
 # The steps' frame, which imports them all.
 _FRAME = f"{PACKAGE}.flow.pipeline"
 _NAME = re.compile(r"(\.\./)*[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
@@ -35,7 +36,7 @@ def hashes(files: Iterable[Path]) -> list[tuple[str, str]]:
 
 
 def sources(*modules: ModuleType) -> list[Path]:
-    """Files that modules are made of: their own, those they import from finn_build, their data."""
+    """Files that modules are made of: their own, those of ours that they import, their data."""
     code: dict[str, Path] = {}
     data: set[Path] = set()
     waiting = [module.__name__ for module in modules]
@@ -53,7 +54,7 @@ def sources(*modules: ModuleType) -> list[Path]:
 
 @cache
 def _read(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What a Python source imports of finn_build, and its strings that may be names of files."""
+    """What a Python source imports of our packages, and its strings that may be names of files."""
     imports: list[str] = []
     strings: set[str] = set()
     for node in ast.walk(ast.parse(text)):
@@ -64,7 +65,7 @@ def _read(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
             imports += [alias.name for alias in node.names]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             strings.add(node.value)
-    ours = tuple(name for name in imports if name.partition(".")[0] == PACKAGE)
+    ours = tuple(name for name in imports if name.partition(".")[0] in CODE)
     return ours, tuple(text for text in strings if len(text) < 100 and _NAME.fullmatch(text))
 
 
@@ -80,7 +81,7 @@ def _named(text: str, folder: Path) -> list[Path]:
         return [path] if path.suffix != ".py" else []
     if path.parent == folder and (path / "__init__.py").exists():
         return []
-    if PACKAGE in folder.parts and path.is_dir():
+    if not set(CODE).isdisjoint(folder.parts) and path.is_dir():
         return _files(path)
     package = ROOT / text
     modules = [p.name for p in package.glob("*.py")] if "/" not in text else []

@@ -124,6 +124,26 @@ _TABLES: dict[str, Callable[[Sequence[Report]], str]] = {
 }
 
 
+def check(pages: Sequence[Path]) -> None:
+    """Raise ConfigError for a page that is not there."""
+    for page in pages:
+        if not page.is_file():
+            raise ConfigError(f"{page}: no such file; name a Markdown file with the marks")
+
+
+def write(pages: Sequence[Path], reports: Sequence[Path]) -> str | None:
+    """Write the tables of the reports and say so.
+
+    Raises ConfigError: as `insert` does; without reports, where tables are of older code.
+    """
+    if reports:
+        commit = insert(pages, reports)
+        return f"{', '.join(map(str, pages))}: of the code of commit {commit}"
+    if old := outlived(pages):
+        raise ConfigError("\n".join([*old, "build again, and give all of the reports"]))
+    return None
+
+
 def insert(pages: Sequence[Path], reports: Sequence[Path], *, root: Path = provenance.ROOT) -> str:
     """Put the tables of the reports between their marks in Markdown files; returns the commit.
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
-from finn_build.config import Options
+from finn_build.config import VECTORS, Options
 from finn_build.driver import Accelerator, DriverError
 from finn_build.errors import ConfigError, MismatchError, ToolError
 from finn_build.flow import pipeline
@@ -21,8 +21,8 @@ from finn_build.flow.lock import alone
 from finn_build.flow.steps import deploy
 from finn_build.flow.steps.plan import STEPS
 from finn_build.simulator import board
-from finn_build.system.names import printable
-from finn_build.system.terminal import line
+from headrace.names import printable
+from headrace.terminal import line
 
 NEEDED = ("export", "streamline", "golden", "fold", "emit")
 SIDE = 16  # characters of a picture on the terminal
@@ -65,9 +65,11 @@ def run(options: Options, count: int, console: Console) -> Path:
     """Simulate the whole chip of a build and classify; returns the picture's path.
 
     A finished build is taken as it is; otherwise the steps up to the sources are done. Raises
-    ConfigError where --out is no finished build, MismatchError where the chip does not give the
-    golden model's results.
+    ConfigError where --out is no finished build or `count` more than its images, MismatchError
+    where the chip does not give the golden model's results.
     """
+    if not 1 <= count <= VECTORS:
+        raise ConfigError(f"--images {count}: use 1 to {VECTORS}")
     build = pipeline.Build(options=options)
     deployed, folder = build.path("deploy"), build.path("board")
     if not (deployed / "run.py").is_file():

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 def built(tmp_path_factory):
     """What the demo leaves, and what it says."""
     folder = tmp_path_factory.mktemp("default")
-    command = [sys.executable, "-m", "finn_build", "demo", "--images", "10"]
+    command = [sys.executable, "-m", "headrace", "demo", "--images", "10"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder / "build" / "pynq-z2" / DEFAULT_MODEL, " ".join(done.stdout.split())

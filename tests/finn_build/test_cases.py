@@ -142,7 +142,7 @@ def test_what_is_not_built_is_refused_by_name(name, tmp_path):
 @pytest.mark.parametrize("name", ["mlp4d_q", "mal_stride0", "pool_over"])
 def test_the_command_says_the_same(name, tmp_path):
     path = write(name, tmp_path)
-    command = [sys.executable, "-m", "finn_build", "pynq-z2", "--model", path.name, "--to", "fold"]
+    command = [sys.executable, "-m", "headrace", "pynq-z2", "--model", path.name, "--to", "fold"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     said = done.stdout + done.stderr
     assert "Traceback" not in said, said

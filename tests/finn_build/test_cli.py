@@ -14,7 +14,7 @@ from finn_build.errors import ConfigError, ToolError
 
 def headrace(*arguments, cwd):
     return subprocess.run(
-        [sys.executable, "-m", "finn_build", *arguments],
+        [sys.executable, "-m", "headrace", *arguments],
         cwd=cwd,
         capture_output=True,
         text=True,

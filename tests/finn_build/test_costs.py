@@ -17,7 +17,7 @@ from finn_build.network.layers import Argmax, Mvtu, Place
 
 def test_every_width_has_its_cost_and_more_bits_cost_more(tmp_path):
     path = tmp_path / "costs.json"
-    command = [sys.executable, "-m", "finn_build", "costs", "--out", str(path)]
+    command = [sys.executable, "-m", "headrace", "costs", "--out", str(path)]
     subprocess.run(command, check=True, capture_output=True)
     table = json.loads(path.read_text())
     assert table["format"] == 1 and table["channels_multiple"] == 8

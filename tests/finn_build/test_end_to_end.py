@@ -24,7 +24,7 @@ ASKED = ("--images", "12", "--netlist-images", "2", "--target-fps", "200000")
 
 def build(folder, model, *more, tool="none", programs=None):
     """Run a build; programs: a folder put in front of PATH."""
-    command = [sys.executable, "-m", "finn_build", "pynq-z2", "--model", model, *more]
+    command = [sys.executable, "-m", "headrace", "pynq-z2", "--model", model, *more]
     command += ["--tool", tool]
     path = os.pathsep.join([*([str(programs)] if programs else []), os.environ["PATH"]])
     environment = {k: v for k, v in os.environ.items() if k != "XILINX_VIVADO"} | {"PATH": path}

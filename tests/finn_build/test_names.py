@@ -13,9 +13,9 @@ from finn_build.boards import find_board
 from finn_build.config import Options, zoo
 from finn_build.errors import ConfigError
 from finn_build.flow import package
-from finn_build.system import terminal
 from finn_build.system.files import save_json
-from finn_build.system.names import MOST, identifier, markdown, printable
+from headrace import terminal
+from headrace.names import MOST, identifier, markdown, printable
 
 HOSTILE = ["", ".", "..", "-rf", "a;b", "a b", "$(id)", "é", "\x1b[31m", "a\nb", "x" * 300, "a/b"]
 HOSTILE += ["\u202egnp", "[red]", "<script>", "\udcff", "'", '"', "`", "%s", "{{ 1 }}", "NUL\0"]

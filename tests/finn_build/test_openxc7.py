@@ -303,7 +303,7 @@ def test_a_nextpnr_without_python_places_block_rams_itself(steps, plan):
 
 
 def test_doctor_tries_the_tools_on_an_empty_chip(tmp_path, plan):
-    command = [sys.executable, "-m", "finn_build", "doctor", "--prjxray-db", str(tmp_path / "db")]
+    command = [sys.executable, "-m", "headrace", "doctor", "--prjxray-db", str(tmp_path / "db")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "bitstreams by openxc7: nextpnr-himbaechel 0.11" in done.stdout
     assert "Python" not in done.stdout

@@ -54,7 +54,7 @@ print(json.dumps(changed))
 
 def test_every_data_file_is_in_the_keys_of_its_steps_and_no_others(tmp_path):
     files = []
-    for package in ("finn_build", "rtl_templates"):
+    for package in ("finn_build", "headrace", "rtl_templates"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / package, tmp_path / package, ignore=ignored)
         found = (p for p in (tmp_path / package).rglob("*") if p.is_file())
@@ -86,6 +86,9 @@ def test_the_sources_of_a_step_are_those_it_imports():
     assert len([p for p in files if p.name == "emit.py"]) == 2, "the step and the module it calls"
     names = {p.name for p in files}
     assert {"emit.py", "folding.py", "layers.py", "nn_mvtu.sv", "top.sv.j2"} <= names
+    shared = {p.name for p in files if p.parent.name == "headrace"}
+    assert "errors.py" in shared, "what the packages share is followed too"
+    assert "cli.py" not in shared
     assert "verify.py" not in names and "pipeline.py" not in names
     assert "nn_mvtu.sv" not in {p.name for p in provenance.sources(fold)}
 

@@ -21,7 +21,7 @@ DATA = Path(os.environ.get("HEADRACE_DATA", "data/cifar10"))
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("default")
-    command = [sys.executable, "-m", "finn_build", "pynq-z2", "--to", "simulate"]
+    command = [sys.executable, "-m", "headrace", "pynq-z2", "--to", "simulate"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder / "build" / "pynq-z2" / DEFAULT_MODEL
@@ -52,7 +52,7 @@ def test_the_accelerator_is_exact_and_as_fast_as_its_slowest_layer(built):
 @pytest.mark.skipif(not DATA.is_dir(), reason="the data set is not present")
 def test_golden_labels_are_qonnx_labels_on_the_whole_test_set(built, tmp_path):
     out = tmp_path / "test.npz"
-    command = [sys.executable, "-m", "quant", "data", "--data", str(DATA.resolve())]
+    command = [sys.executable, "-m", "headrace", "data", "--data", str(DATA.resolve())]
     subprocess.run([*command, "--out", str(out)], cwd=tmp_path, check=True)
     with np.load(out, allow_pickle=False) as stored:
         images, labels = stored["images"], stored["labels"]

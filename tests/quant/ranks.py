@@ -16,7 +16,7 @@ from rich.console import Console
 from quant import distributed, step
 from quant.config import Dropout, Network, Quantisation, Training
 from quant.data import Labelled
-from quant.errors import QuantError
+from quant.errors import HeadraceError
 from quant.images import Images
 from quant.loop import Phase
 from quant.models import build_float, build_quantised, start_from_float
@@ -105,7 +105,7 @@ def cut_and_resumed(out: Path, images: Images) -> dict[str, Any]:
 def message(out: Path, images: Images, config: Training) -> str:
     try:
         train(out, images, PLAIN, config)
-    except QuantError as error:
+    except HeadraceError as error:
         return f"{type(error).__name__}: {error}"
     return "no error"
 

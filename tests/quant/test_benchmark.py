@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from quant import benchmark as benchmark_module
-from quant.benchmark import BAR, Benchmark, benchmark, benchmark_command
+from quant import cli
+from quant.benchmark import BAR, Benchmark, benchmark
 from quant.config import preset
 from quant.networks import get_network
 
@@ -29,7 +30,7 @@ def test_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
         return plain(*arguments, **options, compiled=False)
 
     monkeypatch.setattr(benchmark_module, "benchmark", uncompiled)
-    benchmark_command("tiny", "w4a4", steps=1, blocks=1, batch=2, device="cpu")
+    cli.benchmark("tiny", "w4a4", steps=1, blocks=1, batch=2, device="cpu")
     assert capsys.readouterr().out.startswith("tiny w4a4, batch 2, cpu, 1 thread, 1 blocks of 1")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from quant import cli, plan
+from quant import cli, commands, plan
 from quant.config import LayerBits
 from quant.data import Labelled
 from quant.files import read_json, read_npz, write_json
@@ -40,8 +40,14 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (["train", "--bits", "w9a2"], "weight_bits=9"),
         (["train", "--layer", "conv1:w4"], "layer bits 'conv1:w4': not understood; use for"),
         (["train", "--recipe", "theirs"], "recipe 'theirs' is not known; use paper, ours"),
-        (["train", "--batch-norm", "some"], "batch_norm='some'; use all, dense, none"),
-        (["train", "--weight-scale", "fixed"], "weight_scale='fixed'; use statistics, learned"),
+        (
+            ["train", "--batch-norm", "some"],
+            "'some' is not one of 'all', 'dense', 'none'",
+        ),
+        (
+            ["train", "--weight-scale", "fixed"],
+            "is not one of 'statistics', 'learned'",
+        ),
         (["train", "--tune", "arch1_w2a2"], "--tune: needs --from with its float model, or"),
         (["train", "--views", "4"], "--views 4: needs a teacher; add --teacher FILE"),
         (["train", "--network", "teacher", "--tune", "m"], "network teacher: takes no tune; it"),
@@ -51,7 +57,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (["prune", "--from", "x.safetensors", "--hardware", "c.json"], "c.json: no such file"),
         (["prune", "--from", "x.safetensors", "--data", "none"], "none: no such folder"),
         (["grow", "--steps", "0"], "most_steps=0; use 1 or more"),
-        (["train", "--device", "tpu"], "--device tpu: not known; use auto, cpu or cuda"),
+        (["train", "--device", "tpu"], "'tpu' is not one of 'auto', 'cpu', 'cuda'"),
         (["train", "--data", "none"], "none: no such folder"),
     ],
 )
@@ -81,7 +87,7 @@ def test_sample_and_whole_test_set(
 ) -> None:
     assert call(monkeypatch, "data", "--sample", "--out", str(tmp_path / "s.npz")) == 0
     np.testing.assert_array_equal(read_npz(tmp_path / "s.npz")["images"], zoo_images().images)
-    monkeypatch.setattr(cli, "load_cifar10", lambda *_, **__: images)
+    monkeypatch.setattr(commands, "load_cifar10", lambda *_, **__: images)
     assert call(monkeypatch, "data", "--out", str(tmp_path / "t.npz")) == 0
     np.testing.assert_array_equal(read_npz(tmp_path / "t.npz")["labels"], images.labels)
 
@@ -93,7 +99,7 @@ def test_train_then_export(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     many = Labelled(images=np.tile(images.images, (14, 1, 1, 1)), labels=np.tile(images.labels, 14))
-    monkeypatch.setattr(cli, "load_cifar10", lambda *_, **__: many)
+    monkeypatch.setattr(commands, "load_cifar10", lambda *_, **__: many)
     out = tmp_path / "small"
     train = ["train", "--network", "tiny", "--float-epochs", "1", "--epochs", "1", "--batch", "64"]
     train += ["--no-compile", "--device", "cpu", "--out", str(out)]
@@ -156,7 +162,7 @@ def test_grow(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     many = Labelled(images=np.tile(images.images, (3, 1, 1, 1)), labels=np.tile(images.labels, 3))
-    monkeypatch.setattr(cli, "load_cifar10", lambda *_, **__: many)
+    monkeypatch.setattr(commands, "load_cifar10", lambda *_, **__: many)
     grow = ["grow", "--filters", "2", "--epochs", "1", "--steps", "1", "--validation", "40"]
     grow += ["--no-compile", "--device", "cpu", "--out", str(tmp_path / "g")]
     assert call(monkeypatch, *grow) == 0
@@ -177,7 +183,7 @@ def test_interrupted_training_says_how_to_go_on(
         raise KeyboardInterrupt
 
     many = Labelled(images=np.tile(images.images, (13, 1, 1, 1)), labels=np.tile(images.labels, 13))
-    monkeypatch.setattr(cli, "load_cifar10", lambda *_, **__: many)
+    monkeypatch.setattr(commands, "load_cifar10", lambda *_, **__: many)
     monkeypatch.setattr(plan, "train_float", interrupt)
     assert call(monkeypatch, "train", "--out", str(tmp_path / "m")) == 130
     assert "the same command goes on" in capsys.readouterr().err

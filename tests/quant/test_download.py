@@ -159,5 +159,5 @@ def test_the_command_fetches_where_it_is_told(
 
 
 def test_missing_data_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="python -m quant download"):
+    with pytest.raises(DataError, match="./build.sh download"):
         load_cifar10(tmp_path, "test", cache=None)

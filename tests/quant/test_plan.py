@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from quant.networks import TEACHER
 from quant.plan import Plan
 from quant.recipes import RECIPES, TEACHER_TRAINING
-from quant.teacher import TEACHER
 
 OURS = RECIPES["ours"]
 

@@ -198,5 +198,5 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         with pytest.raises(CheckpointError, match=rf"x.json: .*{key}.* missing; use a record that"):
             Entry.load(path)
     path = write(tmp_path / "x.json", {**good, "layers": {"layers": []}})
-    with pytest.raises(CheckpointError, match=r"x.json: layers: name is missing"):
+    with pytest.raises(CheckpointError, match=r"x.json: layers: name is missing; use a text"):
         Entry.load(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quant import cli, series
+from quant import cli, commands, series
 from quant.checkpoint import Checkpoint
 from quant.data import Labelled
 from quant.errors import ConfigError
@@ -54,7 +54,7 @@ def many(images: Labelled, monkeypatch: pytest.MonkeyPatch) -> Labelled:
     repeated = Labelled(
         images=np.tile(images.images, (14, 1, 1, 1)), labels=np.tile(images.labels, 14)
     )
-    monkeypatch.setattr(cli, "load_cifar10", lambda *_, **__: repeated)
+    monkeypatch.setattr(commands, "load_cifar10", lambda *_, **__: repeated)
     return repeated
 
 
@@ -100,7 +100,7 @@ def test_a_list_is_done_in_order_and_resumes(
     assert trained == ["big", "float", "w2a2", "w2a2", "w1a1"]
     assert "w1a1: float" in capsys.readouterr().out
     # Nothing is left to do, and no image is read for that.
-    monkeypatch.setattr(cli, "load_cifar10", None)
+    monkeypatch.setattr(commands, "load_cifar10", None)
     assert call(monkeypatch, file) == 0
     assert len(trained) == 5
 
@@ -155,21 +155,24 @@ def test_a_training_from_a_file_that_changed_is_not_done(tmp_path: Path) -> None
     ("text", "message"),
     [
         ("", "no trainings; give each a table [[training]] with a name"),
-        ("x = 1", "unknown x; known: defaults, training"),
-        ("[[training]]", "training 1: name=None; give it a name"),
+        ("x = 1", "unknown key x; known: training, defaults"),
+        ("[[training]]", "training[0]: name=None; give it a name"),
         ("[[training]]\nname = 'a/b'", "name='a/b'; give it a name of letters"),
         ("[[training]]\nname = 'packed'", "the name packed is taken"),
-        ("[[training]]\nname='a'\n[[training]]\nname='a'", "training 2: the name a is taken"),
-        ("[[training]]\nname='a'\nbit='w2a2'", "a: unknown bit; known: batch"),
-        ("[[training]]\nname='a'\nepochs='3'", "a: epochs='3' is not of type int | None"),
-        ("[[training]]\nname='a'\nepochs=true", "a: epochs=True is not of type int | None"),
-        ("[[training]]\nname='a'\nlayer='conv0=w4'", "a: layer='conv0=w4' is not of type tuple"),
+        ("[[training]]\nname='a'\n[[training]]\nname='a'", "training[1]: the name a is taken"),
+        (
+            "[[training]]\nname='a'\nbit='w2a2'",
+            "unknown key bit; known: network, bits, layer, from,",
+        ),
+        ("[[training]]\nname='a'\nepochs='3'", "a: epochs = '3'; use a whole number"),
+        ("[[training]]\nname='a'\nepochs=true", "a: epochs = True; use a whole number"),
+        ("[[training]]\nname='a'\nlayer='conv0=w4'", "a: layer = 'conv0=w4'; use a list of texts"),
         ("[[training]]\nname='a'\nbits='w9a2'", "a: quantisation: weight_bits=9"),
         ("[[training]]\nname='a'\nnetwork='vgg'", "a: network 'vgg' is not known"),
         ("[[training]]\nname='a'\nviews=2", "a: --views 2: needs a teacher; add --teacher FILE"),
         ("[[training]]\nname='a'\nwidths=[1,2,3]", "a: widths=(1, 2, 3) is for the network"),
         ("[[training]]\nname='a'\nnetwork='teacher'\ntune='b'", "teacher: takes no tune; it is"),
-        ("training = 3", "no trainings"),
+        ("training = 3", "training = 3; use a list of tables"),
         ("=", "not readable as TOML"),
     ],
 )

@@ -24,8 +24,8 @@ from finn_build.pages.compare.points import (
     strongest,
 )
 from finn_build.system.machine import threads as threads_here
-from finn_build.system.names import printable
-from finn_build.system.terminal import line
+from headrace.names import printable
+from headrace.terminal import line
 
 TEMPLATE = page.FOLDER / "compare.html.j2"
 FORMAT, VERSION = "headrace-compare", 1
@@ -49,8 +49,10 @@ def run(
     """
     if out.suffix != ".html":
         raise ConfigError(f"--out {out}: use a name that ends in .html")
-    if seconds <= 0 or (threads is not None and threads < 1):
-        raise ConfigError("--seconds must be above 0 and --threads at least 1")
+    if threads is not None and threads < 1:
+        raise ConfigError(f"--threads {threads}: use 1 or more")
+    if seconds <= 0:
+        raise ConfigError(f"--seconds {seconds:g}: use more than 0")
     found = inputs.read(paths)
     points = _ours(found)
     machine = None

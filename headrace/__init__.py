@@ -1,0 +1,1 @@
+"""What `finn_build`, `quant` and `sweep` share, and the one command over all three."""

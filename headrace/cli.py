@@ -1,0 +1,51 @@
+"""The one command: those of `finn_build` and `quant`, `sweep` with its own, and `results` of all.
+
+A first word that is no command is meant as a board: `headrace pynq-z2` builds.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import finn_build.cli
+import quant.cli
+import sweep.cli
+from headrace.program import Program
+from headrace.terminal import say
+
+app = Program(
+    help="Small quantised CNNs as bit-exact streaming accelerators for Zynq boards.",
+    default="build",
+)
+app.include(finn_build.cli.app)
+app.include(quant.cli.app)
+app.add_typer(sweep.cli.app, name="sweep")
+
+
+@app.command()
+def results(
+    reports: Annotated[
+        list[Path] | None, typer.Argument(help="report.json files, of all rows together.")
+    ] = None,
+    into: Annotated[
+        list[Path] | None,
+        typer.Option(help="Markdown file with marks, instead of the README and docs."),
+    ] = None,
+) -> None:
+    """Write the tables of results from records and reports, or say which are of older code."""
+    import finn_build.pages.results as builds
+    from quant import results as models
+
+    pages = into or list(builds.PAGES)
+    builds.check(pages)
+    if not into:
+        say(models.write())
+    if said := builds.write(pages, reports or []):
+        say(said)
+
+
+def main() -> None:
+    """Run the command line; errors are one message on stderr and exit code 2."""
+    app.run(sys.argv[1:])

@@ -1,0 +1,95 @@
+"""The commands of a program: what its words may be, and what runs them."""
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from headrace.ending import INTERRUPTED, StoppedError, ending
+from headrace.errors import ConfigError
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+# Of typer's own tree: what is wrong with the words of a command line. It has no public name.
+_UsageError: Any = typer.BadParameter.__base__
+
+
+class _Command(TyperCommand):
+    """A command whose numbers are numbers: `float` takes "nan" and "inf", and no limit does."""
+
+    interrupted = INTERRUPTED
+
+    def invoke(self, ctx: Any) -> Any:
+        """Refuse an option that is no finite number, by its name; then run."""
+        options: list[Any] = self.params
+        for option in options:
+            value = ctx.params.get(option.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise typer.BadParameter(f"{value} is not a finite number", ctx=ctx, param=option)
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            raise StoppedError(self.interrupted) from stop
+
+
+class _Group(TyperGroup):
+    """Commands, one of which is meant where the first word is none of them."""
+
+    default: str | None = None
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default's name before its first word."""
+        if self.default and args and not args[0].startswith("-") and args[0] not in self.commands:
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
+
+
+class Program(typer.Typer):
+    """The commands of a program."""
+
+    def __init__(
+        self, *, default: str | None = None, interrupted: str = INTERRUPTED, **options: Any
+    ) -> None:
+        """Set up.
+
+        default: command that is meant where the first word is none; interrupted: what to say when
+        Ctrl-C ends one of these commands; options: of typer, among them `help`.
+        """
+        group = type("Group", (_Group,), {"default": default})
+        super().__init__(cls=group, add_completion=False, pretty_exceptions_enable=False, **options)
+        self._command: type[_Command] = type("Command", (_Command,), {"interrupted": interrupted})
+
+    def command(self, name: str | None = None, **options: Any) -> Callable[[_F], _F]:
+        """Take a function as a command, as typer does."""
+        return super().command(name, cls=self._command, **options)
+
+    def include(self, other: "Program") -> None:
+        """Take the commands of another program; one that comes later by the same name replaces."""
+        self.registered_commands += other.registered_commands
+
+    def run(self, arguments: Sequence[str]) -> None:
+        """Run a command line, without words its help; raises SystemExit unless all went well."""
+        with ending():
+            try:
+                # typer gives back the code of an end that is not an error, Ctrl-C's among them.
+                code = self(args=list(arguments) or ["--help"], standalone_mode=False)
+            except typer.Abort as stop:
+                raise KeyboardInterrupt from stop
+            except typer.Exit as done:  # of a typer that does not give the code back
+                raise SystemExit(done.exit_code) from done
+            except _UsageError as error:
+                raise ConfigError(error.format_message()) from error
+            if code == 130:
+                raise KeyboardInterrupt
+            if isinstance(code, int) and code:
+                raise SystemExit(code)
+
+
+def command_line() -> str:
+    """The words of this process, as they can be given again; for records."""
+    path = Path(sys.argv[0])
+    name = path.parent.name if path.name == "__main__.py" else path.stem
+    return " ".join(["headrace" if name == "headrace" else f"python -m {name}", *sys.argv[1:]])
