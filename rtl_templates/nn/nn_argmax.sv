@@ -192,9 +192,7 @@ module nn_argmax #(
   assign m_axis_tvalid = out_vld_q;
 
 `ifndef SYNTHESIS
-  hold_rule : assert property (@(posedge clk) disable iff (!rst_n)
-    m_axis_tvalid && !m_axis_tready
-      |=> m_axis_tvalid && $stable({m_axis_tlast, m_axis_tdata}));
+  axis_checker #(.DATA_W(33)) u_checker (.m_axis_tdata({m_axis_tlast, m_axis_tdata}), .*);
 `endif
 
 endmodule

@@ -55,6 +55,7 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
     ],
     "axi_write": [{"OUTSTANDING": 2, "RAM_STYLE": 1}, {"OUTSTANDING": 16}],
     "axis_begun": [{"DATA_W": 1, "FRAME": 1}, {"DATA_W": 64, "FRAME": 384}],
+    "axis_checker": [{"DATA_W": 1}, {"DATA_W": 4000}],
     "axis_downsize": [{"DATA_W": 1}, {"DATA_W": 3, "RATIO": 37}],
     "axis_fifo": [
         {"DATA_W": 1, "DEPTH": 2},
@@ -267,6 +268,8 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
 ]
 
 
+# Modules that no synthesis sees: without a guard around its instances, nothing elaborates.
+WATCHING = ("axis_checker",)
 # Modules that use the register block, which PeakRDL makes.
 REGISTERED = ("axi_shell", "vendor_zynq")
 
@@ -308,7 +311,7 @@ def test_lint_is_clean(module: str, block: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in WATCHING])
 def test_no_construct_stops_vivado(module: str, block: Path) -> None:
     """pyslang elaborates it without a warning, and it has nothing that Vivado takes amiss."""
     areas = [area for area in sorted(TEMPLATES.iterdir()) if area.is_dir()]
