@@ -77,6 +77,11 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
     ],
     "mem_rom": [
         {"WIDTH": 1, "DEPTH": 1},
+    "mem_ram": [
+        {"WIDTH": 1, "DEPTH": 2},
+        {"WIDTH": 500, "DEPTH": 1000, "STYLE": 2, "OUT_REG": 1},
+        {"DEPTH": 33, "STYLE": 0, "OUT_REG": 1},
+    ],
         {"WIDTH": 300, "DEPTH": 1, "STYLE": 2, "OUT_REG": 0},
         {"WIDTH": 1, "DEPTH": 2},
         {"WIDTH": 40, "DEPTH": 257, "OUT_REG": 2},
@@ -217,6 +222,9 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("mem_rom", {"OUT_REG": 0}, "OUT_REG"),
     ("mem_rom", {"OUT_REG": 2, "DEPTH": 256}, "OUT_REG"),
     ("mem_rom", {"OUT_REG": 2, "STYLE": 2, "DEPTH": 300}, "OUT_REG"),
+    ("mem_ram", {"DEPTH": 1}, "DEPTH"),
+    ("mem_ram", {"STYLE": 3}, "STYLE"),
+    ("mem_ram", {"STYLE": 2}, "OUT_REG"),
     ("mem_rom", {"OUT_REG": 3, "DEPTH": 300}, "OUT_REG"),
     ("nn_argmax", {"IN_ELEMS": 3}, "IN_ELEMS"),
     ("nn_argmax", {"LOGIT_W": 33}, "LOGIT_W"),
