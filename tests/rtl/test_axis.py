@@ -34,3 +34,13 @@ def test_width(simulate: Simulate, elem_w: int, in_elems: int, out_elems: int) -
 @pytest.mark.parametrize("frame", [1, 5])
 def test_begun(simulate: Simulate, frame: int) -> None:
     simulate("axis_begun", {"DATA_W": 8, "FRAME": frame}, "bench_axis_begun", seed=frame)
+
+
+def test_the_checker_lets_a_beat_wait(simulate: Simulate) -> None:
+    simulate("axis_checker", {"DATA_W": 4}, "bench_axis_checker", offers=[[1, 5]] * 3 + [[0, 2]])
+
+
+@pytest.mark.parametrize("then", [[0, 5], [1, 4]], ids=["withdrawn", "changed"])
+def test_the_checker_stops_what_does_not_hold(simulate: Simulate, then: list[int]) -> None:
+    with pytest.raises(BaseException, match="hold_rule"):
+        simulate("axis_checker", {"DATA_W": 4}, "bench_axis_checker", offers=[[1, 5], then, then])

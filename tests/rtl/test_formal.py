@@ -16,8 +16,9 @@ import pyosys
 import pytest
 
 REPO = Path(__file__).parents[2]
-CELLS = sorted((REPO / "rtl_templates" / "axis").glob("*.sv"))
-HEAP = REPO / "rtl_templates" / "nn" / "nn_heap.sv"
+TEMPLATES = REPO / "rtl_templates"
+CELLS = [*sorted((TEMPLATES / "axis").glob("*.sv")), TEMPLATES / "mem" / "mem_ram.sv"]
+HEAP = TEMPLATES / "nn" / "nn_heap.sv"
 STREAM_PROOF = Path(__file__).with_name("formal") / "stream_proof.sv"
 HEAP_PROOF = Path(__file__).with_name("formal") / "heap_proof.sv"
 BIN = Path(sys.executable).parent
