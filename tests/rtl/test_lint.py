@@ -75,13 +75,13 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"WIDTH": 1, "DEPTH": 1, "INIT_FILE": "rom", "PART": 9999},
         {"WIDTH": 488, "DEPTH": 2048, "STYLE": 2},
     ],
-    "mem_rom": [
-        {"WIDTH": 1, "DEPTH": 1},
     "mem_ram": [
         {"WIDTH": 1, "DEPTH": 2},
         {"WIDTH": 500, "DEPTH": 1000, "STYLE": 2, "OUT_REG": 1},
         {"DEPTH": 33, "STYLE": 0, "OUT_REG": 1},
     ],
+    "mem_rom": [
+        {"WIDTH": 1, "DEPTH": 1},
         {"WIDTH": 300, "DEPTH": 1, "STYLE": 2, "OUT_REG": 0},
         {"WIDTH": 1, "DEPTH": 2},
         {"WIDTH": 40, "DEPTH": 257, "OUT_REG": 2},
