@@ -1,5 +1,6 @@
 """Ways to a bitstream: what each says of itself, and that a new one is a folder and a line."""
 
+import ast
 import io
 import os
 import shutil
@@ -29,6 +30,23 @@ def test_each_is_called_as_it_is_registered_and_keeps_to_a_budget_that_boards_ha
     made = registry.backend(name)
     assert made.name == name and made.share in BUDGETS
     assert registry.title(name) == made.title and set(AUTOMATIC) <= set(BACKENDS)
+
+
+def test_no_code_outside_of_their_folders_tells_them_apart():
+    """Nothing is compared with one's name, and no table but the registry has a row for it."""
+    folder = ROOT / "finn_build"
+    own = {folder / "backends" / name for name in BACKENDS}
+    found = []
+    for file in folder.rglob("*.py"):
+        if not own & set(file.parents):
+            tree = ast.walk(ast.parse(file.read_text()))
+            nodes = [node for node in tree if isinstance(node, ast.Compare | ast.Dict)]
+            parts = [each for node in nodes for each in (getattr(node, "keys", None) or [node])]
+            words = [
+                c.value for p in parts if p for c in ast.walk(p) if isinstance(c, ast.Constant)
+            ]
+            found += [(file.relative_to(folder), word) for word in words if word in BACKENDS]
+    assert found == [(Path("backends/__init__.py"), name) for name in BACKENDS]
 
 
 @pytest.fixture
