@@ -35,8 +35,7 @@ class Board:
 
     bitstream_bytes: configuration data of a whole bitstream; ps_clk_mhz, io_pll_mhz: the processing
     system's crystal, and the PLL that FCLK0 is divided from, as the board's first boot stage sets
-    it; most_mhz: the fastest clock of the AXI ports; gp0_base, gp0_bytes: addresses of the
-    registers' window.
+    it; most_mhz: the fastest clock of the AXI ports.
     """
 
     name: str
@@ -48,8 +47,6 @@ class Board:
     ps_clk_mhz: float
     io_pll_mhz: float
     most_mhz: float
-    gp0_base: int
-    gp0_bytes: int
 
     def divisors(self, mhz: float) -> tuple[int, int]:
         """FCLK0's two dividers for the fastest clock that can be set, not above `mhz`."""
@@ -97,7 +94,6 @@ def load(path: Path) -> Board:
     shares = chip.table("budget")
     budget = {tool: _resources(shares.table(tool), within=whole) for tool in BUDGETS}
     shares.end()
-    window = chip.table("gp0")
     made = Board(
         name=path.stem,
         title=title,
@@ -108,10 +104,7 @@ def load(path: Path) -> Board:
         ps_clk_mhz=ps_clk,
         io_pll_mhz=pll,
         most_mhz=chip.number("most_mhz", 1, pll),
-        gp0_base=window.whole("base"),
-        gp0_bytes=window.whole("bytes", least=1),
     )
-    window.end()
     chip.end()
     return made
 

@@ -32,7 +32,7 @@ def test_the_boards_are_these():
     assert parts.pop("zedboard") == "xc7z020clg484-1"
     assert set(parts.values()) == {"xc7z020clg400-1"}
     for name, board in found.items():
-        assert (board.name, board.gp0_base, board.bitstream_bytes) == (name, 1 << 30, 4_045_564)
+        assert (board.name, board.bitstream_bytes) == (name, 4_045_564)
         assert all(folding.fits(b, board.chip) for b in board.budget.values())
 
 
@@ -90,12 +90,17 @@ def folder(tmp_path):
             "budget.vivado.dsp = True; use a whole numbe",
         ),
         ("chips/xc7z020", "[budget.vivado]", "[budget.ise]", "budget.vivado is missing; use a tab"),
-        ("chips/xc7z020", "base =", "bass =", "chips/xc7z020.toml: gp0.base is missing; use a wh"),
         (
             "chips/xc7z020",
-            "bytes = 0x4",
-            "size = 1\nbytes = 0x4",
-            "gp0.size is unknown; known her",
+            "ff = 106",
+            "fv = 106",
+            "xc7z020.toml: resources.ff is missing; use a wh",
+        ),
+        (
+            "chips/xc7z020",
+            "lut = 53_200",
+            "size = 1\nlut = 53_200",
+            "resources.size is unknown; known her",
         ),
         ("chips/xc7z020", "250.0", "0", "most_mhz = 0; use a number from 1 to 1000"),
     ],
