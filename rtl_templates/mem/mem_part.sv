@@ -24,8 +24,6 @@ module mem_part #(
 );
 
   localparam int unsigned WORDS = (DEPTH > 1) ? DEPTH : 2;
-  // Without a type, since Vivado takes no typed strings.
-  localparam ROM_STYLE = (STYLE == 1) ? "distributed" : (STYLE == 2) ? "block" : "";
 
   if (WIDTH < 1 || DEPTH < 1) begin : gen_bad_size
     $error("mem_part: WIDTH and DEPTH must be at least 1");
@@ -36,7 +34,7 @@ module mem_part #(
   if (PART > 9999) begin : gen_bad_part
     $error("mem_part: PART must be at most 9999");
   end
-  if (ROM_STYLE == "") begin : gen_bad_style
+  if (STYLE != 1 && STYLE != 2) begin : gen_bad_style
     $error("mem_part: STYLE must be 1 or 2");
   end
 
@@ -46,10 +44,17 @@ module mem_part #(
   };
 
   // Initialised LUT RAM is never asked of the open tools, which drop its contents: what they are
-  // given says "logic" in its place.
-  (* rom_style = ROM_STYLE *) logic [WIDTH-1:0] mem [WORDS];
-  initial $readmemh({INIT_FILE, "_", DIGITS, ".hex"}, mem);
-  always_ff @(posedge clk) if (en) dout <= mem[addr];
+  // given says "logic" in its place. Yosys finds that attribute by its text, which an expression's
+  // value is not to it, hence one branch per style.
+  if (STYLE == 2) begin : gen_block
+    (* rom_style = "block" *) logic [WIDTH-1:0] mem [WORDS];
+    initial $readmemh({INIT_FILE, "_", DIGITS, ".hex"}, mem);
+    always_ff @(posedge clk) if (en) dout <= mem[addr];
+  end else begin : gen_logic
+    (* rom_style = "distributed" *) logic [WIDTH-1:0] mem [WORDS];
+    initial $readmemh({INIT_FILE, "_", DIGITS, ".hex"}, mem);
+    always_ff @(posedge clk) if (en) dout <= mem[addr];
+  end
 
 endmodule
 

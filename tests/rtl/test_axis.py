@@ -31,6 +31,17 @@ def test_width(simulate: Simulate, elem_w: int, in_elems: int, out_elems: int) -
     simulate("axis_width", parameters, "bench_axis", seed=10 * in_elems + out_elems)
 
 
+@pytest.mark.parametrize(("data_w", "outputs"), [(1, 2), (9, 3)])
+def test_fork(simulate: Simulate, data_w: int, outputs: int) -> None:
+    parameters = {"DATA_W": data_w, "OUTPUTS": outputs}
+    simulate("axis_fork", parameters, "bench_axis_fork", seed=data_w)
+
+
+@pytest.mark.parametrize(("a_w", "b_w"), [(1, 1), (7, 12)])
+def test_join(simulate: Simulate, a_w: int, b_w: int) -> None:
+    simulate("axis_join", {"A_W": a_w, "B_W": b_w}, "bench_axis_join", seed=b_w)
+
+
 @pytest.mark.parametrize("frame", [1, 5])
 def test_begun(simulate: Simulate, frame: int) -> None:
     simulate("axis_begun", {"DATA_W": 8, "FRAME": frame}, "bench_axis_begun", seed=frame)
