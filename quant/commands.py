@@ -17,6 +17,7 @@ from quant.data import load_cifar10
 from quant.errors import ConfigError
 from quant.export import export as export_model
 from quant.files import write_npz
+from quant.float_model import load_float
 from quant.grow import Growing, growing_table, topology
 from quant.grow import grow as grow_network
 from quant.images import Images, accuracy
@@ -26,7 +27,7 @@ from quant.plots import plot_growing, plot_pruning
 from quant.prune import Pruning
 from quant.prune import prune as prune_model
 from quant.series import read_series, run_series
-from quant.train import Setting, load_float
+from quant.train import Setting
 from quant.zoo import load_trained, zoo_images, zoo_names
 
 

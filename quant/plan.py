@@ -17,19 +17,12 @@ from quant.config import (
     preset,
 )
 from quant.errors import ConfigError
+from quant.float_model import dequantised, load_float, with_dropout
 from quant.networks import TEACHER, get_network
 from quant.recipes import TEACHER_TRAINING, find_recipe, given, taught
 from quant.teacher import TeacherNetwork
 from quant.teaching import load_teacher, train_teacher
-from quant.train import (
-    Setting,
-    dequantised,
-    load_float,
-    train_float,
-    train_quantised,
-    tune_longer,
-    with_dropout,
-)
+from quant.train import Setting, train_float, train_quantised, tune_longer
 from quant.zoo import load_trained
 
 FLOAT = "float"

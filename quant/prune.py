@@ -23,9 +23,10 @@ from quant.config import Conv, Network, Ranking, Training
 from quant.costs import Costs
 from quant.errors import ConfigError
 from quant.files import write_json
+from quant.float_model import FloatModel
 from quant.images import Images, accuracy
 from quant.models import Model, build_float, load_state
-from quant.train import FloatModel, Setting, origin, tune_float, write_float
+from quant.train import Setting, origin, tune_float, write_float
 
 Scores = dict[str, Tensor]
 

@@ -13,12 +13,13 @@ from quant import distributed
 from quant.config import Training
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, read_tensors, write_json, write_tensors
+from quant.float_model import load_float
 from quant.images import accuracy
 from quant.loop import Phase
 from quant.models import load_state
 from quant.networks import TEACHER
 from quant.teacher import Teacher, TeacherNetwork, teacher_costs
-from quant.train import Setting, load_float
+from quant.train import Setting
 from quant.views import LoadedTeacher
 
 # Training images that the first layer is fitted to.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,16 @@ from torch import nn
 
 from quant import distributed
 from quant.checkpoint import Status
-from quant.config import Dropout, Network, Quantisation, Training
-from quant.config_json import network_from_json, network_to_json
+from quant.config import Network, Quantisation, Training
+from quant.config_json import network_to_json
 from quant.data import Labelled
-from quant.errors import CheckpointError, ConfigError
-from quant.files import read_json, read_tensors, write_json, write_tensors
+from quant.errors import ConfigError
+from quant.files import write_json, write_tensors
+from quant.float_model import FloatModel
 from quant.images import Images, accuracy
 from quant.loop import Phase
 from quant.margins import keep_off_integers
-from quant.models import Model, build_float, build_quantised, load_state, start_from_float
+from quant.models import Model, build_float, build_quantised, start_from_float
 from quant.packing import start_from_quantised
 from quant.surrogate import Surrogate
 from quant.views import LoadedTeacher, Views, predict
@@ -77,59 +78,6 @@ class Setting:
     def identity(self) -> dict[str, Any]:
         """What a checkpoint must agree with, as JSON values."""
         return {"images": len(self.train.labels), "validation": len(self.held_out.labels)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class FloatModel:
-    """A trained float network with its record."""
-
-    network: Network
-    model: Model
-    record: dict[str, Any]
-
-
-def load_float(weights: Path, device: str) -> FloatModel:
-    """A float model that `train_float` wrote, on `device`.
-
-    Raises:
-        CheckpointError: if weights or record are missing, corrupt or not of a float network.
-    """
-    tensors, _ = read_tensors(weights)
-    record = read_json(weights.with_suffix(".json"))
-    if record.get("quantisation", {}) is not None:
-        raise CheckpointError(f"{weights}: not a float model; use the float.safetensors of a run")
-    if record.get("sha256") != hashlib.sha256(weights.read_bytes()).hexdigest():
-        raise CheckpointError(f"{weights}: its sha256 is not its record's; train it again")
-    network = network_from_json(record.get("layers"), f"{weights.with_suffix('.json')}: layers")
-    model = build_float(network)
-    load_state(model, tensors)
-    return FloatModel(network=network, model=model.to(device), record=record)
-
-
-def dequantised(trained: Trained, device: str) -> FloatModel:
-    """A float network with the weights of a quantised model as they are, to be trained further.
-
-    So a model of the zoo stands in for the float model that it came from. The quantised epochs
-    count as float ones from here on.
-    """
-    model = build_float(trained.network)
-    state = trained.model.state_dict()
-    load_state(model, {name: state[name] for name in model.state_dict()})
-    was = trained.record
-    record = {
-        **was,
-        **{key: {"float": sum(was[key].values()), "quantised": 0} for key in ("epochs", "seconds")},
-        "training": {**was["training"], "quantisation": was["quantisation"]},
-    }
-    return FloatModel(network=trained.network, model=model.to(device), record=record)
-
-
-def with_dropout(start: FloatModel, dropout: Dropout) -> FloatModel:
-    """The same float model, to be trained with another dropout."""
-    network = replace(start.network, dropout=dropout)
-    model = build_float(network).to(next(start.model.parameters()).device)
-    load_state(model, start.model.state_dict())
-    return replace(start, network=network, model=model)
 
 
 def tune_float(

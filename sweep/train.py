@@ -19,13 +19,12 @@ from quant import distributed
 from quant.config import Network, Training
 from quant.config_json import network_from_json, quantisation_from_json
 from quant.data import Labelled, Split, load_cifar10
+from quant.float_model import FloatModel, load_float
 from quant.images import accuracy
 from quant.prune import Pruning, Scores, choose, keep_filters, rank, shrink, strongest
 from quant.recipes import find_recipe
 from quant.train import (
-    FloatModel,
     Setting,
-    load_float,
     origin,
     train_float,
     train_quantised,

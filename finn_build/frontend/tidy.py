@@ -29,6 +29,7 @@ from finn_build.frontend.check import (
     shown,
 )
 from finn_build.frontend.constant import FOLDED, compute
+from finn_build.frontend.unique import all_names, fresh
 from finn_build.system.quiet import quiet
 
 QONNX = "qonnx.custom_op.general"
@@ -107,23 +108,6 @@ def scaled(graph: ModelProto, pixel_max: float) -> ModelProto:
     node = helper.make_node("Div", [source, divisor.name], [scaled], name="pixels")
     made.graph.node.insert(0, node)
     return made
-
-
-def all_names(proto: ModelProto) -> set[str]:
-    """Names of all tensors that a graph speaks of."""
-    graph = proto.graph
-    named = (*graph.input, *graph.output, *graph.initializer)
-    return {each.name for each in named} | {
-        name for node in graph.node for name in (*node.input, *node.output)
-    }
-
-
-def fresh(name: str, names: set[str]) -> str:
-    """A name like this one that nothing has, and that is had from now on."""
-    while name in names:
-        name += "_"
-    names.add(name)
-    return name
 
 
 class _Tidy:

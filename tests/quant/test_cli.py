@@ -12,7 +12,7 @@ from quant import cli, commands, plan
 from quant.config import LayerBits
 from quant.data import Labelled
 from quant.files import read_json, read_npz, write_json
-from quant.train import load_float
+from quant.float_model import load_float
 from quant.zoo import load_trained, zoo_images
 
 

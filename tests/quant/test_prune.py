@@ -13,12 +13,13 @@ from quant.costs import Costs
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, write_json
+from quant.float_model import FloatModel, load_float
 from quant.images import Images
 from quant.models import build_float
 from quant.networks import get_network
 from quant.plots import plot_pruning
 from quant.prune import Pruning, choose, keep_filters, prune, rank, resized
-from quant.train import FloatModel, Setting, load_float, train_float
+from quant.train import Setting, train_float
 
 COSTS = Costs(
     lut_per_mac={"w4a8": 49.0, "w2a2": 7.0, "w4a2": 13.0}, block=8, quantisation=Quantisation()

@@ -22,12 +22,13 @@ from quant.config import Dropout, Network, Precision, Quantisation, Training
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError, TrainingError, WriteError
 from quant.files import read_tensors, write_tensors
+from quant.float_model import FloatModel
 from quant.images import Images, accuracy
 from quant.loop import Phase, augmented, batches
 from quant.models import build_float
 from quant.networks import get_network
 from quant.step import Trainer, learning_rate
-from quant.train import FloatModel, Setting, train_float, train_quantised
+from quant.train import Setting, train_float, train_quantised
 from quant.zoo import load_trained, pack_trained
 
 NETWORK = replace(get_network("tiny"), batch_norm="all", dropout=Dropout(stage=0.1, dense=0.2))

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from quant.train import load_float
+from quant.float_model import load_float
 from quant.zoo import load_trained
 from sweep import engine
 from sweep.config import load
