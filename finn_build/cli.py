@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from finn_build.boards import names
-from finn_build.config import Objective, Options
+from finn_build.config import TOOLS, Objective, Options
 from headrace.program import Program
 
 DEFAULT_MODEL = "arch2_slim_w2a2"
@@ -44,7 +44,7 @@ def build(
         Path | None, typer.Option(help="Text file with the names of the classes, one a line.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Instead of build/BOARD/MODEL.")] = None,
-    tool: Annotated[str, typer.Option(help="auto, openxc7, vivado, finn or none.")] = "auto",
+    tool: Annotated[str, typer.Option(help=f"{', '.join(TOOLS[:-1])} or {TOOLS[-1]}.")] = "auto",
     clock_mhz: Annotated[float, typer.Option(help="Clock of the accelerator.")] = 100.0,
     target_fps: Annotated[
         float | None, typer.Option(help="Cheapest that reaches it, not the fastest that fits.")

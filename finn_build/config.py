@@ -5,6 +5,7 @@ from math import inf
 from pathlib import Path
 from typing import Literal, get_args
 
+from finn_build.backends import BACKENDS
 from finn_build.boards import Board, find_board
 from finn_build.errors import ConfigError
 from headrace.names import identifier, printable
@@ -14,7 +15,7 @@ VECTORS = 100  # images that come with a model
 Objective = Literal["throughput", "latency"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 MODEL_FILES = (".onnx", ".safetensors")
-TOOLS = ("auto", "openxc7", "vivado", "finn", "none")
+TOOLS = ("auto", *BACKENDS, "none")
 
 
 _ZOO = Path(__file__).parents[1] / "quant/zoo"

@@ -48,7 +48,7 @@ def download(
     timeout_s: float = 30.0,
     console: Console | None = None,
 ) -> Path:
-    """Fetch an archive into `folder`, made if missing; what a cut left there is gone on with.
+    """Fetch an archive into `folder`, made if missing; a download that was cut off continues.
 
     Until its checksum is right the archive is called NAME.part.
 

@@ -8,6 +8,7 @@ logic that they save.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from quant import distributed
+from quant.checkpoint import Status
 from quant.config import Conv, Network, Ranking, Training
 from quant.costs import Costs
 from quant.errors import ConfigError
@@ -84,24 +86,19 @@ def prune(
         ConfigError: if the ranking needs what the network does not have, or too little is left.
         CheckpointError: if `out` holds another training's checkpoints.
     """
-    model, network = start.model, start.network
-    rows = [_row(0, network, plan, None, accuracy(model, setting.held_out))]
-    epochs = start.record["epochs"]["float"]
-    seconds = start.record["seconds"]["float"]
-    for iteration in range(1, plan.iterations + 1):
-        scores = rank(model, network, plan.ranking, setting.train)
-        keep = distributed.once(partial(choose, network, scores, plan))
-        model, network = keep_filters(model, network, keep)
-        before = accuracy(model, setting.held_out)
-        path = out / f"prune{iteration}-state.safetensors"
-        status = tune_float(setting, model, network, plan.tune, path)
-        epochs, seconds = epochs + status.epoch, seconds + status.seconds
-        rows.append(_row(iteration, network, plan, before, accuracy(model, setting.held_out)))
+    looked = partial(accuracy, data=setting.held_out)
+    model, network, spent = start.model, start.network, _spent_on(start)
+    rows = [_row(0, network, plan, None, looked(model))]
+    chosen = [partial(choose, plan=plan)] * plan.iterations
+    for made in shrink(setting, start, chosen, plan.ranking, plan.tune, out, look=looked):
+        model, network, spent = made.model, made.network, made.spent
+        rows.append(_row(len(rows), network, plan, made.before, looked(model)))
         if distributed.rank() == 0:
             write_json(out / "pruning.json", {"ranking": plan.ranking, "rows": rows})
         setting.console.print(_line(rows[-1]), markup=False, highlight=False, soft_wrap=True)
     status = tune_float(setting, model, network, final, out / "float-state.safetensors")
-    total = replace(status, epoch=epochs + status.epoch, seconds=round(seconds + status.seconds, 1))
+    total = _sum(spent, status)
+    total = replace(total, seconds=round(total.seconds, 1))
     training = {
         **start.record["training"],
         "pruning": plan.to_json(network),
@@ -109,6 +106,69 @@ def prune(
         "from": origin(start.record),
     }
     return write_float(setting, model, network, out, total, training, final.seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shrunk:
+    """A pruned network after its recovery.
+
+    before: what `shrink` looked at before the recovery, None where it did not; spent: epochs and
+    seconds of its training so far, those of the network that it began as included.
+    """
+
+    model: Model
+    network: Network
+    before: float | None
+    spent: Status
+
+
+def _spent_on(start: FloatModel) -> Status:
+    """Epochs and seconds in which a float model was trained."""
+    record = start.record
+    return Status(epoch=record["epochs"]["float"], seconds=record["seconds"]["float"])
+
+
+def shrink(
+    setting: Setting,
+    start: FloatModel,
+    chosen: Iterable[Callable[[Network, Scores], dict[str, Tensor]]],
+    ranking: Ranking,
+    tune: Training,
+    out: Path,
+    *,
+    look: Callable[[Model], float] | None = None,
+) -> Iterator[Shrunk]:
+    """Rank the filters, remove some and let the network recover, again and again.
+
+    The same arguments resume: finished iterations are read from `out`/pruneN-state.safetensors.
+
+    Args:
+        setting: images to rank by and to train on.
+        start: the trained network.
+        chosen: for each iteration, what gives the filters to keep by their scores.
+        ranking: of the filters.
+        tune: training after each removal.
+        out: folder of the checkpoints.
+        look: at the network between the removal and the recovery.
+
+    Raises:
+        ConfigError: if the ranking needs what the network does not have, or too little is left.
+        CheckpointError: if `out` holds another training's checkpoints.
+    """
+    model, network, spent = start.model, start.network, _spent_on(start)
+    for number, kept in enumerate(chosen, 1):
+        scores = rank(model, network, ranking, setting.train)
+        keep = distributed.once(partial(kept, network, scores))
+        model, network = keep_filters(model, network, keep)
+        before = None if look is None else look(model)
+        path = out / f"prune{number}-state.safetensors"
+        spent = _sum(spent, tune_float(setting, model, network, tune, path))
+        yield Shrunk(model=model, network=network, before=before, spent=spent)
+
+
+def _sum(one: Status, other: Status) -> Status:
+    """Epochs and seconds of both."""
+    return Status(epoch=one.epoch + other.epoch, seconds=one.seconds + other.seconds)
 
 
 def _row(

@@ -7,7 +7,7 @@ from typing import Any
 
 from finn_build import frontend
 from finn_build.folding.folding import fits
-from finn_build.network.layers import Network as Hardware
+from finn_build.network.graph import Network as Hardware
 from quant.config import Network
 from quant.export import to_qonnx
 from quant.models import Model

@@ -8,7 +8,7 @@ from finn_build.errors import FoldingError
 from finn_build.folding.folding import Folding
 from finn_build.folding.schedule import latency
 from finn_build.folding.search import Search
-from finn_build.network.layers import Network as Hardware
+from finn_build.network.graph import Network as Hardware
 from quant.config import Network, Quantisation
 from sweep.design import Limits
 from sweep.placeholder import hardware

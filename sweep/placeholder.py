@@ -15,8 +15,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from finn_build.network.graph import Network as Hardware
 from finn_build.network.layers import Argmax, Ints, Layer, MaxPool, Mvtu, Window
-from finn_build.network.layers import Network as Hardware
 from quant.config import Conv, Network, Pool, Quantisation, layer_names
 from quant.layers import RANGE_IN_MEANS
 

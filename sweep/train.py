@@ -16,12 +16,11 @@ from rich.console import Console
 from torch import Tensor
 
 from quant import distributed
-from quant.checkpoint import Status
 from quant.config import Network, Training
 from quant.config_json import network_from_json, quantisation_from_json
 from quant.data import Labelled, Split, load_cifar10
 from quant.images import accuracy
-from quant.prune import Pruning, Scores, choose, keep_filters, rank, strongest
+from quant.prune import Pruning, Scores, choose, keep_filters, rank, shrink, strongest
 from quant.recipes import find_recipe
 from quant.train import (
     FloatModel,
@@ -145,20 +144,14 @@ def _prune(request: Request, setting: Setting, place: Place) -> dict[str, Any]:
         wanted = request.parents[1]["filters"]
         steps = [*between(start.network.filters, wanted, settings["iterations"])]
     tune = _training(settings, lr=_TUNE_LR)
-    model, network = start.model, start.network
-    epochs, seconds = start.record["epochs"]["float"], start.record["seconds"]["float"]
-    for number, counts in enumerate(steps, 1):
-        scores = rank(model, network, settings["ranking"], setting.train)
-        keep = distributed.once(partial(_keep, network, scores, settings, counts))
-        model, network = keep_filters(model, network, keep)
-        status = tune_float(setting, model, network, tune, out / f"prune{number}-state.safetensors")
-        epochs, seconds = epochs + status.epoch, seconds + status.seconds
+    chosen = [partial(_keep, settings=settings, counts=counts) for counts in steps]
+    *_, last = shrink(setting, start, chosen, settings["ranking"], tune, out)
     made = write_float(
         setting,
-        model,
-        network,
+        last.model,
+        last.network,
         out,
-        Status(epoch=epochs, seconds=round(seconds, 1)),
+        replace(last.spent, seconds=round(last.spent.seconds, 1)),
         _history(start, settings, steps, tune),
         settings["seed"],
     )

@@ -24,7 +24,7 @@ ATTRIBUTES = {
     "blackbox": {""},
     "dont_touch": {"yes", "true"},
     "keep": {"true"},
-    "ram_style": {"block", "distributed", "registers"},
+    "ram_style": {"auto", "block", "distributed", "registers"},
     "rom_style": {"block", "distributed"},
     "use_dsp": {"yes", "no", "logic", "simd"},
 }

@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_command
 
 from finn_build import boards
-from finn_build.folding.folding import Fold
+from finn_build.folding.fold import Fold
 from headrace.cli import app
 
 REPO = Path(__file__).parents[1]

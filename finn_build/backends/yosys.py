@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from finn_build.backends import tools
 from finn_build.backends.levels import NONE, Levels, levels
 from finn_build.errors import ToolError
-from finn_build.rtl.accelerator import Instance
+from finn_build.rtl.design import Instance
 from finn_build.system.files import load_json, relative, save_json
 
 SLANG = "read_slang --max-generate-steps 100000000 --unroll-limit 1000000"

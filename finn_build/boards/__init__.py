@@ -35,8 +35,7 @@ class Board:
 
     bitstream_bytes: configuration data of a whole bitstream; ps_clk_mhz, io_pll_mhz: the processing
     system's crystal, and the PLL that FCLK0 is divided from, as the board's first boot stage sets
-    it; most_mhz: the fastest clock of the AXI ports; gp0_base, gp0_bytes: addresses of the
-    registers' window.
+    it; most_mhz: the fastest clock of the AXI ports.
     """
 
     name: str
@@ -48,8 +47,6 @@ class Board:
     ps_clk_mhz: float
     io_pll_mhz: float
     most_mhz: float
-    gp0_base: int
-    gp0_bytes: int
 
     def divisors(self, mhz: float) -> tuple[int, int]:
         """FCLK0's two dividers for the fastest clock that can be set, not above `mhz`."""
@@ -95,8 +92,6 @@ def load(path: Path) -> Board:
         ps_clk_mhz=board.ps_clk_mhz,
         io_pll_mhz=board.io_pll_mhz,
         most_mhz=chip.most_mhz,
-        gp0_base=chip.gp0.base,
-        gp0_bytes=chip.gp0.bytes,
     )
 
 
@@ -125,14 +120,6 @@ class _BoardFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Window:
-    """Addresses of the registers."""
-
-    base: Annotated[int, Range(least=0)]
-    bytes: Annotated[int, Range(least=1)]
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Budget:
     """The accelerator's share of the chip, by the tool that places it."""
 
@@ -150,7 +137,6 @@ class _ChipFile:
     bitstream_bytes: Annotated[int, Range(least=1)]
     most_mhz: Annotated[float, Range(least=1)]
     resources: Resources
-    gp0: _Window
     budget: _Budget
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ Runs on Python 3.8, which PYNQ 2.7 has, and later.
 
 from .accelerator import Accelerator
 from .errors import DriverError
+from .version import VERSION
 
 __all__ = ["Accelerator", "DriverError", "__version__"]
-__version__ = "0.1.0"
+__version__ = VERSION

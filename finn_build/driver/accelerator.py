@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 import numpy as np
 
 from . import manifest as manifests
+from . import selftest
+from .benchmark import measure
 from .board import Board
 from .buffers import Buffers, Pair
 from .errors import (
@@ -278,15 +280,11 @@ class Accelerator:
 
     def benchmark(self, **options: Any) -> dict[str, Any]:
         """Rates, latency and counters; see benchmark.measure."""
-        from .benchmark import measure
-
         return measure(self, **options)
 
-    def self_test(self) -> Any:
+    def self_test(self) -> selftest.SelfTest:
         """Run the golden vectors; see selftest.run."""
-        from .selftest import run
-
-        return run(self)
+        return selftest.run(self)
 
 
 def _close(accelerator: weakref.ref[Accelerator]) -> None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Callable, Sequence
 
 import numpy as np
 
+from .version import VERSION
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .accelerator import Accelerator
+    from .protocol import Runs
 
 BATCHES = (1, 10, 100, 1000, 10000)
 REPEATS, SINGLES = 5, 1000
@@ -19,7 +21,7 @@ Tick = Callable[[int, int], None]
 
 
 def measure(
-    accelerator: Accelerator,
+    accelerator: Runs,
     *,
     batches: Sequence[int] = BATCHES,
     repeats: int = REPEATS,
@@ -53,7 +55,7 @@ def measure(
     return {"throughput": throughput, "latency": _latency(accelerator, calls) if calls else None}
 
 
-def _call(accelerator: Accelerator, images: NDArray[np.uint8]) -> dict[str, float]:
+def _call(accelerator: Runs, images: NDArray[np.uint8]) -> dict[str, float]:
     """One call of predict: seconds it took, seconds of these spent waiting, counts of cycles."""
     before, waited = accelerator.counters(), accelerator.waited_s
     start = accelerator.clock()
@@ -64,7 +66,7 @@ def _call(accelerator: Accelerator, images: NDArray[np.uint8]) -> dict[str, floa
     return {"seconds": seconds, "waited": accelerator.waited_s - waited, **counts}
 
 
-def _rates(accelerator: Accelerator, batch: int, samples: list[dict[str, float]]) -> dict[str, Any]:
+def _rates(accelerator: Runs, batch: int, samples: list[dict[str, float]]) -> dict[str, Any]:
     ordered = sorted(samples, key=lambda sample: sample["seconds"])
     median = ordered[len(ordered) // 2]
     working = median["cycles"] / (accelerator.fclk_mhz * 1e6)
@@ -80,7 +82,7 @@ def _rates(accelerator: Accelerator, batch: int, samples: list[dict[str, float]]
     }
 
 
-def _latency(accelerator: Accelerator, calls: list[dict[str, float]]) -> dict[str, Any]:
+def _latency(accelerator: Runs, calls: list[dict[str, float]]) -> dict[str, Any]:
     seconds = np.array([call["seconds"] for call in calls])
     cycles = np.array([call["cycles"] for call in calls])
     points = {f"p{p}": 1e6 * float(np.percentile(seconds, p)) for p in (50, 90, 99)}
@@ -91,10 +93,8 @@ def _latency(accelerator: Accelerator, calls: list[dict[str, float]]) -> dict[st
     }
 
 
-def describe(accelerator: Accelerator) -> dict[str, Any]:
+def describe(accelerator: Runs) -> dict[str, Any]:
     """What results.json says beside the measurements, which are None here."""
-    from . import __version__
-
     manifest, device = accelerator.manifest, accelerator.device
     return {
         "model": manifest.model,
@@ -105,7 +105,7 @@ def describe(accelerator: Accelerator) -> dict[str, Any]:
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "fclk_mhz": accelerator.fclk_mhz,
         "software": {
-            "driver": __version__,
+            "driver": VERSION,
             "pynq": accelerator.pynq_version,
             "python": platform.python_version(),
             "numpy": np.__version__,

@@ -11,11 +11,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import DeployError
+from .registers import USED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _AGAIN = "copy the whole deploy folder of one build to the board again"
+# What every manifest.json says; a point is one object in another.
+_FIELDS = (
+    "model",
+    "model_hash",
+    "board",
+    "bitstream",
+    "fclk_mhz",
+    "clock.ps_clk_mhz",
+    "input.shape",
+    "output.words",
+    "classes",
+    "logit_scale",
+    "logit_offset",
+)
 
 
 @dataclass(frozen=True)
@@ -83,6 +98,11 @@ def load(folder: Path) -> Manifest:
     """Read a deploy folder. Raises DeployError for what is missing or makes no sense."""
     path = folder / "manifest.json"
     found = _json(path)
+    missing = [field for field in _FIELDS if not _has(found, field)]
+    if missing:
+        raise DeployError(
+            f"{path}: no manifest of this driver, {', '.join(missing)} missing; {_AGAIN}"
+        )
     try:
         bitstream = found["bitstream"]
         manifest = Manifest(
@@ -98,16 +118,17 @@ def load(folder: Path) -> Manifest:
             logit_scale=_numbers(found, "logit_scale"),
             logit_offset=_numbers(found, "logit_offset"),
             logit_floor=None if found.get("logit_floor") is None else float(found["logit_floor"]),
-            predicted=found.get("predicted"),
+            predicted=_predicted(found),
             critical_path=found.get("critical_path"),
-            registers=_json(folder / "registers.json"),
+            registers=_registers(folder / "registers.json"),
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DeployError(f"{path}: no manifest of this driver ({error!r}); {_AGAIN}") from error
-    if len(found["output"]["words"]) != manifest.words:
+        words = len(found["output"]["words"])
+        digests = dict(found.get("files", {}))
+    except (TypeError, ValueError) as error:
+        raise DeployError(f"{path}: no manifest of this driver ({error}); {_AGAIN}") from error
+    if words != manifest.words:
         raise DeployError(
-            f"{path}: {len(found['output']['words'])} words of output for "
-            f"{len(manifest.classes)} classes; {_AGAIN}"
+            f"{path}: {words} words of output for {len(manifest.classes)} classes; {_AGAIN}"
         )
     if bitstream is None:
         raise DeployError(
@@ -116,8 +137,37 @@ def load(folder: Path) -> Manifest:
         )
     if not manifest.bitstream.is_file():
         raise DeployError(f"{manifest.bitstream}: no such file; {_AGAIN}")
-    _check(folder, found.get("files", {}), (manifest.bitstream.name, "golden.npz"))
+    _check(folder, digests, (manifest.bitstream.name, "golden.npz"))
     return manifest
+
+
+def _has(found: Any, field: str) -> bool:
+    """Whether JSON has a field, and objects around it."""
+    for name in field.split("."):
+        if not isinstance(found, dict) or name not in found:
+            return False
+        found = found[name]
+    return True
+
+
+def _registers(path: Path) -> dict[str, Any]:
+    """registers.json. Raises DeployError where it lacks a register that the driver uses."""
+    found = _json(path)
+    needed = [f"{name}.{field}" for name in USED for field in ("offset", "count", "fields")]
+    needed += [f"{name}.fields.{bit}.low" for name, bits in USED.items() for bit in bits]
+    missing = [field for field in needed if not _has(found, field)]
+    if missing:
+        raise DeployError(f"{path}: no registers of this driver, {missing[0]} is missing; {_AGAIN}")
+    registers: dict[str, Any] = found
+    return registers
+
+
+def _predicted(found: dict[str, Any]) -> dict[str, float] | None:
+    """The build's prediction, or None. Raises ValueError for what is neither."""
+    made = found.get("predicted")
+    if made is not None and not isinstance(made, dict):
+        raise ValueError("predicted is no object")
+    return made
 
 
 def _check(folder: Path, digests: dict[str, str], names: tuple[str, ...]) -> None:

@@ -6,6 +6,25 @@ from typing import Any
 
 WINDOW, WINDOW_BYTES = 0x40000000, 4096
 IDENTITY, INTERFACE = 0x48524143, 1
+# The registers that the driver uses, and the fields of them that it names.
+USED: dict[str, tuple[str, ...]] = {
+    "id": (),
+    "version": (),
+    "hash": (),
+    "frame_bytes": (),
+    "result_words": (),
+    "control": ("start", "reset"),
+    "status": ("resetting",),
+    "source": (),
+    "target": (),
+    "frames": (),
+    "jobs": (),
+    "failed": (),
+    "errors": (),
+    "cycles": (),
+    "starved": (),
+    "stalled": (),
+}
 RESET_POLLS = 4000  # a reset waits for bursts that are under way, mostly some microseconds
 
 

@@ -12,7 +12,7 @@ from .errors import JobTimeoutError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .accelerator import Accelerator
+    from .protocol import Runs
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class SelfTest:
     suspect: str | None
 
 
-def run(accelerator: Accelerator) -> SelfTest:
+def run(accelerator: Runs) -> SelfTest:
     """Run the golden vectors; where results differ, once more at half the clock.
 
     What is right then was too fast before: the suspect is the routed chip's critical path. What is
@@ -47,14 +47,14 @@ def run(accelerator: Accelerator) -> SelfTest:
     return SelfTest(count, mismatches, _suspect(accelerator, wrong, slow))
 
 
-def _wrong(accelerator: Accelerator, vectors: Any) -> NDArray[np.bool_]:
+def _wrong(accelerator: Runs, vectors: Any) -> NDArray[np.bool_]:
     """Which words of the results differ: (N, 1 + CLASSES)."""
     labels, logits = accelerator.predict(vectors["images"], logits=True)
     expected = np.column_stack([vectors["labels"], vectors["logits"]])
     return np.asarray(np.column_stack([labels, logits]) != expected)
 
 
-def _suspect(accelerator: Accelerator, wrong: NDArray[np.bool_], slow: NDArray[np.bool_]) -> str:
+def _suspect(accelerator: Runs, wrong: NDArray[np.bool_], slow: NDArray[np.bool_]) -> str:
     manifest = accelerator.manifest
     images = f"{int(wrong.any(axis=1).sum())} of {len(wrong)} images"
     if not slow.any():

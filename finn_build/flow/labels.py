@@ -15,7 +15,7 @@ import onnx
 from finn_build.config import Options
 from finn_build.errors import ConfigError
 from finn_build.flow.pipeline import Build
-from finn_build.network.layers import Network
+from finn_build.network.graph import Network
 from finn_build.system.files import load_json
 
 CIFAR10 = (

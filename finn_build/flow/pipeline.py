@@ -33,17 +33,23 @@ class Step:
     """One named step.
 
     module: the module in finn_build.flow.steps whose `run(build, out)` does it and returns the text
-    for its line; needs: earlier steps whose folders it reads; options: what else it depends on.
+    for its line; needs: earlier steps whose folders it reads; options: what else it depends on;
+    chosen: modules that do a part of it for these options, and are imported by their names alone.
     """
 
     name: str
     needs: tuple[str, ...] = ()
     options: Callable[[Options], Any] = lambda options: None
+    chosen: Callable[[Options], Sequence[ModuleType]] = lambda options: ()
 
     @property
     def module(self) -> ModuleType:
         """The module that does the step."""
         return import_module(f"finn_build.flow.steps.{self.name}")
+
+    def code(self, options: Options) -> list[tuple[str, str]]:
+        """Name and SHA-256 of each file that the step's code is in."""
+        return provenance.fingerprint(self.module, *self.chosen(options))
 
 
 @dataclass(kw_only=True)
@@ -104,7 +110,7 @@ def _run(
     for number, step in enumerate(steps, start=1):
         forced = forced or step.name == first
         head = f"[{number}/{len(steps)}] {step.name}"
-        code = provenance.fingerprint(step.module)
+        code = step.code(build.options)
         key = _key(step, build, code)
         record = state.get(step.name, {})
         if (

@@ -2,7 +2,7 @@
 
 Nothing is listed by hand. A data file counts where a module, or a template that counts, names it in
 a string: a file or a folder by its path from the module, or a package of nothing but data, as
-rtl_templates.
+rtl_templates. A package beside the module counts only as it is imported: its name is a word, too.
 """
 
 import ast
@@ -25,9 +25,9 @@ _PYTHON = (".py", ".pyc")
 _QUOTED = re.compile(r'"([^"\n]+)"')
 
 
-def fingerprint(module: ModuleType) -> list[tuple[str, str]]:
-    """Name and SHA-256 of each of a module's sources; a moved checkout changes none."""
-    return hashes(sources(module))
+def fingerprint(*modules: ModuleType) -> list[tuple[str, str]]:
+    """Name and SHA-256 of each of the modules' sources; a moved checkout changes none."""
+    return hashes(sources(*modules))
 
 
 def hashes(files: Iterable[Path]) -> list[tuple[str, str]]:
@@ -35,11 +35,11 @@ def hashes(files: Iterable[Path]) -> list[tuple[str, str]]:
     return [(_label(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files]
 
 
-def sources(module: ModuleType) -> list[Path]:
-    """Files that a module is made of: its own, those of ours that it imports, their data."""
+def sources(*modules: ModuleType) -> list[Path]:
+    """Files that modules are made of: their own, those of ours that they import, their data."""
     code: dict[str, Path] = {}
     data: set[Path] = set()
-    waiting = [module.__name__]
+    waiting = [module.__name__ for module in modules]
     while waiting:
         name = waiting.pop()
         if name in code or name == _FRAME:
@@ -79,6 +79,8 @@ def _named(text: str, folder: Path) -> list[Path]:
     path = Path(os.path.normpath(folder / text))
     if path.is_file():
         return [path] if path.suffix != ".py" else []
+    if path.parent == folder and (path / "__init__.py").exists():
+        return []
     if not set(CODE).isdisjoint(folder.parts) and path.is_dir():
         return _files(path)
     package = ROOT / text

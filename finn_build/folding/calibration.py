@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from finn_build.backends import yosys
-from finn_build.folding.folding import CONSTANT, Fold, price
+from finn_build.folding.fold import CONSTANT, Fold
 from finn_build.network.layers import Mvtu
 from finn_build.rtl import accelerator, emit
 
@@ -140,7 +140,7 @@ def measure(case: Case, seed: int) -> Fit:
         emit.write(made, folder / "rtl")
         log = folder / "log"
         whole = yosys.total(yosys.synthesise(folder / "rtl", made.instances, folder, log=log))
-    expected = price(unit, case.fold)
+    expected = unit.hardware(case.fold).cost()
     return Fit(
         case=case,
         lut=(expected.lut, whole.lut),

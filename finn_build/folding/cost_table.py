@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from finn_build.errors import ConfigError
-from finn_build.folding import cost
-from finn_build.network.layers import Mvtu
+from finn_build.folding.fold import Fold
+from finn_build.network.layers import Mvtu, in_memory
 from finn_build.system.files import save_json
 
 FORMAT = 1
@@ -23,13 +23,13 @@ _PE, _SIMD, _MEMORY = 8, 72, "block"
 
 def table() -> dict[str, Any]:
     """LUTs of one multiply-accumulate per cycle by widths, and where the numbers come from."""
-    source = Path(cost.__file__).read_bytes()
+    source = Path(in_memory.__file__).read_bytes()
     return {
         "format": FORMAT,
         "channels_multiple": BLOCK,
         "lut_per_mac": {f"w{w}a{a}": _lut_per_mac(w, a) for w in WIDTHS for a in WIDTHS},
         "source": {
-            "function": "finn_build.folding.cost.mvtu",
+            "function": "finn_build.network.layers.in_memory.InMemory.cost",
             "sha256": hashlib.sha256(source).hexdigest(),
             "layer": {"rows": _ROWS, "cols": _COLS},
             "fold": {"pe": _PE, "simd": _SIMD, "memory": _MEMORY},
@@ -52,7 +52,7 @@ def _lut_per_mac(weight_bits: int, in_bits: int) -> float:
         weight_bits=weight_bits,
         weights=weights,
     )
-    lut = cost.mvtu(layer, pe=_PE, simd=_SIMD, memory=_MEMORY, dsp=False).lut
+    lut = layer.hardware(Fold(pe=_PE, simd=_SIMD, memory=_MEMORY)).cost().lut
     return round(lut / (_PE * _SIMD), 3)
 
 

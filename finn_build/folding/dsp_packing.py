@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from math import ceil, log2
 
-from finn_build.network.layers import Ints, Mvtu
+from finn_build.network.layers.base import Ints
+from finn_build.network.layers.matrix import Matrix
 
 # Bits of the multiplier's wider port.
 _PORT = 25
@@ -70,13 +71,13 @@ def plan(weight_bits: int, in_bits: int) -> Plan:
     return next((made for made in plans if made.most > 1), plans[0])
 
 
-def worth(layer: Mvtu, pe: int) -> bool:
+def worth(layer: Matrix, pe: int) -> bool:
     """Whether synthesis takes a slice for PE rows: for a single product of few bits it does not."""
     return pe > 1 or max(2, layer.weight_bits) + layer.in_bits + 1 >= _LEAST
 
 
 @lru_cache(maxsize=512)
-def plan_of(layer: Mvtu, pe: int) -> Plan:
+def plan_of(layer: Matrix, pe: int) -> Plan:
     """The plan for the weights of a layer, as coded for PE rows at a time."""
     bits = max(2, layer.weight_bits)
     made, lowest = plan(bits, layer.in_bits), -(1 << (bits - 1))
@@ -86,7 +87,7 @@ def plan_of(layer: Mvtu, pe: int) -> Plan:
     return plan(bits + 1, layer.in_bits)
 
 
-def code(layer: Mvtu, pe: int) -> Ints:
+def code(layer: Matrix, pe: int) -> Ints:
     """(ROWS, COLS) int64, the weights of a layer as the multipliers hold them, PE rows at a time.
 
     A weight is one less where the row below it in the multiplier, as coded, is negative.

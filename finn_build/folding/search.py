@@ -10,35 +10,13 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from finn_build.boards import Resources
 from finn_build.errors import FoldingError
-from finn_build.folding import cost
 from finn_build.folding.cost import NOTHING, Cost
-from finn_build.folding.dsp_packing import worth
-from finn_build.folding.folding import (
-    CONSTANT,
-    MEMORIES,
-    Fold,
-    Folding,
-    Stage,
-    can_be_constant,
-    make,
-    shortfall,
-    stages,
-)
+from finn_build.folding.fold import Fold
+from finn_build.folding.folding import Folding, Stage, make, shortfall, stages
 from finn_build.folding.schedule import latency
-from finn_build.network.layers import Network
-from finn_build.network.unit import threshold_words
+from finn_build.network.graph import Network
 from finn_build.system.quiet import silent
 
-# A wider dot product saves hardly a LUT, but identical narrow ones go through Verilator and Yosys
-# once for all lanes; a user's folding may be wider.
-MAX_SIMD = 144
-# More weights than that, built in, are a large part of any chip.
-MAX_CONSTANTS = 30_000
-# Deeper block RAMs have ports of 9 bits or fewer, which open tools fill with other words than they
-# are told to.
-MAX_BLOCK_WORDS = 2048
-# The input brings so many bytes at once, and each is a pixel's at least.
-MAX_PIXELS = 8
 # What the share of BRAM or DSPs counts beside that of LUTs: a BRAM36 has to save some 25 LUTs.
 _COLUMNS = 0.1
 # Integer programs for each number of cycles, in the search for the quickest.
@@ -136,7 +114,7 @@ class Search:
             faster = replace(spent, cycles=spent.cycles * 3 // 4)
             other = replace(folding, costs={**folding.costs, name: faster})
             share[name] = (whole - latency(self.network, other)) / (spent.cycles - faster.cycles)
-        # Of equals the smallest.
+        # Among foldings of the same time the smallest one wins.
         return lambda name, spent: share[name] * spent.cycles + weight(spent, self.budget)
 
     def step_up(self, folding: Folding) -> str:
@@ -230,9 +208,9 @@ def _spent(made: Cost) -> tuple[int, ...]:
 
 
 def _unbeaten(choices: Choices, of: Callable[[Cost], tuple[int, ...]]) -> Choices:
-    """Those that no other beats in all figures; of equals the one with the fewest outputs."""
+    """Those that no other beats in all figures; of equal ones that with the fewest outputs."""
     kept: Choices = []
-    # None that comes later beats an earlier one.
+    # In this order no choice can beat one that came before it.
     for choice in sorted(choices, key=lambda o: (*of(o[1]), o[0].pe)):
         figures = of(choice[1])
         if not any(all(map(le, of(other), figures)) for _, other in kept):
@@ -245,24 +223,10 @@ def choices(stage: Stage, *, dsp: bool, cycles: float = inf) -> Choices:
 
     cycles: per frame, at most.
     """
-    layer = stage.unit
     folds = [
-        Fold(pe=pe, simd=simd, memory=memory, dsp=multiplied)
-        for pe in cost.divisors(layer.rows)
-        for simd in cost.divisors(layer.cols)
-        if layer.positions * (layer.weights.size // (pe * simd)) <= cycles
-        if simd <= MAX_SIMD and threshold_words(layer, pe=pe, simd=simd) <= MAX_BLOCK_WORDS
-        for memory in MEMORIES
-        if memory != "block" or layer.weights.size // (pe * simd) <= MAX_BLOCK_WORDS
-        for multiplied in ((False, True) if dsp and worth(layer, pe) else (False,))
+        replace(fold, lines=lines)
+        for fold in stage.unit.folds(stage.window, dsp=dsp, cycles=cycles)
+        for lines in stage.legal_lines(fold)
     ]
-    if can_be_constant(layer) and layer.weights.size <= MAX_CONSTANTS:
-        folds += [
-            Fold(pe=layer.rows, simd=layer.cols, memory=CONSTANT, slice_bits=bits, pixels=pixels)
-            for bits in range(1, layer.in_bits + 1)
-            for pixels in stage.legal_pixels
-            if pixels <= MAX_PIXELS
-        ]
-    folds = [replace(fold, lines=lines) for fold in folds for lines in stage.legal_lines(fold)]
     made = [(fold, sum(stage.costs(fold).values(), NOTHING)) for fold in folds]
     return [choice for choice in made if choice[1].cycles <= cycles]

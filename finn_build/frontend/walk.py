@@ -17,7 +17,7 @@ from finn_build.frontend.layout import Layout, of_axes
 from finn_build.frontend.scope import Scope
 from finn_build.frontend.stream import Codes, Constant, Stream
 from finn_build.frontend.tidy import AXES
-from finn_build.network.layers import Network
+from finn_build.network.graph import Network
 
 _PIXEL_BITS = 8
 

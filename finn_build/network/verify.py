@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from finn_build.errors import MismatchError
 from finn_build.network import golden
 from finn_build.network.golden import Outputs
-from finn_build.network.layers import Argmax, Layer, Lookup, MaxPool, Mvtu, Network, Window
+from finn_build.network.graph import IMAGE, Network
+from finn_build.network.layers.base import Codes, Layer
 
 _EPS = float(np.finfo(np.float32).eps)
 _SLACK = 16  # roundings of float32, relative to the largest value that the accumulator can reach
@@ -75,8 +76,7 @@ def settle(network: Network, outputs: Outputs, exact: Outputs) -> Outputs:
             f"{float(scale[c])!r}; the golden model has {float(expected[i, c])!r}"
         )
     logits = np.where(near, exact.logits, other)
-    labels = golden.classify(logits, network.ends[0])[0] if network.ends else golden.argmax(logits)
-    return replace(outputs, logits=logits, labels=labels)
+    return replace(outputs, logits=logits, labels=golden.classify(network, logits)[0])
 
 
 def compare(
@@ -135,15 +135,6 @@ def _flat(outputs: Outputs, name: str) -> NDArray[Any]:
     return values.reshape(len(values), -1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Step:
-    """A layer's codes of one image, where float32 may give others, and of a unit its sums."""
-
-    codes: NDArray[Any]
-    unsure: NDArray[np.bool_]
-    sums: NDArray[np.int64] | None = None
-
-
 def _explain(
     network: Network,
     image: NDArray[np.uint8],
@@ -155,33 +146,18 @@ def _explain(
 ) -> str:
     """Say why one image differs, or raise MismatchError."""
     shared = _shared(first, second)
-    step = _Step(codes=image, unsure=np.zeros(image.shape, bool))
-    doubt = False  # whether a layer whose activations nobody has could have gone either way
-    for layer in network.layers:
-        if isinstance(layer, Argmax) or (isinstance(layer, Mvtu) and layer.thresholds is None):
-            break
-        step = _through(layer, step)
-        doubt |= bool(step.unsure.any())
-        if layer.name not in shared:
-            continue
-        a, b = (
-            side.activations[layer.name][index].reshape(step.codes.shape)
-            for side in (first, second)
-        )
-        wrong = a != b
-        if wrong.any():
-            bad = wrong & ~step.unsure
-            text = _describe(
-                layer, step, (a, b), names, np.argwhere(bad if bad.any() else wrong)[0]
-            )
-            if bad.any():
-                raise MismatchError(
-                    f"{names[0]} and {names[1]} differ on image {number}, first in {text}: "
-                    "more than a rounding apart"
-                )
-            return text
-        step, doubt = _Step(codes=a, unsure=np.zeros(a.shape, bool)), False
-    if doubt:
+    steps = {IMAGE: Codes(codes=image, unsure=np.zeros(image.shape, bool))}
+    last = IMAGE
+    for layer, (source,) in network.walk():
+        step = layer.doubt(steps[source])
+        if layer.name in shared:
+            if text := _wrong(layer, step, names, first, second, index, number):
+                return text
+            # What nobody else has may go either way, and what it reaches; this has not.
+            step = replace(step, unsure=np.zeros(step.unsure.shape, bool))
+        steps[layer.name] = step
+        last = layer.name if layer.coded else last
+    if steps[last].unsure.any():
         return "a value lies within a rounding of its threshold, in a layer that cannot be compared"
     raise MismatchError(
         f"{names[0]} and {names[1]} differ on image {number} in the last layer alone: logits "
@@ -189,47 +165,34 @@ def _explain(
     )
 
 
-def _through(layer: Layer, step: _Step) -> _Step:
-    """One image through a layer, with the codes of which float32 is not sure."""
-    if isinstance(layer, Window):
-        unsure = golden.window(
-            step.unsure.astype(np.uint8), kernel=layer.kernel, stride=layer.stride, pad=layer.pad
+def _wrong(
+    layer: Layer,
+    step: Codes,
+    names: tuple[str, str],
+    first: Outputs,
+    second: Outputs,
+    index: int,
+    number: int,
+) -> str:
+    """How a layer's codes of one image differ, if they do, all where float32 is not sure."""
+    sides = [s.activations[layer.name][index].reshape(step.codes.shape) for s in (first, second)]
+    wrong = sides[0] != sides[1]
+    if not wrong.any():
+        return ""
+    bad = wrong & ~step.unsure
+    where = np.argwhere(bad if bad.any() else wrong)[0]
+    text = _describe(layer, step, (sides[0], sides[1]), names, where)
+    if bad.any():
+        raise MismatchError(
+            f"{names[0]} and {names[1]} differ on image {number}, first in {text}: "
+            "more than a rounding apart"
         )
-        return _Step(codes=golden.feed(layer, step.codes), unsure=unsure.astype(bool))
-    if isinstance(layer, MaxPool):
-        largest = golden.feed(layer, step.unsure.astype(np.uint8))
-        return _Step(codes=golden.feed(layer, step.codes), unsure=largest.astype(bool))
-    if isinstance(layer, Lookup):
-        table = np.zeros(layer.tables.shape, bool) if layer.unsure is None else layer.unsure
-        at, channels = golden.addresses(layer, step.codes), np.arange(len(table))
-        shaky = step.unsure.reshape(*at.shape, -1).any(axis=-1)
-        return _Step(codes=golden.lookup(at, layer.tables), unsure=table[channels, at] | shaky)
-    assert isinstance(layer, Mvtu) and layer.thresholds is not None
-    sums = golden.accumulate(layer, step.codes)
-    # What a vector holds of codes that may be others is in all of its sums.
-    vectors = step.unsure if layer.windowed else step.unsure.reshape(len(step.unsure), -1)
-    shaky = vectors.any(axis=-1, keepdims=True)
-    return _Step(
-        codes=golden.threshold(sums, layer.thresholds),
-        unsure=_unsure(layer, sums) | shaky,
-        sums=sums,
-    )
-
-
-def _unsure(layer: Mvtu, sums: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Accumulators within float32 rounding of a bound."""
-    bounds, slack = layer.float_thresholds, layer.slack
-    if bounds is None or slack is None:
-        return np.zeros(sums.shape, bool)
-    found = np.zeros(sums.shape, bool)
-    for level in range(bounds.shape[1]):
-        found |= np.abs(sums - bounds[:, level]) <= slack
-    return found
+    return text
 
 
 def _describe(
     layer: Layer,
-    step: _Step,
+    step: Codes,
     sides: tuple[NDArray[Any], NDArray[Any]],
     names: tuple[str, str],
     where: NDArray[np.intp],
@@ -237,8 +200,4 @@ def _describe(
     position = tuple(int(p) for p in where)
     text = f"{layer.name}{list(position[1:])}"
     text += f": {names[0]} {sides[0][position]}, {names[1]} {sides[1][position]}"
-    if isinstance(layer, Mvtu) and step.sums is not None and layer.float_thresholds is not None:
-        value, bounds = int(step.sums[position]), layer.float_thresholds[position[-1]]
-        nearest = float(bounds[np.abs(bounds - value).argmin()])
-        text += f", accumulator {value}, threshold {nearest!r}"
-    return text
+    return text + layer.why(step, position)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from finn_build.backends import registry
 from finn_build.errors import ConfigError
 from finn_build.network import differences
 from finn_build.pages import page
@@ -25,7 +26,7 @@ CONTRACT: dict[str, tuple[str, ...]] = {
     "bitstream": ("path",),
 }
 EXPLANATIONS = 20  # of a comparison on the page; report.json has them all
-TITLES = {"yosys": "Yosys", "openxc7": "openXC7", "vivado": "Vivado", "finn": "FINN"}
+_SYNTHESIS = {"yosys": "Yosys"}  # what counted where nothing was placed
 _CHIP = (("lut", "LUT"), ("ff", "FF"), ("bram36", "BRAM36"), ("dsp", "DSP48"))
 
 
@@ -80,8 +81,13 @@ def html(report: dict[str, Any]) -> str:
         most=EXPLANATIONS,
         differing=sum(map(differences.other_logits, report["verification"])),
         seconds=sum(report["seconds"].values()),
-        tool=TITLES.get(report["resources"]["source"], report["resources"]["source"]),
+        tool=_title(report["resources"]["source"]),
     )
+
+
+def _title(source: str) -> str:
+    """What people call the tool that counted."""
+    return _SYNTHESIS.get(source) or registry.title(source)
 
 
 def _slowest(report: dict[str, Any]) -> int:

@@ -3,8 +3,9 @@
 import hashlib
 from pathlib import Path
 
-from finn_build.network.layers import Network
-from finn_build.rtl import accelerator, emit, registers
+from finn_build.network.graph import Network
+from finn_build.rtl import emit, registers
+from finn_build.rtl.design import Design
 from finn_build.system.templates import environment
 
 AREAS = ("axi", "vendor")
@@ -16,7 +17,7 @@ def model_hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
 
 
-def write(made: accelerator.Design, network: Network, hash_digits: str, folder: Path) -> None:
+def write(made: Design, network: Network, hash_digits: str, folder: Path) -> None:
     """Add the chip to a folder that `emit.write` filled.
 
     chip.sv with module chip, which has no ports; the modules around the accelerator; chip.f, which

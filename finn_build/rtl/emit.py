@@ -8,7 +8,7 @@ from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 
-from finn_build.rtl.accelerator import Design
+from finn_build.rtl.design import Design
 from finn_build.system.templates import environment
 
 TOP = Path(__file__).with_name("top.sv.j2")

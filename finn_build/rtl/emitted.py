@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from finn_build.rtl.accelerator import Instance, Stream
+from finn_build.rtl.design import Instance, Stream
 
 
 def read_instances(folder: Path) -> list[Instance]:

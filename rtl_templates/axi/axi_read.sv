@@ -258,9 +258,13 @@ module axi_read #(
   flag_fits : assert property (@(posedge clk) disable iff (!rst_n) ask |-> flag_rdy);
   flag_known : assert property (@(posedge clk) disable iff (!rst_n) burst_end |-> flag_vld);
   mark_fits : assert property (@(posedge clk) disable iff (!rst_n) mark_push |-> mark_rdy);
-  address_holds : assert property (@(posedge clk) disable iff (!rst_n)
-    m_axi_arvalid && !m_axi_arready
-      |=> m_axi_arvalid && $stable({m_axi_araddr, m_axi_arlen}));
+  axis_checker #(.DATA_W(36)) u_address_checker (
+    .clk          (clk),
+    .rst_n        (rst_n),
+    .m_axis_tdata ({m_axi_araddr, m_axi_arlen}),
+    .m_axis_tvalid(m_axi_arvalid),
+    .m_axis_tready(m_axi_arready)
+  );
   page_kept : assert property (@(posedge clk) disable iff (!rst_n)
     m_axi_arvalid |-> 32'(m_axi_araddr[11:3]) + 32'(m_axi_arlen) < 512);
 `endif

@@ -205,12 +205,20 @@ module axi_write #(
     burst_end |-> !m_axi_awvalid && !sending_q && !bursts_full);
   beat_fits : assert property (@(posedge clk) disable iff (!rst_n) beat |-> fifo_rdy);
   asked_for : assert property (@(posedge clk) disable iff (!rst_n) answer_q |-> bursts_some);
-  address_holds : assert property (@(posedge clk) disable iff (!rst_n)
-    m_axi_awvalid && !m_axi_awready
-      |=> m_axi_awvalid && $stable({m_axi_awaddr, m_axi_awlen}));
-  data_holds : assert property (@(posedge clk) disable iff (!rst_n)
-    m_axi_wvalid && !m_axi_wready
-      |=> m_axi_wvalid && $stable({m_axi_wdata, m_axi_wstrb, m_axi_wlast}));
+  axis_checker #(.DATA_W(36)) u_address_checker (
+    .clk          (clk),
+    .rst_n        (rst_n),
+    .m_axis_tdata ({m_axi_awaddr, m_axi_awlen}),
+    .m_axis_tvalid(m_axi_awvalid),
+    .m_axis_tready(m_axi_awready)
+  );
+  axis_checker #(.DATA_W(73)) u_data_checker (
+    .clk          (clk),
+    .rst_n        (rst_n),
+    .m_axis_tdata ({m_axi_wdata, m_axi_wstrb, m_axi_wlast}),
+    .m_axis_tvalid(m_axi_wvalid),
+    .m_axis_tready(m_axi_wready)
+  );
   page_kept : assert property (@(posedge clk) disable iff (!rst_n)
     m_axi_awvalid |-> 32'(m_axi_awaddr[11:3]) + 32'(m_axi_awlen) < 512);
 `endif

@@ -65,8 +65,7 @@ module axis_downsize #(
   assign m_axis_tvalid = vld_q;
 
 `ifndef SYNTHESIS
-  hold_rule : assert property (@(posedge clk) disable iff (!rst_n)
-    m_axis_tvalid && !m_axis_tready |=> m_axis_tvalid && $stable(m_axis_tdata));
+  axis_checker #(.DATA_W(DATA_W)) u_checker (.*);
 `endif
 
 endmodule

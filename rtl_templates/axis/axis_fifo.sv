@@ -37,7 +37,6 @@ module axis_fifo #(
 
   logic [PTR_W-1:0]   wr_ptr_q, rd_ptr_q;
   logic [COUNT_W-1:0] count_q;
-  logic [DATA_W-1:0]  out_q;
   // some_q: count_q is not 0.
   logic               out_vld_q, ready_q, some_q;
   logic               push, pop;
@@ -46,25 +45,20 @@ module axis_fifo #(
   assign pop  = some_q && (!out_vld_q || m_axis_tready);
 
   // An entry is counted one cycle after its write: a word is never read while it is written.
-  if (RAM_STYLE == 2) begin : gen_block
-    (* ram_style = "block" *) logic [DATA_W-1:0] mem [DEPTH];
-    always_ff @(posedge clk) begin
-      if (push) mem[wr_ptr_q] <= s_axis_tdata;
-      if (pop) out_q <= mem[rd_ptr_q];
-    end
-  end else if (RAM_STYLE == 1) begin : gen_distributed
-    (* ram_style = "distributed" *) logic [DATA_W-1:0] mem [DEPTH];
-    always_ff @(posedge clk) begin
-      if (push) mem[wr_ptr_q] <= s_axis_tdata;
-      if (pop) out_q <= mem[rd_ptr_q];
-    end
-  end else begin : gen_auto
-    logic [DATA_W-1:0] mem [DEPTH];
-    always_ff @(posedge clk) begin
-      if (push) mem[wr_ptr_q] <= s_axis_tdata;
-      if (pop) out_q <= mem[rd_ptr_q];
-    end
-  end
+  mem_ram #(
+    .WIDTH  (DATA_W),
+    .DEPTH  (DEPTH),
+    .STYLE  (RAM_STYLE),
+    .OUT_REG(1)
+  ) u_ram (
+    .clk    (clk),
+    .wr_en  (push),
+    .wr_addr(wr_ptr_q),
+    .wr_data(s_axis_tdata),
+    .rd_en  (pop),
+    .rd_addr(rd_ptr_q),
+    .rd_data(m_axis_tdata)
+  );
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -94,7 +88,6 @@ module axis_fifo #(
   end
 
   assign s_axis_tready = ready_q;
-  assign m_axis_tdata  = out_q;
   assign m_axis_tvalid = out_vld_q;
 
 `ifdef VERILATOR
@@ -108,8 +101,7 @@ module axis_fifo #(
 `endif
 
 `ifndef SYNTHESIS
-  hold_rule : assert property (@(posedge clk) disable iff (!rst_n)
-    m_axis_tvalid && !m_axis_tready |=> m_axis_tvalid && $stable(m_axis_tdata));
+  axis_checker #(.DATA_W(DATA_W)) u_checker (.*);
 `endif
 
 endmodule

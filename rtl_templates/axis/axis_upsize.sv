@@ -72,8 +72,7 @@ module axis_upsize #(
   assign m_axis_tvalid = out_vld_q;
 
 `ifndef SYNTHESIS
-  hold_rule : assert property (@(posedge clk) disable iff (!rst_n)
-    m_axis_tvalid && !m_axis_tready |=> m_axis_tvalid && $stable(m_axis_tdata));
+  axis_checker #(.DATA_W(RATIO * DATA_W)) u_checker (.*);
 `endif
 
 endmodule

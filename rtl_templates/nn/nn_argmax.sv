@@ -111,7 +111,6 @@ module nn_argmax #(
   end
 
   // Write side: two banks of logits, the best so far, the label of each full bank.
-  (* ram_style = "distributed" *) logic [OUT_W-1:0] bank [2 << INDEX_W];
   logic                      wr_bank_q, rd_bank_q;
   logic [1:0]                full_q;
   logic [INDEX_W-1:0]        wr_index_q, best_index_q, best_index_d;
@@ -126,7 +125,6 @@ module nn_argmax #(
   assign best_index_d = better ? wr_index_q : best_index_q;
 
   always_ff @(posedge clk) begin
-    if (wr_accept) bank[{wr_bank_q, wr_index_q}] <= value;
     if (wr_accept && better) best_q <= score;
     if (wr_accept) best_index_q <= best_index_d;
     if (wr_accept && wr_last) label_q[wr_bank_q] <= best_index_d;
@@ -143,7 +141,22 @@ module nn_argmax #(
 
   assign rd_step  = full_q[rd_bank_q] && (!out_vld_q || m_axis_tready);
   assign rd_last  = 32'(rd_beat_q) == CLASSES;
-  assign rd_word  = bank[{rd_bank_q, rd_index_q}];
+
+  mem_ram #(
+    .WIDTH  (OUT_W),
+    .DEPTH  (2 << INDEX_W),
+    .STYLE  (1),
+    .OUT_REG(0)
+  ) u_banks (
+    .clk    (clk),
+    .wr_en  (wr_accept),
+    .wr_addr({wr_bank_q, wr_index_q}),
+    .wr_data(value),
+    .rd_en  (1'b1),
+    .rd_addr({rd_bank_q, rd_index_q}),
+    .rd_data(rd_word)
+  );
+
   if (OUT_W < 32) begin : gen_extended
     assign rd_value = {{(32-OUT_W){rd_word[OUT_W-1]}}, rd_word};
   end else begin : gen_as_wide
@@ -192,9 +205,7 @@ module nn_argmax #(
   assign m_axis_tvalid = out_vld_q;
 
 `ifndef SYNTHESIS
-  hold_rule : assert property (@(posedge clk) disable iff (!rst_n)
-    m_axis_tvalid && !m_axis_tready
-      |=> m_axis_tvalid && $stable({m_axis_tlast, m_axis_tdata}));
+  axis_checker #(.DATA_W(33)) u_checker (.m_axis_tdata({m_axis_tlast, m_axis_tdata}), .*);
 `endif
 
 endmodule

@@ -53,8 +53,7 @@ module nn_lookup #(
   assign m_axis_tvalid = out_vld_q;
 
 `ifndef SYNTHESIS
-  hold_rule : assert property (@(posedge clk) disable iff (!rst_n)
-    m_axis_tvalid && !m_axis_tready |=> m_axis_tvalid && $stable(m_axis_tdata));
+  axis_checker #(.DATA_W(CHANNELS * OUT_W)) u_checker (.*);
 `endif
 
 endmodule

@@ -166,11 +166,20 @@ module nn_maxpool #(
   end
 
   if (KERNEL_H > 1 && SLOTS > 1) begin : gen_line
-    (* ram_style = "distributed" *) logic [OUT_W-1:0] line [SLOTS];
-    always_ff @(posedge clk) begin
-      if (step && across_vld_q) line[across_slot_q] <= down;
-    end
-    assign above = line[across_slot_q];
+    mem_ram #(
+      .WIDTH  (OUT_W),
+      .DEPTH  (SLOTS),
+      .STYLE  (1),
+      .OUT_REG(0)
+    ) u_line (
+      .clk    (clk),
+      .wr_en  (step && across_vld_q),
+      .wr_addr(across_slot_q),
+      .wr_data(down),
+      .rd_en  (1'b1),
+      .rd_addr(across_slot_q),
+      .rd_data(above)
+    );
   end else begin : gen_single
     logic [OUT_W-1:0] above_q;
     always_ff @(posedge clk) begin
@@ -197,8 +206,7 @@ module nn_maxpool #(
   assign m_axis_tvalid = out_vld_q;
 
 `ifndef SYNTHESIS
-  hold_rule : assert property (@(posedge clk) disable iff (!rst_n)
-    m_axis_tvalid && !m_axis_tready |=> m_axis_tvalid && $stable(m_axis_tdata));
+  axis_checker #(.DATA_W(SQUARES * CHANNELS * ELEM_W)) u_checker (.*);
 `endif
 
 endmodule

@@ -291,13 +291,23 @@ module nn_mvtu #(
     always_ff @(posedge clk) from_q <= from;
     assign base = (BEATS == 1 || fresh_q[AT_SUM]) ? from_q : acc_q;
   end else begin : gen_partial
-    (* ram_style = "distributed" *) logic [PE*ACC_W-1:0] partial [RF];
-    logic [PE*ACC_W-1:0] base_q;
+    logic [PE*ACC_W-1:0] partial, base_q;
     // Steps of the same row group in two beats are at least two cycles apart: the sum is there.
-    always_ff @(posedge clk) begin
-      if (run_q[AT_SUM]) partial[tag_q[AT_SUM]] <= acc_d;
-      base_q <= fresh_q[AT_SUM-1] ? from : partial[tag_q[AT_SUM-1]];
-    end
+    mem_ram #(
+      .WIDTH  (PE * ACC_W),
+      .DEPTH  (RF),
+      .STYLE  (1),
+      .OUT_REG(0)
+    ) u_partial (
+      .clk    (clk),
+      .wr_en  (run_q[AT_SUM]),
+      .wr_addr(tag_q[AT_SUM]),
+      .wr_data(acc_d),
+      .rd_en  (1'b1),
+      .rd_addr(tag_q[AT_SUM-1]),
+      .rd_data(partial)
+    );
+    always_ff @(posedge clk) base_q <= fresh_q[AT_SUM-1] ? from : partial;
     assign base = base_q;
   end
 

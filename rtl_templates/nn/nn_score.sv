@@ -205,8 +205,7 @@ module nn_score #(
   end
 
 `ifndef SYNTHESIS
-  hold_rule : assert property (@(posedge clk) disable iff (!rst_n)
-    m_axis_tvalid && !m_axis_tready |=> m_axis_tvalid && $stable(m_axis_tdata));
+  axis_checker #(.DATA_W(SCORE_W + LOGIT_W)) u_checker (.*);
 `endif
 
 endmodule

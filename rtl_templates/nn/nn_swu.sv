@@ -63,19 +63,32 @@ module nn_swu #(
   localparam int unsigned Y_W      = $clog2(HEIGHT + 2 * PAD + 1);
 
   // ---------------------------------------------------------------- buffer of pixels
-  (* ram_style = "distributed" *) logic [SIMD*ELEM_W-1:0] pixels [DEPTH];
   // Where the next word goes, the corner of the window, the word that is due.
   logic [ADDR_W-1:0] write_q, corner_q, addr_q;
   // Words from the corner to the next one to come.
   logic [LOG:0]      level_q;
   logic              accept, step, freed_q;
 
+  // The word that is due.
+  logic [SIMD*ELEM_W-1:0] pixel;
+
   assign s_axis_tready = !level_q[LOG];
   assign accept        = s_axis_tvalid && s_axis_tready;
 
-  always_ff @(posedge clk) begin
-    if (accept) pixels[write_q[LOG-1:0]] <= s_axis_tdata;
-  end
+  mem_ram #(
+    .WIDTH  (SIMD * ELEM_W),
+    .DEPTH  (DEPTH),
+    .STYLE  (1),
+    .OUT_REG(0)
+  ) u_pixels (
+    .clk    (clk),
+    .wr_en  (accept),
+    .wr_addr(write_q[LOG-1:0]),
+    .wr_data(s_axis_tdata),
+    .rd_en  (1'b1),
+    .rd_addr(addr_q[LOG-1:0]),
+    .rd_data(pixel)
+  );
 
   always_ff @(posedge clk) begin
     if (!rst_n) begin
@@ -193,7 +206,7 @@ module nn_swu #(
   // outside is always due: the clear does not wait for `due`.
   always_ff @(posedge clk) begin
     if (free && outside) m_axis_tdata <= {SIMD{ELEM_W'(FILL)}};
-    else if (step) m_axis_tdata <= pixels[addr_q[LOG-1:0]];
+    else if (step) m_axis_tdata <= pixel;
   end
 
   always_ff @(posedge clk) begin
@@ -203,8 +216,7 @@ module nn_swu #(
   end
 
 `ifndef SYNTHESIS
-  hold_rule : assert property (@(posedge clk) disable iff (!rst_n)
-    m_axis_tvalid && !m_axis_tready |=> m_axis_tvalid && $stable(m_axis_tdata));
+  axis_checker #(.DATA_W(SIMD * ELEM_W)) u_checker (.*);
 `endif
 
 endmodule

@@ -248,25 +248,21 @@ module nn_window #(
       else if (push) slot_q <= slot_d;
     end
 
-    // Attributes take no parameters, hence one branch per style.
-    if (RAM_STYLE == 2) begin : gen_block
-      (* ram_style = "block" *) logic [LINES_W-1:0] lines [COLS];
-      logic [LINES_W-1:0] lines_q;
-      // The slot of the next push is read with this one; what is read after a reset is not used.
-      always_ff @(posedge clk) begin
-        if (push) begin
-          lines[slot_q] <= column[BEAT_W +: LINES_W];
-          lines_q       <= lines[slot_d];
-        end
-      end
-      assign lines_rd = lines_q;
-    end else begin : gen_distributed
-      (* ram_style = "distributed" *) logic [LINES_W-1:0] lines [COLS];
-      always_ff @(posedge clk) begin
-        if (push) lines[slot_q] <= column[BEAT_W +: LINES_W];
-      end
-      assign lines_rd = lines[slot_q];
-    end
+    // From block RAM the next push's slot is read with this one; after a reset it is not used.
+    mem_ram #(
+      .WIDTH  (LINES_W),
+      .DEPTH  (COLS),
+      .STYLE  (RAM_STYLE),
+      .OUT_REG(RAM_STYLE == 2)
+    ) u_lines (
+      .clk    (clk),
+      .wr_en  (push),
+      .wr_addr(slot_q),
+      .wr_data(column[BEAT_W +: LINES_W]),
+      .rd_en  (push),
+      .rd_addr((RAM_STYLE == 2) ? slot_d : slot_q),
+      .rd_data(lines_rd)
+    );
   end else begin : gen_no_lines
     assign column = s_axis_tdata;
   end
@@ -342,8 +338,7 @@ module nn_window #(
   assign m_axis_tvalid = out_vld_q;
 
 `ifndef SYNTHESIS
-  hold_rule : assert property (@(posedge clk) disable iff (!rst_n)
-    m_axis_tvalid && !m_axis_tready |=> m_axis_tvalid && $stable(m_axis_tdata));
+  axis_checker #(.DATA_W(PIXELS * KERNEL_H * KERNEL_W * CHANNELS * ELEM_W)) u_checker (.*);
 `endif
 
 endmodule

@@ -13,7 +13,7 @@ import pytest
 from finn_build.cli import DEFAULT_MODEL
 from finn_build.driver import Accelerator
 from finn_build.network import golden
-from finn_build.network.layers import Network
+from finn_build.network.graph import Network
 from finn_build.pages.compare import baselines
 
 DATA = Path(os.environ.get("HEADRACE_DATA", "data/cifar10"))

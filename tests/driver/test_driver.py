@@ -431,6 +431,14 @@ def change(**fields):
     return do
 
 
+def lack(*names):
+    def do(folder):
+        path = folder / "manifest.json"
+        save_json(path, {key: value for key, value in load_json(path).items() if key not in names})
+
+    return do
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -445,7 +453,15 @@ def change(**fields):
             change(input={"shape": [32, 32, 3]}),
             "3072 bytes in and 11 words out per image",
         ),
-        (change(input={}), "no manifest of this driver (KeyError('shape'))"),
+        (change(input={}), "no manifest of this driver, input.shape missing; copy the whole"),
+        (change(input=[32]), "no manifest of this driver, input.shape missing"),
+        (change(input={"shape": [8, 8]}), "no manifest of this driver (not enough values"),
+        (change(predicted=[1]), "no manifest of this driver (predicted is no object"),
+        (change(fclk_mhz="fast"), "could not convert string to float: 'fast'"),
+        (lack("output"), "no manifest of this driver, output.words missing"),
+        (lack("model", "clock"), "driver, model, clock.ps_clk_mhz missing; copy the whole deploy"),
+        (lambda f: (f / "manifest.json").write_text("[]"), "no manifest of this driver, model, "),
+        (lambda f: (f / "registers.json").write_text("{}"), "registers.json: no registers of"),
         (change(fclk_mhz=700), "FCLK0 is 1000 MHz though set to 700"),
         (change(files={"tiny.bit": "0" * 64}), "tiny.bit: not the file that manifest.json"),
         (lambda f: (f / "manifest.json").write_text("{"), "manifest.json: not readable"),
@@ -537,6 +553,22 @@ def test_what_the_board_refuses_is_passed_on(chip, folder, monkeypatch):
     monkeypatch.setattr(sys.modules["pynq"].Bitstream, "download", refuse)
     with pytest.raises(errors.BoardError, match=r"Root permissions required\.\); run as root"):
         Accelerator(folder)
+
+
+def test_no_module_of_the_driver_imports_one_that_imports_it():
+    """Imports within functions, and those for types alone, count as all others."""
+    folder = Path(driver_files.DRIVER)
+    imported = {path.stem: set() for path in driver_files.FILES if path.suffix == ".py"}
+    for name, found in imported.items():
+        for node in ast.walk(ast.parse((folder / f"{name}.py").read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                names = [node.module] if node.module else [each.name for each in node.names]
+                # A name of the package itself is one of its __init__.
+                found |= {each if each in imported else "__init__" for each in names}
+    while ends := [name for name, found in imported.items() if not found & imported.keys()]:
+        for name in ends:
+            del imported[name]
+    assert not imported
 
 
 def test_the_driver_needs_numpy_alone_and_python_3_8():

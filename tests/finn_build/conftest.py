@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from finn_build.network.layers import Network
+from finn_build.network.graph import Network
 
 
 # The tests are no package: make the builders beside this file importable.
@@ -19,7 +19,17 @@ def _load(name: str) -> ModuleType:
 
 
 models, pages = _load("models"), _load("pages")
-for _name in ("graphs", "broken", "case_layers", "case_networks", "cases", "samples", "mutations"):
+for _name in (
+    "graphs",
+    "broken",
+    "case_layers",
+    "case_networks",
+    "cases",
+    "samples",
+    "mutations",
+    "open_chip",
+    "fake_backend",
+):
     _load(_name)
 
 

@@ -76,6 +76,8 @@ def implement(script: str) -> None:
     assert places == sorted(places), FLOW
     again = re.search(r"^for {.* \[get_property SLACK \[get_timing_paths\]\] < 0} .*", script, re.M)
     assert places[6] < again.start() < places[7] and again[0].endswith("{ phys_opt_design }")
+    limit = re.search(r"rt::set_parameter var_size_limit (\d+)", script)
+    assert limit and int(limit[1]) > 20_000_000, "lines of wide images are 8-4556"
     sources = re.search(r"read_verilog -sv {([^}]*)}", script)[1].split()
     text = "".join(Path(name).read_text() for name in sources)
     assert len(set(sources)) == len(sources) and all(name.endswith(".sv") for name in sources)

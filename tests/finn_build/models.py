@@ -16,11 +16,13 @@ from torch import Tensor, nn
 
 from finn_build import frontend
 from finn_build.backends import verilator
-from finn_build.folding.folding import Fold, Folding, make
+from finn_build.folding.fold import Fold
+from finn_build.folding.folding import Folding, make
 from finn_build.frontend import execute, finn
 from finn_build.network import golden
 from finn_build.network.golden import Outputs
-from finn_build.network.layers import Argmax, MaxPool, Mvtu, Network, Window
+from finn_build.network.graph import Network
+from finn_build.network.layers import Argmax, MaxPool, Mvtu, Window
 from finn_build.network.verify import settle
 from finn_build.rtl import accelerator, emit
 

@@ -8,7 +8,7 @@ from onnx import ModelProto
 
 from finn_build import frontend
 from finn_build.frontend import Reading
-from finn_build.network.layers import Network
+from finn_build.network.graph import Network
 
 IMAGES = 100
 

@@ -8,10 +8,12 @@ import pytest
 
 from finn_build.boards import find_board
 from finn_build.folding.calibration import Case, measure, random_unit
-from finn_build.folding.folding import Fold, fits
+from finn_build.folding.fold import Fold
+from finn_build.folding.folding import fits
 from finn_build.folding.schedule import latency
 from finn_build.folding.search import Search
-from finn_build.network.layers import Argmax, Layer, MaxPool, Network, Window
+from finn_build.network.graph import Network
+from finn_build.network.layers import Argmax, Layer, MaxPool, Window
 
 BOARD = find_board("pynq-z2")
 PRUNED = (16, 32, 0, 40, 56, 0, 80, 104, 0)

@@ -32,7 +32,7 @@ def test_the_boards_are_these():
     assert parts.pop("zedboard") == "xc7z020clg484-1"
     assert set(parts.values()) == {"xc7z020clg400-1"}
     for name, board in found.items():
-        assert (board.name, board.gp0_base, board.bitstream_bytes) == (name, 1 << 30, 4_045_564)
+        assert (board.name, board.bitstream_bytes) == (name, 4_045_564)
         assert all(folding.fits(b, board.chip) for b in board.budget.values())
 
 
@@ -109,15 +109,15 @@ def folder(tmp_path):
         ),
         (
             "chips/xc7z020",
-            "base =",
-            "bass =",
-            "gp0: unknown key bass; known: base",
+            "ff = 106",
+            "fv = 106",
+            "resources: unknown key fv; known: lut, ff",
         ),
         (
             "chips/xc7z020",
-            "bytes = 0x4",
-            "size = 1\nbytes = 0x4",
-            "gp0: unknown key size; known: base, bytes",
+            "lut = 53_200",
+            "size = 1\nlut = 53_200",
+            "resources: unknown key size; known: lut, ff",
         ),
         ("chips/xc7z020", "250.0", "0", "most_mhz = 0.0; use a number of 1 or more"),
     ],

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from finn_build.backends import bitstream, tools, verilator
+from finn_build.backends import registry, tools, verilator
 from finn_build.backends.levels import Levels
 from finn_build.backends.yosys import Counts, count
 from finn_build.config import Options
@@ -81,7 +81,7 @@ def test_a_failing_tool_shows_the_end_of_its_log(tmp_path):
 
 def test_no_tool_is_a_reason_and_not_an_error(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    choice = bitstream.choose(Options(board="pynq-z2", model="arch1_w2a2", data=tmp_path))
+    choice = registry.choose(Options(board="pynq-z2", model="arch1_w2a2", data=tmp_path))
     assert choice.tool is None and choice.share == "vivado"
     assert "nextpnr-himbaechel" in choice.reason and "vivado" in choice.reason
 
@@ -93,7 +93,7 @@ def test_no_tool_is_a_reason_and_not_an_error(monkeypatch, tmp_path):
 def test_the_tool_that_is_named_sets_the_budget(monkeypatch, tmp_path, tool, picked, share):
     monkeypatch.setenv("PATH", str(tmp_path))
     options = Options(board="pynq-z2", model="arch1_w2a2", data=tmp_path, tool=tool)
-    choice = bitstream.choose(options)
+    choice = registry.choose(options)
     assert (choice.tool, choice.share) == (picked, share)
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from finn_build.errors import ConfigError
-from finn_build.folding import compressor_tree, cost, cost_table
+from finn_build.folding import compressor_tree, cost_table
 from finn_build.folding.calibration import random_unit
-from finn_build.network.layers import Mvtu
+from finn_build.folding.fold import Fold
+from finn_build.network.layers import Argmax, Mvtu, Place
 
 
 def test_every_width_has_its_cost_and_more_bits_cost_more(tmp_path):
@@ -38,7 +39,7 @@ def test_the_numbers_are_those_of_the_cost_function():
         weight_bits=2,
         weights=weights,
     )
-    made = cost.mvtu(layer, pe=8, simd=72, memory="block", dsp=False)
+    made = layer.hardware(Fold(pe=8, simd=72, memory="block")).cost()
     table = cost_table.table()
     assert table["source"]["fold"] == {"pe": 8, "simd": 72, "memory": "block"}
     assert table["lut_per_mac"]["w2a2"] == round(made.lut / 576, 3)
@@ -68,7 +69,7 @@ def test_the_estimates_are_near_what_yosys_counts(bits, low, counted):
         windowed=True,
     )
     layer = replace(layer, thresholds=np.zeros((16, 2**out_bits - 1), np.int64))
-    assert cost.mvtu(layer, pe=4, simd=36, memory="block", dsp=False).lut == pytest.approx(
+    assert layer.hardware(Fold(pe=4, simd=36, memory="block")).cost().lut == pytest.approx(
         counted, rel=0.08
     )
 
@@ -84,7 +85,8 @@ def test_the_estimates_of_built_in_weights_are_near_as_well(bits, low, slice_bit
         draw, (8, 27), weight_bits=weight_bits, in_bits=in_bits, low=low, windowed=True
     )
     layer = replace(layer, thresholds=np.zeros((8, 3), np.int64))
-    assert cost.constant(layer, slice_bits=slice_bits).lut == pytest.approx(counted, rel=0.2)
+    fold = Fold(pe=8, simd=27, memory="constant", slice_bits=slice_bits)
+    assert layer.hardware(fold).cost().lut == pytest.approx(counted, rel=0.2)
 
 
 @pytest.mark.parametrize(("simd", "weight_bits", "ternary", "counted"), [(288, 2, True, 1156)])
@@ -93,6 +95,27 @@ def test_the_dot_product_is_counted_as_yosys_counts_it(simd, weight_bits, ternar
         simd=simd, weight_bits=weight_bits, in_bits=2, ternary=ternary, sum_bits=10
     )
     assert made == pytest.approx(counted, rel=0.01)
+
+
+@pytest.mark.parametrize(("rows", "counted"), [(64, 653), (72, 912)])
+def test_more_words_than_a_bank_take_another_register(rows, counted):
+    """256 and 288 words of ternary weights in logic, as Yosys counts the whole unit's FFs."""
+    layer = random_unit(
+        np.random.default_rng(0), (rows, 144), weight_bits=2, in_bits=2, low=-1, windowed=True
+    )
+    layer = replace(layer, thresholds=np.zeros((rows, 3), np.int64))
+    made = layer.hardware(Fold(pe=1, simd=36, memory="logic")).cost()
+    assert made.ff == pytest.approx(counted, rel=0.03)
+
+
+@pytest.mark.parametrize(("classes", "counted"), [(60, 100), (100, 135), (128, 134)])
+def test_the_label_search_keeps_two_frames_of_logits(classes, counted):
+    """Of 12 bits, as Yosys counts them in LUTRAM with what chooses among it."""
+    fold = Fold(pe=1, simd=1, memory="logic")
+    unit = random_unit(np.random.default_rng(0), (2, 2), weight_bits=2, in_bits=2, low=-1)
+    place = Place(fold=fold, unit=unit, window=None, cycles=1, brought=0)
+    made = Argmax(name="argmax", classes=classes, bits=12).cost(place)
+    assert made.lut == pytest.approx(counted, rel=0.08)
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path):

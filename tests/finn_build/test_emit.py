@@ -7,10 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finn_build.backends import verilator
-from finn_build.folding.folding import Fold, make
+from finn_build.folding.fold import Fold
+from finn_build.folding.folding import make
 from finn_build.folding.schedule import latency
 from finn_build.network import golden
+from finn_build.network.layers.in_memory import weight_words
 from finn_build.rtl import accelerator, emit, emitted
+from finn_build.rtl.design import pack
 
 FOLDS = {
     "conv0": Fold(pe=2, simd=6, memory="logic"),
@@ -58,7 +61,7 @@ GOLDEN_TOP = """\
 
 @given(st.lists(st.integers(-8, 7), min_size=1, max_size=40))
 def test_packing_inverts(values):
-    word = accelerator.pack(np.array(values), 4)
+    word = pack(np.array(values), 4)
     back = [((word >> (4 * i)) & 15 ^ 8) - 8 for i in range(len(values))]
     assert back == values and word < 1 << (4 * len(values))
 
@@ -66,7 +69,7 @@ def test_packing_inverts(values):
 @pytest.mark.parametrize(("layer", "name"), [(0, "conv0"), (1, "dense0")])
 def test_weight_words_come_in_the_order_of_use(network, layer, name):
     unit, fold = network.mvtus[layer], FOLDS[name]
-    words, bits = accelerator.weight_words(unit, fold)
+    words, bits = weight_words(unit, fold)
     assert bits == unit.weight_bits
     beat = unit.cols if unit.windowed else fold.simd
     groups, pieces = unit.rows // fold.pe, beat // fold.simd

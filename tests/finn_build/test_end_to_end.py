@@ -13,7 +13,8 @@ import pytest
 from models import hand_made
 
 from finn_build.backends import yosys
-from finn_build.folding.folding import Fold, make
+from finn_build.folding.fold import Fold
+from finn_build.folding.folding import make
 from finn_build.pages.report import html, read
 from finn_build.rtl import accelerator, emit, emitted
 from finn_build.system.files import load_json, save_json

@@ -2,7 +2,7 @@
 
 import pytest
 
-from finn_build.backends import fasm
+from finn_build.backends.openxc7 import fasm
 from finn_build.errors import ToolError
 
 

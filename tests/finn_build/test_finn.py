@@ -12,15 +12,18 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from finn_build import frontend
-from finn_build.backends import bitfile, bitstream, finn, finn_steps
+from finn_build.backends import bitfile, registry
+from finn_build.backends.finn import dataflow as finn
+from finn_build.backends.finn import steps as finn_steps
 from finn_build.config import Options
 from finn_build.errors import ConfigError, ModelError, ToolError
 from finn_build.flow.pipeline import Build
 from finn_build.flow.steps import bitstream as bitstream_step
 from finn_build.flow.steps import route as route_step
-from finn_build.folding.folding import Fold, make
+from finn_build.folding.fold import Fold
+from finn_build.folding.folding import make
 from finn_build.network import golden
-from finn_build.network.layers import Network
+from finn_build.network.graph import Network
 from finn_build.system.files import load_json, save_json, save_npz
 
 HERE = Path(__file__).parent
@@ -223,4 +226,4 @@ def test_without_vitis_hls_it_says_so(steps, tools, tmp_path):
 def test_a_board_that_finn_does_not_have_is_refused(tmp_path):
     asked = Options(board="zedboard", model="m", data=tmp_path, tool="finn")
     with pytest.raises(ConfigError, match="FINN has no zedboard; use pynq-z1 or pynq-z2"):
-        bitstream.choose(asked)
+        registry.choose(asked)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from finn_build.folding import calibration
-from finn_build.folding.folding import Fold, price
+from finn_build.folding.fold import Fold
 
 
 def test_every_case_is_legal_and_none_is_held_out_that_was_fitted():
@@ -14,7 +14,7 @@ def test_every_case_is_legal_and_none_is_held_out_that_was_fitted():
         [*calibration.GRID, *calibration.HELD_OUT, *calibration.BUILT_IN, *calibration.IN_SLICES]
     ):
         unit = calibration.build(case, index)
-        assert price(unit, case.fold).lut > 0
+        assert unit.hardware(case.fold).cost().lut > 0
         assert (np.diff(unit.thresholds, axis=1) >= 0).all()
         top = (1 << case.in_bits) - 1
         reached = unit.weights * np.where(unit.weights > 0, top, 0)
@@ -27,8 +27,8 @@ def test_every_case_is_legal_and_none_is_held_out_that_was_fitted():
 def test_a_case_is_measured_and_shown():
     small = replace(calibration.GRID[2], rows=4, cols=12, fold=Fold(pe=2, simd=6, memory="logic"))
     made = calibration.measure(small, 3)
-    assert made.lut[0] == price(calibration.build(small, 3), small.fold).lut
-    assert made.ff[0] == price(calibration.build(small, 3), small.fold).ff
+    assert made.lut[0] == calibration.build(small, 3).hardware(small.fold).cost().lut
+    assert made.ff[0] == calibration.build(small, 3).hardware(small.fold).cost().ff
     assert max(map(abs, made.errors)) < 0.5 and made.bram18 == made.dsp == (0, 0)
     page = calibration.page({"Some": [made]})
     assert f"| 4 x 12 | W2 ternary A2-2 | 2 | 6 | logic | {made.lut[0]} | {made.lut[1]} |" in page

@@ -12,10 +12,12 @@ from finn_build.boards import Resources
 from finn_build.errors import FoldingError
 from finn_build.folding import cost, folding
 from finn_build.folding.calibration import random_unit
-from finn_build.folding.folding import Fold, Stage, at_once
+from finn_build.folding.fold import Fold
+from finn_build.folding.folding import Stage
 from finn_build.folding.schedule import latency
-from finn_build.folding.search import Search, choices
-from finn_build.network.layers import MaxPool, Network, Window
+from finn_build.folding.search import Search, choices, weight
+from finn_build.network.graph import Network
+from finn_build.network.layers import MaxPool, Window
 
 LOGIC = {"memory": "logic", "slice_bits": 0, "pixels": 1}
 ALL = {"pe": 4, "simd": 18, "memory": "constant", "slice_bits": 2}
@@ -49,6 +51,47 @@ def test_more_room_is_never_slower(network):
     ]
     assert cycles == sorted(cycles, reverse=True)
     assert cycles[-1] == 8, "with room enough two pixels come at once, the most there can be"
+
+
+def every_folding(network, budget):
+    """Cycles and weight of each of a network's foldings that the budget has room for."""
+    # LUTs, FFs, 18 kbit blocks, DSPs, weight; cycles.
+    sums, cycles = np.zeros((1, 5)), np.array([network.frame_bytes // network.input_bytes])
+    for stage in folding.stages(network):
+        spent = [each for _, each in choices(stage, dsp=budget.dsp > 0)]
+        ours = np.array([(c.lut, c.ff, c.bram18, c.dsp, weight(c, budget)) for c in spent])
+        sums = (sums[:, None] + ours).reshape(-1, 5)
+        cycles = np.maximum(cycles[:, None], [c.cycles for c in spent]).ravel()
+    room = (budget.lut, budget.ff, 2 * budget.bram36, budget.dsp)
+    fitting = (sums[:, :4] <= room).all(axis=1)
+    return cycles[fitting], sums[fitting, 4]
+
+
+@pytest.mark.parametrize(
+    ("lut", "bram36", "dsp", "more"),
+    [
+        (1500, 1, 0, {"bram36": 2}),
+        (1500, 0.5, 2, {"dsp": 4}),
+        (900, 0.5, 3, {"bram36": 1}),
+        (650, 0.5, 11, {"dsp": 12}),
+        (650, 0.5, 17, {"dsp": 18}),
+    ],
+)
+def test_where_block_ram_or_dsps_bind_the_search_finds_the_best_there_is(
+    network, lut, bram36, dsp, more
+):
+    """All foldings are gone through, and a little more of that alone makes the network faster."""
+    tight = Resources(lut=lut, ff=80_000, bram36=bram36, dsp=dsp)
+    found = {}
+    for budget in (tight, replace(tight, **more)):
+        made = Search(network, budget).fastest()
+        cycles, weights = every_folding(network, budget)
+        assert folding.fits(made.total, budget)
+        assert made.cycles == cycles.min()
+        whole = sum(made.costs.values(), cost.NOTHING)
+        assert weight(whole, budget) == pytest.approx(weights[cycles == cycles.min()].min())
+        found[budget] = made.cycles
+    assert found[replace(tight, **more)] < found[tight], "it binds"
 
 
 def test_a_target_takes_the_cheapest(network):
@@ -106,8 +149,8 @@ def test_pixels_divide_both_sides_of_a_window(window, legal):
         np.random.default_rng(1), (2, 9), weight_bits=2, in_bits=2, low=-1, positions=64
     )
     values = {"height": 16, "width": 16, "channels": 1, "bits": 2, **SAME}
-    before = () if window is None else (Window(name="w", **{**values, **window}),)
-    assert list(Stage(unit=unit, layers=(*before, unit)).legal_pixels) == legal
+    before = None if window is None else Window(name="w", **{**values, **window})
+    assert list(Stage(unit=unit, layers=(unit,), window=before).legal_pixels) == legal
 
 
 @pytest.mark.parametrize(
@@ -124,7 +167,7 @@ def test_a_pool_takes_whole_squares_or_parts_of_one(kernel, width, pixels, taken
         kernel=(kernel, kernel),
         stride=(kernel, kernel),
     )
-    assert at_once(pool, pixels) == taken
+    assert pool.at_once(pixels) == taken
 
 
 def test_lines_are_in_blocks_where_there_is_room_for_nothing_else():
@@ -152,7 +195,7 @@ def test_many_thresholds_are_in_block_ram_as_deep_as_open_tools_fill_it():
     unit = random_unit(np.random.default_rng(1), (128, 512), weight_bits=8, in_bits=8, low=-127)
     unit = replace(unit, windowed=True, thresholds=np.sort(np.zeros((128, 255), np.int64)))
     folds = {pe: Fold(pe=pe, simd=2, memory="logic") for pe in (1, 16, 128)}
-    blocks = {pe: folding.price(unit, fold).bram18 for pe, fold in folds.items()}
+    blocks = {pe: unit.hardware(fold).cost().bram18 for pe, fold in folds.items()}
     assert blocks[1] and blocks[16] and not blocks[128], "256 words are in logic"
     offered = [fold for fold, _ in choices(Stage(unit=unit, layers=(unit,)), dsp=False)]
     assert folds[1] not in offered and folds[16] in offered

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from finn_build import frontend
 from finn_build.errors import ModelError
-from finn_build.network.layers import Lookup, Network, Window
+from finn_build.network.graph import Network
+from finn_build.network.layers import Lookup, Window
 from finn_build.network.verify import compare
 from quant.zoo import zoo_images
 

@@ -5,7 +5,8 @@ import pytest
 
 from finn_build.errors import ModelError
 from finn_build.network import golden
-from finn_build.network.layers import MaxPool, Network, Window
+from finn_build.network.graph import Network
+from finn_build.network.layers import MaxPool, Window
 
 
 def test_a_stored_network_computes_the_same(network, tmp_path):
@@ -117,7 +118,7 @@ def test_a_pool_is_the_maximum_of_each_window(kernel, stride, pad, out, tmp_path
     network.save(tmp_path / "n.npz")
     assert Network.load(tmp_path / "n.npz").layers == (pool,)
     x = np.random.default_rng(1).integers(0, 8, (2, 6, 7, 2))
-    y = golden.feed(pool, x)
+    y = pool.compute(x)
     assert y.shape == (2, *out, 2)
     for r, c in np.ndindex(*out):
         top, left = r * stride[0] - pad[0], c * stride[1] - pad[1]

@@ -4,7 +4,8 @@ import pytest
 
 from finn_build.backends import yosys
 from finn_build.backends.levels import Levels, levels
-from finn_build.rtl import accelerator, emit, registers
+from finn_build.rtl import emit, registers
+from finn_build.rtl.design import Instance, Stream
 
 
 def cell(kind, inputs, outputs):
@@ -80,9 +81,9 @@ def test_the_modules_around_the_accelerator_are_no_deeper_than_it(tmp_path):
         (tmp_path / each.name).write_text(each.read_text())
         sources.append(each.name)
     (tmp_path / "modules.f").write_text("\n".join(sources) + "\n")
-    stream = accelerator.Stream(elems=1, bits=1)
+    stream = Stream(elems=1, bits=1)
     made = [
-        accelerator.Instance(module=name, name=f"u_{name}", parameters={}, out=stream, sidebands={})
+        Instance(module=name, name=f"u_{name}", parameters={}, reads="", out=stream, sidebands={})
         for name in ("axi_bridge", "axi_counters", "axi_dma", "axi_regs")
     ]
     counts = yosys.synthesise(tmp_path, made, tmp_path, log=tmp_path / "yosys.log")

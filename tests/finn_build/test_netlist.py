@@ -10,7 +10,8 @@ import pytest
 from finn_build.backends import cells, verilator, yosys
 from finn_build.errors import MismatchError
 from finn_build.flow.steps.simulate import check
-from finn_build.folding.folding import Fold, make
+from finn_build.folding.fold import Fold
+from finn_build.folding.folding import make
 from finn_build.network import golden
 from finn_build.rtl import accelerator, emit
 from finn_build.rtl.emitted import read_instances

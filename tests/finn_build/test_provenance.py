@@ -8,7 +8,10 @@ import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
+from finn_build.backends import BACKENDS
+from finn_build.config import Options
 from finn_build.flow import provenance
+from finn_build.flow.steps.plan import STEPS
 
 ROOT = Path(__file__).parents[2]
 # Of steps: those that must be done again, and those that must not; a step's result is in the keys
@@ -29,8 +32,8 @@ EXPECTED = {
         "netlist",
         "fold emit simulate synthesise route deploy report",
     ),
-    "finn_build/backends/refine.cpp": ("route", "emit simulate synthesise deploy report"),
-    "finn_build/backends/vivado.tcl.j2": ("route", "emit simulate synthesise report"),
+    "finn_build/backends/openxc7/refine.cpp": ("route", "emit simulate synthesise deploy report"),
+    "finn_build/backends/vivado/chip.tcl.j2": ("route", "emit simulate synthesise report"),
     # The programs beside a build.
     "finn_build/pages/compare*": ("", "emit simulate synthesise route deploy report"),
     "finn_build/simulator/board.cpp": ("", "emit simulate synthesise route deploy report"),
@@ -38,9 +41,13 @@ EXPECTED = {
 EDIT_EACH = """
 import json, sys
 from pathlib import Path
+from finn_build.backends import BACKENDS
+from finn_build.config import Options
 from finn_build.flow.provenance import fingerprint
 from finn_build.flow.steps.plan import STEPS
-now = lambda: {s.name: fingerprint(s.module) for s in STEPS}
+asked = [Options(board="pynq-z2", model="arch1_w2a2", tool=name) for name in BACKENDS]
+chosen = {step: dict.fromkeys(tuple(step.chosen(o)) for o in asked) for step in STEPS}
+now = lambda: {s.name: [fingerprint(s.module, *more) for more in chosen[s]] for s in STEPS}
 before, changed = now(), {}
 for name in sys.stdin.read().split("\\n"):
     kept = Path(name).read_bytes()
@@ -97,3 +104,16 @@ def test_the_key_does_not_depend_on_where_the_checkout_is():
     from finn_build.flow.steps import emit
 
     assert not any(Path(name).is_absolute() for name, _ in provenance.fingerprint(emit))
+
+
+def test_only_what_a_tool_makes_has_its_code_in_the_key_and_that_of_no_other_tool():
+    """A tool's name is a word in many places; it stands for no file there."""
+    folders = {"openxc7": {"openxc7"}, "vivado": {"vivado"}, "finn": {"finn", "vivado"}}
+    assert set(folders) == set(BACKENDS)
+    for tool in (*BACKENDS, "none"):
+        asked = Options(board="pynq-z2", model="arch1_w2a2", tool=tool)
+        for step in STEPS:
+            paths = [Path(name) for name, _ in step.code(asked)]
+            found = {path.parent.name for path in paths if path.parent.parent.name == "backends"}
+            made = step.name in ("route", "bitstream")
+            assert found == (folders.get(tool, set()) if made else set()), (step.name, tool)

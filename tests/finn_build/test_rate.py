@@ -8,10 +8,12 @@ from models import simulate
 
 from finn_build.backends import verilator
 from finn_build.folding.calibration import random_unit
-from finn_build.folding.folding import Fold, make, slides
+from finn_build.folding.fold import Fold
+from finn_build.folding.folding import make
 from finn_build.folding.schedule import depths, latency
 from finn_build.network import golden
-from finn_build.network.layers import Argmax, Lookup, MaxPool, Mvtu, Network, Window
+from finn_build.network.graph import Network
+from finn_build.network.layers import Argmax, Lookup, MaxPool, Mvtu, Window
 
 SAME = {"kernel": (3, 3), "stride": (1, 1), "pad": (1, 1, 1, 1)}
 
@@ -92,7 +94,7 @@ def test_sliding_windows_leave_no_gap(pe, simd, tmp_path):
             "dense0": Fold(pe=5, simd=6, memory="logic"),
         },
     )
-    assert all(slides(network.windows[name], made.folds[name]) for name in ("conv0", "conv1"))
+    assert all(network.windows[name].slides(made.folds[name]) for name in ("conv0", "conv1"))
     images = draw.integers(0, 256, (12, 8, 8, 3)).astype(np.uint8)
     ran = simulate(network, images, tmp_path, folding=made, stall=0)
     assert np.array_equal(ran.logits, golden.run(network, images).logits)

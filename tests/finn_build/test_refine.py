@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from finn_build.backends import refine
+from finn_build.backends.openxc7 import refine
 from finn_build.errors import ToolError
 from finn_build.system.files import save_json
 

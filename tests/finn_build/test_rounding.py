@@ -23,8 +23,8 @@ from finn_build.frontend.elementwise import (
 )
 from finn_build.frontend.rational import Half
 from finn_build.frontend.tidy import tidy
-from finn_build.network import golden
 from finn_build.network.layers import Lookup
+from finn_build.network.layers.matrix import threshold
 
 MODES = sorted(ROUNDINGS)
 FEW = settings(max_examples=40, deadline=None, derandomize=True)
@@ -50,7 +50,7 @@ def check_thresholds(graph, weights, scale, expected):
     for row, found in enumerate(layer.weights):
         turned = -1 if np.array_equal(found, -weights[:, row]) else 1
         assert np.array_equal(turned * found, weights[:, row])
-        codes = golden.threshold(sums[:, None], layer.thresholds[row : row + 1])[:, 0]
+        codes = threshold(sums[:, None], layer.thresholds[row : row + 1])[:, 0]
         wanted = expected(turned * sums * scale)
         wrong = np.flatnonzero(codes != wanted)
         assert not len(wrong), (row, sums[wrong[0]], codes[wrong[0]], wanted[wrong[0]])

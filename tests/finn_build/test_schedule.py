@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from finn_build.folding.calibration import random_unit
-from finn_build.folding.folding import Fold, make
+from finn_build.folding.fold import Fold
+from finn_build.folding.folding import make
 from finn_build.folding.schedule import depths
-from finn_build.network.layers import Argmax, MaxPool, Network, Window
+from finn_build.network.graph import Network
+from finn_build.network.layers import Argmax, MaxPool, Window
 from finn_build.rtl import accelerator
 
 

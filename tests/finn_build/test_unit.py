@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finn_build.folding.calibration import random_unit
-from finn_build.network import golden
 from finn_build.network.layers import Mvtu
-from finn_build.network.unit import Counting, _terms, constants, unit
+from finn_build.network.layers.matrix import matvec, threshold
+from finn_build.network.layers.numbers import Counting, _terms, constants, unit
 
 
 def layer(draw: np.random.Generator, weight_bits: int, low: int, in_bits: int, steps: int) -> Mvtu:
@@ -47,14 +47,30 @@ def test_start_and_thresholds_make_up_for_the_lift(seed, weights, in_bits, steps
     products = x[:, None, :] * made.weights + lifted(made, numbers.ternary)
     assert (products >= 0).all()
     acc = (numbers.start + products.sum(axis=2)) % (1 << numbers.acc_bits)
-    expected = golden.matvec(x, made.weights, made.bias)
+    expected = matvec(x, made.weights, made.bias)
     if numbers.thresholds is None:
         half = 1 << (numbers.acc_bits - 1)
         assert np.array_equal((acc + half) % (2 * half) - half, expected)
     else:
         assert numbers.thresholds.min() >= 0 and numbers.thresholds.max() < 1 << numbers.acc_bits
         found = (numbers.thresholds <= acc[..., None]).sum(axis=2)
-        assert np.array_equal(found, golden.threshold(expected, made.thresholds))
+        assert np.array_equal(found, threshold(expected, made.thresholds))
+
+
+@pytest.mark.parametrize("weights", [(1, -1), (2, -1), (3, -4)])
+@pytest.mark.parametrize("how", ["in LUTs", "in DSPs", "built in"])
+def test_the_highest_sum_reaches_no_threshold_above_it(weights, how):
+    """Of three thresholds, at the highest sum, just above and far above, it reaches the first."""
+    bits, low = weights
+    made = random_unit(np.random.default_rng(6), (5, 12), weight_bits=bits, in_bits=2, low=low)
+    highest = np.maximum(made.weights, 0).sum(axis=1) * 3
+    steps = highest[:, None] + [0, 1, 1000]
+    made = replace(made, thresholds=steps, windowed=True)
+    numbers = constants(made, 2) if how == "built in" else unit(made, dsp=how == "in DSPs")
+    # What the accumulator is then: the first threshold, lifted as the sum is.
+    acc = numbers.thresholds[:, :1]
+    assert (numbers.thresholds[:, 1:] > acc).all()
+    assert numbers.thresholds.max() < 1 << numbers.acc_bits
 
 
 @pytest.mark.parametrize(("low", "ternary"), [(-1, True), (-2, False)])

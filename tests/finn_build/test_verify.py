@@ -18,7 +18,7 @@ def images():
 def with_threshold_at(network, images):
     """Network whose conv0 has a float threshold just above a value that occurs."""
     conv = network.mvtus[0]
-    acc = golden.accumulate(conv, golden.feed(network.layers[0], images))
+    acc = conv.accumulate(network.layers[0].compute(images))
     value = int(acc[4, 2, 1, 3])
     steps = conv.float_thresholds.copy()
     steps[3] = [value + 1e-6, value + 5000, value + 6000]

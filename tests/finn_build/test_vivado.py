@@ -11,7 +11,8 @@ import pytest
 from models import hand_made, lowest_fold
 from rich.console import Console
 
-from finn_build.backends import bitfile, bitstream, doctor, tools, vivado, vivado_reports
+from finn_build.backends import bitfile, doctor, registry, tools
+from finn_build.backends.vivado import batch as vivado
 from finn_build.config import Options
 from finn_build.errors import ConfigError, ToolError
 from finn_build.flow.pipeline import Build
@@ -134,50 +135,6 @@ def test_reports_that_do_not_hold_are_errors(steps, plan, changes, message):
     plan(**changes)
     with pytest.raises(ToolError, match=message):
         steps()
-
-
-def test_older_reports_have_a_column_less(tmp_path):
-    text = (HERE / "vivado_utilization.txt").read_text()
-    rows = [line.split("|") for line in text.splitlines() if line.count("|") == 7]
-    older = "\n".join("|".join(row[:4] + row[5:]) for row in rows)
-    assert vivado_reports.table(older)["Slice LUTs"] == (31412, 53200)
-    assert vivado_reports.table(text)["LUT as Shift Register"] == (1786, None)
-
-
-def test_the_worst_path_of_all_clocks_counts():
-    """It is in the second pair's table, begins at a block RAM, and one of its rows is broken."""
-    made = vivado_reports.timing(HERE / "vivado_timing_clocks.txt")
-    assert made.mhz == round(1000 / 8.613, 3) and made.logic_ns == 3.14
-    assert made.start == "dense0_i.u_weights.gen_slice[0].gen_whole.u_part.gen_block.dout_reg_1"
-    assert made.end == "dense0_i.gen_lut.gen_dot[2].u_heap.made_q[1]"
-    assert [(hop.loads, hop.ns) for hop in made.hops] == [(3, 2.911), (1, 0.571), (1, 1.504)]
-    assert made.hops[0].net == "dense0_i.weights[84]"
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("na", "vivado_timing_na.txt: nothing is constrained: a slack is NA"),
-        ("no_clock", "vivado_timing_no_clock.txt: 28 registers have no clock"),
-    ],
-)
-def test_a_report_without_constraints_is_an_error(name, message):
-    with pytest.raises(ToolError, match=message):
-        vivado_reports.timing(HERE / f"vivado_timing_{name}.txt")
-
-
-def test_a_table_of_another_kind_is_not_taken_for_one_of_use():
-    hierarchical = (HERE / "vivado_utilization_hierarchical.txt").read_text()
-    assert vivado_reports.table(hierarchical) == {}
-    flat = (HERE / "vivado_utilization.txt").read_text()
-    both = vivado_reports.table(flat + hierarchical)
-    assert both == vivado_reports.table(flat) and both["DSPs"] == (12, 220)
-
-
-def test_a_timing_report_that_ends_early_is_an_error(tmp_path):
-    (tmp_path / "t").write_text("There are 0 register/latch pins with no clock.\n")
-    with pytest.raises(ToolError, match="t has no timing summary with a path"):
-        vivado_reports.read(tmp_path / "t", HERE / "vivado_utilization.txt")
 
 
 def test_a_part_that_is_not_installed_is_said_before_synthesis(steps, plan, tmp_path):
@@ -313,7 +270,7 @@ def test_a_version_with_known_faults_is_refused(tmp_path, plan, version, old):
     assert str(caught.value).startswith(
         f"Vivado 2020.2 at {tmp_path}/Vivado/bin/vivado is too old: it must be 2021.1 or later. "
     )
-    choice = bitstream.choose(options(tmp_path, tool="auto"))
+    choice = registry.choose(options(tmp_path, tool="auto"))
     assert choice.tool != "vivado"
     assert choice.tool or "Vivado 2020.2" in choice.reason
     text = io.StringIO()
@@ -323,10 +280,10 @@ def test_a_version_with_known_faults_is_refused(tmp_path, plan, version, old):
 
 def test_vivado_is_found_on_path_or_in_its_folder(monkeypatch, tmp_path, plan):
     folder = tmp_path / "Vivado"
-    assert bitstream.choose(options(tmp_path, tool="auto")).tool == "vivado"
+    assert registry.choose(options(tmp_path, tool="auto")).tool == "vivado"
     monkeypatch.setenv("PATH", os.devnull)
-    assert bitstream.choose(options(tmp_path, tool="auto", vivado=folder)).tool == "vivado"
-    assert bitstream.choose(options(tmp_path, tool="auto")).tool is None
+    assert registry.choose(options(tmp_path, tool="auto", vivado=folder)).tool == "vivado"
+    assert registry.choose(options(tmp_path, tool="auto")).tool is None
     with pytest.raises(ToolError, match=r"not on PATH, and there is no .*/other/bin/vivado\. Viv"):
         vivado.find("xc7z020clg400-1", folder=tmp_path / "other")
 
@@ -334,7 +291,7 @@ def test_vivado_is_found_on_path_or_in_its_folder(monkeypatch, tmp_path, plan):
 def test_seeds_are_refused_where_the_tool_has_none(tmp_path, plan):
     for tool in ("vivado", "auto"):
         with pytest.raises(ConfigError, match="--seeds 3: vivado has none; use --tool openxc7"):
-            bitstream.choose(options(tmp_path, tool=tool, seeds=3))
+            registry.choose(options(tmp_path, tool=tool, seeds=3))
 
 
 def test_a_script_that_is_killed_says_by_what(tmp_path):

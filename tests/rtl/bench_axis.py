@@ -8,7 +8,17 @@ from typing import Any
 
 import cocotb
 from cocotb.triggers import RisingEdge
-from streams import CASE, SEED, STALLS, check, exchange, pack, reset, start, unpack
+from streams import (
+    CASE,
+    SEED,
+    after_resets,
+    at_every_stall,
+    at_full_rate,
+    pack,
+    passes,
+    start,
+    unpack,
+)
 from streams import PARAMETERS as P
 
 ELEM_W = P.get("ELEM_W", P.get("DATA_W"))
@@ -29,23 +39,16 @@ def elements(groups: int, rng: random.Random) -> tuple[list[int], list[int]]:
 
 @cocotb.test()
 async def values(dut: Any) -> None:
-    rng = random.Random(SEED)
     await start(dut)
-    for stall in STALLS:
-        beats, expected = elements(150, rng)
-        trace = await exchange(dut, beats, len(expected), stall=stall, rng=rng)
-        check(trace, expected, f"stall {stall}")
+    await at_every_stall(dut, elements, 150)
 
 
 @cocotb.test()
 async def rate(dut: Any) -> None:
     """The narrower side transfers in every cycle."""
-    rng = random.Random(SEED + 1)
     await start(dut)
-    beats, expected = elements(100, rng)
-    trace = await exchange(dut, beats, len(expected), rng=rng)
-    check(trace, expected, "rate")
-    cycles = trace.out_cycles if len(expected) >= len(beats) else trace.in_cycles
+    trace = await at_full_rate(dut, elements, 100)
+    cycles = max(trace.out_cycles, trace.in_cycles, key=len)
     assert cycles[-1] - cycles[0] == len(cycles) - 1, "the narrower side had to wait"
 
 
@@ -62,18 +65,10 @@ async def capacity(dut: Any) -> None:
     assert sent == CASE["capacity"], f"{sent} beats went in, not {CASE['capacity']}"
     expected = [i & (1 << ELEM_W) - 1 for i in range(sent)]
     dut.s_axis_tvalid.value = 0
-    trace = await exchange(dut, [], sent, rng=random.Random(SEED))
-    check(trace, expected, "capacity")
+    await passes(dut, ([], expected), "capacity", rng=random.Random(SEED))
 
 
 @cocotb.test(skip=IS_WIRE)
 async def reset_in_stream(dut: Any) -> None:
-    rng = random.Random(SEED + 2)
     await start(dut)
-    for cut in range(1, 12):
-        beats, _ = elements(12, rng)
-        await exchange(dut, beats[:cut], None, stall="both", rng=rng, linger=1)
-        await reset(dut)
-        beats, expected = elements(5, rng)
-        trace = await exchange(dut, beats, len(expected), stall="both", rng=rng)
-        check(trace, expected, f"after a reset at beat {cut}")
+    await after_resets(dut, elements, range(1, 12), before=12, after=5, stall="both")

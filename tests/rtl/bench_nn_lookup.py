@@ -10,7 +10,7 @@ import numpy as np
 from streams import CASE, SEED, STALLS, check, exchange, pack, reset, start
 from streams import PARAMETERS as P
 
-from finn_build.network import golden
+from finn_build.network.layers.lookup import look_up
 
 TABLES = np.array(CASE["tables"])
 
@@ -19,7 +19,7 @@ def pixels(count: int, rng: random.Random) -> tuple[list[int], list[int]]:
     """Random pixels as input beats, and the beats expected for them."""
     shape = (1, 1, count, P["CHANNELS"])
     x = np.random.default_rng(rng.getrandbits(32)).integers(0, 1 << P["IN_W"], shape)
-    y = golden.lookup(x, TABLES)
+    y = look_up(x, TABLES)
     return [pack(p, P["IN_W"]) for p in x[0, 0]], [pack(p, P["OUT_W"]) for p in y[0, 0]]
 
 

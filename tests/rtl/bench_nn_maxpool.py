@@ -10,7 +10,7 @@ import numpy as np
 from streams import PARAMETERS as P
 from streams import SEED, STALLS, check, exchange, pack, reset, start
 
-from finn_build.network import golden
+from finn_build.network.layers.max_pool import maxima
 
 SIZE = (P["HEIGHT"], P["WIDTH"], P["CHANNELS"])
 BEATS = P["HEIGHT"] * P["WIDTH"] // P["PIXELS"]
@@ -21,7 +21,7 @@ SQUARES = max(1, P["PIXELS"] // P["KERNEL_W"])
 def frames(count: int, rng: random.Random) -> list[list[int]]:
     """Random frames as input beats, and the beats expected for them."""
     x = np.random.default_rng(rng.getrandbits(32)).integers(0, 1 << P["ELEM_W"], (count, *SIZE))
-    y = golden.max_pool(x, kernel=KERNEL, stride=KERNEL)
+    y = maxima(x, kernel=KERNEL, stride=KERNEL)
     return [
         [pack(beat, P["ELEM_W"]) for beat in each.reshape(-1, pixels * P["CHANNELS"])]
         for each, pixels in ((x, P["PIXELS"]), (y, SQUARES))

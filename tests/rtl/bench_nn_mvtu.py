@@ -10,7 +10,7 @@ import numpy as np
 from streams import CASE, SEED, STALLS, check, exchange, pack, reset, start
 from streams import PARAMETERS as P
 
-from finn_build.network import golden
+from finn_build.network.layers.matrix import matvec, threshold
 
 WEIGHTS = np.array(CASE["weights"])
 THRESHOLDS, BIAS = (
@@ -28,9 +28,9 @@ def vectors(count: int, rng: random.Random) -> tuple[list[int], list[int]]:
     x = np.random.default_rng(rng.getrandbits(32)).integers(0, top + 1, (count, P["COLS"]))
     x[0] = top
     x[-1] = top * (WEIGHTS[0] > 0)
-    y = golden.matvec(x, WEIGHTS, BIAS)
+    y = matvec(x, WEIGHTS, BIAS)
     if THRESHOLDS is not None:
-        y = golden.threshold(y, THRESHOLDS)
+        y = threshold(y, THRESHOLDS)
     x = np.repeat(x, TIMES, axis=0)
     beats = [pack(beat, P["A_BITS"]) for beat in x.reshape(-1, P["IN_ELEMS"])]
     return beats, [pack(group, P["OUT_W"]) for group in y.reshape(-1, P["PE"])]

@@ -11,7 +11,7 @@ import numpy as np
 from streams import PARAMETERS as P
 from streams import SEED, STALLS, check, exchange, pack, reset, start
 
-from finn_build.network import golden
+from finn_build.network.layers.window import windows
 
 SIZE = (P["HEIGHT"], P["WIDTH"], P["CHANNELS"])
 PIECES = P["CHANNELS"] // P["SIMD"]
@@ -30,10 +30,10 @@ def frames(count: int, rng: random.Random, *, first: bool = True) -> tuple[list[
     """
     x = np.random.default_rng(rng.getrandbits(32)).integers(0, 1 << P["ELEM_W"], (count, *SIZE))
     shape = {"kernel": (P["KERNEL"],) * 2, "stride": (1, 1), "pad": (P["PAD"],) * 4}
-    y = golden.window(x, **shape, fill=P["FILL"])
-    windows = np.repeat(y.reshape(-1, WINDOW * P["SIMD"]), P["REPEAT"], axis=0)
+    y = windows(x, **shape, fill=P["FILL"])
+    pieces = np.repeat(y.reshape(-1, WINDOW * P["SIMD"]), P["REPEAT"], axis=0)
     beats = [pack(piece, P["ELEM_W"]) for piece in x.reshape(-1, P["SIMD"])]
-    made = [pack(piece, P["ELEM_W"]) for piece in windows.reshape(-1, P["SIMD"])]
+    made = [pack(piece, P["ELEM_W"]) for piece in pieces.reshape(-1, P["SIMD"])]
     return beats, [*(made if first else made[AHEAD:]), *[FILL] * AHEAD]
 
 

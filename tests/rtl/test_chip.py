@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from finn_build.backends import verilator
 from finn_build.folding.calibration import random_unit
-from finn_build.folding.folding import Fold, make
+from finn_build.folding.fold import Fold
+from finn_build.folding.folding import make
 from finn_build.network import golden
-from finn_build.network.layers import Argmax, MaxPool, Network, Window
+from finn_build.network.graph import Network
+from finn_build.network.layers import Argmax, MaxPool, Window
 from finn_build.rtl import accelerator, chip, emit
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def tiny(images: NDArray[np.uint8], classes: int) -> Network:
         draw, (4, 9 * channels), weight_bits=2, in_bits=8, low=-1, positions=height * width,
         windowed=True,
     )  # fmt: skip
-    sums = golden.accumulate(conv, golden.feed(window, images)).reshape(-1, 4)
+    sums = conv.accumulate(window.compute(images)).reshape(-1, 4)
     steps = np.sort(np.quantile(sums, [0.25, 0.5, 0.75], axis=0).T.astype(np.int64), axis=1)
     pool = MaxPool(
         name="pool0", height=height, width=width, channels=4, bits=2, kernel=(2, 2), stride=(2, 2)

@@ -16,8 +16,9 @@ import pyosys
 import pytest
 
 REPO = Path(__file__).parents[2]
-CELLS = sorted((REPO / "rtl_templates" / "axis").glob("*.sv"))
-HEAP = REPO / "rtl_templates" / "nn" / "nn_heap.sv"
+TEMPLATES = REPO / "rtl_templates"
+CELLS = [*sorted((TEMPLATES / "axis").glob("*.sv")), TEMPLATES / "mem" / "mem_ram.sv"]
+HEAP = TEMPLATES / "nn" / "nn_heap.sv"
 STREAM_PROOF = Path(__file__).with_name("formal") / "stream_proof.sv"
 HEAP_PROOF = Path(__file__).with_name("formal") / "heap_proof.sv"
 BIN = Path(sys.executable).parent
@@ -185,19 +186,54 @@ def test_the_proof_finds_a_wrong_heap(edit: tuple[str, str], tmp_path: Path) -> 
     assert not heap_is_its_formula(tmp_path, HEAPS["ternary"], edit)
 
 
-MASTERS = sorted((REPO / "rtl_templates" / "axi").glob("*.sv"))
+MASTERS = sorted((TEMPLATES / "axi").glob("*.sv"))
 
 
-def master_holds(folder: Path, name: str, depth: int, edit: tuple[str, str] | None = None) -> bool:
-    """Whether axi_NAME passes NAME_proof for so many cycles."""
-    sources = {"proof.sv": (STREAM_PROOF.with_name(f"{name}_proof.sv")).read_text()}
-    for path in [*CELLS, *(p for p in MASTERS if p.stem in (f"axi_{name}", "axi_tally"))]:
-        sources[path.name] = edited(path.read_text(), edit if path.stem == f"axi_{name}" else None)
-    return holds(folder, f"{name}_proof", sources, {}, depth=depth)
+def keeps_rules(
+    folder: Path,
+    module: str,
+    values: dict[str, Value],
+    edit: tuple[str, str] | None = None,
+    depth: int = 0,
+) -> bool:
+    """Whether a module, such as axis_fork, passes the proof of its own, such as fork_proof."""
+    proof = f"{module.partition('_')[2]}_proof"
+    sources = {"proof.sv": STREAM_PROOF.with_name(f"{proof}.sv").read_text()}
+    for path in [*CELLS, *(p for p in MASTERS if p.stem in (module, "axi_tally"))]:
+        sources[path.name] = edited(path.read_text(), edit if path.stem == module else None)
+    return holds(folder, proof, sources, values, depth=depth)
+
+
+BRANCHES: dict[str, tuple[str, dict[str, Value]]] = {
+    "fork to 2": ("axis_fork", {}),
+    "fork to 3": ("axis_fork", {"OUTPUTS": 3}),
+    "join": ("axis_join", {"A_W": 1, "B_W": 2}),
+}
+
+
+@pytest.mark.parametrize("name", BRANCHES)
+def test_no_beat_is_lost_where_streams_branch(name: str, tmp_path: Path) -> None:
+    assert keeps_rules(tmp_path, *BRANCHES[name])
+
+
+@pytest.mark.parametrize(
+    ("module", "edit"),
+    [
+        ("axis_fork", ("all_taken ? '0 : taken_d", "'0")),
+        ("axis_fork", ("assign all_taken     = &taken_d", "assign all_taken     = |taken_d")),
+        ("axis_fork", ("{OUTPUTS{beat_vld}} & ~taken_q", "{OUTPUTS{all_taken}} & ~taken_q")),
+        ("axis_join", ("a_vld && b_vld", "a_vld")),
+        ("axis_join", ("= m_axis_tvalid && m_axis_tready", "= m_axis_tready")),
+        ("axis_join", ("{b, a};", "{b, a_axis_tdata};")),
+    ],
+    ids=["twice", "lost", "waits for the others", "alone", "out of step", "unstable"],
+)
+def test_the_proof_finds_a_wrong_branch(module: str, edit: tuple[str, str], tmp_path: Path) -> None:
+    assert not keeps_rules(tmp_path, module, {}, edit)
 
 
 def test_bursts_of_reads_keep_the_rules(tmp_path: Path) -> None:
-    assert master_holds(tmp_path, "read", 13)
+    assert keeps_rules(tmp_path, "axi_read", {}, depth=13)
 
 
 @pytest.mark.parametrize(
@@ -211,11 +247,11 @@ def test_bursts_of_reads_keep_the_rules(tmp_path: Path) -> None:
     ids=["outstanding", "unstable", "page", "address"],
 )
 def test_the_proof_finds_wrong_reads(edit: tuple[str, str], tmp_path: Path) -> None:
-    assert not master_holds(tmp_path, "read", 13, edit)
+    assert not keeps_rules(tmp_path, "axi_read", {}, edit, depth=13)
 
 
 def test_bursts_of_writes_keep_the_rules(tmp_path: Path) -> None:
-    assert master_holds(tmp_path, "write", 13)
+    assert keeps_rules(tmp_path, "axi_write", {}, depth=13)
 
 
 @pytest.mark.parametrize(
@@ -230,4 +266,4 @@ def test_bursts_of_writes_keep_the_rules(tmp_path: Path) -> None:
     ids=["overwritten", "strobes", "unstable", "early", "length"],
 )
 def test_the_proof_finds_wrong_writes(edit: tuple[str, str], tmp_path: Path) -> None:
-    assert not master_holds(tmp_path, "write", 13, edit)
+    assert not keeps_rules(tmp_path, "axi_write", {}, edit, depth=13)

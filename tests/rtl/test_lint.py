@@ -55,12 +55,15 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
     ],
     "axi_write": [{"OUTSTANDING": 2, "RAM_STYLE": 1}, {"OUTSTANDING": 16}],
     "axis_begun": [{"DATA_W": 1, "FRAME": 1}, {"DATA_W": 64, "FRAME": 384}],
+    "axis_checker": [{"DATA_W": 1}, {"DATA_W": 4000}],
     "axis_downsize": [{"DATA_W": 1}, {"DATA_W": 3, "RATIO": 37}],
     "axis_fifo": [
         {"DATA_W": 1, "DEPTH": 2},
         {"DATA_W": 500, "DEPTH": 1000, "RAM_STYLE": 2},
         {"DEPTH": 33, "RAM_STYLE": 1},
     ],
+    "axis_fork": [{"DATA_W": 1}, {"DATA_W": 4000, "OUTPUTS": 5}],
+    "axis_join": [{"A_W": 1, "B_W": 1}, {"A_W": 3, "B_W": 4000}],
     "axis_reserve": [{"DATA_W": 1, "DEPTH": 2}, {"DATA_W": 500, "DEPTH": 33}],
     "axis_skid": [{"DATA_W": 1}, {"DATA_W": 4000}],
     "axis_upsize": [{"DATA_W": 1}, {"DATA_W": 3, "RATIO": 37}],
@@ -73,6 +76,11 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
     "mem_part": [
         {"WIDTH": 1, "DEPTH": 1, "INIT_FILE": "rom", "PART": 9999},
         {"WIDTH": 488, "DEPTH": 2048, "STYLE": 2},
+    ],
+    "mem_ram": [
+        {"WIDTH": 1, "DEPTH": 2},
+        {"WIDTH": 500, "DEPTH": 1000, "STYLE": 2, "OUT_REG": 1},
+        {"DEPTH": 33, "STYLE": 0, "OUT_REG": 1},
     ],
     "mem_rom": [
         {"WIDTH": 1, "DEPTH": 1},
@@ -207,11 +215,16 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("axis_upsize", {"RATIO": 1}, "RATIO"),
     ("axis_fifo", {"DEPTH": 1}, "DEPTH"),
     ("axis_fifo", {"RAM_STYLE": 3}, "RAM_STYLE"),
+    ("axis_fork", {"OUTPUTS": 1}, "OUTPUTS"),
+    ("axis_join", {"B_W": 0}, "B_W"),
     ("axis_reserve", {"DEPTH": 1}, "DEPTH"),
     ("axis_width", {"ELEM_W": 0}, "ELEM_W"),
     ("mem_part", {"WIDTH": 489, "DEPTH": 2048}, "1,000,000"),
     ("mem_part", {"PART": 10000}, "PART"),
     ("mem_part", {"STYLE": 0}, "STYLE"),
+    ("mem_ram", {"DEPTH": 1}, "DEPTH"),
+    ("mem_ram", {"STYLE": 3}, "STYLE"),
+    ("mem_ram", {"STYLE": 2}, "OUT_REG"),
     ("mem_rom", {"STYLE": 0}, "STYLE"),
     ("mem_rom", {"OUT_REG": 0}, "OUT_REG"),
     ("mem_rom", {"OUT_REG": 2, "DEPTH": 256}, "OUT_REG"),
@@ -267,6 +280,8 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
 ]
 
 
+# Modules that no synthesis sees: without a guard around its instances, nothing elaborates.
+WATCHING = ("axis_checker",)
 # Modules that use the register block, which PeakRDL makes.
 REGISTERED = ("axi_shell", "vendor_zynq")
 
@@ -308,7 +323,7 @@ def test_lint_is_clean(module: str, block: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in WATCHING])
 def test_no_construct_stops_vivado(module: str, block: Path) -> None:
     """pyslang elaborates it without a warning, and it has nothing that Vivado takes amiss."""
     areas = [area for area in sorted(TEMPLATES.iterdir()) if area.is_dir()]

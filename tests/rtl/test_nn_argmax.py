@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from finn_build.network.layers import Argmax
-from finn_build.network.scoring import scoring
 from finn_build.rtl import rom
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def test_argmax(simulate: Simulate, name: str) -> None:
 
 def run(simulate: Simulate, name: str, *, netlist: bool = False) -> None:
     layer, elems, dsp = SCORED[name]
-    made = scoring(layer)
+    made = layer.scoring
     shape = {"CLASSES": layer.classes, "IN_ELEMS": elems, "LOGIT_W": layer.bits}
     numbers = {"gains": layer.gains, "biases": layer.biases}
     simulate(

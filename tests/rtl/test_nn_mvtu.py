@@ -9,7 +9,7 @@ import pytest
 
 from finn_build.folding.dsp_packing import code, plan_of
 from finn_build.network.layers import Mvtu
-from finn_build.network.unit import Counting, threshold_memory, unit
+from finn_build.network.layers.numbers import Counting, threshold_memory, unit
 from finn_build.rtl import rom
 from finn_build.rtl.accelerator import STYLES, pack
 

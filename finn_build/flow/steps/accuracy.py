@@ -16,7 +16,7 @@ from finn_build.flow.pipeline import Build
 from finn_build.frontend import execute
 from finn_build.network import differences, golden
 from finn_build.network.golden import Outputs
-from finn_build.network.layers import Network
+from finn_build.network.graph import Network
 from finn_build.network.verify import Comparison, compare, settle
 from finn_build.system.files import save_json
 

@@ -3,11 +3,9 @@
 import hashlib
 from pathlib import Path
 
-from finn_build.backends import fasm, finn, openxc7, vivado
-from finn_build.backends.bitstream import open_tools, vendor_tool
+from finn_build.backends.registry import backend
 from finn_build.errors import ToolError
 from finn_build.flow.pipeline import Build
-from finn_build.flow.steps.route import TOP
 from finn_build.system.files import load_json, save_json
 
 
@@ -21,57 +19,18 @@ def run(build: Build, out: Path) -> str:
     if made["tool"] is None:
         save_json(out / "result.json", {"path": None, "reason": made["reason"]})
         return f"none: {made['reason']}"
-    mhz = made["best"]["mhz"]
+    chosen, mhz = backend(made["tool"]), made["best"]["mhz"]
     if mhz < options.fclk_mhz:
-        seeds = f", or more --seeds than {len(made['seeds'])}" if made["tool"] == "openxc7" else ""
+        seeds = f", or more --seeds than {len(made['seeds'])}" if chosen.seeded else ""
         raise ToolError(
             f"the chip is too slow for {options.fclk_mhz:g} MHz: {mhz:.1f} MHz by "
             f"{made['timing']}; use --clock-mhz {options.target.fclk_mhz(mhz):.4g}{seeds}. The "
             f"critical path is {made['path']}"
         )
     path = out / f"{options.name}.bit"
-    _WRITE[made["tool"]](build, path)
+    chosen.bitstream(build, path)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     result = {"path": f"bitstream/{path.name}", "sha256": sha256}
     result |= {"tool": made["tool"], "tool_version": made["tool_version"]}
     save_json(out / "result.json", result)
     return f"{path.name}, {path.stat().st_size:,} bytes, SHA-256 {sha256[:8]}"
-
-
-def _openxc7(build: Build, path: Path) -> None:
-    source = build.path("route", "chip.fasm")
-    netlist = load_json(build.path("route", "chip.json"))["modules"][TOP]
-    fasm.check(netlist["cells"], source)
-    openxc7.bitstream(
-        open_tools(build.options),
-        source,
-        path,
-        design=build.options.name,
-        size=build.options.target.bitstream_bytes,
-        log=build.log("frames"),
-    )
-
-
-def _vivado(build: Build, path: Path) -> None:
-    vivado.bitstream(
-        vendor_tool(build.options),
-        build.path("route", vivado.CHECKPOINT),
-        path,
-        design=build.options.name,
-        size=build.options.target.bitstream_bytes,
-        log=build.log("vivado-bitstream"),
-    )
-
-
-def _finn(build: Build, path: Path) -> None:
-    board = build.options.target
-    vivado.settle(
-        build.path("route", finn.BITFILE),
-        path,
-        part=board.part,
-        design=build.options.name,
-        size=board.bitstream_bytes,
-    )
-
-
-_WRITE = {"openxc7": _openxc7, "vivado": _vivado, "finn": _finn}

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from finn_build.backends import finn
+from finn_build.backends.base import OURS
 from finn_build.flow import driver_files, labels, package
 from finn_build.flow.pipeline import Build
 from finn_build.network import golden
-from finn_build.network.layers import Network
+from finn_build.network.graph import Network
 from finn_build.rtl.chip import model_hash
 from finn_build.system.files import load_json, save_json, save_npz
 
@@ -17,20 +17,19 @@ from finn_build.system.files import load_json, save_json, save_npz
 def run(build: Build, out: Path) -> str:
     """Leave what `write` does, the bitstream and a README in `out`, and all of it as one archive.
 
-    FINN's accelerator comes with the settings of FINN's own driver instead of ours.
+    An accelerator that is not ours comes with its own software instead of our driver.
     """
     made = load_json(build.path("bitstream", "result.json"))
-    bitstream, by_finn = made["path"], made.get("tool") == "finn"
-    path = load_json(build.path("route", "result.json")).get("path")
+    bitstream, routed = made["path"], load_json(build.path("route", "result.json"))
     write(
         build,
         out,
         bitstream=bitstream and Path(bitstream).name,
-        critical_path=path,
-        accelerator="finn" if by_finn else "headrace",
+        critical_path=routed.get("path"),
+        accelerator=routed.get("accelerator", OURS),
     )
-    if by_finn:
-        shutil.copytree(build.path("route", f"{finn.OUTPUT}/deploy"), out, dirs_exist_ok=True)
+    if software := routed.get("software"):
+        shutil.copytree(build.path("route", software), out, dirs_exist_ok=True)
     if bitstream is not None:
         shutil.copyfile(build.folder / bitstream, out / Path(bitstream).name)
     model, options = load_json(out / "manifest.json"), build.options
@@ -45,7 +44,7 @@ def write(
     *,
     bitstream: str | None = None,
     critical_path: str | None = None,
-    accelerator: str = "headrace",
+    accelerator: str = OURS,
 ) -> None:
     """Leave golden.npz, manifest.json, and the driver with its registers.json in `out`.
 
@@ -91,6 +90,6 @@ def write(
         "labelled": "truth" in vectors,
     }
     save_json(out / "manifest.json", manifest)
-    if accelerator == "headrace":
+    if accelerator == OURS:
         driver_files.copy(out)
         shutil.copyfile(build.path("emit", "registers.json"), out / "registers.json")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from finn_build.flow.pipeline import Build
 from finn_build.folding.folding import Folding
-from finn_build.network.layers import Network
+from finn_build.network.graph import Network
 from finn_build.rtl import accelerator, chip, emit
 
 

@@ -4,30 +4,14 @@ from dataclasses import asdict
 from math import floor
 from pathlib import Path
 
-from finn_build.backends.bitstream import choose
+from finn_build.backends.registry import choose
 from finn_build.errors import FoldingError
 from finn_build.flow.pipeline import Build
-from finn_build.folding.folding import Folding, fits, shortfall, slides
+from finn_build.folding.folding import Folding, fits, shortfall
 from finn_build.folding.schedule import latency
 from finn_build.folding.search import Search
-from finn_build.network.layers import Layer, Mvtu, Network, Window
+from finn_build.network.graph import Network
 from finn_build.system.files import save_json
-
-
-def _memory(made: Folding, layer: Layer) -> str | None:
-    """Where a layer keeps its weights or lines."""
-    fold = made.followed[layer.name]
-    if isinstance(layer, Mvtu):
-        return fold.memory
-    return fold.lines if isinstance(layer, Window) else None
-
-
-def _simd(made: Folding, layer: Layer) -> int | None:
-    """Columns that a unit takes per cycle, or channels that a sliding window brings."""
-    fold = made.followed[layer.name]
-    if isinstance(layer, Mvtu) or (isinstance(layer, Window) and slides(layer, fold)):
-        return fold.simd
-    return None
 
 
 def run(build: Build, out: Path) -> str:
@@ -56,15 +40,15 @@ def run(build: Build, out: Path) -> str:
                 "layer": layer.name,
                 "kind": layer.kind,
                 "pe": fold.pe if fold else None,
-                "simd": _simd(made, layer),
+                "simd": layer.simd(made.fold(layer)),
                 "pixels": made.pixels(layer),
                 "cycles": spent.cycles,
                 "lut": spent.lut,
                 "bram18": spent.bram18,
                 "dsp": spent.dsp,
-                "memory": _memory(made, layer),
+                "memory": layer.memory(made.fold(layer)),
                 "slice_bits": fold.slice_bits if fold else None,
-                "macs": layer.positions * layer.rows * layer.cols if isinstance(layer, Mvtu) else 0,
+                "macs": layer.macs,
             }
         )
     alone = latency(network, made)

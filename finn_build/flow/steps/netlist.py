@@ -12,7 +12,7 @@ from finn_build.backends import cells, verilator
 from finn_build.flow.pipeline import Build
 from finn_build.flow.steps.simulate import STALL, check
 from finn_build.network import golden
-from finn_build.network.layers import Network
+from finn_build.network.graph import Network
 from finn_build.system.files import load_json, save_json
 
 

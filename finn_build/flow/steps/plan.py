@@ -3,58 +3,45 @@
 from pathlib import Path
 from typing import Any
 
-from finn_build.backends.bitstream import choose, open_tools, vendor_tool
-from finn_build.backends.openxc7 import asked_mhz
+from finn_build.backends import registry
 from finn_build.config import DATA, Options
-from finn_build.flow import provenance
 from finn_build.flow.pipeline import Step, digest
-
-
-def _content(path: Path) -> Any:
-    """Identity of a file or folder that a user names: names, sizes and times of its files."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path] if path.exists() else []
-    return [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+from finn_build.system.files import identity
 
 
 def _model(options: Options) -> Any:
     path = Path(options.model)
     if path.suffix == ".safetensors":
-        return [options.model, _content(path), _content(path.with_suffix(".json"))]
-    return [options.model, _content(path) if path.suffix else _zoo(options.model)]
+        return [options.model, identity(path), identity(path.with_suffix(".json"))]
+    return [options.model, identity(path) if path.suffix else _zoo(options.model)]
 
 
 def _zoo(name: str) -> Any:
     """The zoo's files of a model; quant's code is found through its files, not imported."""
     root = Path(__file__).parents[3] / "quant"
-    return [_content(root), [f for f in _content(root / "zoo") if f[0].startswith(name)]]
+    return [identity(root), [f for f in identity(root / "zoo") if f[0].startswith(name)]]
 
 
 def _labels(options: Options) -> Any:
     """Where labels and class names are from: the command line, and a QONNX file's metadata."""
     model = Path(options.model)
     files = [options.labels, model if model.suffix == ".onnx" else None]
-    return [options.data is not None, *(path and _content(path) for path in files)]
+    return [options.data is not None, *(path and identity(path) for path in files)]
 
 
 def _routing(options: Options) -> Any:
     """What place and route depends on: the tool, its databases, and what is asked of it."""
-    choice = choose(options)
-    if choice.tool == "vivado":
-        vendor = vendor_tool(options)
-        return [choice, vendor, _content(vendor.program), options.target, options.fclk_mhz]
-    if choice.tool == "finn":
-        needed = [digest(options.folder / name) for name in ("export", "golden", "fold")]
-        return [choice, options.vivado, needed, options.target, options.fclk_mhz]
+    choice = registry.choose(options)
     if choice.tool is None:
         return [choice]
-    setup = open_tools(options)
-    tools = [_content(path) for path in (setup.nextpnr, setup.chipdb) if path is not None]
-    return [choice, setup, tools, options.target, options.seeds, asked_mhz(options.fclk_mhz)]
+    chosen = registry.backend(choice.tool)
+    read = [digest(options.folder / name) for name in chosen.reads]
+    return [choice, chosen.key(options), read, options.target]
 
 
-def _code() -> Any:
+def _code(options: Options) -> Any:
     """The code of all steps but the last, whose report says what it was made by."""
-    return [provenance.fingerprint(step.module) for step in STEPS[:-1]]
+    return [step.code(options) for step in STEPS[:-1]]
 
 
 STEPS = (
@@ -64,14 +51,14 @@ STEPS = (
     Step(
         name="accuracy",
         needs=("export", "golden"),
-        options=lambda o: [_content(o.data or DATA), _labels(o)],
+        options=lambda o: [identity(o.data or DATA), _labels(o)],
     ),
     Step(
         name="fold",
         needs=("golden",),
         options=lambda o: [
             o.target,
-            choose(o).share,
+            registry.choose(o).share,
             o.fclk_mhz,
             o.target_fps,
             o.objective,
@@ -86,8 +73,13 @@ STEPS = (
         needs=("export", "golden", "fold", "emit", "synthesise"),
         options=lambda o: o.netlist_images,
     ),
-    Step(name="route", needs=("emit", "synthesise"), options=_routing),
-    Step(name="bitstream", needs=("route",), options=lambda o: [o.name, o.fclk_mhz, o.target]),
+    Step(name="route", needs=("emit", "synthesise"), options=_routing, chosen=registry.code),
+    Step(
+        name="bitstream",
+        needs=("route",),
+        options=lambda o: [o.name, o.fclk_mhz, o.target],
+        chosen=registry.code,
+    ),
     Step(
         name="deploy",
         needs=("export", "golden", "fold", "emit", "route", "bitstream"),
@@ -107,6 +99,6 @@ STEPS = (
             "bitstream",
             "deploy",
         ),
-        options=lambda o: [o.target, o.clock_mhz, str(o.folder), _model(o), _code()],
+        options=lambda o: [o.target, o.clock_mhz, str(o.folder), _model(o), _code(o)],
     ),
 )

@@ -4,11 +4,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from finn_build.backends.base import OURS
 from finn_build.config import zoo_files
 from finn_build.flow import labels, provenance
 from finn_build.flow.pipeline import Build
 from finn_build.network import differences
-from finn_build.network.layers import OUTPUT_BITS, Argmax, Lookup, MaxPool, Mvtu, Network, Window
+from finn_build.network.graph import Network
 from finn_build.pages import report
 from finn_build.system import machine
 from finn_build.system.files import load_json, save_json
@@ -42,8 +43,9 @@ def collect(build: Build) -> dict[str, Any]:
     synth = load_json(build.path("synthesise", "result.json"))
     routed = load_json(build.path("route", "result.json"))
     placed = {k: v for k, v in routed.get("resources", {}).items() if k in _PLACED}
-    # What Yosys counted and what was simulated is our accelerator, not FINN's.
-    ours = routed["tool"] != "finn"
+    # What Yosys counted and what was simulated is our accelerator, not another.
+    accelerator = routed.get("accelerator", OURS)
+    ours = accelerator == OURS
     rungs = load_json(build.path("golden", "verification.json"))
     rungs += [measured["verification"], _simulated("rtl", sim)]
     mapped = load_json(build.path("netlist", "result.json"))
@@ -64,7 +66,7 @@ def collect(build: Build) -> dict[str, Any]:
             "filters": convs,
             "classes": measured["classes"],
         },
-        "accelerator": "headrace" if ours else "finn",
+        "accelerator": accelerator,
         "board": {
             "name": options.target.name,
             "title": options.target.title,
@@ -150,18 +152,8 @@ def _counted(layer: str, modules: dict[str, dict[str, float]]) -> dict[str, floa
 
 def _streams(network: Network) -> dict[str, dict[str, Any]]:
     """Shape, channels last, and bits of what leaves each layer in a frame."""
-    made: dict[str, dict[str, Any]] = {}
-    shape, bits = [network.height, network.width, network.channels], 8
-    for layer in network.layers:
-        if isinstance(layer, Window):
-            shape = [layer.out_height, layer.out_width, layer.elements]
-        elif isinstance(layer, MaxPool):
-            shape = [layer.out_height, layer.out_width, layer.channels]
-        elif isinstance(layer, Mvtu):
-            shape, bits = [*(shape[:2] if layer.windowed else ()), layer.rows], layer.out_bits
-        elif isinstance(layer, Lookup):
-            shape, bits = [*shape[:-1], layer.channels], layer.out_bits
-        elif isinstance(layer, Argmax):
-            shape, bits = [1 + layer.classes], OUTPUT_BITS
-        made[layer.name] = {"shape": shape, "bits": bits}
-    return made
+    shapes = network.shapes()
+    return {
+        layer.name: {"shape": list(shapes[layer.name].sizes), "bits": shapes[layer.name].bits}
+        for layer in network.layers
+    }

@@ -13,7 +13,7 @@ from finn_build.folding.folding import Folding
 from finn_build.folding.schedule import latency
 from finn_build.network import golden
 from finn_build.network.golden import Outputs
-from finn_build.network.layers import Network
+from finn_build.network.graph import Network
 from finn_build.system.files import save_json
 
 STALL = 96  # of 256, in the run with stalls on both sides

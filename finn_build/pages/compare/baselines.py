@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from finn_build.backends import tools
 from finn_build.network import golden
-from finn_build.network.layers import Network
+from finn_build.network.graph import Network
 from finn_build.pages.compare import float_model
 from finn_build.pages.compare.float_model import Predict
 from finn_build.system.machine import cpu

@@ -1,7 +1,7 @@
 """The same QONNX through FINN's own dataflow build: its configuration, its run, its results.
 
 finn-plus' `finn build` makes HLS and RTL of FINN's, so that both accelerators of a network can be
-compared. What needs no Vivado is run first, by finn_steps: it translates the folding.
+compared. What needs no Vivado is run first, by `steps`: it translates the folding.
 """
 
 import json
@@ -18,8 +18,10 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.insert_topk import InsertTopK
 
-from finn_build.backends import finn_steps, tools, vivado, vivado_reports
-from finn_build.backends.routed import Routed
+from finn_build.backends import tools
+from finn_build.backends.base import Routed
+from finn_build.backends.finn import steps
+from finn_build.backends.vivado import batch, reports
 from finn_build.errors import ToolError
 from finn_build.system.files import load_json, save_json
 
@@ -37,7 +39,7 @@ def config(board: str, mhz: float) -> dict[str, Any]:
         "board": BOARDS[board],
         "shell_flow_type": "vivado_zynq",
         "synth_clk_period_ns": 1000 / mhz,
-        "folding_config_file": finn_steps.FOLDING,
+        "folding_config_file": steps.FOLDING,
         "generate_outputs": [
             "estimate_reports",
             "stitched_ip",
@@ -53,7 +55,7 @@ def config(board: str, mhz: float) -> dict[str, Any]:
         ],
         "verify_input_npy": "input.npy",
         "verify_expected_output_npy": "expected.npy",
-        "inject_steps_after": {"step_streamline": [finn_steps.BIAS_STEP]},
+        "inject_steps_after": {"step_streamline": [steps.BIAS_STEP]},
     }
 
 
@@ -79,9 +81,9 @@ def prepare(
     np.save(out / "input.npy", images[:VERIFIED].transpose(0, 3, 1, 2).astype(np.float32))
     np.save(out / "expected.npy", labels[:VERIFIED, None].astype(np.int64))
     save_json(out / CONFIG, settings)
-    save_json(out / finn_steps.FOLDING, {"Defaults": {}})
+    save_json(out / steps.FOLDING, {"Defaults": {}})
     job = {"network": str(network.resolve()), "folding": str(folding.resolve())}
-    tools.run_module("finn_build.backends.finn_steps", json.dumps(job), cwd=out, log=log)
+    tools.run_module("finn_build.backends.finn.steps", json.dumps(job), cwd=out, log=log)
     _check_verified(out)
 
 
@@ -91,7 +93,7 @@ def _check_verified(out: Path) -> None:
         raise ToolError(f"FINN's graph gives other labels than the golden model: {failed[0]}")
 
 
-def build(setup: vivado.Setup, out: Path, *, log: Path) -> None:
+def build(setup: batch.Setup, out: Path, *, log: Path) -> None:
     """Run `finn build` in a folder that `prepare` left; takes hours.
 
     Raises ToolError where a compiler is missing or FINN's build did not end well.
@@ -126,9 +128,9 @@ def find_compiler(search: str | None = None) -> Path:
     return Path(found)
 
 
-def version(setup: vivado.Setup) -> str:
+def version(setup: batch.Setup) -> str:
     """Versions of finn-plus and Vivado."""
-    return f"finn-plus {metadata.version('finn-plus')}, {vivado.version(setup)}"
+    return f"finn-plus {metadata.version('finn-plus')}, {batch.version(setup)}"
 
 
 def read(out: Path) -> tuple[Routed, dict[str, float], int]:
@@ -141,7 +143,7 @@ def read(out: Path) -> tuple[Routed, dict[str, float], int]:
         "bram36": top["BRAM_36K"] + top["BRAM_18K"] / 2,
         "dsp": top["DSP"],
     }
-    return vivado_reports.timing(report / "post_route_timing.rpt"), resources, cycles(out)
+    return reports.timing(report / "post_route_timing.rpt"), resources, cycles(out)
 
 
 def cycles(out: Path) -> int:

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from finn_build.backends.routed import Hop, Routed
+from finn_build.backends.base import Hop, Routed
 from finn_build.errors import ToolError
 
 # A line for each root clock where there are any, else one that says 0.

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from finn_build.backends import bitfile, floorplan, refine, routed, tools
-from finn_build.backends.routed import Routed
+from finn_build.backends import bitfile, tools
+from finn_build.backends.base import Routed
+from finn_build.backends.openxc7 import floorplan, refine, routed
 from finn_build.errors import ToolError
 from finn_build.system.files import save_json
 

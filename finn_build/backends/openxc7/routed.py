@@ -3,10 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from finn_build.backends.base import Hop, Routed
 from finn_build.errors import ToolError
 from finn_build.system.files import load_json
 
@@ -16,42 +16,6 @@ _NO_PLACE = re.compile(r"Unable to (?:find legal placement|find a placement)[^\n
 _NO_ROUTE = re.compile(r"Failed to route arc[^\n]*")
 # Where the accelerator stands in the chip.
 _ACCELERATOR = "top_i."
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hop:
-    """One net of a path: its name, its loads, and the delay of its wire in ns."""
-
-    net: str
-    loads: int
-    ns: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Routed:
-    """A routed design.
-
-    mhz: the fastest clock by nextpnr's model; logic_ns, hops, start, end: the critical path's;
-    used: what is taken of each kind of the chip's elements, and how many it has.
-    """
-
-    seed: int
-    mhz: float
-    start: str
-    end: str
-    logic_ns: float
-    hops: list[Hop]
-    used: dict[str, tuple[int, int]]
-
-    @property
-    def path(self) -> str:
-        """The critical path in words."""
-        wires = sum(hop.ns for hop in self.hops)
-        nets = ", ".join(f"{hop.net} ({hop.ns:.1f} ns, {hop.loads:,} loads)" for hop in self.hops)
-        return (
-            f"{self.start} to {self.end}: {self.logic_ns + wires:.1f} ns, {wires:.1f} of them in "
-            f"wires: {nets}"
-        )
 
 
 def read(report: Path, module: dict[str, Any], *, seed: int) -> Routed:

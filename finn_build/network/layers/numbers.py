@@ -13,7 +13,8 @@ from math import ceil, log2
 
 import numpy as np
 
-from finn_build.network.layers import Ints, Mvtu
+from finn_build.network.layers.base import Ints
+from finn_build.network.layers.matrix import Matrix
 from finn_build.rtl.rom import BANK
 
 # LUTs, or bits that are chosen, for one register of a unit (rtl_templates: nn_mvtu, nn_serial).
@@ -42,7 +43,7 @@ class Unit:
 
 
 @lru_cache(maxsize=64)
-def unit(layer: Mvtu, *, dsp: bool = False) -> Unit:
+def unit(layer: Matrix, *, dsp: bool = False) -> Unit:
     """The numbers of the unit that computes a layer, its dot products in LUTs or in DSP slices."""
     ternary = not dsp and layer.weight_bits == 2 and int(layer.weights.min()) >= -1
     lift = np.zeros(layer.rows, np.int64)
@@ -63,7 +64,7 @@ def unit(layer: Mvtu, *, dsp: bool = False) -> Unit:
     )
 
 
-def _thresholds(layer: Mvtu, added: Ints) -> tuple[int, Ints]:
+def _thresholds(layer: Matrix, added: Ints) -> tuple[int, Ints]:
     """Width of the accumulators, and the thresholds, if `added` (ROWS,) is in the sums as well."""
     assert layer.thresholds is not None
     bias = np.zeros(layer.rows, np.int64) if layer.bias is None else layer.bias
@@ -103,12 +104,12 @@ class Counting:
         return levels.reshape(-1, pe * self.ways)
 
 
-def spacing(layer: Mvtu, *, pe: int, simd: int) -> int:
+def spacing(layer: Matrix, *, pe: int, simd: int) -> int:
     """Cycles from one result of a unit with its weights in a memory to the next."""
     return layer.cols // simd if layer.windowed or pe == layer.rows else 1
 
 
-def threshold_words(layer: Mvtu, *, pe: int, simd: int) -> int:
+def threshold_words(layer: Matrix, *, pe: int, simd: int) -> int:
     """Words of thresholds of a unit with its weights in a memory; 0 without thresholds."""
     if not layer.steps:
         return 0
@@ -177,7 +178,7 @@ class Constants:
 
 
 @lru_cache(maxsize=128)
-def constants(layer: Mvtu, slice_bits: int) -> Constants:
+def constants(layer: Matrix, slice_bits: int) -> Constants:
     """The numbers of a unit that is built for the weights of a layer with thresholds."""
     terms = _all_terms(layer)
     steps = ceil(layer.in_bits / slice_bits)
@@ -193,7 +194,7 @@ def constants(layer: Mvtu, slice_bits: int) -> Constants:
 
 
 @lru_cache(maxsize=64)
-def _all_terms(layer: Mvtu) -> tuple[tuple[Term, ...], ...]:
+def _all_terms(layer: Matrix) -> tuple[tuple[Term, ...], ...]:
     return tuple(tuple(_terms(row)) for row in layer.weights.tolist())
 
 
@@ -211,7 +212,7 @@ def _terms(weights: list[int]) -> list[Term]:
     return sorted(found, key=lambda term: term.place)
 
 
-def _lift(layer: Mvtu, *, only_signs: bool) -> Ints:
+def _lift(layer: Matrix, *, only_signs: bool) -> Ints:
     """(ROWS,) what the dot product adds to each row's sum of products: nn_heap's lift, summed."""
     top = (1 << layer.in_bits) - 1
     if only_signs:

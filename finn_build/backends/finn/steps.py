@@ -1,6 +1,6 @@
 """FINN's own build steps up to its estimates, none of which needs Vivado, and our folding for it.
 
-Run as a module it is a process of its own: python -m finn_build.backends.finn_steps JOB, in the
+Run as a module it is a process of its own: python -m finn_build.backends.finn.steps JOB, in the
 folder with config.json and model.onnx, JOB as JSON.
 """
 
@@ -17,11 +17,13 @@ from qonnx.custom_op.registry import getCustomOp
 
 from finn_build.errors import ModelError
 from finn_build.folding.cost import divisors
-from finn_build.folding.folding import CONSTANT, Fold, Folding
-from finn_build.network.layers import Mvtu, Network
+from finn_build.folding.fold import CONSTANT, Fold
+from finn_build.folding.folding import Folding
+from finn_build.network.graph import Network
+from finn_build.network.layers import Mvtu
 
 FOLDING = "folding.json"
-BIAS_STEP = "finn_build.backends.finn_steps.step_integer_bias"
+BIAS_STEP = "finn_build.backends.finn.steps.step_integer_bias"
 LAST = "step_generate_estimate_reports"
 _SPECIALISED = "step_specialize_layers"
 _UNITS = ("MVAU_hls", "MVAU_rtl")

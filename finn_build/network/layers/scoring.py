@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from finn_build.network.layers import Argmax, Ints, signed_bits
+if TYPE_CHECKING:
+    from finn_build.network.layers.argmax import Argmax
+
 
 # Bits of a gain that are multiplied in a cycle, in a DSP slice and by an adder.
 _PIECES = {True: 17, False: 2}
@@ -27,6 +31,40 @@ class Scoring:
     score_bits: int
     words: list[int]
     floor: int | None
+
+    @classmethod
+    def of(cls, layer: "Argmax") -> "Scoring":
+        """The numbers of the label search that computes a layer.
+
+        Scores that share a floor are moved so that it is zero, which the sign of a score tells: all
+        of them move alike, and the largest stays the largest. A single class needs no scores.
+        """
+        plain = cls(gain_bits=0, bias_bits=0, score_bits=layer.bits, words=[], floor=None)
+        lows, highs = zip(*layer.ranges, strict=True)
+        floor = layer.floor if layer.floor is not None and layer.floor > min(lows) else None
+        if not layer.scored:
+            bits = layer.bits if floor is None else layer.out_bits
+            return cls(gain_bits=0, bias_bits=0, score_bits=bits, words=[], floor=floor)
+        if layer.classes == 1:
+            return plain
+        taken = floor or 0
+        gains = _listed(layer.gains, 1, layer.classes)
+        biases = [bias - taken for bias in _listed(layer.biases, 0, layer.classes)]
+        gain_bits, bias_bits = _bits(gains, idle=1), _bits(biases, idle=0)
+        if floor is not None and not gain_bits:
+            bias_bits = max(2, bias_bits)  # Without a table the floor would be put out.
+        words = [
+            (gain & ((1 << gain_bits) - 1)) | (bias & ((1 << bias_bits) - 1)) << gain_bits
+            for gain, bias in zip(gains, biases, strict=True)
+        ]
+        reach = signed_bits(min(*lows, taken) - taken, max(*highs, taken) - taken)
+        return cls(
+            gain_bits=gain_bits,
+            bias_bits=bias_bits,
+            score_bits=max(reach, layer.bits + gain_bits, bias_bits),
+            words=words if gain_bits + bias_bits else [],
+            floor=None if floor is None else 0,
+        )
 
     @property
     def idle(self) -> bool:
@@ -55,41 +93,7 @@ class Scoring:
         return table + (self.floor is not None)
 
 
-def scoring(layer: Argmax) -> Scoring:
-    """The numbers of the label search that computes a layer.
-
-    Scores that share a floor are moved so that it is zero, which the sign of a score tells: all of
-    them move alike, and the largest stays the largest. A single class needs no scores.
-    """
-    plain = Scoring(gain_bits=0, bias_bits=0, score_bits=layer.bits, words=[], floor=None)
-    lows, highs = zip(*layer.ranges, strict=True)
-    floor = layer.floor if layer.floor is not None and layer.floor > min(lows) else None
-    if not layer.scored:
-        bits = layer.bits if floor is None else layer.out_bits
-        return Scoring(gain_bits=0, bias_bits=0, score_bits=bits, words=[], floor=floor)
-    if layer.classes == 1:
-        return plain
-    taken = floor or 0
-    gains = _listed(layer.gains, 1, layer.classes)
-    biases = [bias - taken for bias in _listed(layer.biases, 0, layer.classes)]
-    gain_bits, bias_bits = _bits(gains, idle=1), _bits(biases, idle=0)
-    if floor is not None and not gain_bits:
-        bias_bits = max(2, bias_bits)  # Without a table the floor would be put out.
-    words = [
-        (gain & ((1 << gain_bits) - 1)) | (bias & ((1 << bias_bits) - 1)) << gain_bits
-        for gain, bias in zip(gains, biases, strict=True)
-    ]
-    reach = signed_bits(min(*lows, taken) - taken, max(*highs, taken) - taken)
-    return Scoring(
-        gain_bits=gain_bits,
-        bias_bits=bias_bits,
-        score_bits=max(reach, layer.bits + gain_bits, bias_bits),
-        words=words if gain_bits + bias_bits else [],
-        floor=None if floor is None else 0,
-    )
-
-
-def _listed(values: Ints | None, idle: int, classes: int) -> list[int]:
+def _listed(values: NDArray[np.int64] | None, idle: int, classes: int) -> list[int]:
     return [idle] * classes if values is None else np.asarray(values).tolist()
 
 
@@ -98,3 +102,8 @@ def _bits(values: list[int], *, idle: int) -> int:
     if all(value == idle for value in values):
         return 0
     return max(2, signed_bits(min(values), max(values)))
+
+
+def signed_bits(low: int, high: int) -> int:
+    """Two's complement width of all numbers from `low` to `high`."""
+    return 1 + max((end if end >= 0 else ~end).bit_length() for end in (low, high))

@@ -8,13 +8,16 @@ from functools import cache
 from math import floor
 from pathlib import Path
 
-from finn_build.backends import bitfile, tools, vivado_reports
-from finn_build.backends.routed import Routed
+from finn_build.backends import bitfile, tools
+from finn_build.backends.base import Routed
+from finn_build.backends.vivado import reports
 from finn_build.errors import ToolError
 from finn_build.rtl.emitted import sources
 from finn_build.system.templates import environment
 
-TEMPLATE = Path(__file__).parent / "vivado.tcl.j2"
+PROGRAM = "vivado"
+TIMING = "Vivado's timing analysis"
+TEMPLATE = Path(__file__).parent / "chip.tcl.j2"
 # Before it, synthesis and simulation of the same SystemVerilog are known to differ.
 MINIMUM = "2021.1"
 INSTALL = (
@@ -70,11 +73,11 @@ class Setup:
 
 def find(part: str, *, folder: Path | None) -> Setup:
     """Look for Vivado in its folder, or on PATH. Raises ToolError that says what to install."""
-    given = folder and folder / "bin" / "vivado"
+    given = folder and folder / "bin" / PROGRAM
     if given is not None and given.is_file():
         setup = Setup(part=part, program=given.resolve())
     else:
-        found = shutil.which("vivado")
+        found = shutil.which(PROGRAM)
         if found is None:
             where = f", and there is no {given}" if given else ""
             raise ToolError(f"vivado is not on PATH{where}. {INSTALL}")
@@ -156,7 +159,7 @@ def place_and_route(
     missing = left_out(log.read_text(errors="replace"))
     if missing:
         raise ToolError(f"{missing}{log} has all that Vivado said")
-    return vivado_reports.read(out / "timing.txt", out / "utilization.txt")
+    return reports.read(out / "timing.txt", out / "utilization.txt")
 
 
 def left_out(said: str) -> str:

@@ -1,0 +1,1 @@
+"""The vendor's own tool, run by scripts."""

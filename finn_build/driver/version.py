@@ -1,0 +1,3 @@
+"""The driver's version, as results.json records it."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,155 @@
+"""When the beats of a stream are there, and how many wait for what takes them.
+
+Times are in cycles, frame after frame, in float64. Streams of this kind are monotone (Lee and
+Messerschmitt, "Synchronous Data Flow", 1987): hardware that starts everything as early as possible
+is never slower than a schedule made of these times.
+"""
+
+from dataclasses import dataclass, field, replace
+from math import lcm
+
+import numpy as np
+from numpy.typing import NDArray
+
+# The first frame finds everything empty; two more show what repeats.
+FRAMES = 3
+# Cycles of a pixel on its way through a width converter, and through it and a window.
+WIDTH, WINDOW = 1, 3
+# Cycles of a beat on its way through a FIFO.
+FIFO = 2
+# Results that a unit keeps room for (nn_mvtu, nn_serial: axis_reserve).
+RESULTS = 32
+
+Times = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pooled:
+    """What a pool takes: when its beats are there, and the one that completes each beat it gives.
+
+    spare: beats that can wait before it.
+    """
+
+    times: Times
+    last: NDArray[np.int64]
+    spare: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beats:
+    """When the beats of a stream are there, frame after frame, and the elements of each.
+
+    spare: results that can wait in the unit that gives them; pooled: where a pool made the stream.
+    """
+
+    times: Times
+    elems: int
+    spare: int = 0
+    pooled: Pooled | None = None
+
+    def in_pieces(self, elems: int) -> "Beats":
+        """Beats of so many elements, each there with its last one (axis_width)."""
+        wide = lcm(self.elems, elems)
+        beats = np.arange(1, len(self.times) * self.elems // elems + 1)
+        last = -(-beats * elems // wide) * (wide // self.elems) - 1
+        pooled = self.pooled and replace(self.pooled, last=self.pooled.last[last])
+        spare = self.spare * self.elems // elems
+        return Beats(times=self.times[last], elems=elems, spare=spare, pooled=pooled)
+
+    def split(self, elems: int, taken: Times) -> Times:
+        """When each beat is taken by what gives it on in pieces of `elems`, each `taken` then."""
+        wide = lcm(self.elems, elems)
+        up, down = wide // self.elems, wide // elems
+        # What gathers beats holds a group of them, and so does what splits groups.
+        ahead = (up > 1) + (down > 1)
+        left, done = self.times.copy(), taken[down - 1 :: down] + 1
+        completes = left[up - 1 :: up]
+        np.maximum(completes[ahead:], done[:-ahead], out=completes[ahead:])
+        return left
+
+    def before(self, pieces: "Beats", left: Times, taken: Times) -> int:
+        """Beats that wait before what takes the stream in pieces: whole ones if pieces are less.
+
+        left: when each piece is the next one; taken: when it is gone.
+        """
+        if not narrows(self.elems, pieces.elems):
+            return pieces.depth(left, taken)
+        taken = self.split(pieces.elems, taken)
+        return self.depth(taken, taken)
+
+    def depth(self, left: Times, taken: Times) -> int:
+        """Beats that a FIFO has to hold: those that wait, or all if a pool must never stand still.
+
+        left: when each beat is the next one; taken: when it is gone.
+        """
+        waiting = _waiting(self.times, left)
+        if self.pooled is None or _keeps_up(self, self.pooled, left, taken, waiting):
+            return waiting
+        return _most(self.times, taken)
+
+
+@dataclass(kw_only=True)
+class Timing:
+    """What the frames of a schedule have in common, and what waits before each layer.
+
+    frames: that are worked through; cycles: from one to the next; waits: beats by a layer's name.
+    """
+
+    frames: int
+    cycles: int
+    waits: dict[str, int] = field(default_factory=dict)
+
+
+def narrows(before: int, after: int) -> bool:
+    """Whether beats come in pieces, which wait as whole beats: a piece takes a cycle of its own."""
+    return after < before
+
+
+def in_turn(ready: Times, step: float) -> Times:
+    """Starts of works of `step` cycles each, every one as soon as it is ready and its turn."""
+    turn = np.arange(len(ready)) * step
+    begun: Times = np.maximum.accumulate(ready - turn) + turn
+    return begun
+
+
+def _most(times: Times, taken: Times) -> int:
+    """Words of a FIFO that takes every beat at once, and one for what is rounded (axis_fifo)."""
+    out = np.maximum(times + 1, np.append(-np.inf, taken[:-1] + FIFO))
+    beats = np.arange(len(times))
+    gone = np.minimum(np.searchsorted(out, times, side="left"), beats)
+    return int((beats - gone).max()) + 2
+
+
+def _keeps_up(beats: Beats, pool: Pooled, left: Times, taken: Times, depth: int) -> bool:
+    """Whether a pool that stands still while its result waits makes up for it in the same frame."""
+    accepted, out = np.empty_like(pool.times), np.empty_like(taken)
+    latency = beats.times - pool.times[pool.last]
+    depth = max(2, depth) if depth else 0
+    now, made, stands = -np.inf, 0, [(-np.inf, -np.inf)] * 4
+    for n, arrival in enumerate(pool.times):
+        now = max(arrival, now + 1)
+        for begin, end in stands[-4:]:
+            if begin <= now < end:
+                now = end
+        accepted[n] = now
+        while made < len(taken) and pool.last[made] == n:
+            begin, end = stands[-1]
+            there = now + latency[made] + (end - begin if now < begin else 0)
+            if depth:
+                gone = max(there, out[made - depth] + 1 if made >= depth else -np.inf)
+                before = taken[made - 1] + FIFO if made else -np.inf
+                out[made] = max(gone + 1, before)
+            else:
+                gone = max(there, taken[made])
+            stands.append((there, gone))
+            if (gone if depth else there) > max(beats.times[made], left[made]):
+                return False
+            made += 1
+    return _waiting(pool.times, accepted) <= pool.spare
+
+
+def _waiting(times: Times, pushed: Times) -> int:
+    """Most beats that have come and not gone."""
+    come = np.arange(1, len(times) + 1)
+    gone = np.searchsorted(pushed, times, side="right")
+    return max(0, int((come - gone).max()))

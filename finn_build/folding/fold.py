@@ -1,0 +1,24 @@
+"""The parallelism of one unit, as a user reads and edits it."""
+
+from dataclasses import dataclass
+
+MEMORIES = ("logic", "block")
+CONSTANT = "constant"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fold:
+    """Parallelism of one layer: PE outputs, SIMD inputs per cycle, weights in logic or BRAM.
+
+    `dsp`: multiplied in DSP slices. Or weights built in (`constant`): all outputs and inputs at
+    once, `slice_bits` bits of every input per cycle, of `pixels` neighbouring positions. `lines`:
+    where the window before the layer keeps its rows.
+    """
+
+    pe: int
+    simd: int
+    memory: str
+    slice_bits: int = 0
+    dsp: bool = False
+    pixels: int = 1
+    lines: str = "logic"

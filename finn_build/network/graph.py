@@ -1,0 +1,172 @@
+"""The network: layers in topological order, each with the layers whose streams it reads.
+
+Activations travel as unsigned integers, pixel by pixel in row-major order, all channels of a pixel
+together (NHWC).
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_build.errors import ModelError
+from finn_build.network.layers import KINDS, Argmax, Floats, Ints, Layer, Mvtu, Shape, Window
+from finn_build.system.files import save_npz
+
+# Fields of a network that are not described as they are.
+_GRAPH = ("layers", "reads")
+# What a layer reads that is fed by the images themselves.
+IMAGE = "image"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Network:
+    """Named layers for images of HEIGHT x WIDTH x CHANNELS unsigned 8-bit pixels.
+
+    layers: none before what it reads; reads: by a layer's name the layers that it reads, or IMAGE;
+    where nothing is given each layer reads the one before it. scale: value of one logit unit in the
+    trained network; offset: what is added to a logit's value; each (CLASSES,) float64 where classes
+    differ. floor: the lowest value, or None.
+    """
+
+    name: str
+    height: int
+    width: int
+    channels: int
+    scale: float | Floats
+    offset: float | Floats = 0.0
+    floor: float | None = None
+    layers: tuple[Layer, ...]
+    reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Keep what all classes share as one float, and every edge.
+
+        Raises ModelError for a scale or offset of another shape, and for layers out of order.
+        """
+        object.__setattr__(self, "reads", self._edges())
+        for what in ("scale", "offset"):
+            values = np.asarray(getattr(self, what), np.float64)
+            if values.ndim and values.shape not in [(end.classes,) for end in self.ends]:
+                raise ModelError(
+                    f"{self.name}: {what} of shape {values.shape}; use one number, or one a class"
+                )
+            shared = values.ndim == 0 or bool((values == values[0]).all())
+            object.__setattr__(self, what, float(values.flat[0]) if shared else values)
+
+    def _edges(self) -> dict[str, tuple[str, ...]]:
+        before = (IMAGE, *(layer.name for layer in self.layers))
+        if len(set(before)) < len(before):
+            raise ModelError(f"{self.name}: two layers have one name: {', '.join(before[1:])}")
+        reads = {
+            layer.name: tuple(self.reads.get(layer.name, (before[i],)))
+            for i, layer in enumerate(self.layers)
+        }
+        for i, (name, sources) in enumerate(reads.items()):
+            if unknown := [each for each in sources if each not in before[: i + 1]]:
+                raise ModelError(
+                    f"{self.name}: {name} reads {', '.join(unknown)}; a layer reads {IMAGE} or "
+                    "layers before it"
+                )
+        return reads
+
+    def walk(self) -> Iterator[tuple[Layer, tuple[str, ...]]]:
+        """Each layer and what it reads, none before what it reads."""
+        return ((layer, self.reads[layer.name]) for layer in self.layers)
+
+    def shapes(self) -> dict[str, Shape]:
+        """What leaves each layer in a frame, and the images, by name."""
+        made = {IMAGE: Shape(sizes=(self.height, self.width, self.channels), bits=8)}
+        for layer, (source,) in self.walk():
+            made[layer.name] = layer.shape(made[source])
+        return made
+
+    @property
+    def mvtus(self) -> tuple[Mvtu, ...]:
+        """The layers that hold weights, in order."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Mvtu))
+
+    @property
+    def ends(self) -> tuple[Argmax, ...]:
+        """The layer that finds the label, if there is one."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Argmax))
+
+    def values(self, logits: Ints) -> Floats:
+        """What logits (N, CLASSES) stand for in the trained network."""
+        values: Floats = np.asarray(logits, np.float64) * self.scale + self.offset
+        return values if self.floor is None else np.maximum(values, self.floor)
+
+    @property
+    def windows(self) -> dict[str, Window]:
+        """The window before each layer that has one, by the layer's name."""
+        named = {layer.name: layer for layer in self.layers if isinstance(layer, Window)}
+        return {
+            name: named[source]
+            for name, sources in self.reads.items()
+            for source in sources
+            if source in named
+        }
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates per frame."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of an image."""
+        return self.height * self.width * self.channels
+
+    @property
+    def input_bytes(self) -> int:
+        """Bytes per beat into the accelerator: the largest power of two up to 8 in a frame."""
+        return next(n for n in (8, 4, 2, 1) if self.frame_bytes % n == 0)
+
+    def save(self, path: Path) -> None:
+        """Write the network as one .npz file: a JSON description and the arrays."""
+        arrays: dict[str, NDArray[Any]] = {}
+
+        def record(owner: Any, prefix: str) -> dict[str, Any]:
+            """Fields as JSON holds them; an array has its place among the arrays instead."""
+            made = {f.name: getattr(owner, f.name) for f in fields(owner) if f.name not in _GRAPH}
+            for key, value in made.items():
+                if isinstance(value, np.ndarray):
+                    arrays[f"{prefix}{key}"] = value
+                    made[key] = "array"
+            return made
+
+        described = [
+            {"kind": layer.kind, "reads": sources, **record(layer, f"{layer.name}.")}
+            for layer, sources in self.walk()
+        ]
+        text = json.dumps({**record(self, ""), "layers": described})
+        arrays["description"] = np.frombuffer(text.encode(), np.uint8)
+        save_npz(path, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> "Network":
+        """Read what `save` wrote. Raises ModelError for a file that is not such a network."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = dict(stored)
+            head = json.loads(arrays["description"].tobytes())
+
+            def whole(record: dict[str, Any], prefix: str) -> dict[str, Any]:
+                """Fields with their arrays in place, and tuples, which JSON has as lists."""
+                held = {key: arrays.get(f"{prefix}{key}", v) for key, v in record.items()}
+                return {k: tuple(v) if isinstance(v, list) else v for k, v in held.items()}
+
+            layers, reads = [], {}
+            for record in head.pop("layers"):
+                kind, sources = KINDS[record.pop("kind")], record.pop("reads")
+                layers.append(kind(**whole(record, f"{record['name']}.")))
+                reads[record["name"]] = tuple(sources)
+            return cls(layers=tuple(layers), reads=reads, **whole(head, ""))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(
+                f"{path}: not a layer list ({error}); remove it and build again"
+            ) from error

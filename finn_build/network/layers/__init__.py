@@ -1,0 +1,28 @@
+"""The kinds of layers: a file for each, and what their hardware is made of."""
+
+from finn_build.network.layers.argmax import OUTPUT_BITS, SCORE_BITS, Argmax
+from finn_build.network.layers.base import Floats, Integers, Ints, Layer, Place, Shape
+from finn_build.network.layers.lookup import Lookup
+from finn_build.network.layers.max_pool import MaxPool
+from finn_build.network.layers.mvtu import Mvtu
+from finn_build.network.layers.window import Window
+
+# What stored networks call them.
+KINDS: dict[str, type[Layer]] = {c.kind: c for c in (Lookup, Window, MaxPool, Mvtu, Argmax)}
+
+__all__ = [
+    "KINDS",
+    "OUTPUT_BITS",
+    "SCORE_BITS",
+    "Argmax",
+    "Floats",
+    "Integers",
+    "Ints",
+    "Layer",
+    "Lookup",
+    "MaxPool",
+    "Mvtu",
+    "Place",
+    "Shape",
+    "Window",
+]

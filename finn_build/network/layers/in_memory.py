@@ -1,0 +1,222 @@
+"""A matrix-vector-threshold unit with its weights in a memory (rtl_templates: nn_mvtu)."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import ceil, log2
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_build.folding import compressor_tree, dsp_packing
+from finn_build.folding.cost import Cost, bits_for, divisors, lutram, rom
+from finn_build.folding.fold import CONSTANT, MEMORIES, Fold
+from finn_build.network.layers.hardware import Hardware, thresholds_cost
+from finn_build.network.layers.matrix import Matrix
+from finn_build.network.layers.numbers import (
+    DRIVEN,
+    Counting,
+    Unit,
+    spacing,
+    threshold_memory,
+    threshold_words,
+    unit,
+)
+from finn_build.rtl.design import STYLES, Design, Parameters, Stream
+from finn_build.rtl.rom import BANK
+
+# A wider dot product saves hardly a LUT, but identical narrow ones go through Verilator and Yosys
+# once for all lanes; a user's folding may be wider.
+MAX_SIMD = 144
+# Deeper block RAMs have ports of 9 bits or fewer, which open tools fill with other words than they
+# are told to.
+MAX_BLOCK_WORDS = 2048
+
+
+def folds(layer: Matrix, *, dsp: bool, cycles: float) -> Iterator[Fold]:
+    """Folds of at most `cycles` per frame that a search looks at, with DSPs or without."""
+    for pe in divisors(layer.rows):
+        for simd in divisors(layer.cols):
+            words = layer.weights.size // (pe * simd)
+            if layer.positions * words > cycles or simd > MAX_SIMD:
+                continue
+            if threshold_words(layer, pe=pe, simd=simd) > MAX_BLOCK_WORDS:
+                continue
+            for memory in MEMORIES:
+                if memory == "block" and words > MAX_BLOCK_WORDS:
+                    continue
+                for sliced in (False, True) if dsp and dsp_packing.worth(layer, pe) else (False,):
+                    yield Fold(pe=pe, simd=simd, memory=memory, dsp=sliced)
+
+
+def weight_words(layer: Matrix, fold: Fold) -> tuple[NDArray[np.int64], int]:
+    """Weights as coded, in the order of use, and their bits.
+
+    (DEPTH, PE*SIMD), element p*SIMD + s of row r*PE + p: the unit walks over input beats, then row
+    groups, then SIMD pieces of the beat.
+    """
+    weights, bits = layer.weights, layer.weight_bits
+    if fold.dsp:
+        weights = dsp_packing.code(layer, fold.pe)
+        bits = dsp_packing.plan_of(layer, fold.pe).weight_bits
+    elif bits == 1:
+        weights = (weights + 1) // 2
+    beat = layer.cols if layer.windowed else fold.simd
+    shape = (layer.rows // fold.pe, fold.pe, layer.cols // beat, beat // fold.simd, fold.simd)
+    words = weights.reshape(shape).transpose(2, 0, 3, 1, 4).reshape(-1, fold.pe * fold.simd)
+    return words, bits
+
+
+class InMemory(Hardware):
+    """PE rows times SIMD columns per cycle, in LUTs or in DSP slices."""
+
+    def check(self) -> None:
+        """Raise FoldingError, with what is legal, unless the fold is."""
+        layer, fold = self.layer, self.fold
+        if fold.memory not in MEMORIES:
+            raise self.error(
+                f"memory {fold.memory!r} is unknown; use {', '.join(MEMORIES)} or {CONSTANT}"
+            )
+        self.divides("PE", fold.pe, layer.rows, "rows")
+        self.divides("SIMD", fold.simd, layer.cols, "inputs")
+        if fold.dsp and not dsp_packing.worth(layer, fold.pe):
+            raise self.error(
+                f"a DSP for one product of {layer.weight_bits} by {layer.in_bits} bits; use a "
+                "larger PE or dsp false"
+            )
+        if fold.slice_bits:
+            raise self.error(f"slice_bits are for memory {CONSTANT} only; use 0")
+        if fold.pixels != 1:
+            raise self.error(f"pixels are for memory {CONSTANT} only; use 1")
+
+    def cost(self) -> Cost:
+        """Cycles per frame and resources."""
+        layer, fold = self.layer, self.fold
+        pe, simd = fold.pe, fold.simd
+        numbers = unit(layer, dsp=fold.dsp)
+        groups, chunks = layer.rows // pe, layer.cols // simd
+        depth, operands = groups * chunks, simd * layer.in_bits
+        weight_bits, latency, copies, dots = self._products(numbers)
+        weights = rom(depth, pe * simd * weight_bits, fold.memory)
+        # Registers between the address of a weight and its product.
+        waits = int(latency <= 2) if fold.memory == "block" else 1 + (depth > BANK)
+        partial = groups > 1 and chunks > 1 and not layer.windowed
+        told = 2 + (chunks > 1) + partial + bits_for(groups)
+        control = Cost(
+            lut=60,
+            ff=50 + operands * (copies + waits) + (latency + waits + 2) * told + bits_for(depth),
+        )
+        if layer.windowed and chunks > 1 and not self.sliding:
+            control += Cost(
+                lut=operands * ceil((chunks - 1) / 3), ff=ceil(operands / DRIVEN) * bits_for(chunks)
+            )
+        sums = _accumulators(numbers, pe, groups, chunks, partial=partial)
+        results = spacing(layer, pe=pe, simd=simd)
+        levels = thresholds_cost(layer, pe, numbers.acc_bits, groups, results)
+        outputs = Cost(lut=0, ff=pe * layer.out_bits)
+        made = dots + weights + sums + levels + control + outputs
+        return replace(made, cycles=layer.positions * depth)
+
+    def _products(self, numbers: Unit) -> tuple[int, int, int, Cost]:
+        """Bits of a weight, cycles of a dot product, copies of the inputs, and the dots' cost."""
+        layer, pe, simd = self.layer, self.fold.pe, self.fold.simd
+        if self.fold.dsp:
+            plan = dsp_packing.plan_of(layer, pe)
+            dots = Cost(lut=plan.lut(pe, simd), ff=plan.ff(pe, simd), dsp=plan.slices(pe, simd))
+            return plan.weight_bits, plan.latency(simd), 1, dots
+        shape = {"simd": simd, "weight_bits": layer.weight_bits, "in_bits": layer.in_bits}
+        kind = {"ternary": numbers.ternary, "sum_bits": numbers.acc_bits}
+        dots = Cost(
+            lut=pe * compressor_tree.lut(**shape, **kind),
+            ff=pe * compressor_tree.ff(**shape, **kind),
+        )
+        uses = 1 if numbers.ternary else 2 * layer.weight_bits
+        copies = ceil(pe / max(1, DRIVEN // uses))
+        return layer.weight_bits, compressor_tree.latency(**shape), copies, dots
+
+    def latency(self) -> int:
+        """Cycles from the last piece of a vector to its result."""
+        layer, fold = self.layer, self.fold
+        if fold.dsp:
+            dot = dsp_packing.plan_of(layer, fold.pe).latency(fold.simd)
+        else:
+            narrow, wide = sorted((layer.weight_bits, layer.in_bits))
+            dot = ceil(log2(fold.simd)) + ceil(log2(narrow)) + (3 if wide > 2 else 2)
+        pieces = layer.cols // fold.simd
+        passes = ceil(layer.steps / ceil(layer.steps / pieces)) if layer.steps else -3
+        # Registers of the weights' memory.
+        deep = fold.memory == "logic" and layer.rows // fold.pe * pieces > BANK
+        memory = deep - (fold.memory == "block" and dot > 2)
+        return dot + passes + 8 + memory
+
+    def build(self, made: Design) -> None:
+        """The unit; windows come as a whole or piece by piece, any other vector in pieces."""
+        layer, fold = self.layer, self.fold
+        elems = layer.cols if layer.windowed and not self.sliding else fold.simd
+        if layer.windowed:
+            made.feed(layer.name, elems)
+        else:
+            made.buffer(layer.name)
+            made.resize(layer.name, elems)
+        numbers = unit(layer, dsp=fold.dsp)
+        weight_bits, memories = self._memories(made, numbers)
+        made.add(
+            "nn_mvtu",
+            layer.name,
+            Stream(elems=fold.pe, bits=layer.out_bits),
+            {
+                "ROWS": layer.rows,
+                "COLS": layer.cols,
+                "PE": fold.pe,
+                "SIMD": fold.simd,
+                "IN_ELEMS": elems,
+                "AGAIN": int(self.sliding),
+                "W_BITS": weight_bits,
+                "A_BITS": layer.in_bits,
+                "TERNARY": int(numbers.ternary),
+                "CHAIN": dsp_packing.plan_of(layer, fold.pe).chain if fold.dsp else 0,
+                "ACC_W": numbers.acc_bits,
+                "THRESHOLDS": layer.steps,
+                "OUT_W": layer.out_bits,
+                **memories,
+                "MEMORY": STYLES[fold.memory],
+            },
+        )
+
+    def _memories(self, made: Design, numbers: Unit) -> tuple[int, Parameters]:
+        """Bits of a weight as stored, and the parameters that name the images of its memories."""
+        layer, fold, name = self.layer, self.fold, self.layer.name
+        weights, weight_bits = weight_words(layer, fold)
+        memories: Parameters = {
+            "WEIGHT_FILE": made.image(
+                f"{name}_weights", weights, weight_bits, fold.memory, banked=True
+            ),
+            "THRESHOLD_FILE": "",
+            "START": int(numbers.start[0]),
+            "START_FILE": "",
+        }
+        if numbers.thresholds is not None:
+            counting = Counting.of(layer.steps, spacing(layer, pe=fold.pe, simd=fold.simd))
+            words = counting.words(numbers.thresholds, fold.pe)
+            memories["THRESHOLD_FILE"] = made.image(
+                f"{name}_thresholds", words, numbers.acc_bits, threshold_memory(len(words))
+            )
+        if numbers.starts_differ:
+            words = numbers.start.reshape(-1, fold.pe)
+            memories["START_FILE"] = made.image(f"{name}_start", words, numbers.acc_bits, "logic")
+        return weight_bits, memories
+
+
+def _accumulators(numbers: Unit, pe: int, groups: int, chunks: int, *, partial: bool) -> Cost:
+    """Cost of the accumulators of `pe` rows, and of what they start from.
+
+    partial: sums of all row groups are kept from one beat of inputs to the next.
+    """
+    sums, varied = pe * numbers.acc_bits, numbers.starts_differ
+    # An accumulator that starts from a constant in every cycle is none.
+    adders = (chunks > 1 or bool(numbers.start.any())) + (varied and chunks > 1)
+    made = Cost(lut=sums * adders, ff=sums + pe * (1 + (chunks > 1)))
+    if varied and groups > 1:
+        made += rom(groups, sums, "logic") + Cost(lut=0, ff=sums)
+    if partial:
+        made += Cost(lut=lutram(groups, sums) + sums, ff=sums)
+    return made

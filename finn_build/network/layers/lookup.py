@@ -1,0 +1,113 @@
+"""A table per channel: what a quantiser makes of pixels, or of codes that are added."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_build.folding.beats import Beats, Timing
+from finn_build.folding.cost import Cost, rom
+from finn_build.network.layers.base import Codes, Integers, Ints, Layer, Place, Shape
+from finn_build.rtl.design import Design, Stream
+
+
+def look_up(x: Integers, tables: Integers) -> Integers:
+    """Replace every element by its channel's table entry.
+
+    x: (N, H, W, C), tables: (C, ENTRIES). Returns (N, H, W, C) uint8 (uint16 if entries need it).
+    """
+    entries: Integers = tables.astype(np.uint8 if tables.max() <= 255 else np.uint16)
+    return entries[np.arange(len(tables)), x]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lookup(Layer):
+    """A table per channel, for an image of HEIGHT x WIDTH x CHANNELS.
+
+    tables: (CHANNELS, 2**in_bits) int64, zero or more; unsure: of the same shape, the entries that
+    float32 arithmetic may give otherwise, to explain rounding. parts: what so many neighbours of
+    the stream make one address, the first in its low bits, as where two branches are added.
+    """
+
+    kind = "lookup"
+    stage = "before"
+    height: int
+    width: int
+    in_bits: int
+    tables: Ints
+    unsure: NDArray[np.bool_] | None = None
+    parts: int = 1
+
+    @property
+    def channels(self) -> int:
+        """Tables, and elements of a pixel."""
+        return int(self.tables.shape[0])
+
+    @property
+    def out_bits(self) -> int:
+        """Width of the largest entry."""
+        return max(1, int(self.tables.max()).bit_length())
+
+    @property
+    def idle(self) -> bool:
+        """Whether every value stays as it is, so that the hardware needs no table."""
+        values = np.arange(1 << self.in_bits)
+        return np.array_equal(self.tables, np.broadcast_to(values, self.tables.shape))
+
+    def shape(self, before: Shape) -> Shape:
+        """As many pixels, of its channels."""
+        return Shape(sizes=(*before.sizes[:-1], self.channels), bits=self.out_bits)
+
+    def addresses(self, x: Integers) -> Integers:
+        """What its tables are looked up with: (N, H, W, C), of C * PARTS neighbours."""
+        if self.parts == 1:
+            return x
+        parts = x.reshape(*x.shape[:-1], self.channels, self.parts).astype(np.int64)
+        shifts = np.arange(self.parts) * (self.in_bits // self.parts)
+        return np.asarray((parts << shifts).sum(axis=-1))
+
+    def compute(self, x: Integers) -> Integers:
+        """The table's entry of every element, or of PARTS neighbours, of images (N, H, W, C)."""
+        return look_up(self.addresses(x), self.tables)
+
+    def doubt(self, step: Codes) -> Codes:
+        """Unsure entries, and all that is looked up with an unsure code."""
+        table = np.zeros(self.tables.shape, bool) if self.unsure is None else self.unsure
+        at, channels = self.addresses(step.codes), np.arange(len(table))
+        shaky = step.unsure.reshape(*at.shape, -1).any(axis=-1)
+        return Codes(codes=look_up(at, self.tables), unsure=table[channels, at] | shaky)
+
+    def cost(self, place: Place) -> Cost:
+        """Cost of a table per channel and pixel of a beat."""
+        pixels = place.fold.pixels
+        table = rom(1 << self.in_bits, self.out_bits, "logic").lut
+        cycles = self.height * self.width // pixels
+        if self.idle:
+            return Cost(cycles=cycles, lut=0, ff=0)
+        values = pixels * self.channels
+        return Cost(cycles=cycles, lut=values * table + 5, ff=values * self.out_bits + 5)
+
+    def times(self, beats: Beats, place: Place, timing: Timing) -> Beats:
+        """A cycle after its elements."""
+        pieces = beats.in_pieces(place.fold.pixels * self.channels * self.parts)
+        return replace(pieces, times=pieces.times + 1, elems=pieces.elems // self.parts)
+
+    def build(self, made: Design, place: Place) -> None:
+        """A table for each element of a beat; nothing where every value stays as it is."""
+        if self.idle:
+            return
+        pixels = place.fold.pixels
+        elems = pixels * self.channels
+        tables = np.tile(self.tables, (pixels, 1)) & ((1 << self.out_bits) - 1)
+        made.resize(self.name, self.parts * elems)
+        made.add(
+            "nn_lookup",
+            self.name,
+            Stream(elems=elems, bits=self.out_bits),
+            {
+                "CHANNELS": elems,
+                "IN_W": self.in_bits,
+                "OUT_W": self.out_bits,
+                "TABLE_FILE": made.listing(f"{self.name}_table", tables.tolist()),
+            },
+        )

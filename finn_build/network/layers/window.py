@@ -1,0 +1,400 @@
+"""Windows over an image, which a unit takes as a whole or piece by piece."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, gcd, prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_build.errors import ModelError
+from finn_build.folding.beats import FRAMES, WIDTH, WINDOW, Beats, Times, Timing, in_turn
+from finn_build.folding.cost import Cost, bram18_count, divisors, lutram
+from finn_build.folding.fold import CONSTANT, Fold
+from finn_build.network.layers.base import Codes, Integers, Ints, Layer, Place, Shape
+from finn_build.rtl.design import STYLES, Design, Stream
+
+_PADS = ("PAD_TOP", "PAD_LEFT", "PAD_BOTTOM", "PAD_RIGHT")
+
+
+def windows(
+    x: Integers,
+    *,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    pad: tuple[int, int, int, int],
+    fill: int = 0,
+) -> Integers:
+    """Cut windows of (KH, KW) pixels out of images padded with `fill`.
+
+    x: (N, H, W, C); stride: (rows, columns); pad: (top, left, bottom, right). Returns
+    (N, OH, OW, KH*KW*C) in the order (kh, kw, c), c fastest, of x's dtype.
+    """
+    top, left, bottom, right = pad
+    padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
+    views = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(1, 2))
+    views = views[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)
+    return views.reshape(*views.shape[:3], -1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window(Layer):
+    """Padded windows over an image of HEIGHT x WIDTH x CHANNELS.
+
+    kernel: rows and columns of a window; stride: rows and columns from one window to the next; pad:
+    rows and columns around the image, (top, left, bottom, right); fill: what they hold, the code of
+    zero.
+    """
+
+    kind = "window"
+    stage = "before"
+    height: int
+    width: int
+    channels: int
+    bits: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    pad: tuple[int, int, int, int]
+    fill: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise ModelError for windows that the padded image does not hold or that hold nothing."""
+        top, left, bottom, right = self.pad
+        sides = (
+            ("rows", self.height, self.kernel[0], self.stride[0], (top, bottom)),
+            ("columns", self.width, self.kernel[1], self.stride[1], (left, right)),
+        )
+        for what, size, kernel, stride, pads in sides:
+            if size < 1 or kernel < 1 or stride < 1:
+                raise ModelError(
+                    f"{self.name}: {size} {what}, windows of {kernel} and a stride of {stride}; "
+                    "use 1 or more"
+                )
+            if not all(0 <= pad < kernel for pad in pads):
+                raise ModelError(
+                    f"{self.name}: padding of {pads[0]} and {pads[1]} {what} for windows of "
+                    f"{kernel}; use 0 to {kernel - 1}"
+                )
+            if size + sum(pads) < kernel:
+                raise ModelError(
+                    f"{self.name}: {size} {what} with {sum(pads)} of padding hold no window of "
+                    f"{kernel}; use a smaller kernel or more padding"
+                )
+
+    @property
+    def out_height(self) -> int:
+        """Rows of output positions."""
+        return (self.height + self.pad[0] + self.pad[2] - self.kernel[0]) // self.stride[0] + 1
+
+    @property
+    def out_width(self) -> int:
+        """Columns of output positions."""
+        return (self.width + self.pad[1] + self.pad[3] - self.kernel[1]) // self.stride[1] + 1
+
+    @property
+    def elements(self) -> int:
+        """Elements of a window."""
+        return self.kernel[0] * self.kernel[1] * self.channels
+
+    @property
+    def same(self) -> bool:
+        """Whether every pixel is the middle of a window."""
+        top, left = self.pad[:2]
+        both = self.pad == (top, left, top, left)
+        return both and self.stride == (1, 1) and self.kernel == (2 * top + 1, 2 * left + 1)
+
+    @property
+    def positions(self) -> int:
+        """Windows of an image."""
+        return self.out_height * self.out_width
+
+    def _reach(self, pixels: int) -> tuple[int, int]:
+        """Rows below and beats at the right of the first pixel that the first window reaches."""
+        return self.kernel[0] - 1 - self.pad[0], ceil((self.kernel[1] - 1 - self.pad[1]) / pixels)
+
+    def grid(self, pixels: int) -> tuple[int, int]:
+        """Rows of a frame and beats of a row in the hardware (rtl_templates: nn_window).
+
+        The image's, and as many more without a pixel as windows need that begin beyond its own rows
+        and beats, or the first one to end.
+        """
+        below, after = self._reach(pixels)
+        down, right = self.out_height - 1, self.out_width // pixels - 1
+        cols = max(self.width // pixels, right * self.stride[1] + 1, 2)
+        rows = max(self.height, down * self.stride[0] + 1, below + after // cols + 1)
+        return rows, cols
+
+    def lag(self, pixels: int) -> int:
+        """Beats of the grid that come between a window's place in it and its last one."""
+        below, after = self._reach(pixels)
+        return below * self.grid(pixels)[1] + after
+
+    def shape(self, before: Shape) -> Shape:
+        """Windows in place of pixels."""
+        return Shape(sizes=(self.out_height, self.out_width, self.elements), bits=before.bits)
+
+    def compute(self, x: Integers) -> Integers:
+        """Every window of images (N, H, W, C), as (N, OH, OW, KH*KW*C)."""
+        return windows(x, kernel=self.kernel, stride=self.stride, pad=self.pad, fill=self.fill)
+
+    def doubt(self, step: Codes) -> Codes:
+        """A window is unsure where its codes are."""
+        unsure = windows(
+            step.unsure.astype(np.uint8), kernel=self.kernel, stride=self.stride, pad=self.pad
+        )
+        return Codes(codes=self.compute(step.codes), unsure=unsure.astype(bool))
+
+    @property
+    def coded(self) -> bool:
+        """Other stages have no windows."""
+        return False
+
+    @property
+    def legal_pixels(self) -> tuple[int, ...]:
+        """Windows that can be gathered at once (rtl_templates: nn_window)."""
+        if self.stride[1] > 1:
+            return (1,)
+        legal = divisors(gcd(self.width, self.out_width))
+        # A row of a single beat would take as long as one of two.
+        return tuple(n for n in legal if n == 1 or 2 * n <= self.width)
+
+    def slides(self, fold: Fold) -> bool:
+        """Whether a unit gets its windows piece by piece, as it takes them, and not as a whole."""
+        square = self.same and self.kernel[0] == self.kernel[1] > 1
+        return fold.memory != CONSTANT and square and fold.simd in divisors(self.channels)
+
+    def memory(self, fold: Fold) -> str | None:
+        """Where its lines are."""
+        return fold.lines
+
+    def simd(self, fold: Fold) -> int | None:
+        """Channels of a piece, where it slides."""
+        return fold.simd if self.slides(fold) else None
+
+    def needs_begun(self, fold: Fold) -> bool:
+        """Whole windows of a frame's end come with the next frame's beginning."""
+        return not self.slides(fold)
+
+    def cost(self, place: Place) -> Cost:
+        """Cost of a sliding window unit, or of a window generator, with its FIFO."""
+        fold = place.fold
+        if self.slides(fold):
+            return self._sliding_cost(fold.simd)
+        return self.whole_cost(fold.pixels, fold.lines)
+
+    def whole_cost(self, pixels: int, lines: str) -> Cost:
+        """Cost of a window generator with a FIFO of a line: one push per beat, KH-1 lines."""
+        (high, wide), left = self.kernel, self.pad[1]
+        rows, beats = self.grid(pixels)
+        cycles, bits = rows * beats, pixels * self.channels * self.bits
+        fifo, width = lutram(beats, bits) + 50, (high - 1) * bits
+        span = wide + pixels - 1
+        reach = ceil((wide - 1 - left) / pixels) + 1
+        if self.stride[1] > 1:
+            reach += ceil(left / pixels)
+        taps = high * span * self.channels * self.bits
+        ff = reach * high * bits + taps + bits + 60
+        if lines == "block":
+            return Cost(cycles=cycles, lut=fifo, ff=ff, bram18=bram18_count(beats, width))
+        return Cost(cycles=cycles, lut=fifo + lutram(beats, width), ff=ff)
+
+    def _sliding_cost(self, simd: int) -> Cost:
+        """Cost of a sliding window unit with its FIFO: a buffer of K-1 lines in LUTRAM."""
+        beats = self.height * self.width * self.channels // simd
+        memory = lutram(self.sliding_words(simd), simd * self.bits)
+        return Cost(cycles=beats, lut=memory + 75, ff=2 * simd * self.bits + 110)
+
+    def sliding_words(self, simd: int) -> int:
+        """Words of SIMD elements that a sliding window unit holds (rtl_templates: nn_swu)."""
+        span = (2 * self.pad[0] * (self.width + 1) + 3) * (self.channels // simd)
+        return max(32, 1 << (span - 1).bit_length())
+
+    def times(self, beats: Beats, place: Place, timing: Timing) -> Beats:
+        """The pixels as they come: when windows are there depends on the unit that takes them."""
+        return beats
+
+    def taken(self, beats: Beats, place: Place, timing: Timing) -> Times:
+        """When the work on each window begins in the unit that takes them."""
+        if self.slides(place.fold):
+            pieces = beats.in_pieces(place.fold.simd)
+            started, taken = self._slide(pieces, place.spent, timing.frames)
+        else:
+            pixels = place.fold.pixels
+            pieces = beats.in_pieces(pixels * self.channels)
+            every = place.brought / (self.height * self.width // pixels)
+            gathered = _fewest(self, pixels, place.spent, timing.cycles, every)
+            if gathered:
+                timing.waits[place.unit.name] = gathered
+            started, taken = self.gather(pieces, pixels, place.spent, timing.frames, gathered)
+        timing.waits[self.name] = beats.before(pieces, taken, taken)
+        return started
+
+    def gather(
+        self,
+        beats: Beats,
+        pixels: int,
+        spent: float,
+        frames: int,
+        gathered: int = 0,
+        every: float = 0,
+    ) -> tuple[Times, Times]:
+        """When the work on each beat of windows begins, and when each beat of pixels is taken.
+
+        gathered: windows that the FIFO between them holds, 0: there is none; every: cycles from one
+        beat to the next, which stand still while one waits.
+        """
+        grid, needed = self.grid(pixels), self._needed(pixels)
+        due = (np.arange(frames)[:, None] * prod(grid) + needed).ravel()
+        # Beats beyond the image have no pixel to wait for.
+        image = np.zeros((frames, *grid), bool)
+        image[:, : self.height, : self.width // pixels] = True
+        come = beats.times[np.cumsum(image) - 1]
+        # After the last frame the unit drains by itself.
+        drained = np.full(max(0, int(due[-1]) + 1 - len(come)), come[-1])
+        times = np.append(come, drained)
+        steps = np.append(np.where(image.ravel(), every, 0), np.full(len(drained), every))
+        started, pushed = _pushed(due, times, steps, spent, gathered)
+        return started + WIDTH, pushed[: image.size][image.ravel()]
+
+    def _needed(self, pixels: int) -> Ints:
+        """The beat that completes each beat of windows, counted in the window's grid.
+
+        After the frame's own come the next one's.
+        """
+        rows = np.arange(self.out_height) * self.stride[0]
+        cols = np.arange(self.out_width // pixels) * self.stride[1]
+        return (rows[:, None] * self.grid(pixels)[1] + cols + self.lag(pixels)).ravel()
+
+    def _slide(self, beats: Beats, spent: float, frames: int) -> tuple[Times, Times]:
+        """When the work on each window begins, and when each piece of a pixel is taken (nn_swu)."""
+        # Square, and every pixel the middle of one.
+        pieces, pad = self.channels // beats.elems, self.pad[0]
+        held = self.sliding_words(beats.elems)
+        # The window that has to end before a pixel has room, and the last pixel of each window.
+        lead = pad * (self.width + 1)
+        rows = np.minimum(np.arange(self.height) + pad, self.height - 1)
+        cols = np.minimum(np.arange(self.width) + pad, self.width - 1)
+        newest = (rows[:, None] * self.width + cols).ravel()
+        # What of a window is done when its last piece is taken for the first time.
+        below = rows + pad - np.arange(self.height)
+        right = cols + pad - np.arange(self.width)
+        done = ((below[:, None] * (2 * pad + 1) + right + 1) * pieces - 1).ravel()
+        pixels = len(newest)
+        arrivals = beats.times.reshape(frames * pixels, pieces)
+        pushed, started = np.empty_like(arrivals), np.empty(frames * pixels)
+        now, busy, made = -np.inf, -np.inf, 0
+        for n, arrived in enumerate(arrivals):
+            ended = ((n + 1) * pieces - 1 - held) // pieces + lead
+            free = started[ended] + spent + 1 if 0 <= ended < made else -np.inf
+            pushed[n] = in_turn(np.maximum(arrived, max(now + 1, free)), 1)
+            now = pushed[n, -1]
+            while made < n + 1 and made // pixels * pixels + newest[made % pixels] <= n:
+                started[made] = max(now + WINDOW - done[made % pixels], busy)
+                busy = started[made] + spent
+                made += 1
+        return started, pushed.ravel()
+
+    def build(self, made: Design, place: Place) -> None:
+        """A window generator, or a sliding window unit."""
+        fold, unit = place.fold, place.unit
+        if self.slides(fold):
+            made.feed(self.name, fold.simd)
+            made.add(
+                "nn_swu",
+                self.name,
+                Stream(elems=fold.simd, bits=self.bits),
+                {
+                    "ELEM_W": self.bits,
+                    "CHANNELS": self.channels,
+                    "SIMD": fold.simd,
+                    "HEIGHT": self.height,
+                    "WIDTH": self.width,
+                    "KERNEL": self.kernel[0],
+                    "PAD": self.pad[0],
+                    "FILL": self.fill,
+                    "REPEAT": unit.rows // fold.pe,
+                },
+            )
+            return
+        made.feed(self.name, fold.pixels * self.channels)
+        # Windows that may have to follow each other in every cycle.
+        prompt = unit.name in made.depths or place.spent == 1
+        self.whole(made, fold.pixels, fold.lines, prompt=prompt)
+
+    def whole(self, made: Design, pixels: int, lines: str, *, prompt: bool) -> None:
+        """The window generator alone; prompt: windows may follow each other in every cycle."""
+        made.add(
+            "nn_window",
+            self.name,
+            Stream(elems=pixels * self.elements, bits=self.bits),
+            {
+                "ELEM_W": self.bits,
+                "CHANNELS": self.channels,
+                "HEIGHT": self.height,
+                "WIDTH": self.width,
+                **dict(zip(("KERNEL_H", "KERNEL_W"), self.kernel, strict=True)),
+                **dict(zip(("STRIDE_H", "STRIDE_W"), self.stride, strict=True)),
+                **dict(zip(_PADS, self.pad, strict=True)),
+                "FILL": self.fill,
+                "PIXELS": pixels,
+                "PROMPT": int(prompt),
+                "RAM_STYLE": STYLES[lines],
+            },
+            begun="begun",
+        )
+
+
+@lru_cache(maxsize=1024)
+def _fewest(window: Window, pixels: int, spent: float, cycles: int, every: float) -> int:
+    """Windows that must wait for the pixels that complete none, as between unpadded frames.
+
+    The fewest with which a unit keeps up if there is always a pixel for it, or one `every` so many
+    cycles.
+    """
+    beats, count = window.height * window.width // pixels, window.positions // pixels
+    source = Beats(times=np.zeros(FRAMES * beats), elems=pixels * window.channels)
+
+    def rate(gathered: int) -> float:
+        started, _ = window.gather(source, pixels, spent, FRAMES, gathered, every)
+        return float(started[-1] - started[-1 - count])
+
+    # More than the windows of a frame never wait.
+    best = max(cycles, rate(count))
+    return bisect_left(range(count), True, key=lambda gathered: rate(gathered) <= best)
+
+
+def _pushed(
+    due: Ints, times: Times, steps: NDArray[np.float64], spent: float, gathered: int
+) -> tuple[Times, Times]:
+    """When the work on each window begins, and when each beat of the grid is pushed (nn_window).
+
+    due: the beat that completes each window; times: when each beat is there; steps: from each beat
+    to the next one, at least.
+    """
+    pushed, started = np.empty(len(times)), np.empty(len(due))
+    depth, prompt = max(2, gathered), bool(gathered) or spent == 1
+    # left: when a window leaves the window unit; out: when it goes to the FIFO's output.
+    left, out = np.empty(len(due)), np.empty(len(due))
+    now, free, busy, made, ready = -np.inf, -np.inf, -np.inf, 0, -np.inf
+    for n, (arrival, step) in enumerate(zip(times, steps, strict=True)):
+        ready = max(arrival, ready + step, now)
+        now = max(ready, now + 1, free)
+        pushed[n] = now
+        if made == len(due) or n != due[made]:
+            continue
+        # It waits in a register while the one before it is at the output (nn_window).
+        before = left[made - 1] if made else -np.inf
+        at_output = max(now + 1, before)
+        free = at_output + (before >= now + 1 and not prompt)
+        there = at_output + 1
+        if gathered:
+            left[made] = max(there, out[made - depth] + 1 if made >= depth else -np.inf)
+            out[made] = max(left[made] + 1, busy - 1)
+            there = out[made] + 1
+        started[made] = max(there, busy)
+        busy = started[made] + spent
+        if not gathered:
+            left[made] = busy - 1
+        made += 1
+    return started, pushed
