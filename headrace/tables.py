@@ -94,6 +94,20 @@ def build(kind: type[T], value: object, where: str) -> T:
         raise ConfigError(f"{where}: {error}") from error
 
 
+def check(made: object, where: str) -> None:
+    """Check what Python code gave a dataclass, as `build` checks what a file gives.
+
+    Raises:
+        ConfigError: as `build` does.
+    """
+    kind: Any = type(made)
+    for name, hint in _hints(kind).items():
+        try:
+            _value(hint, getattr(made, name), name)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from error
+
+
 def _table(kind: Any, value: dict[str, Any], place: str) -> Any:
     at, inside = (f"{place}: ", f"{place}.") if place else ("", "")
     known, hints = _keys(kind), _hints(kind)
@@ -153,7 +167,9 @@ def _fits(hint: Any, value: object) -> bool:
         return isinstance(value, dict)
     if isinstance(value, float) and not isfinite(value):
         return False
-    return type(value) is hint and value != ""
+    if isinstance(value, Path):
+        return hint is Path
+    return type(value) in (_dataclasses(hint) or [hint]) and value != ""
 
 
 def _allowed(hint: Any) -> tuple[Range | None, Any]:

@@ -6,8 +6,10 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
+from headrace import tables
+from headrace.tables import Range
 from quant.errors import ConfigError
 
 Norm = Literal["all", "dense", "none"]
@@ -23,27 +25,28 @@ def _need(condition: bool, message: str) -> None:
         raise ConfigError(message)
 
 
-def _need_width(where: str, name: str, value: object) -> None:
-    legal = isinstance(value, int) and 1 <= value <= 8
-    _need(legal, f"{where}: {name}={value} is not supported; use 1 to 8")
+Count = Annotated[int, Range(least=0)]
+Size = Annotated[int, Range(least=1)]
+Width = Annotated[int, Range(least=1, most=8)]
+Share = Annotated[float, Range(least=0, most=1)]
+# A share of which something is left.
+Part = Annotated[float, Range(least=0, below=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conv:
     """A convolution, followed by batch norm (if the network has it there) and a ReLU."""
 
-    filters: int
-    kernel: int = 3
-    pad: int = 1
-    stride: int = 1
+    filters: Size
+    kernel: Size = 3
+    pad: Count = 1
+    stride: Size = 1
 
     def __post_init__(self) -> None:
         """Check every value."""
-        for name in ("filters", "kernel", "stride"):
-            value = getattr(self, name)
-            _need(value >= 1, f"conv: {name}={value} is too small; use 1 or more")
+        tables.check(self, "conv")
         _need(
-            0 <= self.pad < self.kernel,
+            self.pad < self.kernel,
             f"conv: pad={self.pad} does not suit kernel={self.kernel}; use 0 to {self.kernel - 1}",
         )
 
@@ -52,22 +55,22 @@ class Conv:
 class Pool:
     """Max-pooling with windows that do not overlap."""
 
-    size: int = 2
+    size: Annotated[int, Range(least=2)] = 2
 
     def __post_init__(self) -> None:
         """Check every value."""
-        _need(self.size >= 2, f"pool: size={self.size} is too small; use 2 or more")
+        tables.check(self, "pool")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dense:
     """A hidden fully connected layer, followed by batch norm (if any) and a ReLU."""
 
-    neurons: int
+    neurons: Size
 
     def __post_init__(self) -> None:
         """Check every value."""
-        _need(self.neurons >= 1, f"dense: neurons={self.neurons} is too small; use 1 or more")
+        tables.check(self, "dense")
 
 
 Layer = Conv | Pool | Dense
@@ -81,14 +84,12 @@ class Dropout:
     `dense` of them after each hidden dense layer.
     """
 
-    stage: float = 0.0
-    dense: float = 0.0
+    stage: Part = 0.0
+    dense: Part = 0.0
 
     def __post_init__(self) -> None:
         """Check every value."""
-        for name in ("stage", "dense"):
-            value = getattr(self, name)
-            _need(0.0 <= value < 1.0, f"dropout: {name}={value}; use 0.0 up to, not with, 1.0")
+        tables.check(self, "dropout")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,25 +101,15 @@ class Network:
 
     name: str
     layers: tuple[Layer, ...]
-    input_shape: tuple[int, int, int] = (32, 32, 3)
-    classes: int = 10
+    input_shape: tuple[Size, Size, Size] = (32, 32, 3)
+    classes: Annotated[int, Range(least=2)] = 10
     batch_norm: Norm = "all"
     dropout: Dropout = field(default_factory=Dropout)
 
     def __post_init__(self) -> None:
         """Check every value."""
-        _need(bool(self.name), "network: the name is empty; give it one")
+        tables.check(self, f"network {self.name}")
         _need(bool(self.layers), f"network {self.name}: no layers; give it one or more")
-        _need(
-            len(self.input_shape) == 3 and min(self.input_shape) >= 1,
-            f"network {self.name}: input_shape={self.input_shape}; "
-            "use (height, width, channels), each 1 or more",
-        )
-        _need(
-            self.batch_norm in get_args(Norm),
-            f"network {self.name}: batch_norm={self.batch_norm!r}; use {', '.join(get_args(Norm))}",
-        )
-        _need(self.classes >= 2, f"network {self.name}: classes={self.classes}; use 2 or more")
         self.shapes()
 
     def shapes(self) -> list[tuple[int, ...]]:
@@ -240,17 +231,17 @@ class LayerBits:
     """Bit widths of one layer by its name; None where the quantisation's own hold."""
 
     name: str
-    weight_bits: int | None = None
-    act_bits: int | None = None
+    weight_bits: Width | None = None
+    act_bits: Width | None = None
 
     def __post_init__(self) -> None:
         """Check every value."""
         where = f"quantisation, layer {self.name}"
-        widths = {"weight_bits": self.weight_bits, "act_bits": self.act_bits}
-        given = {name: value for name, value in widths.items() if value is not None}
-        _need(bool(given), f"{where}: nothing is given; give weight_bits or act_bits")
-        for name, value in given.items():
-            _need_width(where, name, value)
+        tables.check(self, where)
+        _need(
+            self.weight_bits is not None or self.act_bits is not None,
+            f"{where}: nothing is given; give weight_bits or act_bits",
+        )
         _need(
             self.name != "last" or self.act_bits is None,
             f"{where}: act_bits={self.act_bits}, but no activation follows; give weight_bits only",
@@ -267,23 +258,17 @@ class Quantisation:
     the last layer, `layers` overrides everything else.
     """
 
-    weight_bits: int = 2
-    act_bits: int = 2
-    first_weight_bits: int = 4
-    last_weight_bits: int = 4
+    weight_bits: Width = 2
+    act_bits: Width = 2
+    first_weight_bits: Width = 4
+    last_weight_bits: Width = 4
     weight_scale: WeightScale = "statistics"
     layers: tuple[LayerBits, ...] = ()
     dropout: Dropout = field(default_factory=Dropout)
 
     def __post_init__(self) -> None:
         """Check every value."""
-        for name in ("weight_bits", "act_bits", "first_weight_bits", "last_weight_bits"):
-            _need_width("quantisation", name, getattr(self, name))
-        _need(
-            self.weight_scale in get_args(WeightScale),
-            f"quantisation: weight_scale={self.weight_scale!r}; "
-            f"use {', '.join(get_args(WeightScale))}",
-        )
+        tables.check(self, "quantisation")
         names = [layer.name for layer in self.layers]
         twice = sorted({name for name in names if names.count(name) > 1})
         _need(not twice, f"quantisation: layer {', '.join(twice)} is given twice; give it once")
@@ -368,53 +353,28 @@ class Training:
     are what is imitated, one of them in each epoch.
     """
 
-    epochs: int
-    batch: int = 128
-    lr: float = 3e-3
-    weight_decay: float = 1e-2
-    warmup_epochs: float = 1.0
-    label_smoothing: float = 0.1
-    distill: float = 0.0
-    distill_temperature: float = 3.0
+    epochs: Count
+    batch: Annotated[int, Range(least=2)] = 128
+    lr: Annotated[float, Range(above=0)] = 3e-3
+    weight_decay: Annotated[float, Range(least=0)] = 1e-2
+    warmup_epochs: Annotated[float, Range(least=0)] = 1.0
+    label_smoothing: Share = 0.1
+    distill: Share = 0.0
+    distill_temperature: Annotated[float, Range(above=0)] = 3.0
     flip: bool = True
-    translate_px: int = 3
-    cutout_px: int = 0
-    average: float = 0.998
+    translate_px: Count = 3
+    cutout_px: Count = 0
+    average: Part = 0.998
     precision: Precision = "float32"
-    seed: int = 1
+    seed: Annotated[int, Range(least=0, most=2**63 - 1)] = 1
     optimiser: Optimiser = "adamw"
-    momentum: float = 0.0
-    bias_lr: float = 1.0
-    views: int = 0
+    momentum: Part = 0.0
+    bias_lr: Annotated[float, Range(above=0)] = 1.0
+    views: Count = 0
 
     def __post_init__(self) -> None:
         """Check every value."""
-        least = {"epochs": 0, "views": 0, "batch": 2, "translate_px": 0, "cutout_px": 0}
-        for name, low in least.items():
-            value = getattr(self, name)
-            _need(value >= low, f"training: {name}={value} is too small; use {low} or more")
-        _need(0 <= self.seed < 2**63, f"training: seed={self.seed}; use 0 to 2^63 - 1")
-        _need(
-            self.precision in get_args(Precision),
-            f"training: precision={self.precision!r}; use {' or '.join(get_args(Precision))}",
-        )
-        _need(
-            self.optimiser in get_args(Optimiser),
-            f"training: optimiser={self.optimiser!r}; use {' or '.join(get_args(Optimiser))}",
-        )
-        _need(self.lr > 0.0, f"training: lr={self.lr} is not positive; use for example 0.002")
-        for name in ("weight_decay", "warmup_epochs"):
-            value = getattr(self, name)
-            _need(value >= 0.0, f"training: {name}={value} is negative; use 0 or more")
-        for name in ("label_smoothing", "distill"):
-            value = getattr(self, name)
-            _need(0.0 <= value <= 1.0, f"training: {name}={value}; use 0.0 to 1.0")
-        for name in ("average", "momentum"):
-            value = getattr(self, name)
-            _need(0.0 <= value < 1.0, f"training: {name}={value}; use 0.0 up to, not with, 1.0")
-        for name in ("distill_temperature", "bias_lr"):
-            value = getattr(self, name)
-            _need(value > 0.0, f"training: {name}={value} is not positive; use 2.0")
+        tables.check(self, "training")
         # The teacher has seen an image without a square cut out.
         _need(
             self.views == 0 or self.cutout_px == 0,

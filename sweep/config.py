@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, Literal
 
 from finn_build.boards import BUDGETS, find_board
 from finn_build.config import TOOLS, VECTORS
 from headrace import tables
-from quant.config import Network, Precision, Ranking
+from headrace.tables import Range
+from quant.config import Device, Network, Precision, Ranking
 from quant.networks import get_network
 from quant.recipes import find_recipe
 from sweep.errors import ConfigError, HeadraceError
 
 _MAY_BE_EMPTY = ("dense",)
-SCHEDULES = ("even", "ranked", "folding")
+Schedule = Literal["even", "ranked", "folding"]
+_Width = Annotated[int, Range(least=1, most=8)]
+_Some = Annotated[int, Range(least=1)]
+_Count = Annotated[int, Range(least=0)]
+_Share = Annotated[float, Range(above=0, below=1)]
 
 
 def _need(condition: bool, message: str) -> None:
@@ -27,11 +32,6 @@ def _need_all(name: str, values: tuple[Any, ...], known: tuple[Any, ...]) -> Non
     for value in values:
         use = ", ".join(map(str, known))
         _need(value in known, f"{name}: {value!r} is not known; use {use}")
-
-
-def _need_least(name: str, values: tuple[float, ...], least: float) -> None:
-    for value in values:
-        _need(value >= least, f"{name} = {value:g} is too small; use {least:g} or more")
 
 
 def _need_once(table: object, *names: str) -> None:
@@ -53,18 +53,15 @@ class Bits:
     last layer; dense: weights of hidden dense layers, () where they have those of `weights`.
     """
 
-    weights: tuple[int, ...] = (2,)
-    acts: tuple[int, ...] = (2,)
-    first: tuple[int, ...] = (4,)
-    last: tuple[int, ...] = (4,)
-    dense: tuple[int, ...] = ()
+    weights: tuple[_Width, ...] = (2,)
+    acts: tuple[_Width, ...] = (2,)
+    first: tuple[_Width, ...] = (4,)
+    last: tuple[_Width, ...] = (4,)
+    dense: tuple[_Width, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check every value."""
-        groups = ("weights", "acts", "first", "last", "dense")
-        _need_once(self, *groups)
-        for name in groups:
-            _need_all(name, getattr(self, name), tuple(range(1, 9)))
+        """Refuse a value that is given twice, and lists without any."""
+        _need_once(self, "weights", "acts", "first", "last", "dense")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,20 +74,15 @@ class Pruning:
     the filters, in an iteration; block: layers keep a multiple of so many filters (even, folding).
     """
 
-    iterations: tuple[int, ...] = (0,)
-    schedules: tuple[str, ...] = ("even",)
-    rankings: tuple[str, ...] = ("taylor",)
-    share: float = 0.05
-    block: int = 8
+    iterations: tuple[_Count, ...] = (0,)
+    schedules: tuple[Schedule, ...] = ("even",)
+    rankings: tuple[Ranking, ...] = ("taylor",)
+    share: _Share = 0.05
+    block: _Some = 8
 
     def __post_init__(self) -> None:
-        """Check every value."""
+        """Refuse a value that is given twice, and lists without any."""
         _need_once(self, "iterations", "schedules", "rankings")
-        _need_least("iterations", self.iterations, 0)
-        _need_all("schedules", self.schedules, SCHEDULES)
-        _need_all("rankings", self.rankings, get_args(Ranking))
-        _need(0.0 < self.share < 1.0, f"share = {self.share:g}; use more than 0, less than 1")
-        _need_least("block", (self.block,), 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,15 +99,13 @@ class Space:
     boards: tuple[str, ...] = ("pynq-z2",)
     budgets: tuple[str, ...] = ("vivado",)
     clocks_mhz: tuple[float, ...] = (100.0,)
-    target_fps: tuple[float, ...] = (0.0,)
-    seeds: tuple[int, ...] = (1,)
+    target_fps: tuple[Annotated[float, Range(least=0)], ...] = (0.0,)
+    seeds: tuple[_Count, ...] = (1,)
 
     def __post_init__(self) -> None:
-        """Check every value, and that no two of them contradict each other."""
+        """Check what boards and networks say, and that no two values contradict each other."""
         _need_once(self, "networks", "boards", "budgets", "clocks_mhz", "target_fps", "seeds")
         _need_all("budgets", self.budgets, BUDGETS)
-        _need_least("target_fps", self.target_fps, 0.0)
-        _need_least("seeds", self.seeds, 0)
         try:
             most = min(find_board(name).most_mhz for name in self.boards)
             for name in self.networks:
@@ -152,45 +142,36 @@ class Training:
     """
 
     recipe: str = "ours"
-    images: int = 0
-    test_images: int = 0
-    held_out: int = 1000
-    float_epochs: int = 20
-    tune_epochs: int = 1
-    pruned_epochs: int = 4
-    rungs: tuple[int, ...] = (1, 4, 12)
-    keep: float = 0.5
-    batch: int = 0
-    precision: str = "float32"
+    images: _Count = 0
+    test_images: _Count = 0
+    held_out: _Some = 1000
+    float_epochs: _Some = 20
+    tune_epochs: _Some = 1
+    pruned_epochs: _Count = 4
+    rungs: tuple[_Some, ...] = (1, 4, 12)
+    keep: Annotated[float, Range(above=0, most=1)] = 0.5
+    batch: _Count = 0
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
-        """Check every value."""
+        """Check the recipe, and that there is a rung."""
         try:
             find_recipe(self.recipe)
         except HeadraceError as error:
             raise ConfigError(str(error)) from error
-        for name in ("images", "test_images", "pruned_epochs", "batch"):
-            _need_least(name, (getattr(self, name),), 0)
-        for name in ("held_out", "float_epochs", "tune_epochs"):
-            _need_least(name, (getattr(self, name),), 1)
-        _need_least("rungs", self.rungs, 1)
-        _need_all("precision", (self.precision,), get_args(Precision))
-        _need(0.0 < self.keep <= 1.0, f"keep = {self.keep:g}; use more than 0, at most 1")
+        _need(bool(self.rungs), "rungs is empty; give one value or more, or leave the key out")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Constraints:
     """What a design must have; None where nothing is asked. Accuracy: a share, held-out images."""
 
-    min_fps: float | None = None
-    max_lut: int | None = None
+    min_fps: Annotated[float, Range(above=0)] | None = None
+    max_lut: _Some | None = None
     min_accuracy: float | None = None
 
     def __post_init__(self) -> None:
-        """Check every value."""
-        for name in ("min_fps", "max_lut"):
-            value = getattr(self, name)
-            _need(value is None or value > 0, f"{name} = {value}; use more than 0")
+        """Refuse a percentage."""
         share = self.min_accuracy
         _need(share is None or 0 < share <= 1, f"min_accuracy = {share}; use a share, as 0.87")
 
@@ -203,17 +184,14 @@ class Search:
     simulated on `images` images at most, from the most accurate; tool: for their bitstreams.
     """
 
-    trials: int = 16
-    builds: int = 4
-    images: int = 10
+    trials: _Some = 16
+    builds: _Count = 4
+    # Of fewer the simulation sees no steady state.
+    images: Annotated[int, Range(least=4, most=VECTORS)] = 10
     tool: str = "none"
 
     def __post_init__(self) -> None:
-        """Check every value."""
-        _need_least("trials", (self.trials,), 1)
-        _need_least("builds", (self.builds,), 0)
-        # Of fewer the simulation sees no steady state.
-        _need(4 <= self.images <= VECTORS, f"images = {self.images}: use 4 to {VECTORS}")
+        """Check the tool."""
         _need_all("tool", (self.tool,), tuple(tool for tool in TOOLS if tool != "finn"))
 
 
@@ -226,20 +204,12 @@ class Engine:
     device: auto, cpu or cuda; compiled: with torch.compile.
     """
 
-    cpus: int = 1
-    gpus: float | None = None
-    processes: int = 1
-    retries: int = 3
-    device: str = "auto"
+    cpus: _Some = 1
+    gpus: Annotated[float, Range(least=0)] | None = None
+    processes: _Some = 1
+    retries: _Count = 3
+    device: Device = "auto"
     compiled: bool = True
-
-    def __post_init__(self) -> None:
-        """Check every value."""
-        _need_least("cpus", (self.cpus,), 1)
-        _need_least("processes", (self.processes,), 1)
-        _need_least("retries", (self.retries,), 0)
-        _need(self.gpus is None or self.gpus >= 0, f"gpus = {self.gpus}; use 0 or more")
-        _need_all("device", (self.device,), ("auto", "cpu", "cuda"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,6 +101,17 @@ def test_what_is_wrong_is_said_with_its_place_and_what_works(value, message):
         tables.build(Picture, named, "here")
 
 
+def test_what_code_makes_is_checked_the_same_way():
+    tables.check(Picture(title="t", shapes=(Square(),), share=1, path=Path("a")), "here")
+    for wrong, message in (
+        ({"share": 2}, "here: share = 2.0; use a number from 0 to 1"),
+        ({"shapes": (1,)}, r"here: shapes\[0\] = 1; use a table"),
+        ({"ink": "blue"}, "here: ink = 'blue'; use black or red"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            tables.check(Picture(title="t", **wrong), "here")
+
+
 @pytest.mark.parametrize(
     ("allowed", "inside", "outside", "said"),
     [

@@ -138,7 +138,7 @@ def test_a_folder_and_a_line_are_enough_for_the_command_line(tmp_path):
     (folder / "__init__.py").write_text(registered.replace("}\n", f"{line}}}\n", 1))
 
     def headrace(*arguments):
-        command = [sys.executable, "-m", "finn_build", *arguments]
+        command = [sys.executable, "-m", "headrace", *arguments]
         place = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(tmp_path)}}
         done = subprocess.run(command, capture_output=True, text=True, check=False, **place)
         return " ".join((done.stdout + done.stderr).split())

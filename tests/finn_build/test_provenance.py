@@ -92,7 +92,7 @@ def test_the_sources_of_a_step_are_those_it_imports():
     files = provenance.sources(emit)
     assert len([p for p in files if p.name == "emit.py"]) == 2, "the step and the module it calls"
     names = {p.name for p in files}
-    assert {"emit.py", "folding.py", "layers.py", "nn_mvtu.sv", "top.sv.j2"} <= names
+    assert {"emit.py", "folding.py", "graph.py", "nn_mvtu.sv", "top.sv.j2"} <= names
     shared = {p.name for p in files if p.parent.name == "headrace"}
     assert "errors.py" in shared, "what the packages share is followed too"
     assert "cli.py" not in shared

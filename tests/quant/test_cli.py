@@ -37,7 +37,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (["data", "--out", "t.txt"], "--out t.txt: use a name that ends in .npz"),
         (["train", "--network", "vgg"], "network 'vgg' is not known; use arch1"),
         (["train", "--bits", "int8"], "quantisation 'int8' is not known; use w1a1"),
-        (["train", "--bits", "w9a2"], "weight_bits=9"),
+        (["train", "--bits", "w9a2"], "weight_bits = 9"),
         (["train", "--layer", "conv1:w4"], "layer bits 'conv1:w4': not understood; use for"),
         (["train", "--recipe", "theirs"], "recipe 'theirs' is not known; use paper, ours"),
         (

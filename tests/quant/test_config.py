@@ -29,15 +29,15 @@ from quant.networks import NETWORKS
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Conv(filters=0), "conv: filters=0 is too small; use 1 or more"),
+        (lambda: Conv(filters=0), "conv: filters = 0; use a whole number of 1 or more"),
         (lambda: Conv(filters=4, pad=3), "conv: pad=3 does not suit kernel=3; use 0 to 2"),
-        (lambda: Pool(size=1), "pool: size=1 is too small; use 2 or more"),
-        (lambda: Dropout(stage=1.0), "dropout: stage=1.0; use 0.0 up to, not with, 1.0"),
-        (lambda: Quantisation(act_bits=9), "act_bits=9 is not supported; use 1 to 8"),
-        (lambda: Quantisation(weight_bits=0), "weight_bits=0 is not supported; use 1 to 8"),
+        (lambda: Pool(size=1), "pool: size = 1; use a whole number of 2 or more"),
+        (lambda: Dropout(stage=1.0), "stage = 1.0; use a number of 0 or more, below 1"),
+        (lambda: Quantisation(act_bits=9), "act_bits = 9; use a whole number from 1 to 8"),
+        (lambda: Quantisation(weight_bits=0), "weight_bits = 0; use a whole number from 1 to 8"),
         (
             lambda: LayerBits(name="conv3", act_bits=9),
-            "quantisation, layer conv3: act_bits=9 is not supported; use 1 to 8",
+            "quantisation, layer conv3: act_bits = 9; use a whole number from 1 to 8",
         ),
         (lambda: LayerBits(name="conv3"), "conv3: nothing is given; give weight_bits or act_bits"),
         (lambda: LayerBits(name="last", act_bits=2), "but no activation follows; give weight_bits"),
@@ -47,11 +47,11 @@ from quant.networks import NETWORKS
         ),
         (
             lambda: Quantisation(weight_scale="fixed"),
-            "quantisation: weight_scale='fixed'; use statistics, learned",
+            "quantisation: weight_scale = 'fixed'; use statistics or learned",
         ),
         (lambda: preset("w2b2"), "quantisation 'w2b2' is not known; use w1a1, w1a2, w2a2, w3a3"),
-        (lambda: Training(epochs=-1), "training: epochs=-1 is too small; use 0 or more"),
-        (lambda: Training(epochs=1, lr=0.0), "lr=0.0 is not positive; use for example 0.002"),
+        (lambda: Training(epochs=-1), "epochs = -1; use a whole number of 0 or more"),
+        (lambda: Training(epochs=1, lr=0.0), "lr = 0.0; use a number above 0"),
         (
             lambda: Network(name="n", layers=(Conv(filters=4), Pool(size=3))),
             "network n, layer 1 (pool): size=3 does not divide 32x32; use a size that divides both",

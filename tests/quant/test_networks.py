@@ -132,7 +132,7 @@ def test_a_toml_file_is_a_network(tmp_path: Path) -> None:
         ('name = "mine"', "name = 3", "mine.toml: name = 3; use a text"),
         ("filters = 8", "filters = 8.0", "layers[0].filters = 8.0; use a whole number"),
         ("filters = 8", "filters = true", "layers[0].filters = True; use a whole number"),
-        ("filters = 8", "filters = 0", "layers[0]: conv: filters=0 is too small; use 1 or"),
+        ("filters = 8", "filters = 0", "layers[0].filters = 0; use a whole number of 1 or"),
         ("dense = 0.5", 'dense = "0.5"', "mine.toml: dropout.dense = '0.5'; use a number"),
         ("dense = 0.5", "first = 0.5", "mine.toml: dropout: unknown key first; known: stage,"),
         ("[dropout]\ndense", "dropout", "layers[2]: unknown key dropout; known: neurons"),

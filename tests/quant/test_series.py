@@ -167,7 +167,7 @@ def test_a_training_from_a_file_that_changed_is_not_done(tmp_path: Path) -> None
         ("[[training]]\nname='a'\nepochs='3'", "a: epochs = '3'; use a whole number"),
         ("[[training]]\nname='a'\nepochs=true", "a: epochs = True; use a whole number"),
         ("[[training]]\nname='a'\nlayer='conv0=w4'", "a: layer = 'conv0=w4'; use a list of texts"),
-        ("[[training]]\nname='a'\nbits='w9a2'", "a: quantisation: weight_bits=9"),
+        ("[[training]]\nname='a'\nbits='w9a2'", "a: quantisation: weight_bits = 9"),
         ("[[training]]\nname='a'\nnetwork='vgg'", "a: network 'vgg' is not known"),
         ("[[training]]\nname='a'\nviews=2", "a: --views 2: needs a teacher; add --teacher FILE"),
         ("[[training]]\nname='a'\nwidths=[1,2,3]", "a: widths=(1, 2, 3) is for the network"),
