@@ -7,7 +7,17 @@ from typing import Any
 
 import cocotb
 import numpy as np
-from streams import CASE, SEED, STALLS, Trace, check, exchange, pack, reset, start
+from streams import (
+    CASE,
+    SEED,
+    Trace,
+    after_resets,
+    at_every_stall,
+    at_full_rate,
+    check,
+    pack,
+    start,
+)
 from streams import PARAMETERS as P
 
 from finn_build.network.layers import Argmax
@@ -49,23 +59,16 @@ def check_frames(trace: Trace, expected: list[int], what: str) -> None:
 
 @cocotb.test()
 async def values(dut: Any) -> None:
-    rng = random.Random(SEED)
     await start(dut)
-    for stall in STALLS:
-        beats, expected = frames(few(24), rng)
-        trace = await exchange(dut, beats, len(expected), stall=stall, rng=rng)
-        check_frames(trace, expected, f"stall {stall}")
+    await at_every_stall(dut, frames, few(24), verify=check_frames)
 
 
 @cocotb.test()
 async def rate(dut: Any) -> None:
-    rng = random.Random(SEED + 1)
     await start(dut)
-    beats, expected = frames(few(12), rng)
-    trace = await exchange(dut, beats, len(expected), rng=rng)
-    check_frames(trace, expected, "rate")
-    taken = trace.out_cycles[-1] - trace.out_cycles[0]
-    assert taken == len(expected) - 1, f"{taken + 1} cycles for {len(expected)} beats"
+    trace = await at_full_rate(dut, frames, few(12), verify=check_frames)
+    taken = trace.out_cycles[-1] - trace.out_cycles[0] + 1
+    assert taken == len(trace.beats), f"{taken} cycles for {len(trace.beats)} beats"
     # A width converter has a register.
     late = trace.out_cycles[0] - trace.in_cycles[0] - CLASSES - (P["IN_ELEMS"] > 1) - 1
     assert late == CASE.get("latency", 0), f"the label comes {late} cycles late, {P}"
@@ -73,14 +76,10 @@ async def rate(dut: Any) -> None:
 
 @cocotb.test()
 async def reset_in_frame(dut: Any) -> None:
-    rng = random.Random(SEED + 2)
     await start(dut)
     per_frame = CLASSES // P["IN_ELEMS"]
     cuts = range(1, 3 * per_frame + 1)
-    for cut in sorted(rng.sample(cuts, min(len(cuts), 2 * few(24)))):
-        beats, _ = frames(4, rng)
-        await exchange(dut, beats[:cut], None, stall="output", rng=rng, linger=min(cut, 40))
-        await reset(dut)
-        beats, expected = frames(4, rng)
-        trace = await exchange(dut, beats, len(expected), stall="both", rng=rng)
-        check_frames(trace, expected, f"after a reset at beat {cut}")
+    some = sorted(random.Random(SEED).sample(cuts, min(len(cuts), 2 * few(24))))
+    await after_resets(
+        dut, frames, some, before=4, after=4, linger=lambda cut: min(cut, 40), verify=check_frames
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 import cocotb
 import numpy as np
-from streams import CASE, SEED, STALLS, check, exchange, pack, reset, start
+from streams import CASE, after_resets, at_every_stall, at_full_rate, pack, start
 from streams import PARAMETERS as P
 
 from finn_build.network.layers.lookup import look_up
@@ -25,22 +25,18 @@ def pixels(count: int, rng: random.Random) -> tuple[list[int], list[int]]:
 
 @cocotb.test()
 async def values(dut: Any) -> None:
-    rng = random.Random(SEED)
     await start(dut)
-    for stall in STALLS:
-        beats, expected = pixels(300, rng)
-        trace = await exchange(dut, beats, len(expected), stall=stall, rng=rng)
-        check(trace, expected, f"stall {stall}")
-        if stall == "none":
-            assert trace.out_cycles[-1] - trace.in_cycles[0] == len(beats), "a beat per cycle"
+    await at_every_stall(dut, pixels, 300)
+
+
+@cocotb.test()
+async def rate(dut: Any) -> None:
+    await start(dut)
+    trace = await at_full_rate(dut, pixels, 300)
+    assert trace.out_cycles[-1] - trace.in_cycles[0] == len(trace.beats), "a beat per cycle"
 
 
 @cocotb.test()
 async def reset_with_a_pixel_inside(dut: Any) -> None:
-    rng = random.Random(SEED + 1)
     await start(dut)
-    beats, _ = pixels(1, rng)
-    await exchange(dut, beats, None, stall="output", rng=rng, linger=1)
-    await reset(dut)
-    beats, expected = pixels(5, rng)
-    check(await exchange(dut, beats, len(expected), stall="both", rng=rng), expected, "reset")
+    await after_resets(dut, pixels, [1], before=1, after=5)

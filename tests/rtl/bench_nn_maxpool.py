@@ -8,7 +8,7 @@ from typing import Any
 import cocotb
 import numpy as np
 from streams import PARAMETERS as P
-from streams import SEED, STALLS, check, exchange, pack, reset, start
+from streams import after_resets, at_every_stall, at_full_rate, pack, start
 
 from finn_build.network.layers.max_pool import maxima
 
@@ -30,23 +30,16 @@ def frames(count: int, rng: random.Random) -> list[list[int]]:
 
 @cocotb.test()
 async def values(dut: Any) -> None:
-    rng = random.Random(SEED)
     await start(dut)
-    for stall in STALLS:
-        beats, expected = frames(8, rng)
-        trace = await exchange(dut, beats, len(expected), stall=stall, rng=rng)
-        check(trace, expected, f"stall {stall}")
+    await at_every_stall(dut, frames, 8)
 
 
 @cocotb.test()
 async def rate(dut: Any) -> None:
-    rng = random.Random(SEED + 1)
     await start(dut)
-    beats, expected = frames(6, rng)
-    trace = await exchange(dut, beats, len(expected), rng=rng)
-    check(trace, expected, "rate")
+    trace = await at_full_rate(dut, frames, 6)
     taken = trace.in_cycles[-1] - trace.in_cycles[0] + 1
-    assert taken == len(beats), f"{taken} cycles for {len(beats)} beats"
+    assert taken == 6 * BEATS, f"{taken} cycles for {6 * BEATS} beats"
     square = ((P["KERNEL_H"] - 1) * P["WIDTH"] + P["KERNEL_W"] - 1) // P["PIXELS"]
     latency = 2 + (P["PIXELS"] > SQUARES)
     assert trace.out_cycles[0] - trace.in_cycles[square] == latency, "after the last pixel"
@@ -54,12 +47,6 @@ async def rate(dut: Any) -> None:
 
 @cocotb.test()
 async def reset_in_frame(dut: Any) -> None:
-    rng = random.Random(SEED + 2)
     await start(dut)
-    for cut in range(1, BEATS + 1, max(1, BEATS // 6)):
-        beats, _ = frames(1, rng)
-        await exchange(dut, beats[:cut], None, stall="output", rng=rng, linger=1)
-        await reset(dut)
-        beats, expected = frames(2, rng)
-        trace = await exchange(dut, beats, len(expected), stall="both", rng=rng)
-        check(trace, expected, f"after a reset at beat {cut}")
+    cuts = range(1, BEATS + 1, max(1, BEATS // 6))
+    await after_resets(dut, frames, cuts, before=1, after=2)

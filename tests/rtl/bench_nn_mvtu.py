@@ -7,7 +7,7 @@ from typing import Any
 
 import cocotb
 import numpy as np
-from streams import CASE, SEED, STALLS, check, exchange, pack, reset, start
+from streams import CASE, SEED, after_resets, at_every_stall, at_full_rate, pack, passes, start
 from streams import PARAMETERS as P
 
 from finn_build.network.layers.matrix import matvec, threshold
@@ -38,13 +38,8 @@ def vectors(count: int, rng: random.Random) -> tuple[list[int], list[int]]:
 
 @cocotb.test()
 async def values(dut: Any) -> None:
-    rng = random.Random(SEED)
     await start(dut)
-    for stall in STALLS:
-        beats, expected = vectors(20, rng)
-        limit = 400 + 4 * 20 * (STEPS + BEATS + GROUPS)
-        trace = await exchange(dut, beats, len(expected), stall=stall, rng=rng, timeout=limit)
-        check(trace, expected, f"stall {stall}")
+    await at_every_stall(dut, vectors, 20, timeout=400 + 4 * 20 * (STEPS + BEATS + GROUPS))
 
 
 @cocotb.test()
@@ -53,34 +48,24 @@ async def consumer_waits(dut: Any) -> None:
     rng = random.Random(SEED + 3)
     await start(dut)
     count = 60 // GROUPS + 2
-    beats, expected = vectors(count, rng)
     hold = 2 * count * STEPS + 100
-    trace = await exchange(dut, beats, len(expected), rng=rng, hold=hold, timeout=2 * hold)
-    check(trace, expected, "consumer waits")
-    assert len([c for c in trace.in_cycles if c < hold]) < len(beats), "no limit was reached"
+    made = vectors(count, rng)
+    trace = await passes(dut, made, "consumer waits", rng=rng, hold=hold, timeout=2 * hold)
+    assert trace.in_cycles[-1] >= hold, "no limit was reached"
 
 
 @cocotb.test()
 async def rate(dut: Any) -> None:
     """One weight word per cycle, without a gap between vectors."""
-    rng = random.Random(SEED + 1)
     await start(dut)
-    beats, expected = vectors(12, rng)
-    trace = await exchange(dut, beats, len(expected), rng=rng, timeout=400 + 12 * STEPS)
-    check(trace, expected, "rate")
+    trace = await at_full_rate(dut, vectors, 12, timeout=400 + 12 * STEPS)
     period = trace.out_cycles[11 * GROUPS] - trace.out_cycles[GROUPS]
     assert period == 10 * STEPS, f"{period} cycles for 10 vectors of {STEPS} steps"
 
 
 @cocotb.test()
 async def reset_in_vector(dut: Any) -> None:
-    rng = random.Random(SEED + 2)
     await start(dut)
-    for cut in {1, BEATS, BEATS + BEATS // 2 + 1}:
-        beats, _ = vectors(3, rng)
-        await exchange(dut, beats[:cut], None, stall="output", rng=rng, linger=cut, timeout=2000)
-        await reset(dut)
-        beats, expected = vectors(3, rng)
-        limit = 400 + 12 * (STEPS + BEATS + GROUPS)
-        trace = await exchange(dut, beats, len(expected), stall="both", rng=rng, timeout=limit)
-        check(trace, expected, f"after a reset at beat {cut}")
+    cuts = sorted({1, BEATS, BEATS + BEATS // 2 + 1})
+    limit = 400 + 12 * (STEPS + BEATS + GROUPS)
+    await after_resets(dut, vectors, cuts, before=3, after=3, linger=lambda cut: cut, timeout=limit)

@@ -9,7 +9,7 @@ from typing import Any
 import cocotb
 import numpy as np
 from streams import PARAMETERS as P
-from streams import SEED, STALLS, check, exchange, pack, reset, start
+from streams import SEED, STALLS, after_resets, at_full_rate, pack, passes, start
 
 from finn_build.network.layers.window import windows
 
@@ -42,19 +42,15 @@ async def values(dut: Any) -> None:
     rng = random.Random(SEED)
     await start(dut)
     for stall in STALLS:
-        beats, expected = frames(4, rng, first=stall == STALLS[0])
-        trace = await exchange(dut, beats, len(expected), stall=stall, rng=rng)
-        check(trace, expected, f"stall {stall}")
+        made = frames(4, rng, first=stall == STALLS[0])
+        await passes(dut, made, f"stall {stall}", stall=stall, rng=rng)
 
 
 @cocotb.test()
 async def rate(dut: Any) -> None:
     """There is a beat in every cycle, over the ends of windows, rows and frames."""
-    rng = random.Random(SEED + 1)
     await start(dut)
-    beats, expected = frames(4, rng)
-    trace = await exchange(dut, beats, len(expected), rng=rng)
-    check(trace, expected, "rate")
+    trace = await at_full_rate(dut, frames, 4)
     period = trace.out_cycles[3 * BEATS_OUT - 1] - trace.out_cycles[2 * BEATS_OUT - 1]
     assert period == BEATS_OUT, f"{period} cycles per frame"
 
@@ -64,12 +60,9 @@ async def latency(dut: Any) -> None:
     """A beat that is waited for leaves two cycles after it came."""
     rng = random.Random(SEED + 2)
     await start(dut)
-    beats, expected = frames(1, rng)
     apart = 2 * P["REPEAT"] * WINDOW + 10
-    trace = await exchange(
-        dut, beats, len(expected), rng=rng, pauses=range(1, len(beats)), pause_cycles=apart
-    )
-    check(trace, expected, "slow pixels")
+    slow = {"pauses": range(1, BEATS_IN), "pause_cycles": apart}
+    trace = await passes(dut, frames(1, rng), "slow pixels", rng=rng, **slow)
     waited = [b for a, b in pairwise(trace.out_cycles) if b - a > apart // 2]
     assert len(waited) >= P["HEIGHT"] - P["PAD"]
     assert {cycle - 2 for cycle in waited} <= set(trace.in_cycles)
@@ -77,12 +70,6 @@ async def latency(dut: Any) -> None:
 
 @cocotb.test()
 async def reset_in_frame(dut: Any) -> None:
-    rng = random.Random(SEED + 3)
     await start(dut)
-    for cut in range(1, BEATS_IN, max(1, BEATS_IN // 5)):
-        beats, _ = frames(1, rng)
-        await exchange(dut, beats[:cut], None, stall="output", rng=rng, linger=1)
-        await reset(dut)
-        beats, expected = frames(2, rng)
-        trace = await exchange(dut, beats, len(expected), stall="both", rng=rng)
-        check(trace, expected, f"after a reset at beat {cut}")
+    cuts = range(1, BEATS_IN, max(1, BEATS_IN // 5))
+    await after_resets(dut, frames, cuts, before=1, after=2)

@@ -9,7 +9,7 @@ import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 from streams import PARAMETERS as P
-from streams import SEED, STALLS, Trace, check, exchange, pack, reset, start
+from streams import SEED, Trace, after_resets, at_every_stall, at_full_rate, pack, passes, start
 
 from finn_build.network.layers import Window
 
@@ -70,27 +70,20 @@ async def count_frames(dut: Any, frames: int) -> None:
 
 @cocotb.test()
 async def values(dut: Any) -> None:
-    rng = random.Random(SEED)
     await begin(dut)
-    for stall in STALLS:
-        beats, expected = frames(5, rng)
-        trace = await exchange(dut, beats, len(expected), stall=stall, rng=rng)
-        check(trace, expected, f"stall {stall}")
+    await at_every_stall(dut, frames, 5)
 
 
 @cocotb.test()
 async def rate(dut: Any) -> None:
-    rng = random.Random(SEED + 1)
     await begin(dut)
-    beats, expected = frames(4, rng)
-    trace = await exchange(dut, beats, len(expected), rng=rng)
-    check(trace, expected, "rate")
-    per_frame = len(expected) // 4
+    trace = await at_full_rate(dut, frames, 4)
+    per_frame = len(trace.beats) // 4
     period = trace.out_cycles[2 * per_frame] - trace.out_cycles[per_frame]
     if P["PROMPT"]:
         taken = trace.in_cycles[-1] - trace.in_cycles[0] + 1
         beyond = (ROWS - P["HEIGHT"]) * COLS + COLS - LINE
-        assert taken == 4 * CYCLES - beyond, f"{taken} cycles for {len(beats)} beats"
+        assert taken == 4 * CYCLES - beyond, f"{taken} cycles for 4 frames"
         assert period == CYCLES, f"{period} cycles per frame of {CYCLES}"
     assert period <= 2 * CYCLES, f"{period} cycles per frame of {CYCLES}"
     assert trace.out_cycles[0] - reached(trace, LAG) == 2, "latency after the last pixel needed"
@@ -102,13 +95,10 @@ async def pause_between_frames(dut: Any) -> None:
     rng = random.Random(SEED + 2)
     await begin(dut)
     for pause in range(1, 2 * P["WIDTH"] + 4):
-        beats, expected = frames(3, rng)
-        stall = "output" if pause % 2 else "none"
-        trace = await exchange(
-            dut, beats, len(expected), stall=stall, rng=rng,
+        await passes(
+            dut, frames(3, rng), f"pause {pause}", rng=rng, stall="output" if pause % 2 else "none",
             pauses=(BEATS, 2 * BEATS), pause_cycles=pause, linger=5,
         )  # fmt: skip
-        check(trace, expected, f"pause {pause}")
 
 
 @cocotb.test()
@@ -116,26 +106,17 @@ async def slow_frames_that_follow(dut: Any) -> None:
     """The tail waits for the next frame's pixels instead of being drained and leaving a gap."""
     rng = random.Random(SEED + 4)
     await begin(dut, frames=3)
-    beats, expected = frames(3, rng)
-    trace = await exchange(
-        dut, beats, len(expected), rng=rng, pauses=range(len(beats)), pause_cycles=3
-    )
-    check(trace, expected, "slow")
+    slow = {"pauses": range(3 * BEATS), "pause_cycles": 3}
+    trace = await passes(dut, frames(3, rng), "slow", rng=rng, **slow)
     down, right = WINDOW.out_height - 1, WINDOW.out_width // PIXELS - 1
     last = down * P["STRIDE_H"] * COLS + right * P["STRIDE_W"] + LAG
     for frame in range(2):
-        left = trace.out_cycles[(frame + 1) * len(expected) // 3 - 1]
+        left = trace.out_cycles[(frame + 1) * len(trace.beats) // 3 - 1]
         assert left == reached(trace, frame * CYCLES + last) + 2, f"tail of frame {frame}"
 
 
 @cocotb.test()
 async def reset_in_frame(dut: Any) -> None:
-    rng = random.Random(SEED + 3)
     await begin(dut)
-    for cut in range(1, BEATS, max(1, BEATS // 5)):
-        beats, _ = frames(1, rng)
-        await exchange(dut, beats[:cut], None, stall="output", rng=rng, linger=1)
-        await reset(dut)
-        beats, expected = frames(2, rng)
-        trace = await exchange(dut, beats, len(expected), stall="both", rng=rng)
-        check(trace, expected, f"after a reset at beat {cut}")
+    cuts = range(1, BEATS, max(1, BEATS // 5))
+    await after_resets(dut, frames, cuts, before=1, after=2)
