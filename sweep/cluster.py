@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import socket
 import subprocess
 import sys
@@ -43,10 +42,15 @@ class RayWorkers:
         self._engine = engine
         quiet = {"log_to_driver": False, "logging_level": "ERROR", "ignore_reinit_error": False}
         if address is None:
-            # Ray's own 15 lets a training starve beside any other program.
-            os.environ.setdefault("RAY_worker_niceness", "0")
-            # Not a cluster that happens to run here, which Ray would join otherwise.
-            self._ray.init(address="local", num_cpus=cores, include_dashboard=False, **quiet)
+            self._ray.init(
+                # Not a cluster that happens to run here, which Ray would join otherwise.
+                address="local",
+                num_cpus=cores,
+                include_dashboard=False,
+                # Ray's own 15 lets a training starve beside any other program.
+                _system_config={"worker_niceness": 0},
+                **quiet,
+            )
         else:
             _need_answer(address)
             self._ray.init(address=address, **quiet)

@@ -97,8 +97,8 @@ def _alone(folder: Path) -> Iterator[None]:
 def _train(request: Request, place: Place) -> dict[str, Any]:
     """Train here, or in several processes that torchrun starts."""
     if place.processes == 1:
-        torch.set_num_threads(place.cpus)
-        return train.run(request, place)
+        with _threads(place.cpus):
+            return train.run(request, place)
     folder = place.folder(request.id)
     asked = {"request": asdict(request), "place": asdict(place)}
     (folder / "request.json").write_text(json.dumps(asked, default=str))
@@ -112,6 +112,17 @@ def _train(request: Request, place: Place) -> dict[str, Any]:
         raise FailedError(f"torchrun ended with {status} ({last.strip()}); see {log.name}")
     made: dict[str, Any] = json.loads((folder / "trained.json").read_text())
     return made
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """So many threads for PyTorch in the block, and what it had before after it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _main(folder: Path) -> None:

@@ -1,7 +1,6 @@
 """How deep the logic of a synthesised module is between registers."""
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,15 +51,25 @@ class _Netlist:
         self.known: dict[str, Levels] = {}
 
     def worst(self) -> Levels:
-        limit = sys.getrecursionlimit()
-        sys.setrecursionlimit(max(limit, 10 * len(self.cells) + 1000))
-        try:
-            found = NONE
-            for bit in self._ends():
-                found = found.worst(self._before(bit))
-            return found
-        finally:
-            sys.setrecursionlimit(limit)
+        found = NONE
+        for bit in self._ends():
+            self._settle(bit)
+            found = found.worst(self._before(bit))
+        return found
+
+    def _settle(self, bit: Bit) -> None:
+        """Find the levels of all cells on the way to a bit, each after those before it."""
+        waiting, settled = list(self._drivers([bit])), set[str]()
+        while waiting:
+            name = waiting[-1]
+            if name not in self.known:
+                self.known[name] = NONE  # closes what a black box might close
+                waiting += self._drivers(self._passing(name))
+            else:
+                waiting.pop()
+                if name not in settled:
+                    self.known[name] = self._through(name)
+                    settled.add(name)
 
     def _ends(self) -> Iterator[Bit]:
         """What registers, memories and output ports take in."""
@@ -77,25 +86,30 @@ class _Netlist:
             if cell["port_directions"][port] == "input":
                 yield from ((port, bit) for bit in bits)
 
-    def _before(self, bit: Bit) -> Levels:
-        """The levels on the way to a bit."""
-        name = self.driver.get(bit)
-        if name is None:
-            return NONE
-        if name not in self.known:
-            self.known[name] = NONE  # closes what a black box might close
-            self.known[name] = self._through(name, self.cells[name]["type"])
-        return self.known[name]
+    def _drivers(self, bits: Iterable[Bit]) -> Iterator[str]:
+        """The cells that drive bits and are not settled yet."""
+        names = (self.driver.get(bit) for bit in bits)
+        return (name for name in names if name is not None and name not in self.known)
 
-    def _through(self, name: str, kind: str) -> Levels:
-        found = NONE
+    def _before(self, bit: Bit) -> Levels:
+        """The levels on the way to a bit whose driver is settled."""
+        name = self.driver.get(bit)
+        return NONE if name is None else self.known[name]
+
+    def _passing(self, name: str) -> list[Bit]:
+        """The inputs that a cell passes on within the cycle."""
+        kind = self.cells[name]["type"]
         if kind.startswith(_LUTRAM):
-            inputs = [bit for port, bit in self._inputs(name) if port.startswith(_ADDRESS)]
-        elif kind.startswith(_LOGIC):
-            inputs = [bit for _, bit in self._inputs(name)]
-        else:
+            return [bit for port, bit in self._inputs(name) if port.startswith(_ADDRESS)]
+        return [bit for _, bit in self._inputs(name)] if kind.startswith(_LOGIC) else []
+
+    def _through(self, name: str) -> Levels:
+        """The levels on the way to a cell's outputs, of cells before it that are settled."""
+        kind = self.cells[name]["type"]
+        if not kind.startswith(_LUTRAM + _LOGIC):
             return NONE
-        for bit in inputs:
+        found = NONE
+        for bit in self._passing(name):
             found = found.worst(self._before(bit))
         luts = found.luts + int(not kind.startswith(("MUXF", "CARRY4")))
         chained = kind == "CARRY4" and not self._goes_on(name)

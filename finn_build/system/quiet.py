@@ -28,7 +28,12 @@ def silent() -> Iterator[None]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep FINN's and qonnx's warnings off the terminal."""
-    logging.getLogger("finn").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    logger = logging.getLogger("finn")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

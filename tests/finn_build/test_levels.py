@@ -1,5 +1,7 @@
 """How deep the logic of a netlist is."""
 
+import sys
+
 import pytest
 
 from finn_build.backends import yosys
@@ -39,6 +41,19 @@ def test_registers_and_ports_end_a_path():
         outputs=[5],
     )
     assert levels(made) == Levels(luts=2, chains=0)
+
+
+def test_a_path_may_be_longer_than_calls_can_be_nested():
+    deep = 20_000
+    limit = sys.getrecursionlimit()
+    cells = [cell("LUT2", [n, max(1, n - 1)], [n + 1]) for n in range(1, deep + 1)]
+    assert levels(module(cells, outputs=[deep + 1])) == Levels(luts=deep, chains=0)
+    assert sys.getrecursionlimit() == limit
+
+
+def test_a_loop_through_logic_ends():
+    loop = [cell("LUT2", [1, 3], [2]), cell("LUT1", [2], [3])]
+    assert levels(module(loop, outputs=[3])).luts == 2
 
 
 def test_the_longest_of_several_ways_counts():
