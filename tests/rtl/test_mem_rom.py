@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from finn_build.rtl import rom
-from finn_build.rtl.accelerator import STYLES
+from finn_build.rtl.design import STYLES
 
 if TYPE_CHECKING:
     from conftest import Simulate, Synthesise

@@ -11,7 +11,7 @@ from finn_build.folding.dsp_packing import code, plan_of
 from finn_build.network.layers import Mvtu
 from finn_build.network.layers.numbers import Counting, threshold_memory, unit
 from finn_build.rtl import rom
-from finn_build.rtl.accelerator import STYLES, pack
+from finn_build.rtl.design import STYLES, pack
 
 if TYPE_CHECKING:
     from conftest import Parameter, Simulate

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from finn_build.folding import compressor_tree
+from finn_build.folding.beats import RESULTS
 from finn_build.folding.cost import Cost, bits_for, lutram
 from finn_build.folding.fold import CONSTANT, MEMORIES, Fold
 from finn_build.network.layers.hardware import MAX_PIXELS, Hardware, thresholds_cost
@@ -82,7 +83,7 @@ class BuiltIn(Hardware):
         made = _vector_cost(layer, self.fold.slice_bits)
         return Cost(
             cycles=layer.positions // pixels * made.cycles,
-            lut=pixels * made.lut + lutram(32, pixels * layer.rows * layer.out_bits) + 60,
+            lut=pixels * made.lut + lutram(RESULTS, pixels * layer.rows * layer.out_bits) + 60,
             ff=pixels * made.ff + 60,
         )
 
