@@ -8,7 +8,7 @@ cd "$root"
 # Run in the caller's folder, where the paths of the command line are meant.
 headrace() {
   cd "$caller"
-  exec "$root/.venv/bin/python" -m headrace "$@"
+  exec "$root/.venv/bin/python" -P -m headrace "$@"
 }
 
 usage() {

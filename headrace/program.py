@@ -41,8 +41,9 @@ class _Group(TyperGroup):
     default: str | None = None
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the default's name before its first word."""
-        if self.default and args and not args[0].startswith("-") and args[0] not in self.commands:
+        """Put the default's name before its first word, and ask for help where there is none."""
+        args = args or ["--help"]
+        if self.default and args[0] not in (*self.commands, "--help"):
             args = [self.default, *args]
         return super().parse_args(ctx, args)
 
@@ -75,7 +76,7 @@ class Program(typer.Typer):
         with ending():
             try:
                 # typer gives back the code of an end that is not an error, Ctrl-C's among them.
-                code = self(args=list(arguments) or ["--help"], standalone_mode=False)
+                code = self(args=list(arguments), standalone_mode=False)
             except typer.Abort as stop:
                 raise KeyboardInterrupt from stop
             except typer.Exit as done:  # of a typer that does not give the code back

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -17,9 +16,6 @@ from quant.errors import ConfigError
 from quant.networks import NETWORKS, TEACHER, get_network
 from quant.places import DEFAULT_CACHE, DEFAULT_DATA, ZOO
 from quant.recipes import RECIPES, find_recipe, given
-
-# Brevitas says at every start that it lacks what only its equalisation would use.
-warnings.filterwarnings("ignore", message="fast_hadamard_transform")
 
 app = Program(
     help="Train small quantised CNNs for CIFAR-10 and export them to QONNX.",

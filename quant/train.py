@@ -366,6 +366,8 @@ def _commit() -> str:
 
     try:
         commit = git("rev-parse", "HEAD")
-        return f"{commit}-dirty" if git("status", "--porcelain", "--", ".") else commit
+        return (
+            f"{commit}-dirty" if git("status", "--porcelain", "--", ".", "../headrace") else commit
+        )
     except OSError:
         return "unknown"

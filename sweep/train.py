@@ -6,6 +6,7 @@ the search decides by are of held-out training images; the test images are only 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import lru_cache, partial
@@ -144,7 +145,8 @@ def _prune(request: Request, setting: Setting, place: Place) -> dict[str, Any]:
         steps = [*between(start.network.filters, wanted, settings["iterations"])]
     tune = _training(settings, lr=_TUNE_LR)
     chosen = [partial(_keep, settings=settings, counts=counts) for counts in steps]
-    *_, last = shrink(setting, start, chosen, settings["ranking"], tune, out)
+    shrunk = shrink(setting, start, chosen, settings["ranking"], tune, out)
+    (last,) = deque(shrunk, maxlen=1)  # no more than one network is kept
     made = write_float(
         setting,
         last.model,

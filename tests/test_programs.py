@@ -73,6 +73,31 @@ def test_build_sh_hands_the_exit_code_on(tmp_path):
         assert error_of(done).startswith("error: ")
 
 
+def test_a_folder_of_our_name_does_not_stand_in_for_the_package(tmp_path):
+    """As where the caller stands above a clone."""
+    (tmp_path / "headrace").mkdir()
+    done = subprocess.run(
+        [build_sh(), "pynq-z2", "--to", "export", "--out", "made"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "made" / "export" / "model.onnx").is_file()
+
+
+def test_an_option_may_come_before_the_board(tmp_path):
+    done = run("headrace", "--to", "nowhere", "pynq-z2", cwd=tmp_path)
+    assert done.returncode == 2 and "nowhere" in error_of(done)
+
+
+def test_a_group_without_words_is_its_help(tmp_path):
+    done = run("headrace", "sweep", cwd=tmp_path)
+    assert done.returncode == 0 and "--help" in done.stdout
+
+
 def test_a_negative_answer_is_1(tmp_path):
     done = run("headrace", "doctor", cwd=tmp_path, environment={"PATH": str(tmp_path)})
     assert done.returncode == 1, done.stderr

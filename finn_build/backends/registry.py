@@ -37,6 +37,11 @@ def code(options: Options) -> tuple[ModuleType, ...]:
     return () if tool is None else (sys.modules[type(backend(tool)).__module__],)
 
 
+def modules() -> tuple[ModuleType, ...]:
+    """The modules of all ways' classes."""
+    return tuple(sys.modules[type(backend(name)).__module__] for name in BACKENDS)
+
+
 def title(name: str) -> str:
     """What people call a tool; its name where it is none of these."""
     return backend(name).title if name in BACKENDS else name

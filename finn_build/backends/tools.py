@@ -93,5 +93,5 @@ def run_module(
     limit_s: float | None = None,
 ) -> str:
     """Run a Python module in a process of its own, with the interpreter that runs this program."""
-    command = [sys.executable, "-W", "ignore", "-m", module, *arguments]
+    command = [sys.executable, "-P", "-W", "ignore", "-m", module, *arguments]
     return run(command, cwd=cwd or Path.cwd(), log=log, name=module, limit_s=limit_s)

@@ -44,7 +44,7 @@ def sources(*modules: ModuleType) -> list[Path]:
         name = waiting.pop()
         if name in code or name == _FRAME:
             continue
-        path = code[name] = Path(import_module(name).__file__ or "")
+        path = code[name] = _file(name)
         imports, strings = _read(path.read_text())
         waiting += (each for each in imports if _is_module(each))
         for text in strings:
@@ -67,6 +67,15 @@ def _read(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
             strings.add(node.value)
     ours = tuple(name for name in imports if name.partition(".")[0] in CODE)
     return ours, tuple(text for text in strings if len(text) < 100 and _NAME.fullmatch(text))
+
+
+def _file(name: str) -> Path:
+    """The source of a module of ours, or of any that was imported."""
+    path = ROOT.joinpath(*name.split("."))
+    for own in (path.with_suffix(".py"), path / "__init__.py"):
+        if own.exists():
+            return own
+    return Path(import_module(name).__file__ or "")
 
 
 def _is_module(name: str) -> bool:

@@ -8,7 +8,7 @@ from finn_build.boards import Resources
 from finn_build.errors import FoldingError
 from finn_build.folding.cost import Cost
 from finn_build.folding.fold import MEMORIES, Fold
-from finn_build.network.graph import Network
+from finn_build.network.graph import IMAGE, Network
 from finn_build.network.layers import Layer, Mvtu, Place, Window
 from finn_build.system.files import load_json, save_json
 
@@ -145,16 +145,15 @@ class Stage:
 def stages(network: Network) -> list[Stage]:
     """All layers: what a unit's stream goes through before it, and what goes by it after it."""
     found: dict[str, list[Layer]] = {}  # of each unit, in order
-    stage: dict[str, str] = {}  # the unit of a layer
+    before: dict[str, str | None] = {IMAGE: None}  # the last unit of a stream, with the layer
     waiting: list[Layer] = []
     for layer, (source,) in network.walk():
-        if layer.stage == "after" and source in stage:
-            stage[layer.name] = stage[source]
-            found[stage[source]].append(layer)
-        elif layer.stage == "unit":
+        unit = before[layer.name] = layer.name if layer.stage == "unit" else before[source]
+        if layer.stage == "unit":
             found[layer.name] = [*waiting, layer]
-            stage |= {each.name: layer.name for each in found[layer.name]}
             waiting = []
+        elif layer.stage == "after" and unit is not None:
+            found[unit].append(layer)
         else:
             waiting.append(layer)
     units = {unit.name: unit for unit in network.mvtus}

@@ -46,8 +46,14 @@ def classify(network: Network, logits: Integers) -> tuple[NDArray[np.int64], NDA
 
 def _run(network: Network, x: Integers) -> Outputs:
     values: dict[str, Integers] = {IMAGE: x}
-    for layer, (source,) in network.walk():
+    last = {source: layer.name for layer, sources in network.walk() for source in sources}
+    passing = {IMAGE, *(layer.name for layer in network.layers if not layer.coded)}
+    for layer, sources in network.walk():
+        (source,) = sources
         values[layer.name] = layer.compute(values[source])
+        for name in passing.intersection(sources):
+            if last[name] == layer.name:
+                del values[name]  # windows of large images take gigabytes
     end = network.layers[-1]
     labels: NDArray[np.int64] = np.zeros(len(x), np.int64)
     logits: NDArray[np.int64] = np.zeros((len(x), 0), np.int64)

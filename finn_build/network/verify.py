@@ -153,8 +153,9 @@ def _explain(
         if layer.name in shared:
             if text := _wrong(layer, step, names, first, second, index, number):
                 return text
-            # What nobody else has may go either way, and what it reaches; this has not.
-            step = replace(step, unsure=np.zeros(step.unsure.shape, bool))
+            # Both go on from the codes that both have, which need not be the golden model's.
+            codes = first.activations[layer.name][index].reshape(step.codes.shape)
+            step = Codes(codes=codes, unsure=np.zeros(codes.shape, bool))
         steps[layer.name] = step
         last = layer.name if layer.coded else last
     if steps[last].unsure.any():

@@ -178,9 +178,11 @@ def _filled(page: Path, reports: Sequence[Report], commit: str) -> str:
 
 def outlived(pages: Sequence[Path], *, root: Path = provenance.ROOT) -> list[str]:
     """Each page whose tables are not of the newest commit's code, and why."""
+    from finn_build.backends import registry
     from finn_build.flow.steps.plan import STEPS
 
-    files = [name for step in STEPS[:-1] for name, _ in provenance.fingerprint(step.module)]
+    ways = registry.modules()
+    files = [name for step in STEPS[:-1] for name, _ in provenance.fingerprint(step.module, *ways)]
     said = []
     for page in pages:
         stamps = sorted(set(_STAMPED.findall(page.read_text())))

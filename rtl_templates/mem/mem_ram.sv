@@ -23,33 +23,44 @@ module mem_ram #(
   output logic [WIDTH-1:0]  rd_data
 );
 
-  // Without a type, since Vivado takes no typed strings.
-  localparam RAM_STYLE = (STYLE == 0) ? "auto"
-                       : (STYLE == 1) ? "distributed"
-                       : (STYLE == 2) ? "block" : "";
-
   if (WIDTH < 1 || DEPTH < 2) begin : gen_bad_size
     $error("mem_ram: WIDTH must be at least 1, DEPTH at least 2");
   end
-  if (RAM_STYLE == "") begin : gen_bad_style
+  if (STYLE > 2) begin : gen_bad_style
     $error("mem_ram: STYLE must be 0, 1 or 2");
   end
   if (STYLE == 2 && !OUT_REG) begin : gen_bad_out_reg
     $error("mem_ram: OUT_REG must be 1 for block RAM");
   end
 
-  (* ram_style = RAM_STYLE *) logic [WIDTH-1:0] mem [DEPTH];
-
-  always_ff @(posedge clk) begin
-    if (wr_en) mem[wr_addr] <= wr_data;
+  // An attribute is a text as it stands: one that is chosen would be as wide as the widest.
+  logic [WIDTH-1:0] word;
+  if (STYLE == 1) begin : gen_distributed
+    (* ram_style = "distributed" *) logic [WIDTH-1:0] mem [DEPTH];
+    always_ff @(posedge clk) begin
+      if (wr_en) mem[wr_addr] <= wr_data;
+    end
+    assign word = mem[rd_addr];
+  end else if (STYLE == 2) begin : gen_block
+    (* ram_style = "block" *) logic [WIDTH-1:0] mem [DEPTH];
+    always_ff @(posedge clk) begin
+      if (wr_en) mem[wr_addr] <= wr_data;
+    end
+    assign word = mem[rd_addr];
+  end else begin : gen_auto
+    (* ram_style = "auto" *) logic [WIDTH-1:0] mem [DEPTH];
+    always_ff @(posedge clk) begin
+      if (wr_en) mem[wr_addr] <= wr_data;
+    end
+    assign word = mem[rd_addr];
   end
 
   if (OUT_REG) begin : gen_out_reg
     always_ff @(posedge clk) begin
-      if (rd_en) rd_data <= mem[rd_addr];
+      if (rd_en) rd_data <= word;
     end
   end else begin : gen_no_out_reg
-    assign rd_data = mem[rd_addr];
+    assign rd_data = word;
     logic unused;
     assign unused = &{1'b0, rd_en};
   end

@@ -154,7 +154,7 @@ def test_what_has_changed_since_a_commit_is_said(checkout):
 
 def test_a_page_says_whether_its_tables_have_outlived_their_code(checkout, monkeypatch):
     readme = page(checkout, "results")
-    monkeypatch.setattr(results.provenance, "fingerprint", lambda module: [(CODE, "")])
+    monkeypatch.setattr(results.provenance, "fingerprint", lambda *modules: [(CODE, "")])
     assert results.outlived([readme], root=checkout) == [f"{readme}: the tables name no commit"]
     stamp = results.insert([readme], [made(checkout)], root=checkout)
     assert results.outlived([readme], root=checkout) == []

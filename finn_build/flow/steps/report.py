@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from finn_build.backends.base import OURS
-from finn_build.config import zoo_files
+from finn_build.config import Options, zoo_files
 from finn_build.flow import labels, provenance
 from finn_build.flow.pipeline import Build
 from finn_build.network import differences
@@ -46,26 +46,11 @@ def collect(build: Build) -> dict[str, Any]:
     # What Yosys counted and what was simulated is our accelerator, not another.
     accelerator = routed.get("accelerator", OURS)
     ours = accelerator == OURS
-    rungs = load_json(build.path("golden", "verification.json"))
-    rungs += [measured["verification"], _simulated("rtl", sim)]
-    mapped = load_json(build.path("netlist", "result.json"))
-    rungs += [_simulated("netlist", mapped)] if mapped["images"] else []
     hertz = options.fclk_mhz * 1e6
-    convs = [m.rows for m in network.mvtus if m.windowed]
-    trained = record.get("accuracy") or {}
-    source = f"training's record, {record.get('device', 'device unknown')}"
     streams = _streams(network)
     return {
         "format": report.FORMAT,
-        "model": {
-            "name": network.name,
-            "weight_bits": [m.weight_bits for m in network.mvtus],
-            "act_bits": [m.out_bits for m in network.mvtus if m.steps],
-            "parameters": record.get("parameters", sum(m.weights.size for m in network.mvtus)),
-            "macs": network.macs,
-            "filters": convs,
-            "classes": measured["classes"],
-        },
+        "model": _model(network, record, measured["classes"]),
         "accelerator": accelerator,
         "board": {
             "name": options.target.name,
@@ -73,27 +58,8 @@ def collect(build: Build) -> dict[str, Any]:
             "part": options.target.part,
             "chip": vars(options.target.chip),
         },
-        "accuracy": {
-            **{
-                ours: {
-                    "value": trained.get(theirs),
-                    "images": record.get("test_images"),
-                    "source": source,
-                }
-                for ours, theirs in (("float", "float"), ("qat", "quantised"))
-                if trained.get(theirs) is not None
-            },
-            "hardware": {
-                "value": measured["accuracy"],
-                "images": measured["images"],
-                "source": labels.UNKNOWN
-                if measured["accuracy"] is None
-                else f"golden integer model, run now on the {measured['source']}",
-                "confusion": measured.get("confusion"),
-                "images_per_second": measured["images_per_second"],
-            },
-        },
-        "verification": rungs,
+        "accuracy": _accuracy(record, measured),
+        "verification": _verification(build, measured["verification"], sim),
         "folding": [
             {
                 **row,
@@ -111,16 +77,7 @@ def collect(build: Build) -> dict[str, Any]:
             "estimate": costs["estimate"],
             "budget": {**costs["budget"], "share": costs["share"]},
         },
-        "clock": {
-            "target_mhz": options.clock_mhz,
-            "achieved_mhz": routed["best"]["mhz"] if routed["tool"] else None,
-            "fclk_mhz": options.fclk_mhz,
-            "source": f"routed clock by {routed['timing']}"
-            if routed["tool"]
-            else "target; not placed and routed",
-            "critical_path": routed.get("path"),
-            "seeds": {str(seed): mhz for seed, mhz in routed.get("seeds", {}).items()},
-        },
+        "clock": _clock(options, routed),
         "fps": {
             "predicted": hertz / (costs["cycles"] if ours else routed["cycles"]),
             "simulated": hertz / sim["cycles_per_frame"] if ours else None,
@@ -133,6 +90,70 @@ def collect(build: Build) -> dict[str, Any]:
         "machine": {"cpu": machine.cpu(), "threads": machine.threads()},
         "code": build.code | dict(provenance.hashes(zoo_files(options.model))),
         "seconds": {name: step["seconds"] for name, step in build.records.items()},
+    }
+
+
+def _model(network: Network, record: dict[str, Any], classes: int) -> dict[str, Any]:
+    """The network: its bits, sizes and work."""
+    return {
+        "name": network.name,
+        "weight_bits": [m.weight_bits for m in network.mvtus],
+        "act_bits": [m.out_bits for m in network.mvtus if m.steps],
+        "parameters": record.get("parameters", sum(m.weights.size for m in network.mvtus)),
+        "macs": network.macs,
+        "filters": [m.rows for m in network.mvtus if m.windowed],
+        "classes": classes,
+    }
+
+
+def _accuracy(record: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
+    """What training's record says, and what the golden model reached now."""
+    trained = record.get("accuracy") or {}
+    unknown = measured["accuracy"] is None
+    told = {
+        stage: {
+            "value": trained[name],
+            "images": record.get("test_images"),
+            "source": f"training's record, {record.get('device', 'device unknown')}",
+        }
+        for stage, name in (("float", "float"), ("qat", "quantised"))
+        if trained.get(name) is not None
+    }
+    now = f"golden integer model, run now on the {measured['source']}"
+    return {
+        **told,
+        "hardware": {
+            "value": measured["accuracy"],
+            "images": measured["images"],
+            "source": labels.UNKNOWN if unknown else now,
+            "confusion": measured.get("confusion"),
+            "images_per_second": measured["images_per_second"],
+        },
+    }
+
+
+def _verification(
+    build: Build, accuracy: dict[str, Any], sim: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The rungs of the ladder, each a comparison of two stages."""
+    rungs: list[dict[str, Any]] = load_json(build.path("golden", "verification.json"))
+    mapped = load_json(build.path("netlist", "result.json"))
+    simulated = [_simulated("netlist", mapped)] if mapped["images"] else []
+    return [*rungs, accuracy, _simulated("rtl", sim), *simulated]
+
+
+def _clock(options: Options, routed: dict[str, Any]) -> dict[str, Any]:
+    """The clock that was asked for, and the one that was reached."""
+    timed = routed["tool"] is not None
+    return {
+        "target_mhz": options.clock_mhz,
+        "achieved_mhz": routed["best"]["mhz"] if timed else None,
+        "fclk_mhz": options.fclk_mhz,
+        "source": f"routed clock by {routed['timing']}"
+        if timed
+        else "target; not placed and routed",
+        "critical_path": routed.get("path"),
+        "seeds": {str(seed): mhz for seed, mhz in routed.get("seeds", {}).items()},
     }
 
 
