@@ -92,7 +92,7 @@ def test_the_control_of_registers_is_a_path():
 @pytest.mark.slow
 def test_the_modules_around_the_accelerator_are_no_deeper_than_it(tmp_path):
     sources = registers.write(tmp_path)
-    for each in emit.templates("axis", "axi"):
+    for each in emit.templates("axis", "mem", "axi"):
         (tmp_path / each.name).write_text(each.read_text())
         sources.append(each.name)
     (tmp_path / "modules.f").write_text("\n".join(sources) + "\n")

@@ -121,3 +121,36 @@ def test_a_logit_that_is_no_number_stops(network, images):
     logits[1, 4] = np.nan
     with pytest.raises(MismatchError, match="image 1, class 4: logit .*nan.* is not finite"):
         settle(network, replace(out, logits=logits), out)
+
+
+def test_two_stages_go_on_from_the_codes_that_both_have(network, images):
+    """Though the golden model has others: what comes next is explained by theirs."""
+    random = np.random.default_rng(5)
+    steps = np.sort(random.integers(-6, 6, (4, 3)), axis=1)
+    conv1 = replace(
+        network.mvtus[0],
+        name="conv1",
+        positions=4,
+        in_bits=2,
+        weights=random.integers(-1, 2, (4, 4)),
+        thresholds=steps,
+        float_thresholds=steps - 1e-6,
+        slack=np.full(4, 1e-5),
+    )
+    pool = next(layer for layer in network.layers if layer.name == "pool0")
+    network = replace(network, layers=(*network.layers[:3], conv1, *network.layers[3:]), reads={})
+    out = golden.run(network, images)
+    others = {"conv0": 3 - out.activations["conv0"]}
+    others["pool0"] = pool.compute(others["conv0"])
+    sums = conv1.accumulate(others["pool0"])
+    others["conv1"] = conv1.compute(others["pool0"])
+    # A sum on a threshold, which it is not with the golden model's codes.
+    theirs = conv1.accumulate(out.activations["pool0"])
+    beside = (sums[..., None] == steps).any(axis=-1) & ~(theirs[..., None] == steps).any(axis=-1)
+    where = tuple(np.argwhere(beside)[0])
+    lower = {**others, "conv1": others["conv1"].copy()}
+    lower["conv1"][where] -= 1
+    first, second = (replace(out, activations=acts) for acts in (lower, others))
+    made = compare(network, images, names=("qat", "qonnx"), first=first, second=second)
+    assert (made.mismatches, made.explained) == (1, 1)
+    assert f"accumulator {sums[where]}" in made.explanations[0]
