@@ -46,7 +46,7 @@ def run(request: Request, place: Place) -> dict[str, Any]:
 
 
 def layers(model: Model, network: Network, folder: Path) -> Hardware:
-    """The layer list that a build makes of a quantised model; leaves model.onnx in `folder`."""
+    """The integer network that a build makes of a model; leaves model.onnx in `folder`."""
     path = folder / "model.onnx"
     path.write_bytes(to_qonnx(model, network.input_shape).SerializeToString())
     return frontend.read(frontend.load(path), network.name).network

@@ -24,7 +24,7 @@ PIXEL_BITS = 8
 
 
 def hardware(network: Network, quantisation: Quantisation) -> Hardware:
-    """The layer list that a build makes of this network, with placeholder numbers.
+    """The integer network that a build makes of this network, with placeholder numbers.
 
     Args:
         network: filters as they will be.

@@ -49,7 +49,7 @@ class Hop:
 class Routed:
     """A routed design.
 
-    mhz: the fastest clock by nextpnr's model; logic_ns, hops, start, end: the critical path's;
+    mhz: the fastest clock by its tool; logic_ns, hops, start, end: the critical path's;
     used: what is taken of each kind of the chip's elements, and how many it has.
     """
 

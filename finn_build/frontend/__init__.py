@@ -1,4 +1,4 @@
-"""From a QONNX file to the layer list, in exact arithmetic.
+"""From a QONNX file to the integer network, in exact arithmetic.
 
 `load` reads, checks and tidies a file; `read` walks along its graph and leaves the network: integer
 weights, and integer thresholds that follow from the rational numbers of the file alone.

@@ -1,4 +1,4 @@
-"""Windows and pools of the layer list, where the hardware has them."""
+"""Windows and pools of the network, where the hardware has them."""
 
 from finn_build.errors import ModelError
 from finn_build.frontend.stream import Codes, Pool, Sides

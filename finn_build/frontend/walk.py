@@ -1,4 +1,4 @@
-"""Walk along a tidy graph and leave the layer list."""
+"""Walk along a tidy graph and leave the integer network."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Reading:
 
 
 def read(graph: ModelProto, name: str) -> Reading:
-    """The layer list of a graph that `load` returned, for images of bytes.
+    """The integer network of a graph that `load` returned, for images of bytes.
 
     Raises ModelError, naming the node, for what is no chain of layers that the hardware has.
     """

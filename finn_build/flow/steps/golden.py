@@ -1,4 +1,4 @@
-"""Read the layer list from the QONNX graph, and compare every stage before the RTL with it."""
+"""Read the integer network from the QONNX graph, and compare every stage before the RTL with it."""
 
 from pathlib import Path
 from typing import Any
