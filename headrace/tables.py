@@ -146,7 +146,8 @@ def _value(hint: Any, value: object, place: str) -> Any:
         value = float(value)
     if inner is Path and isinstance(value, str) and value:
         return Path(value)
-    if not _fits(inner, value) or not (allowed is None or allowed.holds(value)):  # type: ignore[arg-type]
+    outside = allowed and isinstance(value, int | float) and not allowed.holds(value)
+    if outside or not _fits(inner, value):
         raise ConfigError(f"{place} = {value!r}; use {_wanted(hint)}")
     return value
 

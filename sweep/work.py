@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from finn_build.boards import Resources
+from finn_build.system.threads import threads
 from quant import distributed
 from quant.config_json import network_from_json, quantisation_from_json
 from quant.files import write_json
@@ -97,7 +98,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def _train(request: Request, place: Place) -> dict[str, Any]:
     """Train here, or in several processes that torchrun starts."""
     if place.processes == 1:
-        with _threads(place.cpus):
+        with threads(place.cpus):
             return train.run(request, place)
     folder = place.folder(request.id)
     asked = {"request": asdict(request), "place": asdict(place)}
@@ -112,17 +113,6 @@ def _train(request: Request, place: Place) -> dict[str, Any]:
         raise FailedError(f"torchrun ended with {status} ({last.strip()}); see {log.name}")
     made: dict[str, Any] = json.loads((folder / "trained.json").read_text())
     return made
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """So many threads for PyTorch in the block, and what it had before after it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _main(folder: Path) -> None:

@@ -44,9 +44,9 @@ def sources(*modules: ModuleType) -> list[Path]:
         name = waiting.pop()
         if name in code or name == _FRAME:
             continue
-        path = code[name] = _file(name)
+        path = code[name] = _own(name) or Path(import_module(name).__file__ or "")
         imports, strings = _read(path.read_text())
-        waiting += (each for each in imports if _is_module(each))
+        waiting += (each for each in imports if _own(each))
         for text in strings:
             data.update(_named(text, path.parent))
     return sorted({*code.values(), *_with_included(data)}, key=_label)
@@ -69,18 +69,11 @@ def _read(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return ours, tuple(text for text in strings if len(text) < 100 and _NAME.fullmatch(text))
 
 
-def _file(name: str) -> Path:
-    """The source of a module of ours, or of any that was imported."""
+def _own(name: str) -> Path | None:
+    """The source of a module of the checkout; None where there is none of that name."""
     path = ROOT.joinpath(*name.split("."))
-    for own in (path.with_suffix(".py"), path / "__init__.py"):
-        if own.exists():
-            return own
-    return Path(import_module(name).__file__ or "")
-
-
-def _is_module(name: str) -> bool:
-    path = ROOT.joinpath(*name.split("."))
-    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+    places = (path.with_suffix(".py"), path / "__init__.py")
+    return next((place for place in places if place.exists()), None)
 
 
 def _named(text: str, folder: Path) -> list[Path]:

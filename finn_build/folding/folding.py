@@ -156,15 +156,15 @@ def stages(network: Network) -> list[Stage]:
             found[unit].append(layer)
         else:
             waiting.append(layer)
-    units = {unit.name: unit for unit in network.mvtus}
+    windows = network.windows
     return [
         Stage(
-            unit=units[name],
-            layers=tuple(layers),
-            window=network.windows.get(name),
-            first=name == network.mvtus[0].name,
+            unit=unit,
+            layers=tuple(found[unit.name]),
+            window=windows.get(unit.name),
+            first=place == 0,
         )
-        for name, layers in found.items()
+        for place, unit in enumerate(network.mvtus)
     ]
 
 

@@ -48,12 +48,10 @@ def _run(network: Network, x: Integers) -> Outputs:
     values: dict[str, Integers] = {IMAGE: x}
     last = {source: layer.name for layer, sources in network.walk() for source in sources}
     passing = {IMAGE, *(layer.name for layer in network.layers if not layer.coded)}
-    for layer, sources in network.walk():
-        (source,) = sources
+    for layer, (source,) in network.walk():
         values[layer.name] = layer.compute(values[source])
-        for name in passing.intersection(sources):
-            if last[name] == layer.name:
-                del values[name]  # windows of large images take gigabytes
+        if source in passing and last[source] == layer.name:
+            del values[source]  # windows of large images take gigabytes
     end = network.layers[-1]
     labels: NDArray[np.int64] = np.zeros(len(x), np.int64)
     logits: NDArray[np.int64] = np.zeros((len(x), 0), np.int64)

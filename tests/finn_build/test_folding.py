@@ -13,11 +13,11 @@ from finn_build.errors import FoldingError
 from finn_build.folding import cost, folding
 from finn_build.folding.calibration import random_unit
 from finn_build.folding.fold import Fold
-from finn_build.folding.folding import Stage
+from finn_build.folding.folding import Stage, stages
 from finn_build.folding.schedule import latency
 from finn_build.folding.search import Search, choices, weight
 from finn_build.network.graph import Network
-from finn_build.network.layers import MaxPool, Window
+from finn_build.network.layers import Lookup, MaxPool, Window
 
 LOGIC = {"memory": "logic", "slice_bits": 0, "pixels": 1}
 ALL = {"pe": 4, "simd": 18, "memory": "constant", "slice_bits": 2}
@@ -270,3 +270,24 @@ def test_a_folding_of_another_network_is_refused(network, tmp_path):
 )
 def test_block_ram_is_counted_in_its_best_shape(depth, width, blocks):
     assert cost.bram18_count(depth, width) == blocks
+
+
+def test_a_pool_goes_by_the_unit_before_it_and_a_table_by_the_one_after():
+    """As where two branches are added, quantised again and pooled."""
+    draw = np.random.default_rng(2)
+    first, second = (
+        replace(
+            random_unit(
+                draw, (2, 2), weight_bits=2, in_bits=2, low=-1, positions=positions, windowed=True
+            ),
+            name=name,
+            thresholds=np.sort(draw.integers(-3, 4, (2, 3)), axis=1),
+        )
+        for name, positions in (("a", 16), ("b", 4))
+    )
+    table = Lookup(name="t", height=4, width=4, in_bits=2, tables=draw.integers(0, 4, (2, 4)))
+    pool = MaxPool(name="p", height=4, width=4, channels=2, bits=2, kernel=(2, 2), stride=(2, 2))
+    layers = (first, table, pool, second)
+    network = Network(name="n", height=4, width=4, channels=2, scale=1.0, layers=layers)
+    made = {stage.unit.name: [layer.name for layer in stage.layers] for stage in stages(network)}
+    assert made == {"a": ["a", "p"], "b": ["t", "b"]}

@@ -89,8 +89,7 @@ class BuiltIn(Hardware):
 
     def latency(self) -> int:
         """Cycles from the last piece of a vector to its result."""
-        steps = self.layer.steps
-        passes = ceil(steps / ceil(steps / self.numbers.steps))
+        passes = Counting.of(self.layer.steps, self.numbers.steps).passes
         return self.numbers.latency + passes + 6
 
     def build(self, made: Design) -> None:

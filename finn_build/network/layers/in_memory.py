@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import ceil, log2
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +95,8 @@ class InMemory(Hardware):
         numbers = unit(layer, dsp=fold.dsp)
         groups, chunks = layer.rows // pe, layer.cols // simd
         depth, operands = groups * chunks, simd * layer.in_bits
-        weight_bits, latency, copies, dots = self._products(numbers)
+        weight_bits, copies, dots = self._products(numbers)
+        latency = self._dot_latency
         weights = rom(depth, pe * simd * weight_bits, fold.memory)
         # Registers between the address of a weight and its product.
         waits = int(latency <= 2) if fold.memory == "block" else 1 + (depth > BANK)
@@ -116,13 +117,13 @@ class InMemory(Hardware):
         made = dots + weights + sums + levels + control + outputs
         return replace(made, cycles=layer.positions * depth)
 
-    def _products(self, numbers: Unit) -> tuple[int, int, int, Cost]:
-        """Bits of a weight, cycles of a dot product, copies of the inputs, and the dots' cost."""
+    def _products(self, numbers: Unit) -> tuple[int, int, Cost]:
+        """Bits of a weight, copies of the inputs, and what the dot products cost."""
         layer, pe, simd = self.layer, self.fold.pe, self.fold.simd
         if self.fold.dsp:
             plan = dsp_packing.plan_of(layer, pe)
             dots = Cost(lut=plan.lut(pe, simd), ff=plan.ff(pe, simd), dsp=plan.slices(pe, simd))
-            return plan.weight_bits, plan.latency(simd), 1, dots
+            return plan.weight_bits, 1, dots
         shape = {"simd": simd, "weight_bits": layer.weight_bits, "in_bits": layer.in_bits}
         kind = {"ternary": numbers.ternary, "sum_bits": numbers.acc_bits}
         dots = Cost(
@@ -131,18 +132,24 @@ class InMemory(Hardware):
         )
         uses = 1 if numbers.ternary else 2 * layer.weight_bits
         copies = ceil(pe / max(1, DRIVEN // uses))
-        return layer.weight_bits, compressor_tree.latency(**shape), copies, dots
+        return layer.weight_bits, copies, dots
+
+    @property
+    def _dot_latency(self) -> int:
+        """Cycles of a dot product."""
+        layer, fold = self.layer, self.fold
+        if fold.dsp:
+            return dsp_packing.plan_of(layer, fold.pe).latency(fold.simd)
+        return compressor_tree.latency(
+            simd=fold.simd, weight_bits=layer.weight_bits, in_bits=layer.in_bits
+        )
 
     def latency(self) -> int:
         """Cycles from the last piece of a vector to its result."""
         layer, fold = self.layer, self.fold
-        if fold.dsp:
-            dot = dsp_packing.plan_of(layer, fold.pe).latency(fold.simd)
-        else:
-            narrow, wide = sorted((layer.weight_bits, layer.in_bits))
-            dot = ceil(log2(fold.simd)) + ceil(log2(narrow)) + (3 if wide > 2 else 2)
+        dot = self._dot_latency
         pieces = layer.cols // fold.simd
-        passes = ceil(layer.steps / ceil(layer.steps / pieces)) if layer.steps else -3
+        passes = Counting.of(layer.steps, pieces).passes if layer.steps else -3
         # Registers of the weights' memory.
         deep = fold.memory == "logic" and layer.rows // fold.pe * pieces > BANK
         memory = deep - (fold.memory == "block" and dot > 2)

@@ -3,8 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -12,7 +11,6 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from finn_build.backends import tools
@@ -21,6 +19,7 @@ from finn_build.network.graph import Network
 from finn_build.pages.compare import float_model
 from finn_build.pages.compare.float_model import Predict
 from finn_build.system.machine import cpu
+from finn_build.system.threads import threads as pytorch_threads
 
 BATCH = 100
 ROUNDS = 3  # every program has its turn in each
@@ -107,7 +106,7 @@ def measure(
     judged = test if test is not None and fits else own
     if exact[0] is None:
         judged = replace(judged, labels=None)
-    with tempfile.TemporaryDirectory() as folder, _threads(threads):
+    with tempfile.TemporaryDirectory() as folder, pytorch_threads(threads):
         programs = _programs(build, Path(folder), network, own.images, threads)
         for _ in range(ROUNDS):
             for program in programs:
@@ -144,16 +143,6 @@ def _programs(
         _Program(name="ONNX Runtime int8", predict=float_model.by_onnxruntime(int8, threads)),
         _Program(name="golden integers", predict=lambda x: golden.run(network, x).labels),
     ]
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _time(predict: Predict, images: NDArray[np.uint8], batch: int, seconds: float) -> list[float]:
