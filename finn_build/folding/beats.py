@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 FRAMES = 3
 # Cycles of a pixel on its way through a width converter, and through it and a window.
 WIDTH, WINDOW = 1, 3
-# Cycles of a beat on its way through a FIFO.
+# Cycles of a beat on its way through a FIFO, through a fork, and through a join.
 FIFO = 2
+FORK, JOIN = 1, 1
 # Results that a unit keeps room for (nn_mvtu, nn_serial: axis_reserve).
 RESULTS = 32
 

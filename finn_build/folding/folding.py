@@ -144,27 +144,28 @@ class Stage:
 
 def stages(network: Network) -> list[Stage]:
     """All layers: what a unit's stream goes through before it, and what goes by it after it."""
-    found: dict[str, list[Layer]] = {}  # of each unit, in order
-    before: dict[str, str | None] = {IMAGE: None}  # the last unit of a stream, with the layer
-    waiting: list[Layer] = []
-    for layer, (source,) in network.walk():
-        unit = before[layer.name] = layer.name if layer.stage == "unit" else before[source]
-        if layer.stage == "unit":
-            found[layer.name] = [*waiting, layer]
-            waiting = []
-        elif layer.stage == "after" and unit is not None:
-            found[unit].append(layer)
-        else:
-            waiting.append(layer)
+    behind: dict[str, str | None] = {IMAGE: None}  # the last unit on the way to a stream
+    for layer, (source, *_) in network.walk():
+        behind[layer.name] = layer.name if layer.stage == "unit" else behind[source]
+    ahead: dict[str, str] = {}  # the first unit that a stream goes to
+    for layer, sources in reversed(list(network.walk())):
+        unit = layer.name if layer.stage == "unit" else ahead.get(layer.name)
+        ahead |= {source: unit for source in sources if unit is not None}
+    found: dict[str, list[Layer]] = {unit.name: [] for unit in network.mvtus}
+    for layer in network.layers:
+        near, far = behind[layer.name], ahead.get(layer.name)
+        chosen = far or near if layer.stage == "before" else near or far
+        assert chosen is not None, "a network without a unit has no folding"
+        found[chosen].append(layer)
     windows = network.windows
     return [
         Stage(
             unit=unit,
             layers=tuple(found[unit.name]),
             window=windows.get(unit.name),
-            first=place == 0,
+            first=behind[network.reads[unit.name][0]] is None,
         )
-        for place, unit in enumerate(network.mvtus)
+        for unit in network.mvtus
     ]
 
 

@@ -6,9 +6,11 @@ before it. The frames are worked through on paper, the first layer evenly and ev
 soon as it can; what waits at most is what a FIFO has to hold.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
-from finn_build.folding.beats import FRAMES, Beats, Timing
+from finn_build.folding.beats import FORK, FRAMES, Beats, Timing
 from finn_build.folding.folding import Folding
 from finn_build.network.graph import IMAGE, Network
 
@@ -26,7 +28,8 @@ def depths(network: Network, folding: Folding) -> dict[str, int]:
     _follow(network, folding, source, timing)
     first = network.mvtus[0].name
     window = network.windows.get(first)
-    timing.waits.pop(first if window is None else window.name)
+    if network.readers(IMAGE) == 1:
+        timing.waits.pop(first if window is None else window.name)
     return timing.waits
 
 
@@ -42,6 +45,14 @@ def latency(network: Network, folding: Folding) -> int:
 def _follow(network: Network, folding: Folding, source: Beats, timing: Timing) -> Beats:
     """The beats that leave the last layer."""
     streams = {IMAGE: source}
-    for layer, (before,) in network.walk():
-        streams[layer.name] = layer.times(streams[before], folding.place(layer), timing)
+    for layer, sources in network.walk():
+        read = [_forked(network, name, streams[name]) for name in sources]
+        streams[layer.name] = layer.times(folding.place(layer), timing, *read)
     return streams[network.layers[-1].name]
+
+
+def _forked(network: Network, name: str, beats: Beats) -> Beats:
+    """A stream as one reader gets it: no room in the unit before a fork is its own."""
+    if network.readers(name) == 1:
+        return beats
+    return replace(beats, times=beats.times + FORK, spare=0)

@@ -48,10 +48,11 @@ def _run(network: Network, x: Integers) -> Outputs:
     values: dict[str, Integers] = {IMAGE: x}
     last = {source: layer.name for layer, sources in network.walk() for source in sources}
     passing = {IMAGE, *(layer.name for layer in network.layers if not layer.coded)}
-    for layer, (source,) in network.walk():
-        values[layer.name] = layer.compute(values[source])
-        if source in passing and last[source] == layer.name:
-            del values[source]  # windows of large images take gigabytes
+    for layer, sources in network.walk():
+        values[layer.name] = layer.compute(*(values[source] for source in sources))
+        for source in set(sources):
+            if source in passing and last[source] == layer.name:
+                del values[source]  # windows of large images take gigabytes
     end = network.layers[-1]
     labels: NDArray[np.int64] = np.zeros(len(x), np.int64)
     logits: NDArray[np.int64] = np.zeros((len(x), 0), np.int64)

@@ -28,9 +28,9 @@ class Network:
     """Named layers for images of HEIGHT x WIDTH x CHANNELS unsigned 8-bit pixels.
 
     layers: none before what it reads; reads: by a layer's name the layers that it reads, or IMAGE;
-    where nothing is given each layer reads the one before it. scale: value of one logit unit in the
-    trained network; offset: what is added to a logit's value; each (CLASSES,) float64 where classes
-    differ. floor: the lowest value, or None.
+    where nothing is given each layer reads the one before it. A stream forks where several read it.
+    scale: value of one logit unit in the trained network; offset: what is added to a logit's value;
+    each (CLASSES,) float64 where classes differ. floor: the lowest value, or None.
     """
 
     name: str
@@ -72,17 +72,26 @@ class Network:
                     f"{self.name}: {name} reads {', '.join(unknown)}; a layer reads {IMAGE} or "
                     "layers before it"
                 )
+        read = {source for sources in reads.values() for source in sources}
+        if unread := [name for name in before[1:-1] if name not in read]:
+            raise ModelError(
+                f"{self.name}: nothing reads {', '.join(unread)}; the last layer alone is the end"
+            )
         return reads
 
     def walk(self) -> Iterator[tuple[Layer, tuple[str, ...]]]:
         """Each layer and what it reads, none before what it reads."""
         return ((layer, self.reads[layer.name]) for layer in self.layers)
 
+    def readers(self, name: str) -> int:
+        """How often the stream of a layer, or IMAGE, is read; 1 for what leaves the network."""
+        return max(1, sum(sources.count(name) for sources in self.reads.values()))
+
     def shapes(self) -> dict[str, Shape]:
         """What leaves each layer in a frame, and the images, by name."""
         made = {IMAGE: Shape(sizes=(self.height, self.width, self.channels), bits=8)}
-        for layer, (source,) in self.walk():
-            made[layer.name] = layer.shape(made[source])
+        for layer, sources in self.walk():
+            made[layer.name] = layer.shape(*(made[source] for source in sources))
         return made
 
     @property

@@ -148,8 +148,8 @@ def _explain(
     shared = _shared(first, second)
     steps = {IMAGE: Codes(codes=image, unsure=np.zeros(image.shape, bool))}
     last = IMAGE
-    for layer, (source,) in network.walk():
-        step = layer.doubt(steps[source])
+    for layer, sources in network.walk():
+        step = layer.doubt(*(steps[source] for source in sources))
         if layer.name in shared:
             if text := _wrong(layer, step, names, first, second, index, number):
                 return text

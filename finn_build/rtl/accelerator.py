@@ -24,11 +24,12 @@ def design(network: Network, folding: Folding) -> Design:
         frame = network.frame_bytes // beat
         parameters: dict[str, int | str] = {"DATA_W": made.stream.width, "FRAME": frame}
         made.add("axis_begun", "begun", made.stream, parameters, begun="begun")
-    ends = {IMAGE: made.end}
-    for layer, (source,) in network.walk():
-        made.end = ends[source]
+    streams = {IMAGE: made.fork(IMAGE, network.readers(IMAGE))}
+    for layer, sources in network.walk():
+        made.inputs = tuple(streams[source].pop(0) for source in sources)
+        made.end = made.inputs[0]
         layer.build(made, folding.place(layer))
-        ends[layer.name] = made.end
+        streams[layer.name] = made.fork(layer.name, network.readers(layer.name))
     return made
 
 

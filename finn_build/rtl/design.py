@@ -30,19 +30,37 @@ class Stream:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Instance:
-    """One module, its parameters, the stream that it reads and the one that leaves it.
+class Output:
+    """One of the streams that leave an instance; of "" it is the image's."""
 
-    reads: the name of the instance whose stream it takes, "" for the image's; sidebands: wires of
-    top beside the stream, by the module's port.
+    instance: str = ""
+    index: int = 0
+
+
+IMAGE = Output()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """One module, its parameters, the streams that it reads and those that leave it.
+
+    reads: what its inputs take, one or two; out: what leaves each of its outputs; sidebands: wires
+    of top beside the streams, by the module's port.
     """
 
     module: str
     name: str
     parameters: Parameters
-    reads: str
+    reads: tuple[Output, ...]
     out: Stream
-    sidebands: dict[str, str]
+    outputs: int = 1
+    sidebands: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> list[tuple[str, Output]]:
+        """What each input takes, by the port's prefix."""
+        prefixes = ("s_axis",) if len(self.reads) == 1 else ("a_axis", "b_axis")
+        return list(zip(prefixes, self.reads, strict=True))
 
 
 @dataclass(kw_only=True)
@@ -51,7 +69,7 @@ class Design:
 
     depths: beats that a FIFO before a layer holds, by its name; wires: bits of each wire that
     sidebands are connected by; unrolled: what the modules of layers with built-in weights are made
-    from; end: the instance that the next one reads, "" for the image.
+    from; inputs: what the layer at hand reads; end: what the next instance reads.
     """
 
     name: str
@@ -61,33 +79,72 @@ class Design:
     wires: dict[str, int] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
     unrolled: dict[str, dict[str, Any]] = field(default_factory=dict)
-    end: str = ""
+    inputs: tuple[Output, ...] = ()
+    end: Output = IMAGE
 
     @property
     def stream(self) -> Stream:
         """The stream that the next module reads."""
-        number = self.number(self.end)
+        number = self._number(self.end)
         return self.instances[number - 1].out if number else self.source
 
-    def number(self, name: str) -> int:
+    def _number(self, output: Output) -> int:
         """The number of an instance, from 1, or 0 for the image."""
-        return ["", *(each.name for each in self.instances)].index(name)
+        return ["", *(each.name for each in self.instances)].index(output.instance)
+
+    def wire(self, output: Output, what: str) -> str:
+        """The data, valid or ready of a stream, as top has it."""
+        number = self._number(output)
+        wire = f"t{number}_{what}"
+        if number == 0 or self.instances[number - 1].outputs == 1:
+            return wire
+        width = self.instances[number - 1].out.width
+        if what == "data":
+            return f"{wire}[{output.index * width} +: {width}]"
+        return f"{wire}[{output.index}]"
 
     def add(
         self, module: str, name: str, out: Stream, parameters: Parameters, **sidebands: str
     ) -> None:
         """Append a module to the stream at hand."""
+        self.join(module, name, out, parameters, (self.end,), **sidebands)
+
+    def join(
+        self,
+        module: str,
+        name: str,
+        out: Stream,
+        parameters: Parameters,
+        reads: tuple[Output, ...],
+        **sidebands: str,
+    ) -> None:
+        """Append a module that reads some streams."""
         self.instances.append(
             Instance(
                 module=module,
                 name=name,
                 parameters=parameters,
-                reads=self.end,
+                reads=reads,
                 out=out,
                 sidebands=sidebands,
             )
         )
-        self.end = name
+        self.end = Output(instance=name)
+
+    def fork(self, name: str, readers: int) -> list[Output]:
+        """What each of so many readers takes of the stream at hand."""
+        if readers == 1:
+            return [self.end]
+        made = Instance(
+            module="axis_fork",
+            name=f"{name}_fork",
+            parameters={"DATA_W": self.stream.width, "OUTPUTS": readers},
+            reads=(self.end,),
+            out=self.stream,
+            outputs=readers,
+        )
+        self.instances.append(made)
+        return [Output(instance=made.name, index=index) for index in range(readers)]
 
     def resize(self, name: str, elems: int) -> None:
         """A width converter before a layer, if its beats have another number of elements."""

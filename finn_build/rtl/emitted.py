@@ -1,15 +1,24 @@
-"""Read the folder that `emit` left: its chain of modules and its lists of sources."""
+"""Read the folder that `emit` left: its modules and its lists of sources."""
 
 import json
 from pathlib import Path
 
-from finn_build.rtl.design import Instance, Stream
+from finn_build.rtl.design import Instance, Output, Stream
 
 
 def read_instances(folder: Path) -> list[Instance]:
-    """The chain of modules that `write` left in a folder."""
+    """The modules that `write` left in a folder."""
     stored = json.loads((folder / "instances.json").read_text())
-    return [Instance(**{**each, "out": Stream(**each["out"])}) for each in stored]
+    return [
+        Instance(
+            **{
+                **each,
+                "reads": tuple(Output(**read) for read in each["reads"]),
+                "out": Stream(**each["out"]),
+            }
+        )
+        for each in stored
+    ]
 
 
 def sources(rtl: Path, listed: str) -> list[str]:

@@ -2,19 +2,24 @@
 
 from finn_build.network.layers.argmax import OUTPUT_BITS, SCORE_BITS, Argmax
 from finn_build.network.layers.base import Floats, Integers, Ints, Layer, Place, Shape
+from finn_build.network.layers.concat import Concat
 from finn_build.network.layers.lookup import Lookup
 from finn_build.network.layers.max_pool import MaxPool
 from finn_build.network.layers.mvtu import Mvtu
+from finn_build.network.layers.residual import Residual
 from finn_build.network.layers.window import Window
 
 # What stored networks call them.
-KINDS: dict[str, type[Layer]] = {c.kind: c for c in (Lookup, Window, MaxPool, Mvtu, Argmax)}
+KINDS: dict[str, type[Layer]] = {
+    c.kind: c for c in (Lookup, Window, MaxPool, Mvtu, Residual, Concat, Argmax)
+}
 
 __all__ = [
     "KINDS",
     "OUTPUT_BITS",
     "SCORE_BITS",
     "Argmax",
+    "Concat",
     "Floats",
     "Integers",
     "Ints",
@@ -23,6 +28,7 @@ __all__ = [
     "MaxPool",
     "Mvtu",
     "Place",
+    "Residual",
     "Shape",
     "Window",
 ]

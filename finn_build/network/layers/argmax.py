@@ -104,19 +104,20 @@ class Argmax(Layer):
             made = made + self.biases
         return made if self.floor is None else np.maximum(made, self.floor)
 
-    def shape(self, before: Shape) -> Shape:
+    def shape(self, *before: Shape) -> Shape:
         """Words: the label, then the logits."""
         return Shape(sizes=(1 + self.classes,), bits=OUTPUT_BITS)
 
-    def compute(self, x: Integers) -> Integers:
+    def compute(self, *x: Integers) -> Integers:
         """Label and logits (N, 1 + CLASSES) int64, as they are put out, of logits (N, CLASSES)."""
-        scored = self.scores(x)
-        put_out = x.astype(np.int64) if self.scored else scored
+        (logits,) = x
+        scored = self.scores(logits)
+        put_out = logits.astype(np.int64) if self.scored else scored
         return np.concatenate([first_largest(scored)[:, None], put_out], axis=1)
 
-    def doubt(self, step: Codes) -> Codes:
+    def doubt(self, *steps: Codes) -> Codes:
         """Labels and logits are compared for themselves."""
-        return step
+        return steps[0]
 
     @property
     def coded(self) -> bool:
@@ -161,8 +162,9 @@ class Argmax(Layer):
         each = self.bits + 2
         return made + Cost(lut=pieces * (each + wide), ff=pieces * (each + wide))
 
-    def times(self, beats: Beats, place: Place, timing: Timing) -> Beats:
+    def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
         """The label and the logits, after the last logit's score."""
+        (beats,) = streams
         later, words = self.scoring.latency(dsp=place.fold.dsp), self.classes + 1
         return Beats(times=beats.times[-1:] + later + words, elems=words)
 

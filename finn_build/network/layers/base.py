@@ -66,6 +66,8 @@ class Place:
 class Layer(ABC):
     """A layer of the network, and hardware of its own in the accelerator.
 
+    What it reads comes to each method in the order of the network's edges.
+
     kind: its name in stored networks and reports; stage: whether it multiplies ("unit"), or goes by
     the fold of the next unit ("before") or of the one before it ("after").
     """
@@ -75,18 +77,18 @@ class Layer(ABC):
     name: str
 
     @abstractmethod
-    def shape(self, before: Shape) -> Shape:
+    def shape(self, *before: Shape) -> Shape:
         """What leaves it, of what enters."""
 
     @abstractmethod
-    def compute(self, x: Integers) -> Integers:
+    def compute(self, *x: Integers) -> Integers:
         """Its output for N images, exactly: this is the definition of the layer.
 
-        x: (N, H, W, C) or (N, ...) unsigned codes, or logits. The result is of the same kind.
+        x: of each layer that it reads (N, H, W, C) or (N, ...) unsigned codes, or accumulators.
         """
 
     @abstractmethod
-    def doubt(self, step: Codes) -> Codes:
+    def doubt(self, *steps: Codes) -> Codes:
         """Its codes, and those of which float32 arithmetic is not sure."""
 
     def why(self, step: Codes, position: tuple[int, ...]) -> str:
@@ -124,7 +126,7 @@ class Layer(ABC):
         """Cycles per frame and resources of its hardware."""
 
     @abstractmethod
-    def times(self, beats: Beats, place: Place, timing: Timing) -> Beats:
+    def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
         """When its output's beats are there; what waits before it goes into `timing`."""
 
     @abstractmethod

@@ -54,9 +54,10 @@ class Lookup(Layer):
         values = np.arange(1 << self.in_bits)
         return np.array_equal(self.tables, np.broadcast_to(values, self.tables.shape))
 
-    def shape(self, before: Shape) -> Shape:
+    def shape(self, *before: Shape) -> Shape:
         """As many pixels, of its channels."""
-        return Shape(sizes=(*before.sizes[:-1], self.channels), bits=self.out_bits)
+        (image,) = before
+        return Shape(sizes=(*image.sizes[:-1], self.channels), bits=self.out_bits)
 
     def addresses(self, x: Integers) -> Integers:
         """What its tables are looked up with: (N, H, W, C), of C * PARTS neighbours."""
@@ -66,12 +67,13 @@ class Lookup(Layer):
         shifts = np.arange(self.parts) * (self.in_bits // self.parts)
         return np.asarray((parts << shifts).sum(axis=-1))
 
-    def compute(self, x: Integers) -> Integers:
+    def compute(self, *x: Integers) -> Integers:
         """The table's entry of every element, or of PARTS neighbours, of images (N, H, W, C)."""
-        return look_up(self.addresses(x), self.tables)
+        return look_up(self.addresses(*x), self.tables)
 
-    def doubt(self, step: Codes) -> Codes:
+    def doubt(self, *steps: Codes) -> Codes:
         """Unsure entries, and all that is looked up with an unsure code."""
+        (step,) = steps
         table = np.zeros(self.tables.shape, bool) if self.unsure is None else self.unsure
         at, channels = self.addresses(step.codes), np.arange(len(table))
         shaky = step.unsure.reshape(*at.shape, -1).any(axis=-1)
@@ -87,8 +89,9 @@ class Lookup(Layer):
         values = pixels * self.channels
         return Cost(cycles=cycles, lut=values * table + 5, ff=values * self.out_bits + 5)
 
-    def times(self, beats: Beats, place: Place, timing: Timing) -> Beats:
+    def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
         """A cycle after its elements."""
+        (beats,) = streams
         pieces = beats.in_pieces(place.fold.pixels * self.channels * self.parts)
         return replace(pieces, times=pieces.times + 1, elems=pieces.elems // self.parts)
 

@@ -139,9 +139,10 @@ class Matrix(Layer):
         """Accumulators that leave it are logits."""
         return self.thresholds is not None
 
-    def shape(self, before: Shape) -> Shape:
+    def shape(self, *before: Shape) -> Shape:
         """An output of each row for every vector."""
-        sizes = before.sizes[:2] if self.windowed else ()
+        (image,) = before
+        sizes = image.sizes[:2] if self.windowed else ()
         return Shape(sizes=(*sizes, self.rows), bits=self.out_bits)
 
     def accumulate(self, x: Integers) -> Ints:
@@ -150,13 +151,14 @@ class Matrix(Layer):
             x = x.reshape(x.shape[0], self.cols)
         return matvec(x, self.weights, self.bias)
 
-    def compute(self, x: Integers) -> Integers:
+    def compute(self, *x: Integers) -> Integers:
         """Codes (N, H, W, ROWS) or (N, ROWS), or the accumulators where nothing is counted."""
-        sums = self.accumulate(x)
+        sums = self.accumulate(*x)
         return sums if self.thresholds is None else threshold(sums, self.thresholds)
 
-    def doubt(self, step: Codes) -> Codes:
+    def doubt(self, *steps: Codes) -> Codes:
         """Unsure beside a bound, and where a vector holds codes that may be others."""
+        (step,) = steps
         sums = self.accumulate(step.codes)
         codes = sums if self.thresholds is None else threshold(sums, self.thresholds)
         vectors = step.unsure if self.windowed else step.unsure.reshape(len(step.unsure), -1)

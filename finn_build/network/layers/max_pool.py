@@ -87,16 +87,18 @@ class MaxPool(Layer):
         shape = {f.name: getattr(self, f.name) for f in fields(self)}
         return Window(**{**shape, "name": f"{self.name}_windows"})
 
-    def shape(self, before: Shape) -> Shape:
+    def shape(self, *before: Shape) -> Shape:
         """A pixel for each window."""
-        return Shape(sizes=(self.out_height, self.out_width, self.channels), bits=before.bits)
+        (image,) = before
+        return Shape(sizes=(self.out_height, self.out_width, self.channels), bits=image.bits)
 
-    def compute(self, x: Integers) -> Integers:
+    def compute(self, *x: Integers) -> Integers:
         """The maximum of every window of images (N, H, W, C), as (N, OH, OW, C)."""
-        return maxima(x, kernel=self.kernel, stride=self.stride, pad=self.pad)
+        return maxima(*x, kernel=self.kernel, stride=self.stride, pad=self.pad)
 
-    def doubt(self, step: Codes) -> Codes:
+    def doubt(self, *steps: Codes) -> Codes:
         """A maximum is unsure where any of its window is."""
+        (step,) = steps
         unsure = self.compute(step.unsure.astype(np.uint8)).astype(bool)
         return Codes(codes=self.compute(step.codes), unsure=unsure)
 
@@ -137,8 +139,9 @@ class MaxPool(Layer):
             made += Cost(lut=squares * (across - 1) * pixel + 20, ff=3 * squares * pixel + 25)
         return made
 
-    def times(self, beats: Beats, place: Place, timing: Timing) -> Beats:
+    def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
         """The largest of each window, there soon after the window's last pixel."""
+        (beats,) = streams
         pixels = self.at_once(place.fold.pixels)
         pieces = beats.in_pieces(pixels * self.channels)
         if self.window is not None:

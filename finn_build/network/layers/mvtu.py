@@ -55,8 +55,9 @@ class Mvtu(Matrix):
         """Cycles per frame and resources."""
         return self.hardware(place.fold, place.window).cost()
 
-    def times(self, beats: Beats, place: Place, timing: Timing) -> Beats:
+    def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
         """The results of its vectors."""
+        (beats,) = streams
         later = self.hardware(place.fold, place.window).latency()
         if not self.windowed:
             started = self._dense(beats, place, timing)

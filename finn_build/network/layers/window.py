@@ -130,16 +130,18 @@ class Window(Layer):
         below, after = self._reach(pixels)
         return below * self.grid(pixels)[1] + after
 
-    def shape(self, before: Shape) -> Shape:
+    def shape(self, *before: Shape) -> Shape:
         """Windows in place of pixels."""
-        return Shape(sizes=(self.out_height, self.out_width, self.elements), bits=before.bits)
+        (image,) = before
+        return Shape(sizes=(self.out_height, self.out_width, self.elements), bits=image.bits)
 
-    def compute(self, x: Integers) -> Integers:
+    def compute(self, *x: Integers) -> Integers:
         """Every window of images (N, H, W, C), as (N, OH, OW, KH*KW*C)."""
-        return windows(x, kernel=self.kernel, stride=self.stride, pad=self.pad, fill=self.fill)
+        return windows(*x, kernel=self.kernel, stride=self.stride, pad=self.pad, fill=self.fill)
 
-    def doubt(self, step: Codes) -> Codes:
+    def doubt(self, *steps: Codes) -> Codes:
         """A window is unsure where its codes are."""
+        (step,) = steps
         unsure = windows(
             step.unsure.astype(np.uint8), kernel=self.kernel, stride=self.stride, pad=self.pad
         )
@@ -210,9 +212,9 @@ class Window(Layer):
         span = (2 * self.pad[0] * (self.width + 1) + 3) * (self.channels // simd)
         return max(32, 1 << (span - 1).bit_length())
 
-    def times(self, beats: Beats, place: Place, timing: Timing) -> Beats:
+    def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
         """The pixels as they come: when windows are there depends on the unit that takes them."""
-        return beats
+        return streams[0]
 
     def taken(self, beats: Beats, place: Place, timing: Timing) -> Times:
         """When the work on each window begins in the unit that takes them."""

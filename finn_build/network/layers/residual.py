@@ -1,0 +1,179 @@
+"""An addition that costs no adder: thresholds on sums that depend on the code that is added.
+
+quantise(slope * sum + offset + s * code) counts the sums that are no less than
+ceil((t - offset - s * code) / slope), an integer for every code, whatever the scales are.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_build.errors import ModelError
+from finn_build.folding.beats import FIFO, JOIN, Beats, Timing, in_turn
+from finn_build.folding.cost import Cost, bits_for, lutram, rom
+from finn_build.network.layers.base import Codes, Integers, Ints, Layer, Place, Shape
+from finn_build.network.layers.matrix import threshold
+from finn_build.network.layers.numbers import Counting, spacing, threshold_memory
+from finn_build.rtl.design import Design, Stream
+
+RESULTS = 32
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Residual(Layer):
+    """Codes of a unit's sums and of a stream of codes that is added to them, a skip connection.
+
+    thresholds: (ROWS, 2**skip_bits, T) int64, those of each row for every code of the skip,
+    ascending along T; float_thresholds: the numbers that they follow from, as float64; slack:
+    (ROWS,) how far from these, in sums, float32 arithmetic may err. sum_bits: two's complement
+    width of a sum.
+    """
+
+    kind = "residual"
+    stage = "after"
+    skip_bits: int
+    sum_bits: int
+    thresholds: Ints
+    float_thresholds: NDArray[np.float64] | None = None
+    slack: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ModelError for thresholds that do not ascend, or are not there for every code."""
+        _, codes, _ = self.thresholds.shape
+        if codes != 1 << self.skip_bits:
+            raise ModelError(
+                f"{self.name}: thresholds for {codes} codes of {self.skip_bits} bits; use "
+                f"{1 << self.skip_bits}"
+            )
+        if (falls := np.diff(self.thresholds, axis=2) < 0).any():
+            row, code, step = np.argwhere(falls)[0]
+            raise ModelError(
+                f"{self.name}: threshold {step + 1} of row {row} with code {code} is below the one "
+                "before; sort them"
+            )
+
+    @property
+    def rows(self) -> int:
+        """Sums of a vector."""
+        return int(self.thresholds.shape[0])
+
+    @property
+    def steps(self) -> int:
+        """Thresholds of a row with a code."""
+        return int(self.thresholds.shape[2])
+
+    @property
+    def out_bits(self) -> int:
+        """Width of a count of thresholds."""
+        return self.steps.bit_length()
+
+    def shape(self, *before: Shape) -> Shape:
+        """As the sums. Raises ModelError for a skip of another shape."""
+        sums, skip = before
+        if np.prod(sums.sizes) != np.prod(skip.sizes) or sums.sizes[-1] != self.rows:
+            raise ModelError(
+                f"{self.name}: adds {skip.sizes} codes to {sums.sizes} sums; use as many of both"
+            )
+        return Shape(sizes=sums.sizes, bits=self.out_bits)
+
+    def compute(self, *x: Integers) -> Integers:
+        """The count of thresholds that each sum (N, ..., ROWS) reaches beside its skip's code."""
+        sums, skip = x
+        codes = skip.reshape(sums.shape)
+        made = np.zeros(sums.shape, np.uint8 if self.steps <= 255 else np.uint16)
+        for code in range(1 << self.skip_bits):
+            here = codes == code
+            made[here] = threshold(sums, self.thresholds[:, code])[here]
+        return made
+
+    def doubt(self, *steps: Codes) -> Codes:
+        """Unsure beside a bound, and where the sum or the skip is."""
+        sums, skip = steps
+        codes = skip.codes.reshape(sums.codes.shape)
+        unsure = sums.unsure | skip.unsure.reshape(codes.shape)
+        if self.float_thresholds is not None and self.slack is not None:
+            bounds = self.float_thresholds[np.arange(self.rows), codes]
+            near = np.abs(bounds - sums.codes[..., None]) <= self.slack[:, None]
+            unsure = unsure | near.any(axis=-1)
+        return Codes(codes=self.compute(sums.codes, codes), unsure=unsure, sums=sums.codes)
+
+    def why(self, step: Codes, position: tuple[int, ...]) -> str:
+        """The sum that a code follows from."""
+        return "" if step.sums is None else f", sum {int(step.sums[position])}"
+
+    def _counting(self, place: Place) -> Counting:
+        return Counting.of(self.steps, self._spacing(place))
+
+    def _spacing(self, place: Place) -> int:
+        """Cycles from one beat of the unit to the next."""
+        return spacing(place.unit, pe=place.fold.pe, simd=place.fold.simd)
+
+    def _groups(self, place: Place) -> int:
+        """Thresholds' groups of a lane: the row groups, each with every code."""
+        return self.rows // place.fold.pe << self.skip_bits
+
+    def cost(self, place: Place) -> Cost:
+        """Cost of comparators and thresholds for every row that the unit gives at once."""
+        pe, counting = place.fold.pe, self._counting(place)
+        words = self._groups(place) * counting.slots
+        memory = threshold_memory(words)
+        levels = rom(words, counting.ways * self.sum_bits, memory)
+        kept = counting.ways * self.sum_bits if memory == "block" else 0
+        beat = pe * (self.sum_bits + self.skip_bits)
+        return Cost(
+            cycles=place.cycles,
+            lut=pe * (levels.lut + ceil(counting.ways * (self.sum_bits * 0.6 + 1)) + self.out_bits)
+            + beat
+            + lutram(RESULTS, pe * self.out_bits)
+            + 40,
+            ff=pe * (levels.ff + kept + 2 * self.sum_bits + counting.ways + self.out_bits)
+            + 2 * beat
+            + 40
+            + pe * bits_for(words),
+            bram18=pe * levels.bram18,
+        )
+
+    def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
+        """A beat's codes, some cycles after its sums and its skip are both there."""
+        sums, skip = streams
+        pieces = skip.in_pieces(sums.elems)
+        both = np.maximum(sums.times, pieces.times)
+        started = in_turn(both, self._spacing(place))
+        timing.waits[self.name] = max(0, sums.depth(started, started) - sums.spare)
+        timing.waits[f"{self.name}_skip"] = skip.before(pieces, started, started)
+        later = JOIN + FIFO + 3 + self._counting(place).passes
+        return Beats(times=started + later, elems=sums.elems, spare=RESULTS // 2)
+
+    def build(self, made: Design, place: Place) -> None:
+        """The comparison, between FIFOs for what comes earlier: sums or skip."""
+        sums, skip = made.inputs
+        made.end = sums
+        made.buffer(self.name)
+        sums, width = made.end, made.stream
+        made.end = skip
+        made.feed(f"{self.name}_skip", width.elems)
+        counting, lift = self._counting(place), 1 << (self.sum_bits - 1)
+        levels = np.clip(self.thresholds + lift, 0, (1 << self.sum_bits) - 1)
+        groups = levels.reshape(-1, width.elems, *levels.shape[1:])
+        file = f"{self.name}_thresholds"
+        for lane in range(width.elems):
+            words = counting.words(groups[:, lane].reshape(-1, self.steps), 1)
+            made.image(f"{file}_{lane:04}", words, self.sum_bits, threshold_memory(len(words)))
+        made.join(
+            "nn_residual",
+            self.name,
+            Stream(elems=width.elems, bits=self.out_bits),
+            {
+                "ROWS": self.rows,
+                "PE": width.elems,
+                "ACC_W": self.sum_bits,
+                "CODE_W": self.skip_bits,
+                "THRESHOLDS": self.steps,
+                "OUT_W": self.out_bits,
+                "SPACING": self._spacing(place),
+                "THRESHOLD_FILE": file,
+            },
+            (sums, made.end),
+        )
