@@ -30,7 +30,7 @@ def write(made: Design, folder: Path) -> list[Path]:
     """Write the design into an empty folder; returns the files.
 
     top.sv, the modules it needs, *.hex memory images (one word a line), files.f, which lists the
-    sources in order (modules.f: without top), and instances.json, the modules with their parameters.
+    sources in order (modules.f: without top), and instances.json: modules and parameters.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
