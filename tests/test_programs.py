@@ -171,7 +171,8 @@ def test_ctrl_c_while_it_is_imported_is_130(tmp_path):
         (fake / f"{name}.py").write_text((ROOT / "headrace" / f"{name}.py").read_text())
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    (fake / "cli.py").write_text(f"open({str(pipe)!r}, 'w').close()\nimport time\nwhile True: time.sleep(0.1)\n")
+    waits = "import time\nwhile True: time.sleep(0.1)\n"
+    (fake / "cli.py").write_text(f"open({str(pipe)!r}, 'w').close()\n{waits}")
     code, error = interrupted([sys.executable, "-m", "headrace"], pipe, tmp_path)
     assert (code, error) == (130, "interrupted\n")
 
