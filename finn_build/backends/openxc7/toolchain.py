@@ -208,24 +208,7 @@ def place_and_route(
     (folder / "chip.xdc").write_text(constraints(routed.clocks(module), mhz))
 
     def one(seed: int) -> Routed:
-        logs = {
-            step: log.with_name(f"{log.stem}-{step}{seed}{log.suffix}")
-            for step in ("place", "refine", "route")
-        }
-
-        def nextpnr(step: str, words: list[str | Path]) -> None:
-            try:
-                tools.run(words, cwd=folder, log=logs[step])
-            except ToolError as error:
-                full = routed.exhausted(logs[step].read_text(errors="replace"))
-                raise ToolError(f"{full}\n{error}" if full else str(error)) from error
-
-        if setup.scripted:
-            placed, script = folder / f"seed{seed}.placed.json", folder / f"seed{seed}.py"
-            nextpnr("place", place_command(setup, folder, seed, mhz))
-            refine.run(placed, setup.tilegrid, script, seed=seed, mhz=mhz, log=logs["refine"])
-            placed.unlink()
-        nextpnr("route", route_command(setup, folder, seed, mhz))
+        _seed(setup, folder, seed, mhz=mhz, log=log)
         return routed.read(folder / f"seed{seed}.json", module, seed=seed)
 
     made, failed = [], []
@@ -244,6 +227,28 @@ def place_and_route(
     if not made:
         raise failed[0]
     return sorted(made, key=lambda each: (-each.mhz, each.seed))
+
+
+def _seed(setup: Setup, folder: Path, seed: int, *, mhz: float, log: Path) -> None:
+    """Place and route with one seed; leaves seedN.fasm and seedN.json in the folder."""
+    logs = {
+        step: log.with_name(f"{log.stem}-{step}{seed}{log.suffix}")
+        for step in ("place", "refine", "route")
+    }
+
+    def nextpnr(step: str, words: list[str | Path]) -> None:
+        try:
+            tools.run(words, cwd=folder, log=logs[step])
+        except ToolError as error:
+            full = routed.exhausted(logs[step].read_text(errors="replace"))
+            raise ToolError(f"{full}\n{error}" if full else str(error)) from error
+
+    if setup.scripted:
+        placed, script = folder / f"seed{seed}.placed.json", folder / f"seed{seed}.py"
+        nextpnr("place", place_command(setup, folder, seed, mhz))
+        refine.run(placed, setup.tilegrid, script, seed=seed, mhz=mhz, log=logs["refine"])
+        placed.unlink()
+    nextpnr("route", route_command(setup, folder, seed, mhz))
 
 
 def bitstream(setup: Setup, fasm: Path, out: Path, *, design: str, size: int, log: Path) -> None:
