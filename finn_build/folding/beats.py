@@ -17,7 +17,7 @@ FRAMES = 3
 WIDTH, WINDOW = 1, 3
 # Cycles of a beat on its way through a FIFO.
 FIFO = 2
-# Results that a unit keeps room for (nn_mvtu, nn_serial: axis_reserve).
+# Results that a unit keeps room for (nn_mvtu, nn_constant: axis_reserve).
 RESULTS = 32
 
 Times = NDArray[np.float64]
