@@ -56,12 +56,12 @@ class _Command(TyperCommand):
 
 
 class _Group(TyperGroup):
-    """Commands, one of which is meant where the first word is none of them."""
+    """Commands, with a default for a first word that is no command."""
 
     default: str | None = None
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the default's name before its first word, and ask for help where there is none."""
+        """Put the default's name before such a word; without any word, ask for help."""
         args = args or ["--help"]
         if self.default and args[0] not in (*self.commands, "--help"):
             args = [self.default, *args]
@@ -76,7 +76,7 @@ class Program(typer.Typer):
     ) -> None:
         """Set up.
 
-        default: command that is meant where the first word is none; interrupted: what to say when
+        default: command that is meant if the first word is none; interrupted: what to say when
         Ctrl-C ends one of these commands; options: of typer, among them `help`.
         """
         group = type("Group", (_Group,), {"default": default})
@@ -95,7 +95,7 @@ class Program(typer.Typer):
         return command
 
     def include(self, other: "Program") -> None:
-        """Take the commands of another program; one that comes later by the same name replaces."""
+        """Take the commands of another program; a later one replaces an earlier one of its name."""
         self.registered_commands += other.registered_commands
 
     def run(self, arguments: Sequence[str]) -> None:

@@ -68,7 +68,7 @@ def toml(path: Path, missing: str) -> dict[str, Any]:
     """The tables of a TOML file.
 
     Raises:
-        ConfigError: if there is no such file, where `missing` says what would work, or it is none.
+        ConfigError: if the file is missing (`missing` says what would work) or is not TOML.
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

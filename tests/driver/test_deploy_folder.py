@@ -52,7 +52,7 @@ def lack(*names):
         (change(input={}), "no manifest of this driver, input.shape missing; copy the whole"),
         (change(input=[32]), "no manifest of this driver, input.shape missing"),
         (change(input={"shape": [8, 8]}), "no manifest of this driver (not enough values"),
-        (change(predicted=[1]), "no manifest of this driver (predicted is no object"),
+        (change(predicted=[1]), "no manifest of this driver (predicted is not an object"),
         (change(fclk_mhz="fast"), "could not convert string to float: 'fast'"),
         (lack("output"), "no manifest of this driver, output.words missing"),
         (lack("model", "clock"), "driver, model, clock.ps_clk_mhz missing; copy the whole deploy"),

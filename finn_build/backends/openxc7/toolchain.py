@@ -27,7 +27,7 @@ INSTALL = (
 )
 _SCRIPT = "--pre-place"
 _PART_FILES = ("part.json", "part.yaml", "package_pins.csv")
-# nextpnr works on the paths that miss what it is asked for, and on no other.
+# nextpnr improves only the paths that miss the clock it is asked for.
 _MARGIN, _LEAST_MHZ = 1.25, 125.0
 
 
@@ -86,7 +86,7 @@ def find(part: str, *, chipdb: Path | None, prjxray_db: Path | None) -> Setup:
         xc7frames2bit=tools.find(PROGRAMS[1], INSTALL),
         chipdb=device,
         database=database,
-        # The older one names its sites differently.
+        # The older nextpnr-xilinx names its sites differently.
         scripted=nextpnr.endswith(PLACERS[0]) and _SCRIPT in tools.output([nextpnr, "--help"]),
     )
 
@@ -140,7 +140,7 @@ def version(setup: Setup) -> str:
 
 
 def asked_mhz(fclk_mhz: float) -> float:
-    """The clock that nextpnr is asked for, so that it works on all paths that matter."""
+    """The clock that nextpnr is asked for: fast enough that it improves all paths that matter."""
     return max(_LEAST_MHZ, _MARGIN * fclk_mhz)
 
 

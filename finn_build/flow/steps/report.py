@@ -14,7 +14,7 @@ from finn_build.pages import report
 from finn_build.system import machine
 from finn_build.system.files import load_json, save_json
 
-# Counts of the whole chip; levels of logic are known of the accelerator's modules alone.
+# Counts of the whole chip; levels of logic are known only for the accelerator's modules.
 _PLACED = ("lut", "ff", "bram36", "dsp", "carry4", "lutram")
 
 
@@ -42,7 +42,7 @@ def collect(build: Build) -> dict[str, Any]:
     sim = load_json(build.path("simulate", "result.json"))
     synth = load_json(build.path("synthesise", "result.json"))
     routed = load_json(build.path("route", "result.json"))
-    # What Yosys counted and what was simulated is our accelerator, not another.
+    # Yosys' counts and the simulation are of our accelerator; they say nothing of another one.
     accelerator = routed.get("accelerator", OURS)
     ours = accelerator == OURS
     hertz = options.fclk_mhz * 1e6
@@ -120,7 +120,7 @@ def _accuracy(record: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any
 def _verification(
     build: Build, accuracy: dict[str, Any], sim: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """The rungs of the ladder, each a comparison of two stages."""
+    """All comparisons of two stages, from training to the netlist."""
     rungs: list[dict[str, Any]] = load_json(build.path("golden", "verification.json"))
     mapped = load_json(build.path("netlist", "result.json"))
     simulated = [_simulated("netlist", mapped)] if mapped["images"] else []

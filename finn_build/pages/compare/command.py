@@ -171,10 +171,10 @@ def _threads(count: int) -> str:
 
 
 def _cells(point: Point) -> dict[str, str]:
-    """A row's figures as text, empty where nobody says; the same in the terminal and the page."""
+    """A row's figures as text, empty where unknown; the same in the terminal and on the page."""
     share = "" if point.accuracy is None else f"{100 * point.accuracy:.2f} %"
     if point.accuracy is None and point.kind in ("predicted", "simulated", "cpu"):
-        share = "not known"  # a build looks for it, where others need not say
+        share = "not known"  # a build always tries to measure it, so the lack is worth a word
     few = "" if point.comparable or point.accuracy is None else f" of {point.images:,}"
     numbers = {
         "frames/s": (point.fps, "{:,.0f}"),
