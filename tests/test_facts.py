@@ -197,9 +197,9 @@ def test_both_sides_of_every_limit_are_among_the_shapes() -> None:
     assert {rom.BANK, 2 * rom.BANK} <= words
 
 
-# ---------------------------------------------------------------- units with weights built in
+# ---------------------------------------------------------------- units with constant weights
 @pytest.mark.parametrize(("in_bits", "slice_bits", "out_bits"), [(8, 3, 2), (2, 2, 2), (4, 1, 4)])
-def test_built_in_weights_take_as_long_as_the_schedule_says(
+def test_constant_weights_take_as_long_as_the_schedule_says(
     in_bits: int, slice_bits: int, out_bits: int
 ) -> None:
     shape = Shape(
@@ -209,7 +209,7 @@ def test_built_in_weights_take_as_long_as_the_schedule_says(
     layer = shape.layer()
     numbers = units.constants(layer, slice_bits)
     facts = elaborate(
-        "nn_serial",
+        "nn_constant",
         {
             "ROWS": 8,
             "COLS": 27,
