@@ -218,15 +218,16 @@ def act_bits(relu: nn.Module) -> int:
 
 
 @torch.no_grad()
-def best_range(x: Tensor, bits: int) -> float:
+def best_range(x: Tensor, bits: int, *, centred: bool = False) -> float:
     """Range whose quantisation of max(x, 0) to `bits` unsigned bits has the least squared error.
 
     Args:
         x: values before the ReLU, any shape.
         bits: bits of the activation.
+        centred: whether x has both signs and is to be moved up by half the range before the ReLU.
     """
-    positive = x.clamp_min(0.0).flatten()
-    top = float(positive.max())
+    wanted = x.flatten() if centred else x.clamp_min(0.0).flatten()
+    top = float(2 * wanted.abs().max()) if centred else float(wanted.max())
     levels = 2**bits - 1
     best, best_error = max(top, 1e-3), float("inf")
     for step in range(4, 101):
@@ -234,9 +235,8 @@ def best_range(x: Tensor, bits: int) -> float:
         if limit <= 0.0:
             break
         scale = limit / levels
-        error = float(
-            ((positive / scale).round().clamp_max(levels) * scale - positive).square().sum()
-        )
+        moved = wanted + limit / 2 if centred else wanted
+        error = float(((moved / scale).round().clamp(0, levels) * scale - moved).square().sum())
         if error < best_error:
             best, best_error = limit, error
     return best

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from headrace import tables
-from quant.config import Conv, Dense, Layer, Network, Norm, Pool
+from quant.config import Average, Conv, Dense, Layer, Network, Norm, Pool, Residual
 from quant.errors import ConfigError
 
 # The name under which `train --network` knows the teacher, and of its files.
@@ -23,6 +23,16 @@ def _network(
     layers: list[Layer] = [Pool() if n is None else Conv(filters=n, pad=pad) for n in filters]
     layers += [Dense(neurons=n) for n in dense]
     return Network(name=name, layers=tuple(layers), batch_norm=batch_norm)
+
+
+def _residual(name: str, blocks: int) -> Network:
+    """A stem of 16 filters, stages of 16, 32 and 64 with so many blocks each, their mean."""
+    layers: list[Layer] = [Conv(filters=16)]
+    for filters in (16, 32, 64):
+        ahead = filters > 16
+        layers.append(Residual(filters=filters, stride=1 + ahead, projection=ahead))
+        layers += [Residual(filters=filters)] * (blocks - 1)
+    return Network(name=name, layers=(*layers, Average()))
 
 
 _P = None
@@ -49,6 +59,9 @@ NETWORKS: dict[str, Network] = {
             pad=0,
             batch_norm="all",
         ),
+        # MLPerf Tiny's for images, and that of He et al. (2016) with projections.
+        _residual("resnet8", 1),
+        _residual("resnet20", 3),
         _network("tiny", (4, _P, 6, _P), (8,)),
     )
 }
@@ -72,8 +85,8 @@ def get_network(name: str) -> Network:
 def read_network(path: Path) -> Network:
     """The network of a TOML file with the fields of `Network`.
 
-    Each of [[layers]] has kind = "conv", "pool" or "dense" and the fields of that layer;
-    [dropout] has those of `Dropout`.
+    Each of [[layers]] has kind = "conv", "residual", "pool", "average" or "dense" and the fields of
+    that layer; [dropout] has those of `Dropout`.
 
     Raises:
         ConfigError: naming the file, and the layer by its index, if it is not such a file.

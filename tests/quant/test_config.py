@@ -58,7 +58,7 @@ from quant.networks import NETWORKS
         ),
         (
             lambda: Network(name="n", layers=(Dense(neurons=4), Conv(filters=4))),
-            "network n, layer 1 (conv): comes after a dense layer; put it before",
+            "network n, layer 1 (conv): comes after a layer that leaves no image; put it before",
         ),
         (lambda: Network(name="n", layers=()), "network n: no layers; give it one or more"),
     ],
@@ -101,7 +101,7 @@ def test_json_errors_name_the_place() -> None:
     good = network_to_json(NETWORKS["tiny"])
     with pytest.raises(ConfigError, match=r"^here: unknown key colour; known: name, layers"):
         network_from_json({**good, "colour": 1}, "here")
-    with pytest.raises(ConfigError, match=r"^here: layers\[0\].kind = 'lstm'; use conv, pool or"):
+    with pytest.raises(ConfigError, match=r"^here: layers\[0\].kind = 'lstm'; use conv, residual"):
         network_from_json({**good, "layers": [{"kind": "lstm"}]}, "here")
     with pytest.raises(ConfigError, match="^here: name is missing; use a text"):
         network_from_json({}, "here")
