@@ -14,6 +14,7 @@ from quant.kinds import Average as Average
 from quant.kinds import Conv as Conv
 from quant.kinds import Count, Product, Shape, Size, need, output_shape
 from quant.kinds import Dense as Dense
+from quant.kinds import Depthwise as Depthwise
 from quant.kinds import Layer as Layer
 from quant.kinds import Pool as Pool
 from quant.kinds import Residual as Residual
@@ -96,7 +97,7 @@ class Network:
             if isinstance(layer, Residual):
                 found += self._branches(layer, name, reads, shape)
                 reads = f"{name}.conv1"
-            elif isinstance(layer, Conv | Dense):
+            elif isinstance(layer, Conv | Depthwise | Dense):
                 found.append(self._product(name, layer, reads, shape))
                 reads = name
             shape = out
@@ -113,7 +114,9 @@ class Network:
                 middle = made.name, made.outputs
             yield made
 
-    def _product(self, name: str, layer: Conv | Dense, reads: str | None, shape: Shape) -> Product:
+    def _product(
+        self, name: str, layer: Conv | Depthwise | Dense, reads: str | None, shape: Shape
+    ) -> Product:
         norm = self.batch_norm == "all" or (self.batch_norm == "dense" and isinstance(layer, Dense))
         return Product(
             name=name,
@@ -130,17 +133,19 @@ class Network:
         return [product.name for product in self.products()]
 
     def tied(self) -> dict[str, list[str]]:
-        """Names of the convolutions whose outputs are added up, by the first of them.
+        """Names of the convolutions that have their channels in common, by the first of them.
 
-        One filter of each makes a channel of the sum, so that they have equally many, and lose them
-        together. A convolution whose output is not added to another's is alone.
+        Those whose outputs are added up, and depthwise ones with what they read: they have equally
+        many filters, and lose them together. Any other convolution is alone.
         """
         groups: dict[str, list[str]] = {}
-        trunk = ""  # the first of those whose sum comes into the next layer
+        trunk = ""  # the first of those whose channels come into the next layer
         for layer, name in zip(self.layers, layer_names(self), strict=True):
             if isinstance(layer, Conv):
                 trunk = name
                 groups[trunk] = [name]
+            elif isinstance(layer, Depthwise):
+                groups[trunk].append(name)
             elif isinstance(layer, Residual):
                 groups[f"{name}.conv0"] = [f"{name}.conv0"]
                 if layer.projection:

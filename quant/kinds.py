@@ -33,11 +33,28 @@ class Conv:
 
     def __post_init__(self) -> None:
         """Check every value."""
-        tables.check(self, "conv")
-        need(
-            self.pad < self.kernel,
-            f"conv: pad={self.pad} does not suit kernel={self.kernel}; use 0 to {self.kernel - 1}",
-        )
+        _check_window(self, "conv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Depthwise:
+    """A convolution of each channel by itself, followed by batch norm (if any) and a ReLU."""
+
+    kernel: Size = 3
+    pad: Count = 1
+    stride: Size = 1
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        _check_window(self, "depthwise")
+
+
+def _check_window(layer: Conv | Depthwise, kind: str) -> None:
+    tables.check(layer, kind)
+    need(
+        layer.pad < layer.kernel,
+        f"{kind}: pad={layer.pad} does not suit kernel={layer.kernel}; use 0 to {layer.kernel - 1}",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +122,7 @@ class Dense:
         tables.check(self, "dense")
 
 
-Layer = Conv | Residual | Pool | Average | Dense
+Layer = Conv | Depthwise | Residual | Pool | Average | Dense
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +135,7 @@ class Product:
     """
 
     name: str
-    layer: Conv | Dense
+    layer: Conv | Depthwise | Dense
     reads: str | None
     inputs: Shape
     outputs: Shape
@@ -127,9 +144,15 @@ class Product:
     @property
     def weights(self) -> int:
         """How many weights it has."""
-        if isinstance(self.layer, Conv):
-            return self.layer.kernel**2 * self.inputs[-1] * self.layer.filters
-        return math.prod(self.inputs) * self.layer.neurons
+        inputs = math.prod(self.inputs)
+        if not isinstance(self.layer, Dense):
+            inputs = self.layer.kernel**2 * self.inputs[-1] // self.groups
+        return inputs * self.outputs[-1]
+
+    @property
+    def groups(self) -> int:
+        """Parts in which a convolution reads its channels, each by filters of its own."""
+        return self.inputs[-1] if isinstance(self.layer, Depthwise) else 1
 
     @property
     def parameters(self) -> int:
@@ -152,7 +175,9 @@ def output_shape(layer: Layer, shape: Shape, where: str) -> Shape:
         return (layer.neurons,)
     need(len(shape) == 3, f"{where}: comes after a layer that leaves no image; put it before")
     if isinstance(layer, Conv):
-        return _convolved(layer, shape, where)
+        return (*_pixels(layer, shape, where), layer.filters)
+    if isinstance(layer, Depthwise):
+        return (*_pixels(layer, shape, where), shape[2])
     if isinstance(layer, Residual):
         return _added(layer, shape, where)
     if isinstance(layer, Average):
@@ -171,7 +196,7 @@ def output_shape(layer: Layer, shape: Shape, where: str) -> Shape:
     return height // layer.size, width // layer.size, channels
 
 
-def _convolved(layer: Conv, shape: Shape, where: str) -> Shape:
+def _pixels(layer: Conv | Depthwise, shape: Shape, where: str) -> tuple[int, int]:
     height, width, _ = shape
     rest_h = height + 2 * layer.pad - layer.kernel
     rest_w = width + 2 * layer.pad - layer.kernel
@@ -180,7 +205,7 @@ def _convolved(layer: Conv, shape: Shape, where: str) -> Shape:
         f"{where}: kernel={layer.kernel} is larger than the padded {height}x{width} input; "
         "use a smaller kernel or more padding",
     )
-    return rest_h // layer.stride + 1, rest_w // layer.stride + 1, layer.filters
+    return rest_h // layer.stride + 1, rest_w // layer.stride + 1
 
 
 def _added(layer: Residual, shape: Shape, where: str) -> Shape:
@@ -189,5 +214,5 @@ def _added(layer: Residual, shape: Shape, where: str) -> Shape:
         f"{where}: filters={layer.filters} cannot be added to an input of {shape[2]} channels; "
         f"use filters={shape[2]} or projection=true",
     )
-    made = layer.convolutions()
-    return _convolved(made["conv1"], _convolved(made["conv0"], shape, where), where)
+    # The second convolution leaves the size as it is.
+    return (*_pixels(layer.convolutions()["conv0"], shape, where), layer.filters)

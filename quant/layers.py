@@ -128,17 +128,22 @@ def quant_conv(
     kernel: int,
     pad: int,
     stride: int,
+    groups: int,
     bias: bool,
     bits: int,
     scale: WeightScale,
 ) -> nn.Module:
-    """Convolution with weights of `bits` bits, symmetrical about zero, one scale per filter."""
+    """Convolution with weights of `bits` bits, symmetrical about zero, one scale per filter.
+
+    Its channels and filters are in so many `groups`.
+    """
     layer: nn.Module = qnn.QuantConv2d(
         channels,
         filters,
         kernel,
         stride=stride,
         padding=pad,
+        groups=groups,
         bias=bias,
         **_weight_options(bits, scale, per_channel=True),
     )

@@ -17,6 +17,7 @@ from quant.config import (
     Average,
     Conv,
     Dense,
+    Depthwise,
     Dropout,
     Network,
     Pool,
@@ -60,11 +61,19 @@ class Model(nn.Module):
 class _Parts:
     """Makes the layers of the float network."""
 
-    def conv(self, name: str, channels: int, layer: Conv, bias: bool) -> nn.Module:
-        return nn.Conv2d(channels, layer.filters, layer.kernel, layer.stride, layer.pad, bias=bias)
+    def conv(self, layer: Conv | Depthwise, product: Product) -> nn.Module:
+        return nn.Conv2d(
+            product.inputs[-1],
+            product.outputs[-1],
+            layer.kernel,
+            layer.stride,
+            layer.pad,
+            groups=product.groups,
+            bias=not product.norm,
+        )
 
-    def dense(self, name: str, inputs: int, neurons: int, bias: bool) -> nn.Module:
-        return nn.Linear(inputs, neurons, bias=bias)
+    def dense(self, product: Product) -> nn.Module:
+        return nn.Linear(math.prod(product.inputs), product.outputs[-1], bias=not product.norm)
 
     def last(self, inputs: int, classes: int) -> nn.Module:
         return nn.Linear(inputs, classes)
@@ -86,20 +95,27 @@ class _QuantParts(_Parts):
         self.bits = config.bits(network.weighted)
         self.scale = config.weight_scale
 
-    def conv(self, name: str, channels: int, layer: Conv, bias: bool) -> nn.Module:
+    def conv(self, layer: Conv | Depthwise, product: Product) -> nn.Module:
         return quant_conv(
-            channels,
-            layer.filters,
+            product.inputs[-1],
+            product.outputs[-1],
             kernel=layer.kernel,
             pad=layer.pad,
             stride=layer.stride,
-            bias=bias,
-            bits=self.bits[name][0],
+            groups=product.groups,
+            bias=not product.norm,
+            bits=self.bits[product.name][0],
             scale=self.scale,
         )
 
-    def dense(self, name: str, inputs: int, neurons: int, bias: bool) -> nn.Module:
-        return quant_dense(inputs, neurons, bias=bias, bits=self.bits[name][0], scale=self.scale)
+    def dense(self, product: Product) -> nn.Module:
+        return quant_dense(
+            math.prod(product.inputs),
+            product.outputs[-1],
+            bias=not product.norm,
+            bits=self.bits[product.name][0],
+            scale=self.scale,
+        )
 
     def last(self, inputs: int, classes: int) -> nn.Module:
         return quant_last(inputs, classes, bits=self.bits["last"][0], scale=self.scale)
@@ -142,7 +158,7 @@ class _Builder:
                 self.body.add_module(name, self.block(name, layer))
             else:
                 self.add(self.body, name, self.products[name])
-            flat = self.dropout.stage if isinstance(layer, Conv | Residual) else 0.0
+            flat = self.dropout.stage if isinstance(layer, Conv | Depthwise | Residual) else 0.0
             shape = out
         self.flatten(shape, flat)
         self.body.add_module("last", self.parts.last(math.prod(shape), network.classes))
@@ -151,13 +167,12 @@ class _Builder:
     def add(self, body: nn.Module, name: str, product: Product) -> None:
         """A layer with weights, as `name` within `body`, and what follows it."""
         layer, outputs = product.layer, product.outputs[-1]
-        if isinstance(layer, Conv):
-            made = self.parts.conv(product.name, product.inputs[-1], layer, not product.norm)
-            norm: nn.Module = nn.BatchNorm2d(outputs)
+        if isinstance(layer, Dense):
+            made = self.parts.dense(product)
+            norm: nn.Module = nn.BatchNorm1d(outputs)
         else:
-            inputs = math.prod(product.inputs)
-            made = self.parts.dense(product.name, inputs, outputs, not product.norm)
-            norm = nn.BatchNorm1d(outputs)
+            made = self.parts.conv(layer, product)
+            norm = nn.BatchNorm2d(outputs)
         body.add_module(name, made)
         if product.norm:
             body.add_module(f"{name}_norm", norm)

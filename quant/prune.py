@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from quant import distributed
 from quant.checkpoint import Status
-from quant.config import Conv, Layer, Network, Ranking, Residual, Training
+from quant.config import Conv, Dense, Depthwise, Layer, Network, Ranking, Residual, Training
 from quant.costs import Costs
 from quant.errors import ConfigError
 from quant.files import write_json
@@ -202,8 +202,8 @@ def rank(model: Model, network: Network, ranking: Ranking, images: Images) -> Sc
     bn: magnitude of the batch norm's scale (Liu et al., 2017).
     taylor: squared change of the loss, to first order, without the filter (Molchanov et al., 2019).
 
-    Filters that a block's sum ties together are one: l1 and bn are the mean over them, taylor the
-    loss without all of them. They have the name of the first convolution.
+    Filters that are tied together are one: l1 and bn are the mean over them, taylor the loss
+    without all of them. They have the name of the first convolution.
 
     Raises:
         ConfigError: for `bn` in a network without batch norm after its convolutions.
@@ -230,7 +230,7 @@ def rank(model: Model, network: Network, ranking: Ranking, images: Images) -> Sc
 
 def _convolutions(network: Network) -> list[tuple[str, bool]]:
     """Name and whether batch norm follows, for each convolution."""
-    return [(p.name, p.norm) for p in network.products() if isinstance(p.layer, Conv)]
+    return [(p.name, p.norm) for p in network.products() if not isinstance(p.layer, Dense)]
 
 
 def _taylor(model: Model, network: Network, images: Images) -> Scores:
@@ -370,7 +370,7 @@ def keep_filters(model: Model, network: Network, keep: dict[str, Tensor]) -> tup
     }
     for product in network.products():
         weight = f"body.{product.name}.weight"
-        if product.reads in kept:
+        if product.reads in kept and not isinstance(product.layer, Depthwise):
             # A dense layer reads channels one after the other, all pixels of each.
             whole = state[weight]
             split = whole.reshape(len(whole), product.inputs[-1], -1, *whole.shape[2:])

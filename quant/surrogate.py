@@ -72,7 +72,9 @@ class _Weights(nn.Module):
         super().__init__()
         self.weight = layer.get_parameter("weight")
         self.bias = layer.get_parameter("bias") if layer.bias is not None else None
-        self.conv = (layer.stride, layer.padding) if isinstance(layer, nn.Conv2d) else None
+        self.conv = None
+        if isinstance(layer, nn.Conv2d):
+            self.conv = layer.stride, layer.padding, layer.groups
         self.bits = weight_bits(layer)
         self.top: int = max(1, 2 ** (self.bits - 1) - 1)
         learned = learned_range(layer)
@@ -97,8 +99,8 @@ class _Weights(nn.Module):
         weight = self.quantised(self.scale())
         if self.conv is None:
             return functional.linear(x, weight, self.bias)
-        stride, padding = self.conv
-        return functional.conv2d(x, weight, self.bias, stride, padding)
+        stride, padding, groups = self.conv
+        return functional.conv2d(x, weight, self.bias, stride, padding, groups=groups)
 
 
 class _Relu(nn.Module):

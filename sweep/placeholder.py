@@ -21,6 +21,7 @@ from quant.config import (
     PIXEL_BITS,
     Average,
     Conv,
+    Depthwise,
     Network,
     Pool,
     Quantisation,
@@ -59,7 +60,7 @@ def _layers(network: Network, quantisation: Quantisation) -> Iterator[Layer]:
     bits = PIXEL_BITS
     dense = 0
     for layer, name, out in named:
-        if isinstance(layer, Residual | Average):
+        if isinstance(layer, Depthwise | Residual | Average):
             raise ConfigError(
                 f"network {network.name}: what {name} costs cannot be told from its shape; use a "
                 "network of convolutions, max-pools and dense layers"

@@ -11,6 +11,7 @@ from quant.config import (
     Average,
     Conv,
     Dense,
+    Depthwise,
     Dropout,
     LayerBits,
     Network,
@@ -54,6 +55,17 @@ BLOCKS = Network(
         Dense(neurons=8),
     ),
 )
+SEPARABLE = Network(
+    name="separable",
+    layers=(
+        Conv(filters=6, stride=2),
+        Depthwise(),
+        Conv(filters=8, kernel=1, pad=0),
+        Pool(),
+        Depthwise(kernel=5, pad=2, stride=2),
+        Dense(neurons=8),
+    ),
+)
 NORMED = replace(TINY, batch_norm="all")
 LEARNED = replace(PRESETS["w2a2"], weight_scale="learned")
 CONFIGS = {
@@ -63,6 +75,7 @@ CONFIGS = {
     "w2a2, blocks": (BLOCKS, LEARNED),
     "w3a3, blocks without batch norm": (replace(BLOCKS, batch_norm="none"), PRESETS["w3a3"]),
     "w1a1, means at the end": (replace(BLOCKS, layers=BLOCKS.layers[:-1]), PRESETS["w1a1"]),
+    "w2a2, depthwise": (SEPARABLE, LEARNED),
     "w2a2, plain": (TINY, PRESETS["w2a2"]),
     "mixed": (
         ODD,

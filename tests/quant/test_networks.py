@@ -7,13 +7,24 @@ from pathlib import Path
 import pytest
 import torch
 
-from quant.config import Average, Conv, Dense, Dropout, Network, Norm, Pool, Quantisation, Residual
+from quant.config import (
+    Average,
+    Conv,
+    Dense,
+    Depthwise,
+    Dropout,
+    Network,
+    Norm,
+    Pool,
+    Quantisation,
+    Residual,
+)
 from quant.config_json import network_from_json, network_to_json
 from quant.errors import ConfigError
 from quant.models import build_float, build_quantised
 from quant.networks import NETWORKS, get_network
 
-KINDS = "conv, residual, pool, average or dense"
+KINDS = "conv, depthwise, residual, pool, average or dense"
 FEATURES = [896, 9_248, 18_496, 36_928, 73_856, 147_584]
 
 
@@ -80,6 +91,25 @@ def test_counts_of_resnet8_by_hand() -> None:
     assert network.flops == 2 * network.macs + outputs + 10
     # A bias beside each batch norm is counted, not built.
     assert sum(p.numel() for p in build_float(network).parameters()) == 78_378 - outputs
+
+
+def test_counts_of_a_separable_network_by_hand() -> None:
+    layers = (
+        Conv(filters=8),
+        Depthwise(stride=2),
+        Conv(filters=12, kernel=1, pad=0),
+        Depthwise(kernel=5, pad=2),
+        Average(),
+    )
+    network = Network(name="separable", layers=layers, batch_norm="none")
+    assert network.weighted == ["conv0", "depthwise0", "conv1", "depthwise1", "last"]
+    weights = [27 * 8, 9 * 8, 8 * 12, 25 * 12, 12 * 10]
+    outputs = [8, 8, 12, 12, 10]
+    macs = [n * m for n, m in zip(weights, (1024, 256, 256, 256, 1), strict=True)]
+    counts = [n + out for n, out in zip(weights, outputs, strict=True)]
+    assert network.costs() == list(zip(counts, macs, strict=True))
+    assert sum(p.numel() for p in build_float(network).parameters()) == network.parameters
+    assert NETWORKS["mobile"].macs == 20_867_584 <= 25e6
 
 
 def test_shapes_of_residual_networks() -> None:
@@ -173,6 +203,11 @@ kind = "conv"
 filters = 8
 
 [[layers]]
+kind = "depthwise"
+pad = 0
+kernel = 1
+
+[[layers]]
 kind = "residual"
 filters = 12
 inner = 6
@@ -193,30 +228,33 @@ def test_a_toml_file_may_have_blocks(tmp_path: Path) -> None:
     network = get_network(write(tmp_path, BLOCKS))
     assert network.layers == (
         Conv(filters=8),
+        Depthwise(pad=0, kernel=1),
         Residual(filters=12, inner=6, stride=2, projection=True),
         Residual(filters=12, kernel=5),
         Average(),
     )
     assert network_from_json(json.loads(json.dumps(network_to_json(network))), "here") == network
-    assert network.shapes() == [(16, 20, 8), (8, 10, 12), (8, 10, 12), (12,)]
+    assert network.shapes() == [(16, 20, 8), (16, 20, 8), (8, 10, 12), (8, 10, 12), (12,)]
     assert network.filters == [8, 6, 12, 12]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("= true", "= false", "layers[1]: residual: stride=2 needs projection=true"),
-        ("= true", "= 1", "layers[1].projection = 1; use true or false"),
-        ("inner = 6", "inner = 0", "layers[1].inner = 0; use a whole number of 1 or more"),
-        ("inner = 6", "depth = 6", "layers[1]: unknown key depth; known: filters, inner, kernel,"),
-        ("kernel = 5", "kernel = 4", "layers[2]: residual: kernel=4 would change the image's size"),
+        ("= true", "= false", "layers[2]: residual: stride=2 needs projection=true"),
+        ("= true", "= 1", "layers[2].projection = 1; use true or false"),
+        ("inner = 6", "inner = 0", "layers[2].inner = 0; use a whole number of 1 or more"),
+        ("inner = 6", "depth = 6", "layers[2]: unknown key depth; known: filters, inner, kernel,"),
+        ("kernel = 5", "kernel = 4", "layers[3]: residual: kernel=4 would change the image's size"),
         (
             "filters = 12\nkernel",
             "filters = 9\nkernel",
-            "layer 2 (residual): filters=9 cannot be added to an input of 12 channels; "
+            "layer 3 (residual): filters=9 cannot be added to an input of 12 channels; "
             "use filters=12 or projection=true",
         ),
-        ('"average"', '"average"\nsize = 2', "layers[3]: unknown key size; known: "),
+        ('"average"', '"average"\nsize = 2', "layers[4]: unknown key size; known: "),
+        ("kernel = 1", "filters = 8", "layers[1]: unknown key filters; known: kernel, pad, stride"),
+        ('"conv"\nfilters = 8', '"depthwise"', "(depthwise): the network starts with it"),
         (
             '"conv"\nfilters',
             '"residual"\nfilters',

@@ -13,6 +13,7 @@ from quant.config import (
     Average,
     Conv,
     Dense,
+    Depthwise,
     LayerBits,
     Network,
     Norm,
@@ -77,10 +78,17 @@ def blocks(norm: Norm = "all", *, dense: bool = True) -> Network:
     return Network(name="blocks", layers=tuple(layers), batch_norm=norm)
 
 
-@settings(max_examples=30, deadline=None)
+def separable(norm: Norm = "all", *, dense: bool = True) -> Network:
+    """A depthwise convolution has its channels in common with what it reads."""
+    layers = [Conv(filters=5), Depthwise(stride=2), Conv(filters=7, kernel=1, pad=0), Depthwise()]
+    layers += [Residual(filters=7)] + ([Dense(neurons=9)] if dense else [Average()])
+    return Network(name="separable", layers=tuple(layers), batch_norm=norm)
+
+
+@settings(max_examples=40, deadline=None)
 @given(
     data=st.data(),
-    shape=st.sampled_from([network, blocks]),
+    shape=st.sampled_from([network, blocks, separable]),
     norm=st.sampled_from(["all", "dense", "none"]),
     dense=st.booleans(),
 )
@@ -125,6 +133,11 @@ def test_sums_tie_filters() -> None:
     }
     assert net.filters == [5, 5, 6, 4, 7, 7, 6]
     assert resized(net, net.filters) == net
+    assert separable().tied() == {
+        "conv0": ["conv0", "depthwise0"],
+        "conv1": ["conv1", "depthwise1", "residual0.conv1"],
+        "residual0.conv0": ["residual0.conv0"],
+    }
     smaller = resized(net, [4, 5, 6, 3, 6, 7, 2])
     assert smaller.filters == [4, 5, 6, 3, 6, 7, 2]
     assert smaller.layers[4] == Residual(filters=6, inner=3, stride=2, projection=True)

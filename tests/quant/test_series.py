@@ -198,11 +198,14 @@ CIFAR10 = ["teacher", "float", "w2a2", "w4a4", "w1a2", "w1a1"]
 CONTENTS = {
     "cifar10": (CIFAR10, "w2a2", ("w1a1", "w1a2")),
     "cifar10_core": (CIFAR10, "w2a2", ("w1a1", "w1a2")),
-    "resnet8": (
-        ["teacher", "resnet8_float", "resnet8_w4a4", "resnet8_w2a2"],
-        "resnet8_w2a2",
-        ("resnet8_w2a2", "resnet8_w4a4"),
-    ),
+    **{
+        name: (
+            ["teacher", f"{name}_float", f"{name}_w4a4", f"{name}_w2a2"],
+            f"{name}_w2a2",
+            (f"{name}_w2a2", f"{name}_w4a4"),
+        )
+        for name in ("mobile", "resnet8")
+    },
 }
 
 
