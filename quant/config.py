@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from headrace import tables
 from headrace.tables import Range
 from quant.errors import ConfigError
+from quant.kinds import Average as Average
+from quant.kinds import Conv as Conv
+from quant.kinds import Count, Product, Shape, Size, need, output_shape
+from quant.kinds import Dense as Dense
+from quant.kinds import Depthwise as Depthwise
+from quant.kinds import Layer as Layer
+from quant.kinds import Pool as Pool
+from quant.kinds import Residual as Residual
 
 Norm = Literal["all", "dense", "none"]
 WeightScale = Literal["statistics", "learned"]
@@ -19,61 +26,12 @@ Optimiser = Literal["adamw", "nesterov"]
 Ranking = Literal["l1", "bn", "taylor"]
 Device = Literal["auto", "cpu", "cuda"]
 
+PIXEL_BITS = 8
 
-def _need(condition: bool, message: str) -> None:
-    if not condition:
-        raise ConfigError(message)
-
-
-Count = Annotated[int, Range(least=0)]
-Size = Annotated[int, Range(least=1)]
 Width = Annotated[int, Range(least=1, most=8)]
 Share = Annotated[float, Range(least=0, most=1)]
 # A share of which something is left.
 Part = Annotated[float, Range(least=0, below=1)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Conv:
-    """A convolution, followed by batch norm (if the network has it there) and a ReLU."""
-
-    filters: Size
-    kernel: Size = 3
-    pad: Count = 1
-    stride: Size = 1
-
-    def __post_init__(self) -> None:
-        """Check every value."""
-        tables.check(self, "conv")
-        _need(
-            self.pad < self.kernel,
-            f"conv: pad={self.pad} does not suit kernel={self.kernel}; use 0 to {self.kernel - 1}",
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pool:
-    """Max-pooling with windows that do not overlap."""
-
-    size: Annotated[int, Range(least=2)] = 2
-
-    def __post_init__(self) -> None:
-        """Check every value."""
-        tables.check(self, "pool")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dense:
-    """A hidden fully connected layer, followed by batch norm (if any) and a ReLU."""
-
-    neurons: Size
-
-    def __post_init__(self) -> None:
-        """Check every value."""
-        tables.check(self, "dense")
-
-
-Layer = Conv | Pool | Dense
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +52,7 @@ class Dropout:
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """Convolutions and pools, then hidden dense layers, then the last dense layer to `classes`.
+    """Convolutions, blocks and pools, then hidden dense layers, then the last one to `classes`.
 
     Batch norm follows all hidden layers, the dense ones among them, or none.
     """
@@ -109,41 +67,99 @@ class Network:
     def __post_init__(self) -> None:
         """Check every value."""
         tables.check(self, f"network {self.name}")
-        _need(bool(self.layers), f"network {self.name}: no layers; give it one or more")
+        need(bool(self.layers), f"network {self.name}: no layers; give it one or more")
         self.shapes()
 
-    def shapes(self) -> list[tuple[int, ...]]:
-        """Output shape of each layer, (height, width, channels) or (neurons,).
+    def shapes(self) -> list[Shape]:
+        """Output shape of each layer, (height, width, channels) or (features,).
 
         Raises:
             ConfigError: where a layer does not fit its input.
         """
-        shape: tuple[int, ...] = self.input_shape
-        out: list[tuple[int, ...]] = []
+        shape: Shape = self.input_shape
+        out: list[Shape] = []
         for index, layer in enumerate(self.layers):
             where = f"network {self.name}, layer {index} ({type(layer).__name__.lower()})"
-            if isinstance(layer, Dense):
-                shape = (layer.neurons,)
-            else:
-                _need(len(shape) == 3, f"{where}: comes after a dense layer; put it before")
-                _need(
-                    not isinstance(layer, Pool) or index > 0,
-                    f"{where}: the network starts with a pool; put a convolution before it",
-                )
-                shape = _spatial(layer, shape[0], shape[1], shape[2], where)
+            need(
+                index > 0 or isinstance(layer, Conv | Dense),
+                f"{where}: the network starts with it; put a convolution before it",
+            )
+            shape = output_shape(layer, shape, where)
             out.append(shape)
         return out
 
+    def products(self) -> list[Product]:
+        """Every layer with weights, those within blocks and the last one included, in order."""
+        shape: Shape = self.input_shape
+        reads: str | None = None
+        found: list[Product] = []
+        for layer, name, out in zip(self.layers, layer_names(self), self.shapes(), strict=True):
+            if isinstance(layer, Residual):
+                found += self._branches(layer, name, reads, shape)
+                reads = f"{name}.conv1"
+            elif isinstance(layer, Conv | Depthwise | Dense):
+                found.append(self._product(name, layer, reads, shape))
+                reads = name
+            shape = out
+        return [*found, self._product("last", Dense(neurons=self.classes), reads, shape)]
+
+    def _branches(
+        self, block: Residual, name: str, reads: str | None, shape: Shape
+    ) -> Iterator[Product]:
+        middle = f"{name}.conv0", shape
+        for part, conv in block.convolutions().items():
+            source = middle if part == "conv1" else (reads, shape)
+            made = self._product(f"{name}.{part}", conv, *source)
+            if part == "conv0":
+                middle = made.name, made.outputs
+            yield made
+
+    def _product(
+        self, name: str, layer: Conv | Depthwise | Dense, reads: str | None, shape: Shape
+    ) -> Product:
+        norm = self.batch_norm == "all" or (self.batch_norm == "dense" and isinstance(layer, Dense))
+        return Product(
+            name=name,
+            layer=layer,
+            reads=reads,
+            inputs=shape,
+            outputs=output_shape(layer, shape, f"network {self.name}, {name}"),
+            norm=norm and name != "last",
+        )
+
+    @property
+    def weighted(self) -> list[str]:
+        """Names of the layers with weights, the last one included, in order."""
+        return [product.name for product in self.products()]
+
+    def tied(self) -> dict[str, list[str]]:
+        """Names of the convolutions that have their channels in common, by the first of them.
+
+        Those whose outputs are added up, and depthwise ones with what they read: they have equally
+        many filters, and lose them together. Any other convolution is alone.
+        """
+        groups: dict[str, list[str]] = {}
+        trunk = ""  # the first of those whose channels come into the next layer
+        for layer, name in zip(self.layers, layer_names(self), strict=True):
+            if isinstance(layer, Conv):
+                trunk = name
+                groups[trunk] = [name]
+            elif isinstance(layer, Depthwise):
+                groups[trunk].append(name)
+            elif isinstance(layer, Residual):
+                groups[f"{name}.conv0"] = [f"{name}.conv0"]
+                if layer.projection:
+                    trunk = f"{name}.skip"
+                    groups[trunk] = [trunk, f"{name}.conv1"]
+                else:
+                    groups[trunk].append(f"{name}.conv1")
+        return groups
+
     @property
     def filters(self) -> list[int]:
-        """Filters of each convolution, in order."""
-        return [layer.filters for layer in self.layers if isinstance(layer, Conv)]
-
-    def normalised(self, layer: Layer) -> bool:
-        """Whether batch norm follows this layer; if it does, the layer itself has no bias."""
-        if self.batch_norm == "all":
-            return not isinstance(layer, Pool)
-        return self.batch_norm == "dense" and isinstance(layer, Dense)
+        """Filters of each convolution, in order, those that are tied counted once."""
+        counts = {product.name: product.outputs[-1] for product in self.products()}
+        return [counts[first] for first in self.tied()]
 
     def costs(self) -> list[tuple[int, int]]:
         """(parameters, multiply-accumulates) of each layer with weights, the last one included.
@@ -151,68 +167,22 @@ class Network:
         Counted as Dhouibi, Ben Salem and Ben Saoud do: the weights, one bias per output, and
         scale and shift per output of a batch norm.
         """
-        shape: tuple[int, ...] = self.input_shape
-        costs: list[tuple[int, int]] = []
-        for layer, out in zip(self.layers, self.shapes(), strict=True):
-            outputs = out[-1]
-            if isinstance(layer, Conv):
-                weights = layer.kernel**2 * shape[2] * outputs
-                pixels = out[0] * out[1]
-            else:
-                weights = math.prod(shape) * outputs
-                pixels = 1
-            if not isinstance(layer, Pool):
-                extra = outputs * (3 if self.normalised(layer) else 1)
-                costs.append((weights + extra, weights * pixels))
-            shape = out
-        inputs = math.prod(shape)
-        costs.append(((inputs + 1) * self.classes, inputs * self.classes))
-        return costs
+        return [(product.parameters, product.macs) for product in self.products()]
 
     @property
     def parameters(self) -> int:
         """Weights, one bias per filter or neuron, and two per output of a batch norm."""
-        return sum(parameters for parameters, _ in self.costs())
+        return sum(product.parameters for product in self.products())
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates for one image, padding counted like pixels."""
-        return sum(macs for _, macs in self.costs())
+        return sum(product.macs for product in self.products())
 
     @property
     def flops(self) -> int:
         """Operations for one image as the paper counts: two per MAC, one per filter or neuron."""
-        outputs = [
-            out[-1]
-            for x, out in zip(self.layers, self.shapes(), strict=True)
-            if not isinstance(x, Pool)
-        ]
-        return 2 * self.macs + sum(outputs) + self.classes
-
-
-def _spatial(
-    layer: Conv | Pool, height: int, width: int, channels: int, where: str
-) -> tuple[int, int, int]:
-    if isinstance(layer, Pool):
-        _need(
-            min(height, width) >= layer.size,
-            f"{where}: size={layer.size} leaves no pixel of {height}x{width}; "
-            "leave this pool out, or pool less before it",
-        )
-        _need(
-            height % layer.size == 0 and width % layer.size == 0,
-            f"{where}: size={layer.size} does not divide {height}x{width}; "
-            "use a size that divides both",
-        )
-        return height // layer.size, width // layer.size, channels
-    rest_h = height + 2 * layer.pad - layer.kernel
-    rest_w = width + 2 * layer.pad - layer.kernel
-    _need(
-        rest_h >= 0 and rest_w >= 0,
-        f"{where}: kernel={layer.kernel} is larger than the padded {height}x{width} input; "
-        "use a smaller kernel or more padding",
-    )
-    return rest_h // layer.stride + 1, rest_w // layer.stride + 1, layer.filters
+        return 2 * self.macs + sum(product.outputs[-1] for product in self.products())
 
 
 def layer_names(network: Network) -> list[str]:
@@ -238,11 +208,11 @@ class LayerBits:
         """Check every value."""
         where = f"quantisation, layer {self.name}"
         tables.check(self, where)
-        _need(
+        need(
             self.weight_bits is not None or self.act_bits is not None,
             f"{where}: nothing is given; give weight_bits or act_bits",
         )
-        _need(
+        need(
             self.name != "last" or self.act_bits is None,
             f"{where}: act_bits={self.act_bits}, but no activation follows; give weight_bits only",
         )
@@ -271,7 +241,7 @@ class Quantisation:
         tables.check(self, "quantisation")
         names = [layer.name for layer in self.layers]
         twice = sorted({name for name in names if names.count(name) > 1})
-        _need(not twice, f"quantisation: layer {', '.join(twice)} is given twice; give it once")
+        need(not twice, f"quantisation: layer {', '.join(twice)} is given twice; give it once")
 
     def bits(self, names: Sequence[str]) -> dict[str, tuple[int, int]]:
         """(weight bits, activation bits) of each layer with weights.
@@ -283,7 +253,7 @@ class Quantisation:
             ConfigError: if `layers` names a layer that is not among them.
         """
         unknown = [layer.name for layer in self.layers if layer.name not in names]
-        _need(
+        need(
             not unknown,
             f"quantisation: the network has no layer {', '.join(unknown)} with weights; "
             f"use {', '.join(names)}",
@@ -293,6 +263,15 @@ class Quantisation:
         for layer in self.layers:
             weight, act = found[layer.name]
             found[layer.name] = (layer.weight_bits or weight, layer.act_bits or act)
+        return found
+
+    def inputs(self, network: Network) -> list[tuple[int, int]]:
+        """(weight bits, bits of what comes in) of each layer with weights, the pixels' at first."""
+        bits = self.bits(network.weighted)
+        found = []
+        for product in network.products():
+            reads = product.reads
+            found.append((bits[product.name][0], PIXEL_BITS if reads is None else bits[reads][1]))
         return found
 
 
@@ -328,7 +307,7 @@ def layer_bits(text: str) -> LayerBits:
     Raises:
         ConfigError: if it is no such text, or a width is not 1 to 8.
     """
-    match = re.fullmatch(r"(\w+)=(?:w(\d+))?(?:a(\d+))?", text)
+    match = re.fullmatch(r"([\w.]+)=(?:w(\d+))?(?:a(\d+))?", text)
     if match is None:
         raise ConfigError(f"layer bits {text!r}: not understood; use for example conv3=w4a2")
     name, weight, act = match.groups()
@@ -376,7 +355,7 @@ class Training:
         """Check every value."""
         tables.check(self, "training")
         # The teacher has seen an image without a square cut out.
-        _need(
+        need(
             self.views == 0 or self.cutout_px == 0,
             f"training: views={self.views} with cutout_px={self.cutout_px}; use cutout_px=0",
         )

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quant.config import Network, Pool, Quantisation, layer_names
+from quant.config import Network, Quantisation
 from quant.errors import ConfigError
 from quant.files import read_json
-
-_PIXEL_BITS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +59,7 @@ class Costs:
 
     def _widths(self, network: Network) -> list[str]:
         """Weight and input bits of each layer with weights, such as w2a2."""
-        kinds = zip(network.layers, layer_names(network), strict=True)
-        names = [*(name for layer, name in kinds if not isinstance(layer, Pool)), "last"]
-        widths = []
-        inputs = _PIXEL_BITS
-        for weights, outputs in self.quantisation.bits(names).values():
-            widths.append(f"w{weights}a{inputs}")
-            inputs = outputs
-        return widths
+        return [f"w{weights}a{inputs}" for weights, inputs in self.quantisation.inputs(network)]
 
     def _lut(self, width: str) -> float:
         if width not in self.lut_per_mac:

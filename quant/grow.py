@@ -70,7 +70,7 @@ def topology(network: Network) -> str:
     convolutions = [
         "P" if isinstance(layer, Pool) else str(layer.filters)
         for layer in network.layers
-        if not isinstance(layer, Dense)
+        if isinstance(layer, Conv | Pool)
     ]
     neurons = [str(layer.neurons) for layer in network.layers if isinstance(layer, Dense)]
     return " | ".join(filter(None, (", ".join(convolutions), ", ".join(neurons))))

@@ -128,17 +128,22 @@ def quant_conv(
     kernel: int,
     pad: int,
     stride: int,
+    groups: int,
     bias: bool,
     bits: int,
     scale: WeightScale,
 ) -> nn.Module:
-    """Convolution with weights of `bits` bits, symmetrical about zero, one scale per filter."""
+    """Convolution with weights of `bits` bits, symmetrical about zero, one scale per filter.
+
+    Its channels and filters are in so many `groups`.
+    """
     layer: nn.Module = qnn.QuantConv2d(
         channels,
         filters,
         kernel,
         stride=stride,
         padding=pad,
+        groups=groups,
         bias=bias,
         **_weight_options(bits, scale, per_channel=True),
     )
@@ -218,15 +223,16 @@ def act_bits(relu: nn.Module) -> int:
 
 
 @torch.no_grad()
-def best_range(x: Tensor, bits: int) -> float:
+def best_range(x: Tensor, bits: int, *, centred: bool = False) -> float:
     """Range whose quantisation of max(x, 0) to `bits` unsigned bits has the least squared error.
 
     Args:
         x: values before the ReLU, any shape.
         bits: bits of the activation.
+        centred: whether x has both signs and is to be moved up by half the range before the ReLU.
     """
-    positive = x.clamp_min(0.0).flatten()
-    top = float(positive.max())
+    wanted = x.flatten() if centred else x.clamp_min(0.0).flatten()
+    top = float(2 * wanted.abs().max()) if centred else float(wanted.max())
     levels = 2**bits - 1
     best, best_error = max(top, 1e-3), float("inf")
     for step in range(4, 101):
@@ -234,9 +240,8 @@ def best_range(x: Tensor, bits: int) -> float:
         if limit <= 0.0:
             break
         scale = limit / levels
-        error = float(
-            ((positive / scale).round().clamp_max(levels) * scale - positive).square().sum()
-        )
+        moved = wanted + limit / 2 if centred else wanted
+        error = float(((moved / scale).round().clamp(0, levels) * scale - moved).square().sum())
         if error < best_error:
             best, best_error = limit, error
     return best

@@ -3,10 +3,13 @@
 An accumulator is an integer, the threshold at which an activation goes up a step is none: the
 integer model rounds it up. Where it lies within a float's rounding of an integer, float32 programs
 may go either way. A small shift of the batch norm moves such thresholds away and changes nothing
-for integers.
+for integers. Where a residual block's sum is thresholded, there is one for each level and each code
+of what is added.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import brevitas.nn as qnn
 import torch
@@ -15,6 +18,8 @@ from torch import Tensor, nn
 from quant.layers import act_bits, act_range
 from quant.models import PIXEL_SCALE, Model
 from quant.packing import weight_scale
+from quant.pool import AveragePool
+from quant.residual import JOINT, SKIP, ResidualBlock
 
 # In units of the accumulator: what a threshold keeps from integers, and the shifts tried for it.
 MARGIN = 0.01
@@ -31,23 +36,65 @@ def keep_off_integers(model: Model) -> int:
     Returns:
         Channels whose batch norm was shifted. A channel that no shift serves stays as it is.
     """
-    shifted, before = 0, torch.tensor(PIXEL_SCALE, dtype=torch.float64)
-    unit = gain = offset = norm = None
-    for module in model.body.children():
-        if isinstance(module, qnn.QuantConv2d | qnn.QuantLinear):
-            unit, norm = weight_scale(module).double() * before, None
-        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            norm, (gain, offset) = module, _line(module)
-        elif isinstance(module, qnn.QuantReLU):
-            scale = act_range(module).double().abs() / (2 ** act_bits(module) - 1)
-            if norm is not None and unit is not None and gain is not None and offset is not None:
-                steps = torch.arange(1, 2 ** act_bits(module)).to(scale) - 0.5
-                slope = gain * unit
-                found = _shifts((steps * scale - offset[:, None]) / slope[:, None])
-                norm.bias.sub_((found * slope).to(norm.bias.dtype))
-                shifted += int((found != 0).sum())
-            before = scale
-    return shifted
+    pixels = torch.arange(2.0, dtype=torch.float64) * PIXEL_SCALE
+    return _along(model.body.children(), pixels)[0]
+
+
+def _along(layers: Iterable[nn.Module], values: Tensor) -> tuple[int, Tensor]:
+    """Shift the batch norms of layers that follow each other.
+
+    values: of the codes 0, 1, 2, ... of the activations that come in. Returns the channels that
+    were shifted, and the values that go out.
+    """
+    shifted, unit, norm = 0, values[1:2], None
+    for layer in layers:
+        if isinstance(layer, ResidualBlock):
+            more, values = _block(layer, values)
+            shifted += more
+        elif isinstance(layer, AveragePool):
+            values = values / layer.pixels
+        elif isinstance(layer, qnn.QuantConv2d | qnn.QuantLinear):
+            unit, norm = weight_scale(layer).double() * values[1], None
+        elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            norm = layer
+        elif isinstance(layer, qnn.QuantReLU):
+            shifted += _keep_off(norm, unit, layer, values.new_zeros(1))
+            values = _values(layer)
+    return shifted, values
+
+
+def _block(block: ResidualBlock, values: Tensor) -> tuple[int, Tensor]:
+    """As `_along`, for the branches of a block and their sum."""
+    layers = dict(block.named_children())
+    first, inner = _along([x for name, x in layers.items() if name.startswith("conv0")], values)
+    second, skip = _along([x for name, x in layers.items() if name.startswith(SKIP)], values)
+    unit = weight_scale(layers["conv1"]).double() * inner[1]
+    joint = layers[JOINT]
+    shifted = _keep_off(layers.get("conv1_norm"), unit, joint, skip)
+    return first + second + shifted, _values(joint)
+
+
+def _values(relu: nn.Module) -> Tensor:
+    """The values that an activation may have, float64, in steps of its scale."""
+    steps = torch.arange(2 ** act_bits(relu)).to(act_range(relu).device, torch.float64)
+    scale: Tensor = act_range(relu).double().abs() / (2 ** act_bits(relu) - 1)
+    return steps * scale
+
+
+def _keep_off(norm: nn.Module | None, unit: Tensor, relu: nn.Module, added: Tensor) -> int:
+    """Shift the channels of a batch norm; how many.
+
+    unit: of the accumulators before it, (C,) or (1,); added: what may be added before the ReLU.
+    """
+    if not isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+        return 0
+    gain, offset = _line(norm)
+    values = _values(relu)
+    bounds = (values[1:] - values[1] / 2 - added[:, None]).flatten()
+    slope = gain * unit
+    found = _shifts((bounds - offset[:, None]) / slope[:, None])
+    norm.bias.sub_((found * slope).to(norm.bias.dtype))
+    return int((found != 0).sum())
 
 
 def _line(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

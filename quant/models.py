@@ -13,8 +13,20 @@ import brevitas.nn as qnn
 import torch
 from torch import Tensor, nn
 
-from quant.config import Conv, Dense, Dropout, Network, Pool, Quantisation, layer_names
+from quant.config import (
+    Average,
+    Conv,
+    Dense,
+    Depthwise,
+    Dropout,
+    Network,
+    Pool,
+    Quantisation,
+    Residual,
+    layer_names,
+)
 from quant.errors import CheckpointError
+from quant.kinds import Product
 from quant.layers import (
     QuantDropout,
     act_bits,
@@ -26,7 +38,8 @@ from quant.layers import (
     quant_last,
     quant_relu,
 )
-from quant.pool import MaxPool
+from quant.pool import AveragePool, MaxPool
+from quant.residual import SKIP, SKIP_ACT, ResidualBlock, values
 
 PIXEL_SCALE = 1.0 / 255.0
 
@@ -48,11 +61,19 @@ class Model(nn.Module):
 class _Parts:
     """Makes the layers of the float network."""
 
-    def conv(self, name: str, channels: int, layer: Conv, bias: bool) -> nn.Module:
-        return nn.Conv2d(channels, layer.filters, layer.kernel, layer.stride, layer.pad, bias=bias)
+    def conv(self, layer: Conv | Depthwise, product: Product) -> nn.Module:
+        return nn.Conv2d(
+            product.inputs[-1],
+            product.outputs[-1],
+            layer.kernel,
+            layer.stride,
+            layer.pad,
+            groups=product.groups,
+            bias=not product.norm,
+        )
 
-    def dense(self, name: str, inputs: int, neurons: int, bias: bool) -> nn.Module:
-        return nn.Linear(inputs, neurons, bias=bias)
+    def dense(self, product: Product) -> nn.Module:
+        return nn.Linear(math.prod(product.inputs), product.outputs[-1], bias=not product.norm)
 
     def last(self, inputs: int, classes: int) -> nn.Module:
         return nn.Linear(inputs, classes)
@@ -60,8 +81,8 @@ class _Parts:
     def act(self, name: str) -> nn.Module:
         return nn.ReLU()
 
-    def pool(self, size: int) -> nn.Module:
-        return MaxPool(size)
+    def skip(self, name: str) -> nn.Module:
+        return nn.Identity()
 
     def drop(self, share: float) -> nn.Module:
         return nn.Dropout(share)
@@ -71,25 +92,30 @@ class _QuantParts(_Parts):
     """Makes the layers of the quantised network."""
 
     def __init__(self, network: Network, config: Quantisation) -> None:
-        layers = zip(network.layers, layer_names(network), strict=True)
-        names = [name for layer, name in layers if not isinstance(layer, Pool)]
-        self.bits = config.bits([*names, "last"])
+        self.bits = config.bits(network.weighted)
         self.scale = config.weight_scale
 
-    def conv(self, name: str, channels: int, layer: Conv, bias: bool) -> nn.Module:
+    def conv(self, layer: Conv | Depthwise, product: Product) -> nn.Module:
         return quant_conv(
-            channels,
-            layer.filters,
+            product.inputs[-1],
+            product.outputs[-1],
             kernel=layer.kernel,
             pad=layer.pad,
             stride=layer.stride,
-            bias=bias,
-            bits=self.bits[name][0],
+            groups=product.groups,
+            bias=not product.norm,
+            bits=self.bits[product.name][0],
             scale=self.scale,
         )
 
-    def dense(self, name: str, inputs: int, neurons: int, bias: bool) -> nn.Module:
-        return quant_dense(inputs, neurons, bias=bias, bits=self.bits[name][0], scale=self.scale)
+    def dense(self, product: Product) -> nn.Module:
+        return quant_dense(
+            math.prod(product.inputs),
+            product.outputs[-1],
+            bias=not product.norm,
+            bits=self.bits[product.name][0],
+            scale=self.scale,
+        )
 
     def last(self, inputs: int, classes: int) -> nn.Module:
         return quant_last(inputs, classes, bits=self.bits["last"][0], scale=self.scale)
@@ -97,46 +123,77 @@ class _QuantParts(_Parts):
     def act(self, name: str) -> nn.Module:
         return quant_relu(self.bits[name][1])
 
+    def skip(self, name: str) -> nn.Module:
+        return self.act(name)
+
     def drop(self, share: float) -> nn.Module:
         return QuantDropout(share)
 
 
-def _build(network: Network, parts: _Parts, dropout: Dropout) -> Model:
-    body = nn.Sequential()
-    shape: tuple[int, ...] = network.input_shape
+class _Builder:
+    """Puts the layers of a network one after the other."""
 
-    def flatten() -> None:
-        ended = [layer for layer in network.layers if not isinstance(layer, Dense)][-1]
-        if dropout.stage and isinstance(ended, Conv):
-            body.add_module("flatten_drop", parts.drop(dropout.stage))
-        body.add_module("flatten", nn.Flatten())
+    def __init__(self, network: Network, parts: _Parts, dropout: Dropout) -> None:
+        self.network, self.parts, self.dropout = network, parts, dropout
+        self.products = {product.name: product for product in network.products()}
+        self.body = nn.Sequential()
 
-    layers = zip(network.layers, layer_names(network), network.shapes(), strict=True)
-    for layer, name, out in layers:
-        if isinstance(layer, Pool):
-            body.add_module(name, parts.pool(layer.size))
-            if dropout.stage:
-                body.add_module(f"{name}_drop", parts.drop(dropout.stage))
-        else:
-            norm = network.normalised(layer)
-            if isinstance(layer, Conv):
-                body.add_module(name, parts.conv(name, shape[2], layer, not norm))
-                batch_norm: nn.Module = nn.BatchNorm2d(layer.filters)
+    def build(self) -> Model:
+        shape: tuple[int, ...] = self.network.input_shape
+        flat = self.dropout.stage  # what is dropped where an image ends without a pool
+        network = self.network
+        layers = zip(network.layers, layer_names(network), network.shapes(), strict=True)
+        for layer, name, out in layers:
+            if isinstance(layer, Pool):
+                self.body.add_module(name, MaxPool(layer.size))
+                self.drop(name, self.dropout.stage)
+            elif isinstance(layer, Average):
+                self.body.add_module(name, AveragePool(math.prod(shape[:2])))
+                self.drop(name, self.dropout.stage)
+            elif isinstance(layer, Dense):
+                self.flatten(shape, flat)
+                self.add(self.body, name, self.products[name])
+                self.drop(name, self.dropout.dense)
+            elif isinstance(layer, Residual):
+                self.body.add_module(name, self.block(name, layer))
             else:
-                if name == "dense0":
-                    flatten()
-                body.add_module(name, parts.dense(name, math.prod(shape), layer.neurons, not norm))
-                batch_norm = nn.BatchNorm1d(layer.neurons)
-            if norm:
-                body.add_module(f"{name}_norm", batch_norm)
-            body.add_module(f"{name}_act", parts.act(name))
-            if dropout.dense and isinstance(layer, Dense):
-                body.add_module(f"{name}_drop", parts.drop(dropout.dense))
-        shape = out
-    if len(shape) == 3:
-        flatten()
-    body.add_module("last", parts.last(math.prod(shape), network.classes))
-    return Model(body)
+                self.add(self.body, name, self.products[name])
+            flat = self.dropout.stage if isinstance(layer, Conv | Depthwise | Residual) else 0.0
+            shape = out
+        self.flatten(shape, flat)
+        self.body.add_module("last", self.parts.last(math.prod(shape), network.classes))
+        return Model(self.body)
+
+    def add(self, body: nn.Module, name: str, product: Product) -> None:
+        """A layer with weights, as `name` within `body`, and what follows it."""
+        layer, outputs = product.layer, product.outputs[-1]
+        if isinstance(layer, Dense):
+            made = self.parts.dense(product)
+            norm: nn.Module = nn.BatchNorm1d(outputs)
+        else:
+            made = self.parts.conv(layer, product)
+            norm = nn.BatchNorm2d(outputs)
+        body.add_module(name, made)
+        if product.norm:
+            body.add_module(f"{name}_norm", norm)
+        act = self.parts.skip if name == SKIP else self.parts.act
+        body.add_module(f"{name}_act", act(product.name))
+
+    def block(self, name: str, layer: Residual) -> ResidualBlock:
+        block = ResidualBlock()
+        for part in layer.convolutions():
+            self.add(block, part, self.products[f"{name}.{part}"])
+        return block
+
+    def drop(self, name: str, share: float) -> None:
+        if share:
+            self.body.add_module(f"{name}_drop", self.parts.drop(share))
+
+    def flatten(self, shape: tuple[int, ...], share: float) -> None:
+        """Make a row of what is still an image, and drop a share of it."""
+        if len(shape) == 3:
+            self.drop("flatten", share)
+            self.body.add_module("flatten", nn.Flatten())
 
 
 def build_float(network: Network) -> Model:
@@ -145,7 +202,7 @@ def build_float(network: Network) -> Model:
     Weights start as He et al. (2015) have it for ReLUs: without batch norm, PyTorch's own smaller
     ones would lose most of the signal on the way through eight layers.
     """
-    model = _build(network, _Parts(), network.dropout)
+    model = _Builder(network, _Parts(), network.dropout).build()
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -160,12 +217,12 @@ def build_quantised(network: Network, config: Quantisation) -> Model:
     Raises:
         ConfigError: if the quantisation names a layer that the network does not have.
     """
-    return _build(network, _QuantParts(network, config), config.dropout)
+    return _Builder(network, _QuantParts(network, config), config.dropout).build()
 
 
 def relus(model: Model) -> list[tuple[str, nn.Module]]:
-    """Name and module of every quantised ReLU, in order."""
-    return [(n, m) for n, m in model.body.named_children() if isinstance(m, qnn.QuantReLU)]
+    """Name and module of every quantised ReLU, in the order in which they are computed."""
+    return [(n, m) for n, m in model.body.named_modules() if isinstance(m, qnn.QuantReLU)]
 
 
 def load_state(model: nn.Module, state: dict[str, Tensor]) -> None:
@@ -201,19 +258,27 @@ def start_from_float(model: Model, state: dict[str, Tensor], pixels: Tensor) -> 
     """
     own = model.state_dict()
     load_state(model, {**own, **{name: value for name, value in state.items() if name in own}})
-    for layer in model.body.children():
+    for layer in model.modules():
         if isinstance(layer, qnn.QuantConv2d | qnn.QuantLinear):
             fit_learned_range(layer)
     # Batch statistics, because the running ones belong to the float weights.
     model.train()
-    for _, relu in relus(model):
+    for name, relu in relus(model):
         seen: list[Tensor] = []
 
         def keep(_: nn.Module, inputs: tuple[Any, ...], seen: list[Tensor] = seen) -> None:
-            seen.append(getattr(inputs[0], "value", inputs[0]))
+            seen.append(values(inputs[0]))
 
         handle = relu.register_forward_pre_hook(keep)
         with torch.no_grad():
             model(pixels)
         handle.remove()
-        act_range(relu).data.fill_(best_range(seen[0], act_bits(relu)))
+        block, _, part = name.rpartition(".")
+        if part == SKIP_ACT:
+            # What comes in has both signs, and as much above zero as below once it is centred.
+            mean = seen[0].mean((0, 2, 3))
+            limit = best_range(seen[0] - mean.view(-1, 1, 1), act_bits(relu), centred=True)
+            cast(ResidualBlock, model.body.get_submodule(block)).lift(limit / 2 - mean)
+        else:
+            limit = best_range(seen[0], act_bits(relu))
+        act_range(relu).data.fill_(limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from headrace import tables
-from quant.config import Conv, Dense, Layer, Network, Norm, Pool
+from quant.config import Average, Conv, Dense, Depthwise, Layer, Network, Norm, Pool, Residual
 from quant.errors import ConfigError
 
 # The name under which `train --network` knows the teacher, and of its files.
@@ -23,6 +23,24 @@ def _network(
     layers: list[Layer] = [Pool() if n is None else Conv(filters=n, pad=pad) for n in filters]
     layers += [Dense(neurons=n) for n in dense]
     return Network(name=name, layers=tuple(layers), batch_norm=batch_norm)
+
+
+def _residual(name: str, blocks: int) -> Network:
+    """A stem of 16 filters, stages of 16, 32 and 64 with so many blocks each, their mean."""
+    layers: list[Layer] = [Conv(filters=16)]
+    for filters in (16, 32, 64):
+        ahead = filters > 16
+        layers.append(Residual(filters=filters, stride=1 + ahead, projection=ahead))
+        layers += [Residual(filters=filters)] * (blocks - 1)
+    return Network(name=name, layers=(*layers, Average()))
+
+
+def _separable(name: str, stem: int, blocks: tuple[tuple[int, int], ...]) -> Network:
+    """A stem, then pairs of a depthwise convolution and one of 1x1, each (stride, filters)."""
+    layers: list[Layer] = [Conv(filters=stem)]
+    for stride, filters in blocks:
+        layers += [Depthwise(stride=stride), Conv(filters=filters, kernel=1, pad=0)]
+    return Network(name=name, layers=(*layers, Average()))
 
 
 _P = None
@@ -49,6 +67,11 @@ NETWORKS: dict[str, Network] = {
             pad=0,
             batch_norm="all",
         ),
+        # MLPerf Tiny's for images, and that of He et al. (2016) with projections.
+        _residual("resnet8", 1),
+        _residual("resnet20", 3),
+        # Of Howard et al. (2017), shorter, for images of 32x32 pixels.
+        _separable("mobile", 32, ((1, 64), (2, 128), (1, 128), (2, 256), (1, 256), (1, 256))),
         _network("tiny", (4, _P, 6, _P), (8,)),
     )
 }
@@ -72,8 +95,8 @@ def get_network(name: str) -> Network:
 def read_network(path: Path) -> Network:
     """The network of a TOML file with the fields of `Network`.
 
-    Each of [[layers]] has kind = "conv", "pool" or "dense" and the fields of that layer;
-    [dropout] has those of `Dropout`.
+    Each of [[layers]] has kind = "conv", "depthwise", "residual", "pool", "average" or "dense" and
+    the fields of that layer; [dropout] has those of `Dropout`.
 
     Raises:
         ConfigError: naming the file, and the layer by its index, if it is not such a file.

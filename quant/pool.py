@@ -1,10 +1,12 @@
-"""Max-pooling of windows beside each other, which compiles to vector code on a CPU."""
+"""Max-pooling that compiles to vector code on a CPU, and means that keep a quantised scale."""
 
 from __future__ import annotations
 
-from typing import cast
+import math
+from typing import Any, cast
 
 import torch
+from brevitas.quant_tensor import IntQuantTensor
 from torch import Tensor, nn
 
 
@@ -37,3 +39,27 @@ class MaxPool(nn.MaxPool2d):
         if self.training and torch.compiler.is_compiling():
             return first_maximum(x, self.size)
         return cast(Tensor, super().forward(x))
+
+
+class AveragePool(nn.Module):
+    """The mean of each channel over all pixels; of quantised ones their sum with a finer scale."""
+
+    def __init__(self, pixels: int) -> None:
+        """`pixels` of an image."""
+        super().__init__()
+        self.pixels = pixels
+
+    def forward(self, x: Any) -> Any:
+        """Means (N, C) of x (N, C, H, W)."""
+        if not isinstance(x, IntQuantTensor):
+            return _mean(x)
+        return x.set(
+            value=_mean(x.value),
+            scale=x.scale / self.pixels,
+            bit_width=x.bit_width + math.ceil(math.log2(self.pixels)),
+        )
+
+
+def _mean(x: Tensor) -> Tensor:
+    # Exported as the one operator that says what it is.
+    return nn.functional.adaptive_avg_pool2d(x, 1).flatten(1)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from quant import distributed
 from quant.checkpoint import Status
-from quant.config import Conv, Network, Ranking, Training
+from quant.config import Conv, Dense, Depthwise, Layer, Network, Ranking, Residual, Training
 from quant.costs import Costs
 from quant.errors import ConfigError
 from quant.files import write_json
@@ -202,30 +202,35 @@ def rank(model: Model, network: Network, ranking: Ranking, images: Images) -> Sc
     bn: magnitude of the batch norm's scale (Liu et al., 2017).
     taylor: squared change of the loss, to first order, without the filter (Molchanov et al., 2019).
 
+    Filters that are tied together are one: l1 and bn are the mean over them, taylor the loss
+    without all of them. They have the name of the first convolution.
+
     Raises:
         ConfigError: for `bn` in a network without batch norm after its convolutions.
     """
     if ranking == "taylor":
         return _taylor(model, network, images)
-    scores: Scores = {}
+    each: Scores = {}
     for name, normalised in _convolutions(network):
         if ranking == "l1":
             size = model.body.get_submodule(name).get_parameter("weight").detach().abs()
-            scores[name] = size.mean((1, 2, 3)) / size.mean()
+            each[name] = size.mean((1, 2, 3)) / size.mean()
         elif normalised:
             norm = model.body.get_submodule(f"{name}_norm")
-            scores[name] = norm.get_parameter("weight").detach().abs()
+            each[name] = norm.get_parameter("weight").detach().abs()
         else:
             raise ConfigError(
                 f"pruning: {name} has no batch norm to rank by; use the ranking l1 or taylor"
             )
-    return scores
+    return {
+        first: torch.stack([each[name] for name in names]).mean(0)
+        for first, names in network.tied().items()
+    }
 
 
 def _convolutions(network: Network) -> list[tuple[str, bool]]:
     """Name and whether batch norm follows, for each convolution."""
-    layers = [layer for layer in network.layers if isinstance(layer, Conv)]
-    return [(f"conv{index}", network.normalised(x)) for index, x in enumerate(layers)]
+    return [(p.name, p.norm) for p in network.products() if not isinstance(p.layer, Dense)]
 
 
 def _taylor(model: Model, network: Network, images: Images) -> Scores:
@@ -234,25 +239,29 @@ def _taylor(model: Model, network: Network, images: Images) -> Scores:
     The sum of parameter times gradient over the gate is the first-order change of the loss.
     """
     model.eval()
-    names = _convolutions(network)
-    scores = {name: torch.zeros(n) for (name, _), n in zip(names, network.filters, strict=True)}
+    names, tied = dict(_convolutions(network)), network.tied()
+    scores = {name: torch.zeros(n) for name, n in zip(tied, network.filters, strict=True)}
     for start in range(0, min(_TAYLOR_IMAGES, len(images.labels)), _TAYLOR_BATCH):
         part = slice(start, start + _TAYLOR_BATCH)
         model.zero_grad()
         logits = model(images.pixels[part].float())
         loss = nn.functional.cross_entropy(logits, images.labels[part])
         loss.backward()  # type: ignore[no-untyped-call]
-        for name, normalised in names:
-            gate = model.body.get_submodule(f"{name}_norm" if normalised else name)
+        for first, group in tied.items():
             change = sum(
                 (p.detach() * p.grad).flatten(1).sum(1) if p.ndim > 1 else p.detach() * p.grad
-                for p in gate.parameters()
+                for name in group
+                for p in _gate(model, name, names[name]).parameters()
                 if p.grad is not None
             )
             assert isinstance(change, Tensor)
-            scores[name] += change.square().cpu()
+            scores[first] += change.square().cpu()
     model.zero_grad()
     return scores
+
+
+def _gate(model: Model, name: str, normalised: bool) -> nn.Module:
+    return model.body.get_submodule(f"{name}_norm" if normalised else name)
 
 
 def choose(network: Network, scores: Scores, plan: Pruning) -> dict[str, Tensor]:
@@ -328,12 +337,20 @@ def _blocks(
 
 
 def resized(network: Network, filters: list[int]) -> Network:
-    """The network with other numbers of filters."""
+    """The network with other numbers of filters, in the order of its `filters`."""
     left = iter(filters)
-    layers = [
-        replace(layer, filters=next(left)) if isinstance(layer, Conv) else layer
-        for layer in network.layers
-    ]
+    layers: list[Layer] = []
+    width = 0  # of what comes into the next layer
+    for layer in network.layers:
+        if isinstance(layer, Conv):
+            width = next(left)
+            layers.append(replace(layer, filters=width))
+        elif isinstance(layer, Residual):
+            inner = next(left)
+            width = next(left) if layer.projection else width
+            layers.append(replace(layer, filters=width, inner=None if inner == width else inner))
+        else:
+            layers.append(layer)
     return replace(network, layers=tuple(layers))
 
 
@@ -343,30 +360,27 @@ def keep_filters(model: Model, network: Network, keep: dict[str, Tensor]) -> tup
     Args:
         model: of `build_float`; not changed.
         network: of `model`.
-        keep: ascending indices of the filters to keep, by name of the convolution.
+        keep: ascending indices of the filters to keep, by name of the first convolution of those
+            that are tied.
     """
     state = model.state_dict()
-    small: dict[str, Tensor] = {}
-    alive: Tensor | None = None
-    count = network.input_shape[2]
-    for name, module in model.body.named_children():
-        part = {k: v for k, v in state.items() if k.startswith(f"body.{name}.")}
-        if isinstance(module, nn.Conv2d | nn.Linear) and alive is not None:
-            # A dense layer reads `count` channels one after the other, all pixels of each.
-            weight = part[f"body.{name}.weight"]
-            split = weight.reshape(len(weight), count, -1, *weight.shape[2:])
-            part[f"body.{name}.weight"] = split[:, alive].flatten(1, 2)
-            if isinstance(module, nn.Linear):
-                alive = None
-        if name in keep:
-            alive, count = (
-                keep[name].to(next(iter(part.values())).device),
-                len(part[f"body.{name}.weight"]),
-            )
-        if isinstance(module, nn.Conv2d | nn.BatchNorm2d) and alive is not None:
-            part = {k: v[alive] if v.ndim else v for k, v in part.items()}
-        small |= part
-    smaller = resized(network, [len(keep[name]) for name, _ in _convolutions(network)])
-    built = build_float(smaller).to(next(iter(state.values())).device)
-    load_state(built, small)
+    device = next(iter(state.values())).device
+    kept = {
+        name: keep[first].to(device) for first, names in network.tied().items() for name in names
+    }
+    for product in network.products():
+        weight = f"body.{product.name}.weight"
+        if product.reads in kept and not isinstance(product.layer, Depthwise):
+            # A dense layer reads channels one after the other, all pixels of each.
+            whole = state[weight]
+            split = whole.reshape(len(whole), product.inputs[-1], -1, *whole.shape[2:])
+            state[weight] = split[:, kept[product.reads]].flatten(1, 2)
+        if product.name in kept:
+            own = (f"body.{product.name}.", f"body.{product.name}_norm.")
+            for name, value in state.items():
+                if name.startswith(own) and value.ndim:
+                    state[name] = value[kept[product.name]]
+    smaller = resized(network, [len(keep[first]) for first in network.tied()])
+    built = build_float(smaller).to(device)
+    load_state(built, state)
     return built, smaller

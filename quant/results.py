@@ -8,7 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from quant.config import Network, Pool, Quantisation, layer_names
+from quant.config import Network, Quantisation
 from quant.config_json import network_from_json, quantisation_from_json
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, whole_file
@@ -72,9 +72,8 @@ class Entry:
         """
         if self.quantisation is None:
             return "float"
-        layers = zip(self.network.layers, layer_names(self.network), strict=True)
-        names = [name for layer, name in layers if not isinstance(layer, Pool)]
-        weights, acts = zip(*self.quantisation.bits([*names, "last"]).values(), strict=True)
+        bits = self.quantisation.bits(self.network.weighted)
+        weights, acts = zip(*bits.values(), strict=True)
         hidden = weights[1:-1]
         short = (weights[0], hidden[0], weights[-1]) if len(set(hidden)) == 1 else weights
         return f"W{_run(short)} A{_run(acts[:-1])}"

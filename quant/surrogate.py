@@ -23,6 +23,8 @@ from quant.layers import (
     weight_range,
 )
 from quant.models import PIXEL_SCALE, Model
+from quant.pool import AveragePool
+from quant.residual import ResidualBlock
 
 _BIAS_LIMIT = 2**15
 
@@ -70,7 +72,9 @@ class _Weights(nn.Module):
         super().__init__()
         self.weight = layer.get_parameter("weight")
         self.bias = layer.get_parameter("bias") if layer.bias is not None else None
-        self.conv = (layer.stride, layer.padding) if isinstance(layer, nn.Conv2d) else None
+        self.conv = None
+        if isinstance(layer, nn.Conv2d):
+            self.conv = layer.stride, layer.padding, layer.groups
         self.bits = weight_bits(layer)
         self.top: int = max(1, 2 ** (self.bits - 1) - 1)
         learned = learned_range(layer)
@@ -95,8 +99,8 @@ class _Weights(nn.Module):
         weight = self.quantised(self.scale())
         if self.conv is None:
             return functional.linear(x, weight, self.bias)
-        stride, padding = self.conv
-        return functional.conv2d(x, weight, self.bias, stride, padding)
+        stride, padding, groups = self.conv
+        return functional.conv2d(x, weight, self.bias, stride, padding, groups=groups)
 
 
 class _Relu(nn.Module):
@@ -118,18 +122,38 @@ class _Relu(nn.Module):
 
 
 class _Last(_Weights):
-    """The last layer, its bias rounded to the scale of the accumulator."""
+    """The last layer, its bias rounded to the scale of the accumulator.
 
-    def __init__(self, layer: nn.Module, before: _Relu | None) -> None:
+    before: the ReLU that its input comes from, if any, as means over so many `pixels`.
+    """
+
+    def __init__(self, layer: nn.Module, before: _Relu | None, pixels: int) -> None:
         super().__init__(layer, per_channel=False)
         self.before = before
+        self.pixels = pixels
 
     def forward(self, x: Tensor) -> Tensor:
         scale = self.scale()
-        unit = scale * (self.before.scale() if self.before else 1.0)
+        unit = scale * (self.before.scale() / self.pixels if self.before else 1.0)
         assert self.bias is not None
         bias = _round(self.bias / unit).clamp(-_BIAS_LIMIT, _BIAS_LIMIT - 1) * unit
         return functional.linear(x, self.quantised(scale), bias)
+
+
+def _twin(module: nn.Module) -> nn.Module:
+    """The twin of any layer but the last."""
+    if isinstance(module, qnn.QuantConv2d | qnn.QuantLinear):
+        return _Weights(module)
+    if isinstance(module, qnn.QuantReLU):
+        return _Relu(module)
+    if isinstance(module, QuantDropout):
+        return nn.Dropout(module.share)
+    if isinstance(module, ResidualBlock):
+        block = ResidualBlock()
+        for name, layer in module.named_children():
+            block.add_module(name, _twin(layer))
+        return block
+    return module
 
 
 class Surrogate(nn.Module):
@@ -138,20 +162,16 @@ class Surrogate(nn.Module):
     def __init__(self, model: Model) -> None:
         """Share the parameters of `model`."""
         super().__init__()
-        self.steps = nn.ModuleList()
-        relu: _Relu | None = None
-        for name, module in model.body.named_children():
-            if name == "last":
-                self.steps.append(_Last(module, relu))
-            elif isinstance(module, qnn.QuantConv2d | qnn.QuantLinear):
-                self.steps.append(_Weights(module))
-            elif isinstance(module, qnn.QuantReLU):
-                relu = _Relu(module)
-                self.steps.append(relu)
-            elif isinstance(module, QuantDropout):
-                self.steps.append(nn.Dropout(module.share))
-            else:
-                self.steps.append(module)
+        layers = list(model.body.children())
+        self.steps = nn.ModuleList(_twin(layer) for layer in layers[:-1])
+        pixels = 1
+        for layer in layers:
+            if isinstance(layer, AveragePool):
+                pixels = layer.pixels
+            elif isinstance(layer, qnn.QuantReLU):
+                pixels = 1
+        before = [module for module in self.steps.modules() if isinstance(module, _Relu)]
+        self.steps.append(_Last(layers[-1], before[-1] if before else None, pixels))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits (N, classes) of pixels 0..255, float32 (N, C, H, W)."""

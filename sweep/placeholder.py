@@ -17,10 +17,19 @@ import numpy as np
 
 from finn_build.network.graph import Network as Hardware
 from finn_build.network.layers import Argmax, Ints, Layer, MaxPool, Mvtu, Window
-from quant.config import Conv, Network, Pool, Quantisation, layer_names
+from quant.config import (
+    PIXEL_BITS,
+    Average,
+    Conv,
+    Depthwise,
+    Network,
+    Pool,
+    Quantisation,
+    Residual,
+    layer_names,
+)
+from quant.errors import ConfigError
 from quant.layers import RANGE_IN_MEANS
-
-PIXEL_BITS = 8
 
 
 def hardware(network: Network, quantisation: Quantisation) -> Hardware:
@@ -34,7 +43,8 @@ def hardware(network: Network, quantisation: Quantisation) -> Hardware:
         Layers named as a build names them; weights (ROWS, COLS) and thresholds (ROWS, T) int64.
 
     Raises:
-        quant.errors.ConfigError: if the quantisation names a layer that the network lacks.
+        quant.errors.ConfigError: if the quantisation names a layer that the network lacks, or the
+            network has layers that are not known here.
     """
     height, width, channels = network.input_shape
     layers = tuple(_layers(network, quantisation))
@@ -45,11 +55,16 @@ def hardware(network: Network, quantisation: Quantisation) -> Hardware:
 
 def _layers(network: Network, quantisation: Quantisation) -> Iterator[Layer]:
     named = list(zip(network.layers, layer_names(network), network.shapes(), strict=True))
-    widths = quantisation.bits([*(n for x, n, _ in named if not isinstance(x, Pool)), "last"])
+    widths = quantisation.bits(network.weighted)
     shape: tuple[int, ...] = network.input_shape
     bits = PIXEL_BITS
     dense = 0
     for layer, name, out in named:
+        if isinstance(layer, Depthwise | Residual | Average):
+            raise ConfigError(
+                f"network {network.name}: what {name} costs cannot be told from its shape; use a "
+                "network of convolutions, max-pools and dense layers"
+            )
         if isinstance(layer, Pool):
             yield MaxPool(
                 name=name,

@@ -12,7 +12,6 @@ from math import ceil
 from statistics import mean
 from typing import Any
 
-from quant.config import Pool, layer_names
 from quant.prune import resized
 from sweep import engine
 from sweep.config import Sweep
@@ -21,7 +20,6 @@ from sweep.engine import Workers
 from sweep.errors import UnreachableError
 from sweep.job import Job, Outcome, in_order
 from sweep.pareto import best, dominates, fronts
-from sweep.placeholder import PIXEL_BITS
 from sweep.plan import Plan
 from sweep.table import Table
 
@@ -275,14 +273,9 @@ class Search:
         """Multiply-accumulates of a frame, each times the bits of weight and activation."""
         filters = candidate.filters[candidate.trials[0]]
         network = resized(self.plan.network(candidate.design), filters)
-        named = zip(network.layers, layer_names(network), strict=True)
-        names = [name for layer, name in named if not isinstance(layer, Pool)]
-        total, inputs = 0, PIXEL_BITS
-        widths = candidate.design.quantisation(network).bits([*names, "last"]).values()
-        for (_, macs), (weight, act) in zip(network.costs(), widths, strict=True):
-            total += macs * weight * inputs
-            inputs = act
-        return total
+        widths = candidate.design.quantisation(network).inputs(network)
+        layers = zip(network.costs(), widths, strict=True)
+        return sum(macs * weight * inputs for (_, macs), (weight, inputs) in layers)
 
     def trained(self, candidates: list[Candidate], rung: int) -> list[Candidate]:
         """Train up to a rung, then cost with the filters that are left, at last the weights too."""

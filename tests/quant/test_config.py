@@ -11,6 +11,7 @@ from quant.config import (
     PRESETS,
     Conv,
     Dense,
+    Depthwise,
     Dropout,
     Layer,
     LayerBits,
@@ -31,6 +32,7 @@ from quant.networks import NETWORKS
     [
         (lambda: Conv(filters=0), "conv: filters = 0; use a whole number of 1 or more"),
         (lambda: Conv(filters=4, pad=3), "conv: pad=3 does not suit kernel=3; use 0 to 2"),
+        (lambda: Depthwise(kernel=2, pad=2), "depthwise: pad=2 does not suit kernel=2; use 0 to 1"),
         (lambda: Pool(size=1), "pool: size = 1; use a whole number of 2 or more"),
         (lambda: Dropout(stage=1.0), "stage = 1.0; use a number of 0 or more, below 1"),
         (lambda: Quantisation(act_bits=9), "act_bits = 9; use a whole number from 1 to 8"),
@@ -58,7 +60,7 @@ from quant.networks import NETWORKS
         ),
         (
             lambda: Network(name="n", layers=(Dense(neurons=4), Conv(filters=4))),
-            "network n, layer 1 (conv): comes after a dense layer; put it before",
+            "network n, layer 1 (conv): comes after a layer that leaves no image; put it before",
         ),
         (lambda: Network(name="n", layers=()), "network n: no layers; give it one or more"),
     ],
@@ -101,7 +103,7 @@ def test_json_errors_name_the_place() -> None:
     good = network_to_json(NETWORKS["tiny"])
     with pytest.raises(ConfigError, match=r"^here: unknown key colour; known: name, layers"):
         network_from_json({**good, "colour": 1}, "here")
-    with pytest.raises(ConfigError, match=r"^here: layers\[0\].kind = 'lstm'; use conv, pool or"):
+    with pytest.raises(ConfigError, match=r"^here: layers\[0\].kind = 'lstm'; use conv, depthwise"):
         network_from_json({**good, "layers": [{"kind": "lstm"}]}, "here")
     with pytest.raises(ConfigError, match="^here: name is missing; use a text"):
         network_from_json({}, "here")

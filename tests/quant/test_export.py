@@ -10,7 +10,7 @@ import pytest
 import torch
 from qonnx.util.basic import get_by_name
 
-from quant.config import Quantisation, preset
+from quant.config import Average, Conv, Depthwise, Network, Quantisation, preset
 from quant.data import CLASSES
 from quant.errors import ExportError
 from quant.export import compare, export, golden_vectors, run_qonnx, to_qonnx
@@ -99,6 +99,20 @@ def test_one_bit_weights_are_signs_and_one_bit_activations_are_not(config: Quant
     ]
     assert [float(constants[node.input[3]]) for node in acts] == [config.act_bits] * 3
     assert all(get_by_name(node.attribute, "signed").i == 0 for node in acts)
+
+
+def test_depthwise_convolutions_are_exported_in_groups() -> None:
+    layers = (Conv(filters=6, stride=2), Depthwise(), Conv(filters=8, kernel=1, pad=0), Average())
+    network = Network(name="separable", layers=layers)
+    data = zoo_images().part(slice(0, 10))
+    torch.manual_seed(0)
+    model = build_quantised(network, preset("w2a2"))
+    pixels = torch.from_numpy(data.images).permute(0, 3, 1, 2).float()
+    start_from_float(model, build_float(network).state_dict(), pixels)
+    proto = to_qonnx(model, network.input_shape)
+    assert compare(proto, golden_vectors(model, data)) <= 1
+    convolutions = [node for node in proto.graph.node if node.op_type == "Conv"]
+    assert [get_by_name(node.attribute, "group").i for node in convolutions] == [1, 6, 1]
 
 
 def test_vectors_are_the_model_s(folder: Path, arch1: Trained) -> None:

@@ -8,14 +8,16 @@ from torch import Tensor, nn
 
 from quant.config import (
     PRESETS,
+    Average,
     Conv,
     Dense,
+    Depthwise,
     Dropout,
     LayerBits,
     Network,
     Pool,
     Quantisation,
-    layer_names,
+    Residual,
 )
 from quant.errors import CheckpointError, ConfigError
 from quant.layers import act_range, best_range, learned_range, weight_bits, weight_range
@@ -41,12 +43,39 @@ ODD = Network(
     ),
     batch_norm="none",
 )
+# Blocks with and without a projection, pooled in between, and other layers at the end than TINY's.
+BLOCKS = Network(
+    name="blocks",
+    layers=(
+        Conv(filters=4, stride=2),
+        Residual(filters=4),
+        Pool(),
+        Residual(filters=6, inner=5, stride=2, projection=True),
+        Average(),
+        Dense(neurons=8),
+    ),
+)
+SEPARABLE = Network(
+    name="separable",
+    layers=(
+        Conv(filters=6, stride=2),
+        Depthwise(),
+        Conv(filters=8, kernel=1, pad=0),
+        Pool(),
+        Depthwise(kernel=5, pad=2, stride=2),
+        Dense(neurons=8),
+    ),
+)
 NORMED = replace(TINY, batch_norm="all")
 LEARNED = replace(PRESETS["w2a2"], weight_scale="learned")
 CONFIGS = {
     **{name: (NORMED, config) for name, config in PRESETS.items()},
     "w2a2, learned": (NORMED, LEARNED),
     "w1a1, learned": (TINY, replace(PRESETS["w1a1"], weight_scale="learned", last_weight_bits=1)),
+    "w2a2, blocks": (BLOCKS, LEARNED),
+    "w3a3, blocks without batch norm": (replace(BLOCKS, batch_norm="none"), PRESETS["w3a3"]),
+    "w1a1, means at the end": (replace(BLOCKS, layers=BLOCKS.layers[:-1]), PRESETS["w1a1"]),
+    "w2a2, depthwise": (SEPARABLE, LEARNED),
     "w2a2, plain": (TINY, PRESETS["w2a2"]),
     "mixed": (
         ODD,
@@ -86,17 +115,13 @@ def quantised(network: Network = TINY, config: Quantisation | None = None) -> Mo
     return model
 
 
-def weighted(network: Network) -> list[str]:
-    return [name for name in layer_names(network) if not name.startswith("pool")] + ["last"]
-
-
 @every_config
 def test_weights_and_activations_are_integers_times_one_scale(
     network: Network, config: Quantisation
 ) -> None:
     model = quantised(network, config).eval()
     model(pixels())
-    bits = config.bits(weighted(network))
+    bits = config.bits(network.weighted)
     for name, (wide, _) in bits.items():
         layer = model.body.get_submodule(name)
         weight = layer.quant_weight()
@@ -149,7 +174,7 @@ def test_one_bit_learns() -> None:
 def test_a_learned_range_starts_at_the_statistics_and_is_kept() -> None:
     plain = bell_shaped(TINY)
     model = quantised(TINY, LEARNED)
-    for name, (bits, _) in LEARNED.bits(weighted(TINY)).items():
+    for name, (bits, _) in LEARNED.bits(TINY.weighted).items():
         layer = model.body.get_submodule(name)
         weight = plain.body.get_submodule(name).weight
         expected = weight_range(weight, bits, per_channel=name != "last")

@@ -1,16 +1,30 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from quant.config import Conv, Dense, Dropout, Network, Norm, Pool, Quantisation
+from quant.config import (
+    Average,
+    Conv,
+    Dense,
+    Depthwise,
+    Dropout,
+    Network,
+    Norm,
+    Pool,
+    Quantisation,
+    Residual,
+)
+from quant.config_json import network_from_json, network_to_json
 from quant.errors import ConfigError
 from quant.models import build_float, build_quantised
 from quant.networks import NETWORKS, get_network
 
+KINDS = "conv, depthwise, residual, pool, average or dense"
 FEATURES = [896, 9_248, 18_496, 36_928, 73_856, 147_584]
 
 
@@ -42,8 +56,8 @@ def test_published_parameters(name: str, parameters: int) -> None:
     assert network.parameters == parameters
     built = sum(p.numel() for p in build_float(network).parameters())
     # The paper counts a bias beside the batch norm, which stands in for it here.
-    under_norm = [x for x in network.layers if network.normalised(x)]
-    assert built + sum(x.neurons for x in under_norm if isinstance(x, Dense)) == parameters
+    under_norm = [product.outputs[-1] for product in network.products() if product.norm]
+    assert built + sum(under_norm) == parameters
 
 
 @pytest.mark.parametrize(
@@ -52,6 +66,64 @@ def test_published_parameters(name: str, parameters: int) -> None:
 )
 def test_published_flops(name: str, flops: int) -> None:
     assert NETWORKS[name].flops == flops
+
+
+def test_counts_of_resnet8_by_hand() -> None:
+    """Weights and multiply-accumulates of each convolution; then 3 more an output, and the end."""
+    weights = {
+        "conv0": (432, 1024),
+        "residual0.conv0": (2_304, 1024),
+        "residual0.conv1": (2_304, 1024),
+        "residual1.conv0": (4_608, 256),
+        "residual1.skip": (512, 256),
+        "residual1.conv1": (9_216, 256),
+        "residual2.conv0": (18_432, 64),
+        "residual2.skip": (2_048, 64),
+        "residual2.conv1": (36_864, 64),
+        "last": (640, 1),
+    }
+    network = NETWORKS["resnet8"]
+    assert network.weighted == list(weights)
+    assert [macs for _, macs in network.costs()] == [n * m for n, m in weights.values()]
+    assert network.macs == 12_501_632
+    outputs = 16 + 2 * 16 + 3 * 32 + 3 * 64
+    assert network.parameters == sum(n for n, _ in weights.values()) + 3 * outputs + 10 == 78_378
+    assert network.flops == 2 * network.macs + outputs + 10
+    # A bias beside each batch norm is counted, not built.
+    assert sum(p.numel() for p in build_float(network).parameters()) == 78_378 - outputs
+
+
+def test_counts_of_a_separable_network_by_hand() -> None:
+    layers = (
+        Conv(filters=8),
+        Depthwise(stride=2),
+        Conv(filters=12, kernel=1, pad=0),
+        Depthwise(kernel=5, pad=2),
+        Average(),
+    )
+    network = Network(name="separable", layers=layers, batch_norm="none")
+    assert network.weighted == ["conv0", "depthwise0", "conv1", "depthwise1", "last"]
+    weights = [27 * 8, 9 * 8, 8 * 12, 25 * 12, 12 * 10]
+    outputs = [8, 8, 12, 12, 10]
+    macs = [n * m for n, m in zip(weights, (1024, 256, 256, 256, 1), strict=True)]
+    counts = [n + out for n, out in zip(weights, outputs, strict=True)]
+    assert network.costs() == list(zip(counts, macs, strict=True))
+    assert sum(p.numel() for p in build_float(network).parameters()) == network.parameters
+    assert NETWORKS["mobile"].macs == 20_867_584 <= 25e6
+
+
+def test_shapes_of_residual_networks() -> None:
+    assert NETWORKS["resnet8"].shapes() == [
+        *[(32, 32, 16), (32, 32, 16), (16, 16, 32), (8, 8, 64)],
+        (64,),
+    ]
+    assert NETWORKS["resnet8"].filters == [16, 16, 32, 32, 64, 64]
+    deep = NETWORKS["resnet20"]
+    assert deep.shapes()[::3] == [(32, 32, 16), (32, 32, 16), (16, 16, 32), (8, 8, 64)]
+    assert deep.macs == 40_813_184
+    assert deep.tied()["residual3.skip"] == [
+        *["residual3.skip", "residual3.conv1", "residual4.conv1", "residual5.conv1"],
+    ]
 
 
 def test_shapes_of_cnv() -> None:
@@ -122,6 +194,83 @@ def test_a_toml_file_is_a_network(tmp_path: Path) -> None:
     )
 
 
+BLOCKS = """\
+name = "blocks"
+input_shape = [16, 20, 1]
+
+[[layers]]
+kind = "conv"
+filters = 8
+
+[[layers]]
+kind = "depthwise"
+pad = 0
+kernel = 1
+
+[[layers]]
+kind = "residual"
+filters = 12
+inner = 6
+stride = 2
+projection = true
+
+[[layers]]
+kind = "residual"
+filters = 12
+kernel = 5
+
+[[layers]]
+kind = "average"
+"""
+
+
+def test_a_toml_file_may_have_blocks(tmp_path: Path) -> None:
+    network = get_network(write(tmp_path, BLOCKS))
+    assert network.layers == (
+        Conv(filters=8),
+        Depthwise(pad=0, kernel=1),
+        Residual(filters=12, inner=6, stride=2, projection=True),
+        Residual(filters=12, kernel=5),
+        Average(),
+    )
+    assert network_from_json(json.loads(json.dumps(network_to_json(network))), "here") == network
+    assert network.shapes() == [(16, 20, 8), (16, 20, 8), (8, 10, 12), (8, 10, 12), (12,)]
+    assert network.filters == [8, 6, 12, 12]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("= true", "= false", "layers[2]: residual: stride=2 needs projection=true"),
+        ("= true", "= 1", "layers[2].projection = 1; use true or false"),
+        ("inner = 6", "inner = 0", "layers[2].inner = 0; use a whole number of 1 or more"),
+        ("inner = 6", "depth = 6", "layers[2]: unknown key depth; known: filters, inner, kernel,"),
+        ("kernel = 5", "kernel = 4", "layers[3]: residual: kernel=4 would change the image's size"),
+        (
+            "filters = 12\nkernel",
+            "filters = 9\nkernel",
+            "layer 3 (residual): filters=9 cannot be added to an input of 12 channels; "
+            "use filters=12 or projection=true",
+        ),
+        ('"average"', '"average"\nsize = 2', "layers[4]: unknown key size; known: "),
+        ("kernel = 1", "filters = 8", "layers[1]: unknown key filters; known: kernel, pad, stride"),
+        ('"conv"\nfilters = 8', '"depthwise"', "(depthwise): the network starts with it"),
+        (
+            '"conv"\nfilters',
+            '"residual"\nfilters',
+            "(residual): the network starts with it",
+        ),
+        ('kind = "average"', 'kind = "average"\n[[layers]]\nkind = "pool"', "leaves no image"),
+    ],
+)
+def test_wrong_blocks_are_named(old: str, new: str, message: str, tmp_path: Path) -> None:
+    assert old in BLOCKS
+    with pytest.raises(ConfigError) as caught:
+        get_network(write(tmp_path, BLOCKS.replace(old, new, 1)))
+    assert "mine.toml" in str(caught.value)
+    assert message in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -141,8 +290,16 @@ def test_a_toml_file_is_a_network(tmp_path: Path) -> None:
         ("[16, 20, 1]", "16", "input_shape = 16; use a list of 3 whole numbers"),
         ('"dense"\n\n', '"some"\n\n', "batch_norm = 'some'; use all, dense or none"),
         ('"dense"\n\n', "true\n\n", "batch_norm = True; use all, dense or none"),
-        ('"pool"', '"lstm"', "mine.toml: layers[1].kind = 'lstm'; use conv, pool or dense"),
-        ('"pool"', "[]", "mine.toml: layers[1].kind = []; use conv, pool or dense"),
+        (
+            '"pool"',
+            '"lstm"',
+            f"mine.toml: layers[1].kind = 'lstm'; use {KINDS}",
+        ),
+        (
+            '"pool"',
+            "[]",
+            f"mine.toml: layers[1].kind = []; use {KINDS}",
+        ),
         ('"pool"', '"pool"\nsize = 9', "layer 1 (pool): size=9 leaves no pixel of 8x10; leave"),
         ('"pool"', '"pool"\nsize = 4', "layer 1 (pool): size=4 does not divide 8x10"),
         ('"pool"', "pool", "mine.toml: not readable as TOML (Invalid value"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.config import Conv, Dense, Network, Norm, Pool, Quantisation, Training
+from quant.config import (
+    Average,
+    Conv,
+    Dense,
+    Depthwise,
+    LayerBits,
+    Network,
+    Norm,
+    Pool,
+    Quantisation,
+    Residual,
+    Training,
+)
 from quant.costs import Costs
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError
@@ -51,21 +64,50 @@ def randomised(net: Network) -> torch.nn.Module:
     return model.eval()
 
 
-@settings(max_examples=20, deadline=None)
-@given(data=st.data(), norm=st.sampled_from(["all", "dense", "none"]), dense=st.booleans())
-def test_pruning_equals_masking(data: st.DataObject, norm: Norm, dense: bool) -> None:
-    net = network(norm, dense=dense)
+def blocks(norm: Norm = "all", *, dense: bool = True) -> Network:
+    """Sums tie conv0 to the first two blocks, and the convolutions after it to the projection."""
+    layers = [
+        Conv(filters=5),
+        Residual(filters=5),
+        Residual(filters=5, inner=6),
+        Pool(),
+        Residual(filters=7, inner=4, stride=2, projection=True),
+        Residual(filters=7),
+    ]
+    layers += [Average()] if dense else [Conv(filters=6), Dense(neurons=9)]
+    return Network(name="blocks", layers=tuple(layers), batch_norm=norm)
+
+
+def separable(norm: Norm = "all", *, dense: bool = True) -> Network:
+    """A depthwise convolution has its channels in common with what it reads."""
+    layers = [Conv(filters=5), Depthwise(stride=2), Conv(filters=7, kernel=1, pad=0), Depthwise()]
+    layers += [Residual(filters=7)] + ([Dense(neurons=9)] if dense else [Average()])
+    return Network(name="separable", layers=tuple(layers), batch_norm=norm)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    data=st.data(),
+    shape=st.sampled_from([network, blocks, separable]),
+    norm=st.sampled_from(["all", "dense", "none"]),
+    dense=st.booleans(),
+)
+def test_pruning_equals_masking(
+    data: st.DataObject, shape: Callable[..., Network], norm: Norm, dense: bool
+) -> None:
+    net = shape(norm, dense=dense)
     model = randomised(net)
     keep = {}
-    for index, count in enumerate(net.filters):
+    for first, count in zip(net.tied(), net.filters, strict=True):
         some = data.draw(st.sets(st.integers(0, count - 1), min_size=1))
-        keep[f"conv{index}"] = torch.tensor(sorted(some))
+        keep[first] = torch.tensor(sorted(some))
     small, smaller = keep_filters(model, net, keep)
     assert smaller.filters == [len(k) for k in keep.values()]
     if norm == "none":
         assert sum(p.numel() for p in small.parameters()) == smaller.parameters
     masked = model.double()
-    for name, kept in keep.items():
+    kept_of = {name: keep[first] for first, names in net.tied().items() for name in names}
+    for name, kept in kept_of.items():
         gate = masked.body.get_submodule(f"{name}_norm" if norm == "all" else name)
         gone = torch.ones(len(gate.weight), dtype=torch.bool)
         gone[kept] = False
@@ -76,6 +118,58 @@ def test_pruning_equals_masking(data: st.DataObject, norm: Norm, dense: bool) ->
         wide = masked(pixels.double())
         narrow = small.eval().double()(pixels.double())
     torch.testing.assert_close(narrow, wide, rtol=0.0, atol=1e-9)
+
+
+def test_sums_tie_filters() -> None:
+    net = blocks(dense=False)
+    assert net.tied() == {
+        "conv0": ["conv0", "residual0.conv1", "residual1.conv1"],
+        "residual0.conv0": ["residual0.conv0"],
+        "residual1.conv0": ["residual1.conv0"],
+        "residual2.conv0": ["residual2.conv0"],
+        "residual2.skip": ["residual2.skip", "residual2.conv1", "residual3.conv1"],
+        "residual3.conv0": ["residual3.conv0"],
+        "conv1": ["conv1"],
+    }
+    assert net.filters == [5, 5, 6, 4, 7, 7, 6]
+    assert resized(net, net.filters) == net
+    assert separable().tied() == {
+        "conv0": ["conv0", "depthwise0"],
+        "conv1": ["conv1", "depthwise1", "residual0.conv1"],
+        "residual0.conv0": ["residual0.conv0"],
+    }
+    smaller = resized(net, [4, 5, 6, 3, 6, 7, 2])
+    assert smaller.filters == [4, 5, 6, 3, 6, 7, 2]
+    assert smaller.layers[4] == Residual(filters=6, inner=3, stride=2, projection=True)
+    assert smaller.layers[5] == Residual(filters=6, inner=7)
+    # As wide as what comes in, and still projected.
+    assert resized(net, [4, 5, 6, 3, 4, 7, 2]).layers[4].projection
+
+
+def test_tied_filters_are_ranked_together(images: Labelled) -> None:
+    net = blocks()
+    model = randomised(net)
+    part = images_of(images)
+    found = {ranking: rank(model, net, ranking, part) for ranking in ("l1", "bn", "taylor")}
+    assert all(list(scores) == list(net.tied()) for scores in found.values())
+    gates = [model.body.get_submodule(f"residual2.{name}_norm") for name in ("skip", "conv1")]
+    gates.append(model.body.get_submodule("residual3.conv1_norm"))
+    sizes = torch.stack([gate.weight.abs() for gate in gates])
+    torch.testing.assert_close(found["bn"]["residual2.skip"], sizes.mean(0).detach())
+    model.zero_grad()
+    torch.nn.functional.cross_entropy(model(part.pixels.float()), part.labels).backward()
+    change = sum(g.weight * g.weight.grad + g.bias * g.bias.grad for g in gates)
+    torch.testing.assert_close(found["taylor"]["residual2.skip"], change.square().detach())
+
+
+def test_costs_of_a_skip_are_those_of_what_the_block_reads() -> None:
+    net = blocks()
+    bits = Quantisation(layers=(LayerBits(name="residual2.conv0", act_bits=4),))
+    found = dict(zip(net.weighted, bits.inputs(net), strict=True))
+    assert found["conv0"] == (4, 8)
+    assert found["residual2.conv0"] == found["residual2.skip"] == (2, 2)
+    assert found["residual2.conv1"] == (2, 4)
+    assert found["residual3.conv0"] == (2, 2) and found["last"] == (4, 2)
 
 
 def test_schedule_is_that_of_table_5() -> None:

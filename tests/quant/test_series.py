@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ from quant.checkpoint import Checkpoint
 from quant.data import Labelled
 from quant.errors import ConfigError
 from quant.files import read_json, write_json
+from quant.networks import NETWORKS
 from quant.plan import Plan
-from quant.series import read_series
+from quant.series import read_series, run_series
+from quant.train import Setting
 from quant.zoo import load_trained
 
 LISTS = Path(__file__).parents[2] / "docs" / "trainings"
@@ -190,13 +193,30 @@ def test_a_missing_list_is_named(tmp_path: Path) -> None:
         read_series(tmp_path / "none.toml", tmp_path)
 
 
+CIFAR10 = ["teacher", "float", "w2a2", "w4a4", "w1a2", "w1a1"]
+# Each list's trainings; the one at W2A2, and what another one of them goes on from.
+CONTENTS = {
+    "cifar10": (CIFAR10, "w2a2", ("w1a1", "w1a2")),
+    "cifar10_core": (CIFAR10, "w2a2", ("w1a1", "w1a2")),
+    **{
+        name: (
+            ["teacher", f"{name}_float", f"{name}_w4a4", f"{name}_w2a2"],
+            f"{name}_w2a2",
+            (f"{name}_w2a2", f"{name}_w4a4"),
+        )
+        for name in ("mobile", "resnet8")
+    },
+}
+
+
 @pytest.mark.parametrize("path", sorted(LISTS.glob("*.toml")), ids=lambda path: path.stem)
 def test_the_lists_that_come_along_are_legal(path: Path, tmp_path: Path) -> None:
     plans = {planned.name: planned.plan for planned in read_series(path, tmp_path)}
-    assert list(plans) == ["teacher", "float", "w2a2", "w4a4", "w1a2", "w1a1"]
-    assert plans["w1a1"].tune == str(tmp_path / "w1a2" / "w1a2.safetensors")
-    assert plans["w2a2"].start == tmp_path / "float" / "float.safetensors"
-    assert plans["w2a2"].teacher == tmp_path / "teacher" / "teacher.safetensors"
+    names, w2a2, (later, earlier) = CONTENTS[path.stem]
+    assert list(plans) == names
+    assert plans[later].tune == str(tmp_path / earlier / f"{earlier}.safetensors")
+    assert plans[w2a2].start == tmp_path / names[1] / "float.safetensors"
+    assert plans[w2a2].teacher == tmp_path / "teacher" / "teacher.safetensors"
     # What the teacher has said counts for all of them.
     views = {
         (t.views, t.translate_px, t.flip, t.seed)
@@ -206,3 +226,20 @@ def test_the_lists_that_come_along_are_legal(path: Path, tmp_path: Path) -> None
     }
     assert len(views) == 1
     assert series.DONE == "done.json"
+
+
+def test_the_list_of_a_residual_network_runs(many: Labelled, tmp_path: Path) -> None:
+    """All of it but the length: an epoch of each training, on few images."""
+    tiny = {"epochs": 1, "float_epochs": 1, "batch": 16}
+    plans = []
+    for planned in read_series(LISTS / "resnet8.toml", tmp_path):
+        least = {"widths": (4, 6, 8)} if planned.name == "teacher" else {"views": 1}
+        plans.append(replace(planned, plan=replace(planned.plan, **tiny, **least)))
+    few = many.part(slice(0, 48))
+    setting = Setting.of(few, few, validation=16, compiled=False, command="test")
+    records = run_series(plans, lambda: setting, tmp_path, setting.console)
+    assert records["resnet8_w2a2"]["network"] == "resnet8"
+    assert records["resnet8_w2a2"]["macs"] == 12_501_632
+    assert records["resnet8_w2a2"]["epochs"] == {"float": 1, "quantised": 2}
+    packed = load_trained(str(tmp_path / "packed" / "resnet8_w2a2.safetensors"))
+    assert packed.network.layers == NETWORKS["resnet8"].layers

@@ -10,6 +10,7 @@ from finn_build.folding.search import Search
 from finn_build.network.layers import Argmax, Mvtu
 from finn_build.network.layers.in_memory import InMemory
 from quant.config import Conv, Dense, Network, Pool, Quantisation, preset
+from quant.errors import ConfigError
 from quant.models import build_quantised
 from quant.networks import get_network
 from quant.prune import resized
@@ -149,3 +150,8 @@ def test_what_does_not_fit_says_why_and_what_is_nearest():
     small = Resources(lut=3000, ff=9000, bram36=1, dsp=0)
     found = costs(network, quantisation, share=small)
     assert not found["fits"] and found["lut"] > 3000
+
+
+def test_layers_that_have_no_placeholder_are_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match="network resnet8: what residual0 costs cannot be told"):
+        hardware(get_network("resnet8"), preset("w2a2"))
