@@ -12,6 +12,7 @@ CASES = case_layers.CASES | case_networks.CASES | broken.CASES
 PIXEL_MAX = {"brev_TFC_1W1A": 1.0, "brev_pow2": 1.0, "qcdq": 1.0}
 REFUSED = broken.REFUSED | {
     "act_perchan": r"Conv.*scales of its input differ from channel to channel.*use one scale",
+    "avg_over_bare": r"MatMul.*a mean goes into it whose windows overlap.*quantise the mean",
     "bits_w2a12u": r"Conv.*activations of 12 bits; at most 8",
     "end_sigmoid": r"'Sigmoid_\d+' \(Sigmoid\).*leave it out; the label is the same",
     "float_first": r"Conv.*put a quantiser \(Quant\) on them",
