@@ -27,7 +27,17 @@ TOP = "parts"
 LANE = "nn_heap"
 LANED = ("nn_mvtu",)
 # Modules without multipliers are small: one process synthesises them all.
-SMALL = (*("axis_", "nn_argmax", "nn_lookup", "nn_maxpool", "nn_sumpool", "nn_swu", "nn_window"),)
+SMALL = (
+    "axis_",
+    "nn_argmax",
+    "nn_join",
+    "nn_lookup",
+    "nn_maxpool",
+    "nn_residual",
+    "nn_sumpool",
+    "nn_swu",
+    "nn_window",
+)
 LANE_PARAMETERS = ("SIMD", "W_BITS", "A_BITS", "TERNARY", "SUM_W", "LATENCY")
 _SYNTH = "synth_xilinx -family xc7 -nosrl -noiopad -noclkbuf -top {top}"
 # To the chip's cells.

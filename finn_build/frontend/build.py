@@ -1,4 +1,4 @@
-"""Layers out of streams: a stream that a product reads becomes codes of a thresholded layer."""
+"""Layers out of streams: a stream that a layer reads becomes codes of a thresholded one."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from finn_build.frontend.elementwise import (
 )
 from finn_build.frontend.layout import Layout
 from finn_build.frontend.stream import Codes, Pairs, Pool, Stream, Sums, wide
-from finn_build.frontend.thresholds import doubtful, levels
-from finn_build.network.layers import Ints, Layer, Lookup, MaxPool, Mvtu
+from finn_build.frontend.thresholds import Levels, doubtful, levels
+from finn_build.network.layers import Ints, Layer, Lookup, MaxPool, Mvtu, Residual
 
 MOST_BITS = 8  # of activations between layers
 WIDEST = 16  # bits of a quantiser, before what follows makes some of its levels equal
@@ -49,14 +49,19 @@ class Tap:
 
 @dataclass(kw_only=True)
 class Builder:
-    """The layers so far, in stream order, and the tensors that they can be compared with."""
+    """The layers so far, none before what it reads, and the tensors to compare them with.
+
+    reads: what each layer reads, by its name; made: of streams that are codes already, by their
+    identity; untapped: layers whose codes are not those of a quantiser of the file.
+    """
 
     layers: list[Layer] = field(default_factory=list)
+    reads: dict[str, tuple[str, ...]] = field(default_factory=dict)
     taps: list[Tap] = field(default_factory=list)
     layouts: dict[str, Layout] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     made: dict[int, tuple[Stream, Codes]] = field(default_factory=dict)
-    untapped: bool = False  # whether the last codes are not those of a quantiser of the file
+    untapped: set[str] = field(default_factory=set)
 
     def name(self, prefix: str) -> str:
         """Next name with a prefix: conv0, conv1, ..."""
@@ -67,7 +72,7 @@ class Builder:
     def codes(self, stream: Stream, refuse: Refuse) -> Codes:
         """Make layers of all that is to be done to a stream, so that a product can read it.
 
-        Raises ModelError by `refuse` where the stream is not quantised, or has been read before.
+        Raises ModelError by `refuse` where the stream is not quantised.
         """
         if id(stream) in self.made:
             return self.made[id(stream)][1]
@@ -77,35 +82,34 @@ class Builder:
         elif isinstance(base, Codes) and all(isinstance(op, Affine) for op in stream.ops):
             return scaled(base, stream.ops)
         else:
-            self.check_end(base, refuse)
             codes = self._table(base, stream, refuse)
         self.made[id(stream)] = stream, codes
         return codes
 
-    def check_end(self, codes: Codes | Pairs, refuse: Refuse) -> None:
-        """Refuse a second reader: the layers are a chain."""
-        if codes.after != len(self.layers):
-            raise refuse(
-                "reads what another layer has read already: this is a branch, and only chains of "
-                "layers are supported"
-            )
+    def add(self, layer: Layer, *sources: str) -> str:
+        """Append a layer that reads some others, or IMAGE. Returns its name."""
+        self.layers.append(layer)
+        self.reads[layer.name] = sources
+        return layer.name
 
     def _thresholded(self, base: Sums, stream: Stream, refuse: Refuse) -> Codes:
         """A product with thresholds, and the pools after it."""
-        self.check_end(base.product.codes, refuse)
         before, quantiser, after, pools = split(stream, refuse)
         channels = base.channels
         _check_rising(stream.ops, channels, refuse)
         values, kept = values_of(quantiser, after, channels, refuse)
         bits = max(1, len(kept).bit_length())
         found = levels(base, before, quantiser, kept, base.product.codes.bits)
-        name = self.add_product(
-            base,
-            found.weights,
-            thresholds=found.thresholds,
-            float_thresholds=found.bounds,
-            slack=found.slack,
-        )
+        if base.skip is None:
+            name = self.add_product(
+                base,
+                found.weights,
+                thresholds=found.thresholds[:, 0],
+                float_thresholds=found.bounds[:, 0],
+                slack=found.slack,
+            ).name
+        else:
+            name = self._residual(base.skip, self.add_product(base, found.weights), found)
         height, width = base.positions
         codes = Codes(
             height=height,
@@ -114,37 +118,48 @@ class Builder:
             bits=bits,
             scales=values[0],
             shifts=values[1],
-            after=len(self.layers),
+            source=name,
         )
         return self._pools(
             codes, pools, name, quantiser, whole=len(kept) == quantiser.levels, refuse=refuse
         )
 
-    def add_product(self, base: Sums, weights: Ints, **more: object) -> str:
+    def _residual(self, skip: Codes, unit: Mvtu, found: Levels) -> str:
+        """Append the layer that adds a skip's codes to the sums of a unit."""
+        layer = Residual(
+            name=self.name("residual"),
+            skip_bits=skip.bits,
+            sum_bits=unit.out_bits,
+            thresholds=found.thresholds,
+            float_thresholds=found.bounds,
+            slack=found.slack,
+        )
+        return self.add(layer, unit.name, skip.source)
+
+    def add_product(self, base: Sums, weights: Ints, **more: object) -> Mvtu:
         """Append a window, if one is needed, and the unit."""
         product = base.product
         codes, (_, kh, kw, _) = product.codes, product.integers.shape
-        name = self.name("dense" if base.unrolled else "conv")
+        name, source = self.name("dense" if base.unrolled else "conv"), codes.source
         bare = (kh, kw) == product.stride == (1, 1) and not any(product.pad)
         if not base.unrolled and not bare:
             window = hardware.window(
                 codes, (kh, kw), product.stride, product.pad, name=f"{name}_window", fill=base.fill
             )
             assert window is not None, "product.sums looks first"
-            self.layers.append(window)
+            source = self.add(window, source)
         flat: Ints = np.ascontiguousarray(weights.reshape(len(weights), -1))
-        self.layers.append(
-            Mvtu(
-                name=name,
-                positions=1 if base.unrolled else product.out[0] * product.out[1],
-                windowed=not base.unrolled,
-                in_bits=codes.bits,
-                weight_bits=weight_bits(flat),
-                weights=flat,
-                **more,  # type: ignore[arg-type]
-            )
+        unit = Mvtu(
+            name=name,
+            positions=1 if base.unrolled else product.out[0] * product.out[1],
+            windowed=not base.unrolled,
+            in_bits=codes.bits,
+            weight_bits=weight_bits(flat),
+            weights=flat,
+            **more,  # type: ignore[arg-type]
         )
-        return name
+        self.add(unit, source)
+        return unit
 
     def _pools(
         self,
@@ -169,16 +184,17 @@ class Builder:
                     f"{list(pool.stride)}, padding {list(pool.pad)}, is none that the hardware "
                     "has; use windows within the image, and padding smaller than they are"
                 )
-            self.layers.append(layer)
             height, width = hardware.pooled(codes.height, codes.width, pool)
-            codes = replace(codes, height=height, width=width, after=len(self.layers))
+            made = self.add(layer, codes.source)
+            codes = replace(codes, height=height, width=width, source=made)
         if not tapped:
             self._tap(name, quantiser, whole=whole)
+        if not whole:
+            self.untapped.add(codes.source)
         return codes
 
     def _tap(self, name: str, quantiser: Quantiser, *, whole: bool) -> bool:
         layout = self.layouts[quantiser.tensor]
-        self.untapped = not whole
         if whole:  # all levels of the quantiser are told apart by the codes
             ends = [
                 [quantiser.value(level, channel) for level in (0, 1)]
@@ -196,18 +212,18 @@ class Builder:
         return True
 
     def tap_codes(self, tensor: str, layout: Layout, codes: Codes) -> None:
-        """Compare the last layer's codes with what a product reads, where nothing else is."""
-        if self.untapped and codes.after == len(self.layers) and all(codes.scales):
+        """Compare a layer's codes with what a product reads, where nothing else is."""
+        if codes.source in self.untapped and all(codes.scales):
             self.taps.append(
                 Tap(
-                    layer=self.layers[-1].name,
+                    layer=codes.source,
                     tensor=tensor,
                     layout=layout,
                     scales=codes.scales,
                     shifts=codes.shifts,
                 )
             )
-        self.untapped = False
+        self.untapped.discard(codes.source)
 
     def _table(self, base: Codes | Pairs, stream: Stream, refuse: Refuse) -> Codes:
         """Operations on codes as a table for each channel, as for quantised pixels.
@@ -246,7 +262,7 @@ class Builder:
             tables=tables,
             unsure=unsure,
         )
-        self.layers.append(layer)
+        self.add(layer, base.source)
         if layer.in_bits != _PIXELS and layer.out_bits > MOST_BITS:
             raise refuse(f"reads activations of {layer.out_bits} bits; at most {MOST_BITS} can be")
         codes = Codes(
@@ -256,7 +272,7 @@ class Builder:
             bits=layer.out_bits,
             scales=values[0],
             shifts=values[1],
-            after=len(self.layers),
+            source=name,
         )
         whole = len(kept) == quantiser.levels
         return self._pools(codes, pools, name, quantiser, whole=whole, refuse=refuse)
@@ -285,9 +301,9 @@ class Builder:
                     "its pooling windows are none that the hardware has; use padding smaller than "
                     "they are"
                 )
-            self.layers.append(layer)
             height, width = hardware.pooled(codes.height, codes.width, pool)
-            codes = replace(codes, height=height, width=width, after=len(self.layers))
+            made = self.add(layer, codes.source)
+            codes = replace(codes, height=height, width=width, source=made)
         return codes
 
 

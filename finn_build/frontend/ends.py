@@ -41,12 +41,11 @@ def finish(scope: Scope, stream: Stream, node: NodeProto) -> Ended:
         raise refuse(node, "ends the network with a padded image; only a convolution can follow")
     stream = scope.settled(stream, node)
     ops, floor = _ending(stream.ops)
-    if ops is None or not isinstance(stream.base, Sums):
+    if ops is None or not isinstance(stream.base, Sums) or stream.base.skip is not None:
         base = _copied(scope, stream, node)
         ops, floor = [], False
     else:
         base = stream.base
-    scope.builder.check_end(base.product.codes, scope.refuse(node))
     base = _flat(scope, base, stream.layout, node)
     classes = len(base.weights)
     if classes > MOST_CLASSES:
@@ -127,16 +126,17 @@ def _scored(
         scale, numbers, offset = same
         bias = np.array(numbers, np.int64) if any(numbers) else None
         layer = _last(scope, base, weights, bias)
-        scope.builder.layers.append(
+        scope.builder.add(
             Argmax(
                 name="argmax", classes=layer.rows, bits=layer.acc_bits, floor=0 if floor else None
-            )
+            ),
+            layer.name,
         )
         return Ended(scale=float(scale), offset=float(offset), floor=0.0 if floor else None)
     layer = _last(scope, base, weights, None)
     # A class whose value does not depend on the image has gain 0.
     scores, biases = _scores(gains, offsets, layer.reach)
-    scope.builder.layers.append(
+    scope.builder.add(
         Argmax(
             name="argmax",
             classes=layer.rows,
@@ -144,7 +144,8 @@ def _scored(
             gains=scores,
             biases=biases,
             floor=0 if floor else None,
-        )
+        ),
+        layer.name,
     )
     return Ended(
         scale=np.array([float(g) for g in gains]),
@@ -154,10 +155,7 @@ def _scored(
 
 
 def _last(scope: Scope, base: Sums, weights: Ints, bias: Ints | None) -> Mvtu:
-    scope.builder.add_product(base, weights, bias=bias)
-    layer = scope.builder.layers[-1]
-    assert isinstance(layer, Mvtu)
-    return layer
+    return scope.builder.add_product(base, weights, bias=bias)
 
 
 def _one_scale(

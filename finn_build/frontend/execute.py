@@ -44,18 +44,16 @@ def run(
 def run_finn(
     model: ModelWrapper, reading: Reading, images: NDArray[np.uint8], *, batch: int = BATCH
 ) -> Outputs:
-    """Run a graph of FINN's; its thresholds' outputs are taken for the taps, in order.
+    """Run a graph of FINN's; its thresholds' outputs are those of the tensors noted in them.
 
-    There are no activations where FINN has another number of them. A graph with Im2Col or pooling
+    A graph with Im2Col or pooling
     of lowered images must be run with batch=1: qonnx 1.0.0's Im2Col mixes up a batch.
     """
-    nodes = model.get_nodes_by_op_type("MultiThreshold")
+    nodes = {node.doc_string: node for node in model.get_nodes_by_op_type("MultiThreshold")}
+    pairs = [(tap.layer, nodes[tap.tensor]) for tap in reading.taps if tap.tensor in nodes]
 
     def codes(context: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.int64]]:
-        if len(nodes) != len(reading.taps):
-            return {}
-        pairs = zip(reading.taps, nodes, strict=True)
-        return {tap.layer: _counts(node, context[node.output[0]]) for tap, node in pairs}
+        return {layer: _counts(node, context[node.output[0]]) for layer, node in pairs}
 
     return _run(model, reading, images, codes, batch)
 

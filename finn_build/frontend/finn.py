@@ -26,6 +26,7 @@ from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 from finn_build.system.quiet import quiet
 
 STREAMLINED, LOWERED = "streamlined.onnx", "lowered.onnx"
+QUANTISERS = ("Quant", "BipolarQuant")
 
 
 class FlattenReshapes(Transformation):  # type: ignore[misc]
@@ -53,10 +54,25 @@ def _apply(model: ModelWrapper, passes: Sequence[Transformation]) -> ModelWrappe
 def streamline(model: ModelWrapper) -> ModelWrapper:
     """A QONNX graph for bytes with every scale and bias in thresholds, or behind the last layer."""
     initialize_dummy_settings()
+    quantised = [node.output[0] for node in model.graph.node if node.op_type in QUANTISERS]
     with quiet():
         model = _apply(model, [InferShapes(), FlattenReshapes(), ConvertQONNXtoFINN()])
+        _mark(model, quantised)
         model.set_tensor_datatype(model.graph.input[0].name, DataType["UINT8"])
         return _apply(model, [InferDataTypes(), Streamline()])
+
+
+def _mark(model: ModelWrapper, quantised: Sequence[str]) -> None:
+    """Note in each MultiThreshold which quantised tensor it came from.
+
+    Its passes rename nodes and tensors and put branches in another order; they keep this.
+    """
+    for tensor in quantised:
+        node = model.find_producer(tensor)
+        while node is not None and node.op_type in ("Mul", "Add"):
+            node = model.find_producer(node.input[0])
+        if node is not None and node.op_type == "MultiThreshold":
+            node.doc_string = tensor
 
 
 def lower(model: ModelWrapper) -> ModelWrapper:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
-from finn_build.frontend.build import MOST_BITS, Builder, Refuse
+from finn_build.frontend.build import MOST_BITS, Builder
 from finn_build.frontend.stream import Codes, Stream
 from finn_build.network.layers import SumPool
 from finn_build.network.layers.sum_pool import sum_bits
@@ -13,9 +13,7 @@ from finn_build.network.layers.sum_pool import sum_bits
 MOST_SUM_BITS = 16  # of a sum that a product reads
 
 
-def summed(
-    builder: Builder, stream: Stream, refuse: Refuse, *, most: int = MOST_SUM_BITS
-) -> Codes | None:
+def summed(builder: Builder, stream: Stream, *, most: int = MOST_SUM_BITS) -> Codes | None:
     """Append the sums of the windows that a stream's means are of. Returns their codes.
 
     None where windows overlap or leave gaps, and where a sum has more than `most` bits.
@@ -29,7 +27,6 @@ def summed(
         return codes
     if id(stream) in builder.made:
         return builder.made[id(stream)][1]
-    builder.check_end(codes, refuse)
     layer = SumPool(
         name=builder.name("sum"),
         height=codes.height,
@@ -38,16 +35,16 @@ def summed(
         bits=codes.bits,
         kernel=kernel,
     )
-    builder.layers.append(layer)
-    # Of wide sums float32 is off by more than comparisons of codes allow.
-    builder.untapped = layer.out_bits <= MOST_BITS
+    if layer.out_bits <= MOST_BITS:
+        # Of wider sums float32 is off by more than comparisons of codes allow.
+        builder.untapped.add(layer.name)
     made = replace(
         codes,
         height=layer.out_height,
         width=layer.out_width,
         bits=layer.out_bits,
         scales=tuple(scale / prod(kernel) for scale in codes.scales),
-        after=len(builder.layers),
+        source=builder.add(layer, codes.source),
     )
     builder.made[id(stream)] = stream, made
     return made

@@ -12,7 +12,7 @@ from onnx import NodeProto
 
 from finn_build.frontend.build import MOST_BITS, Builder, Refuse
 from finn_build.frontend.check import refuse, shown
-from finn_build.frontend.elementwise import Affine
+from finn_build.frontend.elementwise import Affine, Quantiser
 from finn_build.frontend.pooling import MOST_SUM_BITS, summed
 from finn_build.frontend.product import averaged, spread_channels, sums, whole
 from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Stream, Sums
@@ -56,8 +56,7 @@ class Scope:
         if isinstance(value, Stream):
             raise refuse(
                 node,
-                f"{node.op_type} of two computed tensors is a branch; only chains of layers are "
-                "supported",
+                f"{node.op_type} of two computed tensors is not supported; weights are constants",
             )
         return value
 
@@ -71,7 +70,7 @@ class Scope:
         if stream.average is None:
             return stream
         assert isinstance(stream.base, Codes)
-        codes = summed(self.builder, stream, self.refuse(node), most=MOST_BITS)
+        codes = summed(self.builder, stream, most=MOST_BITS)
         if codes is not None:
             return Stream(layout=stream.layout, base=codes, names=stream.names)
         kh, kw, sh, sw = stream.average
@@ -84,7 +83,7 @@ class Scope:
         if stream.average is None:
             codes = self.builder.codes(stream, self.refuse(node))
         else:
-            found = summed(self.builder, stream, self.refuse(node))
+            found = summed(self.builder, stream)
             if found is None:
                 raise refuse(
                     node,
@@ -96,10 +95,20 @@ class Scope:
             self.builder.tap_codes(node.input[0], stream.layout, codes)
         return codes
 
+    def shared(self, stream: Stream, node: NodeProto) -> Stream:
+        """A stream that several nodes read, as codes that are there once, if it is quantised."""
+        quantised = any(isinstance(op, Quantiser) for op in stream.ops)
+        if not quantised or stream.average is not None or stream.pad != NO_SIDES:
+            return stream
+        codes = self.builder.codes(stream, self.refuse(node))
+        return Stream(layout=stream.layout, base=codes, names=stream.names)
+
     def mean(self, stream: Stream, node: NodeProto, window: tuple[int, int, int, int]) -> Stream:
         """The means over windows of a stream; its layout is still that of the stream before."""
         stream = self.settled(stream, node)
-        if isinstance(stream.base, Sums) and all(isinstance(op, Affine) for op in stream.ops):
+        sums_alone = isinstance(stream.base, Sums) and stream.base.skip is None
+        if sums_alone and all(isinstance(op, Affine) for op in stream.ops):
+            assert isinstance(stream.base, Sums)
             product, size = averaged(stream.base, window[:2], window[2:], self.refuse(node))
             return Stream(
                 layout=stream.layout,

@@ -16,6 +16,7 @@ from finn_build.frontend.check import attributes, refuse
 from finn_build.frontend.layout import Layout, of_axes
 from finn_build.frontend.scope import Scope, Value
 from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Pool, Sides, Stream, added
+from finn_build.network.graph import IMAGE
 
 MOST_DIMENSIONS = 8  # that a node may add
 
@@ -110,7 +111,9 @@ def _unfolded(stream: Stream, sizes: list[int]) -> Stream | None:
     layout, base = stream.layout, stream.base
     alike = not any(isinstance(op, Pool) or not uniform((op,)) for op in stream.ops)
     plain = alike and stream.average is None
-    if not plain or not isinstance(base, Codes) or base.after or len(sizes) not in (2, 3):
+    if not plain or not isinstance(base, Codes) or base.source != IMAGE:
+        return None
+    if len(sizes) not in (2, 3):
         return None
     if layout.order != "w" or -1 in sizes or prod(sizes) != layout.width or len(base.scales) > 1:
         return None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from finn_build.frontend.elementwise import Elementwise, float32
 from finn_build.frontend.layout import Layout
+from finn_build.network.graph import IMAGE
 from finn_build.network.layers import Ints
 
 Sides = tuple[int, int, int, int]  # top, left, bottom, right
@@ -56,7 +57,7 @@ class Codes:
     """Unsigned integers of few bits as they travel between layers.
 
     A code c of a channel stands for scales[channel] * c + shifts[channel]; single values serve all
-    channels. after: how many layers there are up to the one that makes them.
+    channels. source: the layer that makes them, or IMAGE.
     """
 
     height: int
@@ -65,7 +66,7 @@ class Codes:
     bits: int
     scales: tuple[Fraction, ...]
     shifts: tuple[Fraction, ...] = (Fraction(0),)
-    after: int = 0
+    source: str = IMAGE
 
     @property
     def even(self) -> bool:
@@ -80,10 +81,14 @@ class Codes:
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
-    """Sums of two codes for each channel, which lie beside each other, the first one lower."""
+    """Sums of two codes for each channel, which lie beside each other, the first one lower.
+
+    source: the layer that puts them there.
+    """
 
     first: Codes
     second: Codes
+    source: str
 
     @property
     def height(self) -> int:
@@ -104,11 +109,6 @@ class Pairs:
     def channels(self) -> int:
         """Sums of a pixel."""
         return self.first.channels
-
-    @property
-    def after(self) -> int:
-        """As of codes."""
-        return self.first.after
 
     @property
     def even(self) -> bool:
@@ -162,7 +162,8 @@ class Sums:
 
     weights: (ROWS, KH, KW, CHANNELS) integers. Rows of one unit and offset each; `channels` of
     them belong to each of `positions`, the rows and columns of the output, one after the other
-    where the product is unrolled over the whole image: KH x KW is the image then.
+    where the product is unrolled over the whole image: KH x KW is the image then. skip: codes of
+    the output's shape whose values are added.
     """
 
     product: Product
@@ -173,6 +174,7 @@ class Sums:
     channels: int
     positions: tuple[int, int]
     fill: int = 0
+    skip: Codes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

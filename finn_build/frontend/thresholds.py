@@ -25,7 +25,7 @@ from finn_build.frontend.elementwise import (
     pull_all,
 )
 from finn_build.frontend.rational import Half
-from finn_build.frontend.stream import Sums
+from finn_build.frontend.stream import Sums, wide
 from finn_build.network.layers import Ints, Mvtu
 
 EPS = Fraction(1, 1 << 23)
@@ -37,8 +37,9 @@ SLACK = 16
 class Levels:
     """Weights with the sign that makes all rows rise, and their thresholds.
 
-    weights: (ROWS, ...); thresholds: (ROWS, T), ascending; bounds: the float64 numbers that they
-    follow from, infinite where no accumulator decides; slack: (ROWS,), how far from a bound, in
+    weights: (ROWS, ...); thresholds: (ROWS, CODES, T), ascending, for every code of what is added
+    (for one where nothing is); bounds: the float64 numbers that they follow from, infinite where no
+    accumulator decides; slack: (ROWS,), how far from a bound, in
     accumulators, float32 arithmetic may put a value on the wrong side.
     """
 
@@ -100,8 +101,8 @@ def levels(
     from those below, ascending.
     """
     weights = sums.weights.copy()
-    count = len(weights)
-    rows: list[_Row] = []
+    count, added = len(weights), _added(sums)
+    rows: list[list[_Row]] = []  # of each row one for every code that may be added
     for row in range(count):
         channel = row % sums.channels
         gain = sums.units[row]
@@ -110,18 +111,31 @@ def levels(
             falling *= _sign(op.gain(channel))
         if falling < 0:
             weights[row], gain = -weights[row], -gain
-        start = Affine(gains=(gain,), offsets=(sums.offsets[row],))
-        rows.append(_Row(tuple(ops), quantiser, channel, start))
+        starts = [
+            Affine(gains=(gain,), offsets=(sums.offsets[row] + value,)) for value in added[channel]
+        ]
+        rows.append([_Row(tuple(ops), quantiser, channel, start) for start in starts])
     low, high = reach_of(weights, in_bits)
-    thresholds = np.empty((count, len(kept)), np.int64)
-    bounds = np.empty((count, len(kept)))
-    slack = np.array([row.slack(max(-low, high)) for row in rows])
-    for index, way in enumerate(rows):
-        for place, level in enumerate(kept):
-            half = way.half(level)
-            thresholds[index, place] = _first(way, half, level, (low, high))
-            bounds[index, place] = _bound(half)
+    thresholds = np.empty((count, len(added[0]), len(kept)), np.int64)
+    bounds = np.empty(thresholds.shape)
+    slack = np.array([max(way.slack(max(-low, high)) for way in ways) for ways in rows])
+    for index, ways in enumerate(rows):
+        for code, way in enumerate(ways):
+            for place, level in enumerate(kept):
+                half = way.half(level)
+                thresholds[index, code, place] = _first(way, half, level, (low, high))
+                bounds[index, code, place] = _bound(half)
     return Levels(weights=weights, thresholds=thresholds, bounds=bounds, slack=slack)
+
+
+def _added(sums: Sums) -> list[list[Fraction]]:
+    """By the output's channel, what every code of the skip adds; nothing where there is none."""
+    skip = sums.skip
+    if skip is None:
+        return [[Fraction(0)]] * sums.channels
+    scales, shifts = wide(skip.scales, skip.channels), wide(skip.shifts, skip.channels)
+    codes = range(1 << skip.bits)
+    return [[s * code + t for code in codes] for s, t in zip(scales, shifts, strict=True)]
 
 
 def reach_of(weights: Ints, in_bits: int) -> tuple[int, int]:

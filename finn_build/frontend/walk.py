@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import prod
@@ -39,7 +40,7 @@ class Reading:
 def read(graph: ModelProto, name: str) -> Reading:
     """The integer network of a graph that `load` returned, for images of bytes.
 
-    Raises ModelError, naming the node, for what is no chain of layers that the hardware has.
+    Raises ModelError, naming the node, for what the hardware has no layers for.
     """
     image = image_of(graph)
     scope = Scope()
@@ -53,12 +54,16 @@ def read(graph: ModelProto, name: str) -> Reading:
         scales=(Fraction(1),),
     )
     scope.values[graph.graph.input[0].name] = Stream(layout=image, base=pixels)
+    readers = Counter(name for node in graph.graph.node for name in node.input)
     for node in graph.graph.node:
         handler = operators.HANDLERS.get(node.op_type)
         if handler is None:
             raise refuse(node, operators.unsupported(node))
         try:
-            scope.values[node.output[0]] = handler(scope, node)
+            made = handler(scope, node)
+            if isinstance(made, Stream) and readers[node.output[0]] > 1:
+                made = scope.shared(made, node)
+            scope.values[node.output[0]] = made
         except UNFORESEEN as error:
             raise refuse(
                 node, f"is put together in a way that cannot be read ({error!r})"
@@ -80,6 +85,7 @@ def read(graph: ModelProto, name: str) -> Reading:
         offset=ended.offset,
         floor=ended.floor,
         layers=tuple(scope.builder.layers),
+        reads=scope.builder.reads,
     )
     return Reading(network=network, image=image, logits=last.layout, taps=tuple(scope.builder.taps))
 

@@ -5,10 +5,11 @@ All must be built, so that the golden model gives what qonnx's own execution giv
 """
 
 import broken
+import case_branches
 import case_layers
 import case_networks
 
-CASES = case_layers.CASES | case_networks.CASES | broken.CASES
+CASES = case_layers.CASES | case_networks.CASES | case_branches.CASES | broken.CASES
 PIXEL_MAX = {"brev_TFC_1W1A": 1.0, "brev_pow2": 1.0, "qcdq": 1.0}
 REFUSED = broken.REFUSED | {
     "act_perchan": r"Conv.*scales of its input differ from channel to channel.*use one scale",

@@ -22,6 +22,7 @@ models, pages = _load("models"), _load("pages")
 for _name in (
     "graphs",
     "broken",
+    "case_branches",
     "case_layers",
     "case_networks",
     "cases",

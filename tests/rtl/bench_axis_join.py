@@ -1,4 +1,4 @@
-"""Bench of axis_join."""
+"""Bench of axis_join, and of nn_join, which is one and wires."""
 
 from __future__ import annotations
 
@@ -8,10 +8,20 @@ from typing import Any
 import cocotb
 from cocotb.triggers import RisingEdge, Timer
 from streams import PARAMETERS as P
-from streams import SEED, Sink, Source, meet, reset, start
+from streams import SEED, Sink, Source, meet, pack, reset, start, unpack
 
 PORTS = ("a_axis", "b_axis")
+ELEMS = (P.get("A_ELEMS", 1), P.get("B_ELEMS", 1))
 WIDTHS = (P["A_W"], P["B_W"])
+
+
+def joined(a: int, b: int) -> int:
+    """The beat out of a beat of each input."""
+    if "OUT_W" not in P:
+        return b << P["A_W"] | a
+    x, y = (unpack(*each) for each in zip((a, b), WIDTHS, ELEMS, strict=True))
+    turns = [e for pair in zip(x, y, strict=True) for e in pair] if P["BY_TURNS"] else x + y
+    return pack(turns, P["OUT_W"])
 
 
 def sources(count: int, rng: random.Random, stalls: int) -> list[Source]:
@@ -19,11 +29,11 @@ def sources(count: int, rng: random.Random, stalls: int) -> list[Source]:
     return [
         Source(
             port=port,
-            beats=[rng.getrandbits(width) for _ in range(count)],
+            beats=[rng.getrandbits(elems * width) for _ in range(count)],
             rng=rng,
             stalls=bool(stalls >> i & 1),
         )
-        for i, (port, width) in enumerate(zip(PORTS, WIDTHS, strict=True))
+        for i, (port, elems, width) in enumerate(zip(PORTS, ELEMS, WIDTHS, strict=True))
     ]
 
 
@@ -31,7 +41,7 @@ async def joins(dut: Any, inputs: list[Source], sink: Sink) -> None:
     """Run until all beats are through, and check each."""
     a, b = (source.beats for source in inputs)
     await meet(dut, inputs, [sink], len(a), timeout=400 + 60 * len(a))
-    expected = [y << P["A_W"] | x for x, y in zip(a, b, strict=True)]
+    expected = [joined(x, y) for x, y in zip(a, b, strict=True)]
     assert sink.beats == expected, f"seed={SEED} {P}"
 
 

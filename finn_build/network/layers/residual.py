@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finn_build.errors import ModelError
-from finn_build.folding.beats import FIFO, JOIN, Beats, Timing, in_turn
+from finn_build.folding.beats import FIFO, JOIN, RESULTS, Beats, Timing, in_turn
 from finn_build.folding.cost import Cost, bits_for, lutram, rom
 from finn_build.network.layers.base import Codes, Integers, Ints, Layer, Place, Shape
 from finn_build.network.layers.matrix import threshold
 from finn_build.network.layers.numbers import Counting, spacing, threshold_memory
 from finn_build.rtl.design import Design, Stream
 
-RESULTS = 32
+# LUTs of a bit of thresholds, by each 64 words of these: each lane has an address of its own.
+_ROM_LUTS = {1: 1.0, 2: 3.7, 3: 4.7, 4: 5.6}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -117,23 +118,22 @@ class Residual(Layer):
     def cost(self, place: Place) -> Cost:
         """Cost of comparators and thresholds for every row that the unit gives at once."""
         pe, counting = place.fold.pe, self._counting(place)
-        words = self._groups(place) * counting.slots
-        memory = threshold_memory(words)
-        levels = rom(words, counting.ways * self.sum_bits, memory)
-        kept = counting.ways * self.sum_bits if memory == "block" else 0
         beat = pe * (self.sum_bits + self.skip_bits)
-        return Cost(
+        held = Cost(
             cycles=place.cycles,
-            lut=pe * (levels.lut + ceil(counting.ways * (self.sum_bits * 0.6 + 1)) + self.out_bits)
-            + beat
-            + lutram(RESULTS, pe * self.out_bits)
-            + 40,
-            ff=pe * (levels.ff + kept + 2 * self.sum_bits + counting.ways + self.out_bits)
-            + 2 * beat
-            + 40
-            + pe * bits_for(words),
-            bram18=pe * levels.bram18,
+            lut=beat + lutram(RESULTS, pe * self.out_bits) + 30,
+            ff=2 * beat + 40,
         )
+        words, bits = self._groups(place) * counting.slots, counting.ways * self.sum_bits
+        lane = Cost(
+            lut=ceil(counting.ways * 0.55 * self.sum_bits) + (10 if counting.passes > 1 else 2),
+            ff=2 * self.sum_bits + bits_for(words) + ceil(0.35 * bits) + self.out_bits + 21,
+        )
+        if threshold_memory(words) == "block":
+            lane += rom(words, bits, "block") + Cost(lut=8, ff=0)
+        else:
+            lane += Cost(lut=ceil(bits * _ROM_LUTS[ceil(words / 64)] * (words > 8 or 0.75)), ff=0)
+        return held + Cost(lut=pe * lane.lut, ff=pe * lane.ff, bram18=pe * lane.bram18)
 
     def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
         """A beat's codes, some cycles after its sums and its skip are both there."""
@@ -143,6 +143,7 @@ class Residual(Layer):
         started = in_turn(both, self._spacing(place))
         timing.waits[self.name] = max(0, sums.depth(started, started) - sums.spare)
         timing.waits[f"{self.name}_skip"] = skip.before(pieces, started, started)
+        # rtl_templates: nn_residual.
         later = JOIN + FIFO + 3 + self._counting(place).passes
         return Beats(times=started + later, elems=sums.elems, spare=RESULTS // 2)
 

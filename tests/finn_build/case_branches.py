@@ -1,0 +1,121 @@
+"""Graphs whose streams fork and meet again."""
+
+from collections.abc import Callable
+
+from graphs import SAME, Cases, Graph
+from onnx import ModelProto
+
+CASES = Cases()
+
+
+def _sums(g: Graph, x: str, filters: int, spread: float = 1.0, **more: object) -> str:
+    """A convolution and batch normalisation, not quantised."""
+    return g.norm(g.conv(x, filters, **more), spread)
+
+
+def _skip(change: Callable[[Graph, str], str]) -> Callable[[], ModelProto]:
+    """A block with a skip that is added to its sums."""
+
+    def make() -> ModelProto:
+        g = Graph(3, 8, 8)
+        x = g.first(pads=SAME)
+        y = _sums(g, g.block(x, 6, pads=SAME), 4, pads=SAME)
+        return g.end(g.act(g.op("Add", y, change(g, x)), 0.5, 3))
+
+    return make
+
+
+CASES["skip"] = _skip(lambda _, x: x)
+CASES["skip_scaled"] = _skip(
+    lambda g, x: g.op("Mul", x, g.constant([[[-0.7]], [[0.3]], [[0]], [[1.9]]]))
+)
+CASES["skip_signed"] = _skip(lambda g, x: g.quant(_sums(g, x, 4, kernel=1), 0.61, 2, signed=1))
+CASES["skip_pooled"] = _skip(lambda g, x: g.pool(x, (3, 3), (1, 1), pads=SAME))
+CASES["skip_bipolar"] = _skip(lambda g, x: g.quant(_sums(g, x, 4, kernel=1), 0.8, 1))
+
+
+@CASES.add
+def skip_first() -> ModelProto:
+    """The skip is the Add's first input, and the sum is scaled below zero and pooled."""
+    g = Graph(3, 8, 8)
+    x = g.first(pads=SAME)
+    y = g.op("Add", x, _sums(g, x, 4, pads=SAME))
+    y = g.op("Mul", y, g.constant([[[-1.1]], [[0.8]], [[-0.4]], [[1.0]]]))
+    return g.end(g.pool(g.act(g.op("Add", y, g.constant(0.3)), 0.3, 2)))
+
+
+@CASES.add
+def skip_dense() -> ModelProto:
+    """Dense layers with a skip, and one over a whole image."""
+    g = Graph(2, 4, 4)
+    x = g.flat(g.first(4, pads=SAME))
+    y = g.act(g.norm(g.dense(x, 16), 0.7), 0.3, 3)
+    z = g.norm(g.dense(g.act(g.norm(g.dense(y, 12), 0.3), 0.3), 16), 0.4)
+    return g.model(g.dense(g.act(g.op("Add", z, y), 0.3, 3)))
+
+
+@CASES.add
+def sum_of_codes() -> ModelProto:
+    """Quantised branches of different depths are added."""
+    g = Graph(3, 8, 8)
+    x = g.first(pads=SAME)
+    y = g.act(_sums(g, g.block(x, 5, pads=SAME), 4, pads=SAME), 0.45, 4)
+    return g.end(g.quant(g.op("Add", y, x), 0.7, 3))
+
+
+@CASES.add
+def sum_of_itself() -> ModelProto:
+    g = Graph(3, 8, 8)
+    x = g.first(pads=SAME)
+    return g.end(g.quant(g.op("Add", x, x), 0.7, 3))
+
+
+@CASES.add
+def concat_deep() -> ModelProto:
+    """Branches of different depths and widths, three of them."""
+    g = Graph(3, 8, 8)
+    x = g.first(pads=SAME)
+    y = g.act(_sums(g, g.block(x, 5, pads=SAME), 6, pads=SAME), bits=2)
+    z = g.pool(x, (3, 3), (1, 1), pads=SAME)
+    return g.end(g.block(g.op("Concat", x, y, z, shape=(14, 8, 8), axis=1), 5))
+
+
+@CASES.add
+def fork_of_the_image() -> ModelProto:
+    """Two convolutions read the pixels."""
+    g = Graph(3, 8, 8)
+    x = g.quant("in0")
+    y = _sums(g, x, 4, 170.0, pads=SAME)
+    z = g.act(_sums(g, x, 4, 60.0, kernel=1), 0.5, 2)
+    return g.end(g.act(g.op("Add", y, z)))
+
+
+def residual_network(
+    stages: tuple[int, ...], *, size: int, bits: int = 2, blocks: int = 1, weights: int = 2
+) -> ModelProto:
+    """A residual network (He et al., 2016) of random weights with quantised skips."""
+    g = Graph(3, size, size)
+
+    def sums(x: str, filters: int, kernel: int = 3, stride: int = 1) -> str:
+        w = g.weights(filters, g.shapes[x][0], kernel, kernel, scale=0.11, bits=weights)
+        pads = SAME if kernel == 3 else (0,) * 4
+        spread = 0.4 * (g.shapes[x][0] * kernel**2) ** 0.5 * 0.11 * (1 << bits)
+        return g.norm(
+            g.conv(x, filters, kernel, pads=pads, strides=(stride,) * 2, weights=w), spread
+        )
+
+    w = g.weights(stages[0], 3, 3, 3, scale=0.11, bits=weights)
+    x = g.act(g.norm(g.conv(g.quant("in0"), stages[0], pads=SAME, weights=w), 100.0), 0.6, bits)
+    for stage, filters in enumerate(stages):
+        for block in range(blocks):
+            stride = 2 if stage and not block else 1
+            y = sums(g.act(sums(x, filters, 3, stride), 0.6, bits), filters)
+            skip = x
+            if stride == 2 or g.shapes[x][0] != filters:
+                skip = g.quant(sums(x, filters, 1, stride), 0.6, bits, signed=1)
+            x = g.act(g.op("Add", y, skip), 0.6, bits)
+    x = g.op("GlobalAveragePool", x, shape=(g.shapes[x][0], 1, 1))
+    return g.model(g.dense(g.flat(x), bits=4))
+
+
+CASES["resnet_small"] = lambda: residual_network((4, 8), size=8)

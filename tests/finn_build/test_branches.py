@@ -1,0 +1,204 @@
+"""Streams that fork and meet again: what they give, how long they take, what waits for them."""
+
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import models
+import numpy as np
+import pytest
+from samples import images_of, load
+
+from finn_build.backends import verilator
+from finn_build.errors import ModelError
+from finn_build.folding import schedule
+from finn_build.folding.calibration import random_unit
+from finn_build.folding.fold import Fold
+from finn_build.folding.folding import make, stages
+from finn_build.network import golden
+from finn_build.network.graph import IMAGE, Network
+from finn_build.network.layers import Concat, Place, Residual, Shape
+from finn_build.network.layers.base import Codes
+from finn_build.rtl import accelerator, emit
+
+# Two blocks, one with a projection; three branches of different depths and widths.
+NAMES = ("resnet_small", "concat_deep")
+SEEDS = 50
+ROOM = 8  # beats
+
+
+def folded(network: Network):
+    return make(network, {m.name: models.lowest_fold(m) for m in network.mvtus})
+
+
+def compiled(network: Network, folding, folder: Path, *, room: int = 0) -> Path:
+    """The accelerator with FIFOs that hold so many beats more than the schedule's."""
+    design = accelerator.design(network, folding)
+    for each in design.instances:
+        if each.module == "axis_fifo":
+            each.parameters["DEPTH"] += room
+    emit.write(design, folder / "rtl")
+    return verilator.build(
+        folder / "rtl", folder / "sim", input_bytes=network.input_bytes, log=folder / "log"
+    )
+
+
+def ran(network: Network, program: Path, images: np.ndarray, folder: Path, **more: int):
+    return verilator.run(
+        program,
+        folder / "rtl",
+        images,
+        classes=network.mvtus[-1].rows,
+        limit=100_000,
+        scratch=folder / "scratch",
+        log=folder / "log",
+        **more,
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_stall_stops_a_branch_or_changes_a_logit(name, tmp_path):
+    network = load(name, tmp_path)[1].network
+    assert max(network.readers(name) for name in network.reads) >= 2
+    program = compiled(network, folded(network), tmp_path)
+    images = images_of(network)[::25]
+    expected = golden.run(network, images)
+    for seed in range(SEEDS):
+        stall = (16, 64, 160)[seed % 3]
+        made = ran(network, program, images, tmp_path, stall=stall, seed=seed)
+        assert np.array_equal(made.logits, expected.logits), (stall, seed)
+        assert np.array_equal(made.labels, expected.labels)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fifos_hold_what_waits_and_hardly_more(name, tmp_path):
+    """With room to spare no FIFO holds more than the schedule says; one beat less is short."""
+    network = load(name, tmp_path)[1].network
+    folding = folded(network)
+    depths = {f"{at}_fifo": n for at, n in schedule.depths(network, folding).items() if n}
+    program = compiled(network, folding, tmp_path, room=ROOM)
+    made = ran(network, program, images_of(network)[::12], tmp_path)
+    assert made.fifos.keys() == depths.keys()
+    for at, (depth, most) in made.fifos.items():
+        assert depth == max(2, depths[at]) + ROOM
+        assert depths[at] / 2 <= most <= depths[at], at
+    # A FIFO of each network is as full as can be: none is deep by chance.
+    assert any(most == depths[at] >= 20 for at, (_, most) in made.fifos.items())
+    assert made.cycles_per_frame == pytest.approx(folding.cycles, rel=0.01)
+    assert made.latency_cycles == pytest.approx(schedule.latency(network, folding), rel=0.03)
+
+
+def residual(draw, *, rows: int = 3, bits: int = 2, steps: int = 3) -> Residual:
+    levels = np.sort(draw.integers(-40, 40, (rows, 1 << bits, steps)), axis=2)
+    return Residual(
+        name="r",
+        skip_bits=bits,
+        sum_bits=8,
+        thresholds=levels,
+        float_thresholds=levels - 0.25,
+        slack=np.full(rows, 0.3),
+    )
+
+
+def test_a_residual_counts_by_the_code_that_is_added():
+    draw = np.random.default_rng(0)
+    layer = residual(draw)
+    sums, codes = draw.integers(-60, 60, (2, 4, 5, 3)), draw.integers(0, 4, (2, 4, 5, 3))
+    made = layer.compute(sums, codes.astype(np.uint8))
+    for at in product(*map(range, sums.shape)):
+        reached = [t for t in layer.thresholds[at[-1], codes[at]] if t <= sums[at]]
+        assert made[at] == len(reached)
+
+
+def test_a_residual_is_unsure_beside_the_bounds_of_its_code_alone():
+    draw = np.random.default_rng(1)
+    layer = residual(draw)
+    sums, codes = draw.integers(-45, 45, (1, 6, 6, 3)), draw.integers(0, 4, (1, 6, 6, 3))
+    sure = np.zeros(sums.shape, bool)
+    made = layer.doubt(Codes(codes=sums, unsure=sure), Codes(codes=codes, unsure=sure))
+    for at in product(*map(range, sums.shape)):
+        assert made.unsure[at] == (sums[at] in layer.thresholds[at[-1], codes[at]])
+    shaky = sure.copy()
+    shaky[0, 1, 2, 0] = True
+    both = layer.doubt(Codes(codes=sums, unsure=sure), Codes(codes=codes, unsure=shaky))
+    assert np.array_equal(both.unsure, made.unsure | shaky)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"skip_bits": 3}, "thresholds for 4 codes of 3 bits; use 8"),
+        ({"thresholds": np.array([[[2, 1]] * 4])}, "threshold 1 of row 0 with code 0 is below"),
+    ],
+)
+def test_a_residual_that_cannot_be_is_refused(change, message):
+    with pytest.raises(ModelError, match=message):
+        replace(residual(np.random.default_rng(0)), **change)
+
+
+def test_streams_of_other_shapes_do_not_meet():
+    layer = residual(np.random.default_rng(0))
+    with pytest.raises(ModelError, match="use as many of both"):
+        layer.shape(Shape(sizes=(4, 4, 3), bits=8), Shape(sizes=(2, 4, 3), bits=2))
+    joined = Concat(name="c", positions=16, channels=(3, 2), widths=(2, 3))
+    with pytest.raises(ModelError, match="use equal sizes"):
+        joined.shape(Shape(sizes=(4, 4, 3), bits=2), Shape(sizes=(2, 4, 2), bits=3))
+    assert joined.shape(Shape(sizes=(4, 4, 3), bits=2), Shape(sizes=(4, 4, 2), bits=3)) == Shape(
+        sizes=(4, 4, 5), bits=3
+    )
+    with pytest.raises(ModelError, match="cannot take turns"):
+        replace(joined, by_turns=True)
+
+
+def test_a_layer_that_nothing_reads_is_named():
+    draw = np.random.default_rng(0)
+    layers = [
+        replace(random_unit(draw, (2, 2), weight_bits=2, in_bits=2, low=-1), name=name)
+        for name in ("a", "b")
+    ]
+    with pytest.raises(ModelError, match="nothing reads a; the last layer alone is the end"):
+        Network(
+            name="n",
+            height=1,
+            width=1,
+            channels=2,
+            scale=1.0,
+            layers=tuple(layers),
+            reads={"a": (IMAGE,), "b": (IMAGE,)},
+        )
+
+
+def test_what_meets_goes_by_the_unit_whose_sums_it_takes(tmp_path):
+    network = load("skip_signed", tmp_path)[1].network
+    where = {layer.name: stage.unit.name for stage in stages(network) for layer in stage.layers}
+    (added,) = [layer for layer in network.layers if isinstance(layer, Residual)]
+    sums, skip = network.reads[added.name]
+    assert where[added.name] == sums != where[skip]
+
+
+@pytest.mark.parametrize(
+    ("shape", "counted"),
+    [
+        ((8, 2, 3, 1, 16), (561, 764)),
+        ((8, 2, 3, 1, 64), (648, 827)),
+        ((8, 2, 3, 9, 16), (378, 697)),
+        ((8, 2, 3, 9, 64), (675, 715)),
+        ((4, 4, 15, 9, 8), (754, 508)),
+        ((4, 4, 15, 9, 64), (246, 479)),
+    ],
+)
+def test_a_residual_costs_what_yosys_counts(shape, counted):
+    """LUTs and FFs of PE lanes of 12 bits: codes' bits, thresholds, cycles of a beat, rows."""
+    pe, bits, steps, spacing, rows = shape
+    draw = np.random.default_rng(0)
+    unit = random_unit(
+        draw, (rows, 4 * spacing), weight_bits=2, in_bits=2, low=-1, positions=4, windowed=True
+    )
+    layer = replace(residual(draw, rows=rows, bits=bits, steps=steps), sum_bits=12)
+    fold = Fold(pe=pe, simd=4, memory="logic")
+    made = layer.cost(Place(fold=fold, unit=unit, window=None, cycles=1, brought=0))
+    assert (made.lut, made.ff) == (
+        pytest.approx(counted[0], rel=0.06),
+        pytest.approx(counted[1], rel=0.16),
+    )
+    assert (made.bram18 > 0) == (rows // pe << bits > 128)
