@@ -270,7 +270,7 @@ def _reduce_mean(scope: Scope, node: NodeProto) -> Value:
     given = scope.numbers(node, 1)
     axes = said.get("axes") if given is None else given.ravel().tolist()
     if not axes or any(not -rank <= axis < rank for axis in axes):
-        raise refuse(node, f"axes {axes}; want some of 1 to {rank - 1}")
+        raise refuse(node, f"axes {(axes or [])[:4]}; want some of 1 to {rank - 1}")
     places = {int(axis) % rank for axis in axes}
     merged = "".join(layout.dims[place - 1] for place in places)
     if 0 in places or "c" in merged:

@@ -179,6 +179,22 @@ CASES["gap_conv"] = _means(lambda g, x: g.block(_global_mean(g, x), 8, 0.3, kern
 CASES["reduce_mean"] = _means(
     lambda g, x: g.op("ReduceMean", x, shape=g.shapes[x][:1], axes=[2, 3], keepdims=0)
 )
+CASES["mean_channels"] = _means(lambda g, x: g.op("ReduceMean", x, shape=(1, 12, 12), axes=[1]))
+CASES["mean_axes"] = _means(lambda g, x: g.op("ReduceMean", x, shape=(1, 1, 1)))
+
+
+@CASES.add
+def avg_wide() -> ModelProto:
+    g = Graph(1, 20, 20)
+    x = g.act(g.norm(g.conv(g.quant("in0"), 2, pads=SAME), 170.0), 0.01, 8)
+    return g.end(_global_mean(g, x))
+
+
+@CASES.add
+def avg_heavy() -> ModelProto:
+    g = Graph(1, 10, 10)
+    x = g.act(g.norm(g.conv(g.quant("in0"), 2, pads=SAME), 170.0), 0.01, 8)
+    return g.model(g.dense(g.flat(_global_mean(g, x)), bits=11))
 
 
 @CASES.add
