@@ -8,7 +8,8 @@ from rich.console import Console
 
 from finn_build.boards import names
 from finn_build.config import TOOLS, Objective, Options
-from headrace.program import Program
+from finn_build.flow.steps import ORDER
+from headrace.program import OneOf, Program
 
 DEFAULT_MODEL = "arch2_slim_w2a2"
 Chipdb = Annotated[
@@ -44,7 +45,9 @@ def build(
         Path | None, typer.Option(help="Text file with the names of the classes, one a line.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Instead of build/BOARD/MODEL.")] = None,
-    tool: Annotated[str, typer.Option(help=f"{', '.join(TOOLS[:-1])} or {TOOLS[-1]}.")] = "auto",
+    tool: Annotated[
+        str, typer.Option(help="Places, routes and writes the bitstream."), OneOf(TOOLS)
+    ] = "auto",
     clock_mhz: Annotated[float, typer.Option(help="Clock of the accelerator.")] = 100.0,
     target_fps: Annotated[
         float | None, typer.Option(help="Cheapest that reaches it, not the fastest that fits.")
@@ -63,7 +66,9 @@ def build(
     chipdb: Chipdb = None,
     prjxray_db: PrjxrayDb = None,
     vivado: Vivado = None,
-    first: Annotated[str | None, typer.Option("--from", help="Redo from this step.")] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", help=f"Redo from this step: {', '.join(ORDER)}.")
+    ] = None,
     last: Annotated[str | None, typer.Option("--to", help="Stop after this step.")] = None,
 ) -> None:
     """Build the accelerator of a model for a board, up to its report."""

@@ -8,9 +8,9 @@ from headrace.ending import ending
 
 def main(module: str = "headrace.cli") -> None:
     """Import what the commands are in, and run the command line."""
-    # Brevitas says at every start that it lacks what only its equalisation would use.
+    # Brevitas warns at every start of a package that only its equalisation would use.
     warnings.filterwarnings("ignore", message="fast_hadamard_transform")
-    # Ctrl-C ends the time of importing as it ends everything after it.
+    # Ctrl-C ends the imports as it ends all that follows.
     with ending():
         import_module(module).main()
 

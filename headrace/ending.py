@@ -1,4 +1,4 @@
-"""How a program ends: its exit code, and one message. Imports next to nothing, so as to be first.
+"""How a program ends: its exit code, and one message. It imports little, to be imported first.
 
 0: done; 1: done, and the answer is no; 2: an error of the user's or of the machine; 130: Ctrl-C.
 """
@@ -18,7 +18,7 @@ _KIND = (errno.EEXIST, errno.EISDIR, errno.ENOTDIR)
 
 
 class StoppedError(Exception):
-    """Ctrl-C in a command, with what to say of it; no error that anything handles on its way."""
+    """Ctrl-C in a command, with what to say. No HeadraceError, so that no command handles it."""
 
 
 @contextmanager
@@ -36,14 +36,14 @@ def ending() -> Iterator[None]:
 
 
 def fail(message: str) -> int:
-    """Show an error, whatever is in it, and return its exit code; further lines are set in."""
+    """Show an error, whatever is in it, and return its exit code; further lines are indented."""
     lines = "\n  ".join(map(printable, message.strip().split("\n")))
     print(f"error: {lines}", file=sys.stderr)
     return 2
 
 
 def reason(error: OSError, place: object = None) -> str:
-    """What the system did not do, where, and what would help; place: where it names none."""
+    """What the system did not do, where, and what would help; place: if the error names no file."""
     where = error.filename or place
     said = error.strerror or str(error)
     text = said if where is None else f"{where}: {said}"

@@ -27,8 +27,8 @@ def identifier(text: str) -> str:
 def printable(text: str, *, most: int = _LINE) -> str:
     """A text as one line for a terminal, a log or a source, with at most `most` characters.
 
-    What does not show is written as Python would: control characters, line ends, marks that turn
-    the direction of writing, bytes of a file's name that are no text.
+    What does not show is escaped as Python does: control characters, line ends, marks that change
+    the direction of writing, bytes of a file's name that are not text.
     """
     short = text if len(text) <= most else f"{text[: most - 3]}..."
     shown = "".join(c if c.isprintable() else _escape(c) for c in short)

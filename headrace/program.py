@@ -3,8 +3,9 @@
 import math
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -15,6 +16,25 @@ from headrace.errors import ConfigError
 _F = TypeVar("_F", bound=Callable[..., Any])
 # Of typer's own tree: what is wrong with the words of a command line. It has no public name.
 _UsageError: Any = typer.BadParameter.__base__
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """The words that an option of a command may be: `Annotated[str, typer.Option(), OneOf(words)]`.
+
+    For words that a table of the program says. Help lists them, and no other word is taken.
+    """
+
+    words: tuple[str, ...]
+
+
+def _choices(hint: Any) -> Any:
+    """The hint with a Literal of the words that its OneOf has, which typer lists and checks."""
+    given = [part for part in get_args(hint)[1:] if isinstance(part, OneOf)]
+    if get_origin(hint) is not Annotated or not given:
+        return hint
+    kept = [part for part in get_args(hint)[1:] if part not in given]
+    return Annotated[(Literal[given[0].words], *kept)]
 
 
 class _Command(TyperCommand):
@@ -36,12 +56,12 @@ class _Command(TyperCommand):
 
 
 class _Group(TyperGroup):
-    """Commands, one of which is meant where the first word is none of them."""
+    """Commands, with a default for a first word that is no command."""
 
     default: str | None = None
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the default's name before its first word, and ask for help where there is none."""
+        """Put the default's name before such a word; without any word, ask for help."""
         args = args or ["--help"]
         if self.default and args[0] not in (*self.commands, "--help"):
             args = [self.default, *args]
@@ -56,7 +76,7 @@ class Program(typer.Typer):
     ) -> None:
         """Set up.
 
-        default: command that is meant where the first word is none; interrupted: what to say when
+        default: command that is meant if the first word is none; interrupted: what to say when
         Ctrl-C ends one of these commands; options: of typer, among them `help`.
         """
         group = type("Group", (_Group,), {"default": default})
@@ -64,11 +84,18 @@ class Program(typer.Typer):
         self._command: type[_Command] = type("Command", (_Command,), {"interrupted": interrupted})
 
     def command(self, name: str | None = None, **options: Any) -> Callable[[_F], _F]:
-        """Take a function as a command, as typer does."""
-        return super().command(name, cls=self._command, **options)
+        """Take a function as a command, as typer does, with the choices that OneOf says."""
+        take = super().command(name, cls=self._command, **options)
+
+        def command(function: _F) -> _F:
+            hints = get_type_hints(function, include_extras=True)
+            function.__annotations__ = {name: _choices(hint) for name, hint in hints.items()}
+            return take(function)
+
+        return command
 
     def include(self, other: "Program") -> None:
-        """Take the commands of another program; one that comes later by the same name replaces."""
+        """Take the commands of another program; a later one replaces an earlier one of its name."""
         self.registered_commands += other.registered_commands
 
     def run(self, arguments: Sequence[str]) -> None:
@@ -82,7 +109,9 @@ class Program(typer.Typer):
             except typer.Exit as done:  # of a typer that does not give the code back
                 raise SystemExit(done.exit_code) from done
             except _UsageError as error:
-                raise ConfigError(error.format_message()) from error
+                # typer's word for what a choice raised; it says nothing to the user.
+                said = error.format_message().replace(": Value error, ", ": ")
+                raise ConfigError(said) from error
             if code == 130:
                 raise KeyboardInterrupt
             if isinstance(code, int) and code:

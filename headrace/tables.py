@@ -68,7 +68,7 @@ def toml(path: Path, missing: str) -> dict[str, Any]:
     """The tables of a TOML file.
 
     Raises:
-        ConfigError: if there is no such file, where `missing` says what would work, or it is none.
+        ConfigError: if the file is missing (`missing` says what would work) or is not TOML.
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -82,7 +82,7 @@ def build(kind: type[T], value: object, where: str) -> T:
     """A `kind` from plain values, such as JSON's; `where` they are from begins every message.
 
     Raises:
-        ConfigError: for an unknown or a missing key, a wrong type or an illegal value; names its
+        ConfigError: for unknown keys, a missing key, a wrong type or an illegal value; names its
             place and what would work.
     """
     try:
@@ -111,8 +111,9 @@ def check(made: object, where: str) -> None:
 def _table(kind: Any, value: dict[str, Any], place: str) -> Any:
     at, inside = (f"{place}: ", f"{place}.") if place else ("", "")
     known, hints = _keys(kind), _hints(kind)
-    for key in sorted(set(value) - set(known)):
-        raise ConfigError(f"{at}unknown key {key}; known: {', '.join(known)}")
+    if unknown := sorted(set(value) - set(known)):
+        word = "key" if len(unknown) == 1 else "keys"
+        raise ConfigError(f"{at}unknown {word} {', '.join(unknown)}; known: {', '.join(known)}")
     made: dict[str, Any] = {}
     for key, item in known.items():
         hint = hints[item.name]

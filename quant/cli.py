@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from headrace.program import Program
+from headrace.program import OneOf, Program
 from headrace.terminal import say
 from quant.config import Device, Norm, Precision, Ranking, Training, WeightScale, preset
 from quant.errors import ConfigError
@@ -34,6 +34,9 @@ _CompileOption = Annotated[
 _DeviceOption = Annotated[Device, typer.Option(help="What computes; auto: a GPU, if any.")]
 _PrecisionOption = Annotated[
     Precision | None, typer.Option(help="Of float training; bfloat16 is faster.")
+]
+_RecipeOption = Annotated[
+    str, typer.Option(help="The way to train; paper: as the paper says."), OneOf((*RECIPES,))
 ]
 _FreshOption = Annotated[
     bool, typer.Option("--fresh", help="Drop the checkpoints in OUT, do not resume.")
@@ -61,7 +64,7 @@ def train(
             help="Quantised model to train further, --from its float model, or with --bits float.",
         ),
     ] = None,
-    recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = "ours",
+    recipe: _RecipeOption = "ours",
     float_epochs: Annotated[int | None, typer.Option(help="Epochs before quantisation.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of the quantised network.")] = None,
     float_lr: Annotated[float | None, typer.Option(help="Highest learning rate, float.")] = None,
@@ -160,7 +163,7 @@ def prune(
     iterations: Annotated[int, typer.Option(help="How often filters are removed.")] = 6,
     share: Annotated[float, typer.Option(help="Share of the filters that go each time.")] = 0.05,
     ranking: Annotated[Ranking, typer.Option(help="What says which filters go.")] = "taylor",
-    recipe: Annotated[str, typer.Option(help=f"One of {', '.join(RECIPES)}.")] = "ours",
+    recipe: _RecipeOption = "ours",
     tune_epochs: Annotated[int, typer.Option(help="Epochs after each iteration.")] = 1,
     epochs: Annotated[int, typer.Option(help="Epochs after the last iteration.")] = 16,
     hardware: Annotated[

@@ -43,11 +43,11 @@ class RayWorkers:
         quiet = {"log_to_driver": False, "logging_level": "ERROR", "ignore_reinit_error": False}
         if address is None:
             self._ray.init(
-                # Not a cluster that happens to run here, which Ray would join otherwise.
+                # Otherwise Ray would join any cluster that happens to run here.
                 address="local",
                 num_cpus=cores,
                 include_dashboard=False,
-                # Ray's own 15 lets a training starve beside any other program.
+                # With Ray's default of 15 any other program would starve a training.
                 _system_config={"worker_niceness": 0},
                 **quiet,
             )
@@ -116,7 +116,7 @@ def _need_answer(address: str) -> None:
     """Try the address in a process of its own: Ray tries for minutes, and cannot be told not to.
 
     Raises:
-        EngineError: if nobody answers there, or whoever does is no cluster that lets us in.
+        EngineError: if nothing answers there, or it is not a cluster that lets us in.
     """
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if address != "auto":
@@ -135,7 +135,7 @@ def _need_answer(address: str) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise EngineError(
-            f"--address {address}: what answers there is no Ray cluster, or one that does not let "
+            f"--address {address}: what answers there is not a Ray cluster, or does not let "
             f"this machine in; {_HINT}"
         ) from error
     if made.returncode:

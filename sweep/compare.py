@@ -64,7 +64,7 @@ def load(path: Path) -> Result:
     """Read a front.json; it is called as its file, or as its folder where that is front.json.
 
     Raises:
-        ConfigError: if it is none, or nothing in it was trained.
+        ConfigError: if the file is something else, or no design in it was trained.
     """
     try:
         data = json.loads(path.read_text())

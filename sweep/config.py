@@ -186,7 +186,7 @@ class Search:
 
     trials: _Some = 16
     builds: _Count = 4
-    # Of fewer the simulation sees no steady state.
+    # With fewer the simulation reaches no steady state.
     images: Annotated[int, Range(least=4, most=VECTORS)] = 10
     tool: str = "none"
 

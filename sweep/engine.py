@@ -1,4 +1,4 @@
-"""Does jobs in an order that suits what they need of each other, on whatever workers there are."""
+"""Do jobs on the workers there are, each after those whose results it needs."""
 
 from __future__ import annotations
 

@@ -2,10 +2,10 @@
 
 A layer's folding must divide its filters, and how many multiply at once follows from the cycles per
 frame; so most filters that go save nothing, and some save a lot. For a price of hardware, the best
-filters of all layers follow from dynamic programming along the chain (Viterbi, 1967), since a layer
-costs what its own filters and those before it say; the price is raised until the folding search
-fits the network into the budget (Lagrangian relaxation: Everett, 1963). What the relaxation leaves
-unused is given back block by block.
+filters of all layers follow from dynamic programming along the chain (Viterbi, 1967), since the
+cost of a layer depends on its own filters and those before it; the price is raised until the
+folding search fits the network into the budget (Lagrangian relaxation: Everett, 1963). What the
+relaxation leaves unused is given back block by block.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sweep.placeholder import hardware
 
 # Loss in accuracy by the filters that a layer keeps, for each convolution.
 Losses = list[dict[int, float]]
-# Of all hardware there is, in units of the loss.
+# Prices of all the hardware there is, in units of the loss.
 _LOWEST, _HIGHEST = 1e-6, 1e6
 _TURNS = 14
 
@@ -59,7 +59,7 @@ def losses(network: Network, block: int, probe: dict[str, Any] | None = None) ->
         gone = [0.0]
         for score in layer["scores"]:
             gone.append(gone[-1] + score)
-        # Some loss at least, since one that cannot be seen on so few images is not none.
+        # A least loss, since a loss may be too small to be seen on so few images.
         drop = max(probe["base"] - layer["kept"], probe["least"])
         unit = gone[filters - layer["count"]] or 1.0
         found.append({count: drop * gone[filters - count] / unit for count in counts})
@@ -94,7 +94,7 @@ def fit(
     whole = tuple(network.filters)
     if fits(whole):
         return Fitted(filters=whole, loss=total(whole), fits=True)
-    # At the highest price nothing but hardware counts.
+    # At the highest price only hardware counts.
     best = chain.best(lost, _HIGHEST)
     if best is None or not fits(best):
         least = best or tuple(min(layer) for layer in lost)

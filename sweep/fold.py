@@ -20,8 +20,8 @@ from sweep.job import Place, Request
 def run(request: Request, place: Place) -> dict[str, Any]:
     """Fold the model of the first parent.
 
-    What weights are, built into logic, takes more or less of it than those that were drawn before
-    training, so that a folding which just fitted may not.
+    Trained weights may take more logic, as constants, than those that were drawn before training: a
+    folding that just fitted may not fit with them.
 
     Returns:
         Plain values as of `hardware.cost`, and folding (path below the sweep's folder). A rate

@@ -1,4 +1,4 @@
-"""What a job costs that does nothing: the engine, the table, and the way to a worker and back.
+"""Measure the overhead of a job: the engine, the table, and the way to a worker and back.
 
 python -m sweep.overhead [JOBS] [CORES]
 """

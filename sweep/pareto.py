@@ -1,4 +1,4 @@
-"""Who goes on: designs that no other beats, and the best share of a round.
+"""Choose the designs that no other one beats, and the best share of a round.
 
 Rounds with growing training are successive halving (Jamieson and Talwalkar, 2016), with the sorting
 by fronts and crowding of NSGA-II (Deb et al., 2002) in place of a single figure.
@@ -19,7 +19,7 @@ def dominates(one: Figures, other: Figures) -> bool:
 
 
 def fronts(points: Sequence[Figures]) -> Iterator[list[int]]:
-    """Indices of the points front by front: each front is what none of those left dominates."""
+    """Indices of the points front by front: no point that is left dominates one of the front."""
     left = list(range(len(points)))
     while left:
         front = [n for n in left if not any(dominates(points[other], points[n]) for other in left)]
@@ -28,7 +28,7 @@ def fronts(points: Sequence[Figures]) -> Iterator[list[int]]:
 
 
 def best(points: Sequence[Figures], count: int) -> list[int]:
-    """Indices of the `count` best points, ascending: front by front, of the last the loneliest."""
+    """Indices of the `count` best points, ascending: whole fronts, then the loneliest."""
     chosen: list[int] = []
     for front in fronts(points):
         if len(chosen) >= count:

@@ -1,7 +1,7 @@
 """The hardware layers of a network that nobody has trained yet, from its shapes and bits alone.
 
-What a folding costs depends on shapes, bit widths and, where weights are built into the logic, on
-how many of them are not zero. So the weights here are those of a normal distribution, quantised as
+What a folding costs depends on shapes, bit widths and, where weights are constant, on how many of
+them are not zero. So the weights here are drawn from a normal distribution and quantised as
 training does it; thresholds lie evenly within the accumulators' reach.
 """
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from headrace.terminal import line
 from sweep.job import Job, Outcome
 
-# Jobs between two lines where there is no terminal: of those that take seconds, and all others.
+# Jobs between two lines where there is no terminal: for jobs that take seconds, and for the rest.
 _QUICK = ("cost", "fit")
 _LINE_EVERY = 100
 

@@ -34,7 +34,7 @@ def groups(rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def _best(group: Sequence[Row]) -> Row:
-    """The trial of a design that stands for it: the one that was built, or the most accurate."""
+    """The trial that represents a design: the one that was built, or the most accurate."""
     return max(group, key=lambda row: (row.state == "built", row.values["validation"]))
 
 

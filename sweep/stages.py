@@ -94,11 +94,11 @@ class Search:
         return front
 
     def planned(self) -> list[Candidate]:
-        """What is worth a training, by hardware costs alone."""
+        """Candidates that are worth a training, by hardware costs alone."""
         return self.outranked(self.undominated(self.distinct(self.feasible(self.costed()))))
 
     def _do(self, stage: str, jobs: Iterable[Job]) -> dict[str, str]:
-        """Do what is not done yet; why some have no result, by their ids."""
+        """Do the jobs that are not done yet; returns why some have no result, by their ids."""
         wanted = in_order(jobs)
         self._begin(stage, sum(job.id not in self.done for job in wanted))
 
@@ -137,7 +137,7 @@ class Search:
     def _drop(
         self, candidates: Sequence[Candidate], why: Callable[[Candidate], str | None]
     ) -> list[Candidate]:
-        """Those for which there is no reason; the others' rows have it, as failed."""
+        """Candidates without a reason against them; the others become failed, with the reason."""
         lost = {each.design: why(each) for each in candidates}
         self._mark(
             (each, "failed", text) for each in candidates if (text := lost[each.design]) is not None
@@ -147,7 +147,7 @@ class Search:
     def _all(
         self, stage: str, candidates: Sequence[Candidate], jobs: dict[Trial, Job]
     ) -> list[Candidate]:
-        """Do each trial's job; those candidates of which all have a result."""
+        """Do each trial's job; returns the candidates all of whose trials have a result."""
         lost = self._do(stage, jobs.values())
         return self._drop(
             candidates,
@@ -177,7 +177,7 @@ class Search:
         )
 
     def why_not(self, cost: dict[str, Any]) -> str:
-        """What is against a cost, "" if nothing is."""
+        """Why a cost is not acceptable, "" if it is."""
         if not cost["fits"]:
             return str(cost["why"])
         least = self.sweep.constraints.min_fps
@@ -226,7 +226,7 @@ class Search:
         )
 
     def distinct(self, candidates: list[Candidate]) -> list[Candidate]:
-        """Without those that are trained and folded as another is, by other settings."""
+        """Candidates without those whose training and folding are the same as another's."""
         first: dict[tuple[str, str], Candidate] = {}
         twins = []
         for each in candidates:
@@ -239,7 +239,7 @@ class Search:
         return list(first.values())
 
     def undominated(self, candidates: list[Candidate]) -> list[Candidate]:
-        """Without those that are no faster than one with all their bits and filters, and more.
+        """Candidates without those that are no faster than one with more bits and filters.
 
         More bits and more filters of the same network, ranked and pruned alike, are taken to be
         no less accurate.
@@ -328,7 +328,7 @@ class Search:
         return kept
 
     def front(self, candidates: list[Candidate]) -> list[Candidate]:
-        """What no other of its board beats in accuracy and frames/s, the most accurate first.
+        """Candidates that no other one for the same board beats, the most accurate first.
 
         Raises:
             UnreachableError: if none is accurate enough; names the nearest.

@@ -52,7 +52,7 @@ class Table:
         """Open or make it; `identity` is what its rows depend on, plain JSON values.
 
         Raises:
-            TableError: if it is of another sweep, is in use, or is no such table.
+            TableError: if it is of another sweep, is in use, or is not a trial table.
         """
         self.path = folder / NAME
         self.identity = {"format": FORMAT, **identity}
@@ -107,7 +107,7 @@ class Table:
         self.close()
 
     def close(self) -> None:
-        """Let others have it."""
+        """Close it, so that others may open it."""
         self._base.close()
         self._lock.close()
 
@@ -124,7 +124,7 @@ class Table:
         return {kind: (count, total) for kind, count, total in rows}
 
     def keep(self, kind: str, outcome: Outcome) -> None:
-        """Store what a job gave; of a job that failed before, only the last outcome stays."""
+        """Store a job's outcome, in place of an earlier one."""
         result = None if outcome.result is None else json.dumps(outcome.result)
         row = (outcome.id, kind, outcome.seconds, result, outcome.error)
         with self._base:

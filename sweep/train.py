@@ -1,7 +1,7 @@
 """The jobs that train: float, pruned, probed and tuned networks, and quantised ones.
 
-Each keeps its checkpoints in its own folder and goes on after its last whole epoch. Accuracies that
-the search decides by are of held-out training images; the test images are only reported.
+Each keeps its checkpoints in its own folder and resumes after its last whole epoch. The accuracies
+that the search decides by are of held-out training images; the test images are only reported.
 """
 
 from __future__ import annotations

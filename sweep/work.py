@@ -28,13 +28,13 @@ from sweep.hardware import cost
 from sweep.job import Outcome, Place, Request
 
 _RESULT = "result.json"
-# What may go wrong with one job and leave the others alone; RuntimeError: PyTorch's, as when a GPU
-# has no memory left.
+# Errors of one job that do not concern the others; RuntimeError is PyTorch's, for example when a
+# GPU has no memory left.
 _FAILURES = (HeadraceError, OSError, MemoryError, RuntimeError)
 
 
 def execute(request: Request, place: Place) -> Outcome:
-    """Do a job, or wait for the worker that already does it; what goes wrong is in the outcome."""
+    """Do a job, or wait for the worker that does it already; errors are part of the outcome."""
     start = time.monotonic()
     result, error = None, None
     try:

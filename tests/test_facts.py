@@ -202,9 +202,9 @@ def test_slices_take_operands_as_wide_as_python_says() -> None:
     assert limits == [("W", str(dsp_packing.MOST_WEIGHT)), ("A", str(dsp_packing.MOST_INPUT))]
 
 
-# ---------------------------------------------------------------- units with weights built in
+# ---------------------------------------------------------------- units with constant weights
 @pytest.mark.parametrize(("in_bits", "slice_bits", "out_bits"), [(8, 3, 2), (2, 2, 2), (4, 1, 4)])
-def test_built_in_weights_take_as_long_as_the_schedule_says(
+def test_constant_weights_take_as_long_as_the_schedule_says(
     in_bits: int, slice_bits: int, out_bits: int
 ) -> None:
     shape = Shape(
@@ -214,7 +214,7 @@ def test_built_in_weights_take_as_long_as_the_schedule_says(
     layer = shape.layer()
     numbers = units.constants(layer, slice_bits)
     facts = elaborate(
-        "nn_serial",
+        "nn_constant",
         {
             "ROWS": 8,
             "COLS": 27,

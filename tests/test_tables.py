@@ -76,6 +76,7 @@ def test_a_whole_file(tmp_path):
             {"colour": 1},
             "here: unknown key colour; known: title, size, shapes, frame, ink, share, ",
         ),
+        ({"path": "x", "colour": 1}, "here: unknown keys colour, path; known: title, size, "),
         ({"path": "x"}, "here: unknown key path; known: title, .*, from, rest$"),
         ({"size": [1]}, r"here: size = \[1\]; use a list of 2 whole numbers"),
         ({"size": [1, True]}, r"here: size\[1\] = True; use a whole number"),

@@ -1,11 +1,11 @@
-"""One tool per file: Verilator, Yosys; one folder for each way to a bitstream, registered here."""
+"""One file for each tool that all builds use, one folder for each backend, registered here."""
 
-# The ways to a bitstream, by the names that --tool takes, and where each one's class is. A new way
-# is a folder and a line here.
+# The backends, which make bitstreams: their names, as --tool takes them, and where each one's class
+# is. A new one is a folder and a line here.
 BACKENDS = {
     "openxc7": "finn_build.backends.openxc7.backend:OpenXC7",
     "vivado": "finn_build.backends.vivado.backend:Vivado",
     "finn": "finn_build.backends.finn.backend:Finn",
 }
-# Those that --tool auto looks for on this machine; the first that is there is taken.
+# Those that --tool auto looks for on this machine, in this order; the first that it finds is used.
 AUTOMATIC = ("vivado", "openxc7")

@@ -1,4 +1,4 @@
-"""What a way to a bitstream is: a class that finds its tools, places, routes and writes.
+"""What a backend is: a class that finds its tools, places, routes and writes a bitstream.
 
 Steps, `doctor`, the command line and the report know these classes by
 `finn_build.backends.registry` alone.
@@ -76,9 +76,10 @@ class Routed:
 class Placed:
     """A chip that is placed and routed, and what its tool says of it.
 
-    timing: whose word the clock is; resources: report.json's; best: the fastest of all seeds;
-    seeds: the clock of each, MHz; cycles: per frame, where the accelerator is not ours; software:
-    the folder, within the step's, of what that accelerator has on the board instead of our driver.
+    timing: what says how fast the clock is; resources: report.json's; best: the fastest of all
+    seeds; seeds: the clock of each, MHz; cycles: per frame, where the accelerator is not ours;
+    software: the folder, within the step's, of what that accelerator needs on the board instead of
+    our driver.
     """
 
     tool_version: str
@@ -91,12 +92,12 @@ class Placed:
 
 
 class Backend(ABC):
-    """A way from the RTL, or from the model, to a bitstream.
+    """Makes a bitstream from the RTL, or from the model.
 
     name: as --tool takes it; title: for people; share: the budget of a chip that it keeps to;
     seeded: whether it takes --seeds; boards: those that it knows, None for all; programs: what it
     looks for on PATH; reads: steps whose results it takes, other than the chip's RTL and netlists;
-    accelerator: whose it builds; lacking: what there is where its tools are not.
+    accelerator: whose it builds; lacking: what `doctor` says is not possible without its tools.
     """
 
     name: ClassVar[str]
@@ -111,7 +112,7 @@ class Backend(ABC):
 
     @abstractmethod
     def find(self, board: Board, places: Places) -> object:
-        """Look for all that a bitstream takes. Raises ToolError that says what to install."""
+        """Look for all that a bitstream needs. Raises ToolError that says what to install."""
 
     @abstractmethod
     def attempt(self, board: Board, places: Places) -> str:

@@ -16,7 +16,7 @@ _START = struct.pack(">H9sH", 9, bytes([0x0F, 0xF0] * 4 + [0]), 1)
 _TEXTS = ("design", "part", "date", "time")
 SYNC = bytes([0xAA, 0x99, 0x55, 0x66])
 # Linux' driver of the configuration port looks for the word in so many bytes, at whole words, and
-# refuses data that is no whole number of words (drivers/fpga/zynq-fpga.c).
+# refuses data that is not a whole number of words (drivers/fpga/zynq-fpga.c).
 SYNC_BYTES, WORD_BYTES = 128, 4
 
 

@@ -9,7 +9,7 @@ from finn_build.errors import ToolError
 from finn_build.system.templates import environment
 
 TEMPLATE = Path(__file__).parent / "block_ram.sv.j2"
-# Ours of the block RAMs, and Yosys' own of all else, in which block RAMs do nothing.
+# Models of the cells: ours for block RAMs, which do nothing in Yosys', and Yosys' for the rest.
 BLOCK_RAM, CELLS = "block_ram.sv", "cells_sim.v"
 
 

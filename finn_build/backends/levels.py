@@ -21,7 +21,7 @@ class Levels:
     chains: int
 
     def worst(self, other: "Levels") -> "Levels":
-        """The larger of both, each by itself."""
+        """The larger number of LUTs and the larger number of carry chains of the two."""
         return Levels(luts=max(self.luts, other.luts), chains=max(self.chains, other.chains))
 
 
@@ -31,7 +31,7 @@ NONE = Levels(luts=0, chains=0)
 def levels(module: dict[str, Any]) -> Levels:
     """Levels of a module of Yosys' JSON netlist, mapped to the cells of 7 series.
 
-    A LUT or the read of a LUTRAM is a level; the multiplexers behind LUTs are none. The CARRY4s
+    A LUT or the read of a LUTRAM is a level; the multiplexers behind LUTs are not. The CARRY4s
     of one chain count once.
     """
     return _Netlist(module).worst()

@@ -1,4 +1,4 @@
-"""Look up the ways to a bitstream, and choose among those on this machine."""
+"""Look up the backends, and choose among those on this machine."""
 
 import sys
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from finn_build.backends.base import Backend
 from finn_build.config import Options
 from finn_build.errors import ConfigError, ToolError
 
-# The budget that counts where there is no tool.
+# The budget that a build keeps to where there is no tool.
 SHARE = "vivado"
 
 
@@ -25,33 +25,33 @@ class Choice:
 
 
 def backend(name: str) -> Backend:
-    """The way to a bitstream of a name in BACKENDS; its code is imported now."""
+    """The backend of a name in BACKENDS; its code is imported now."""
     module, _, kind = BACKENDS[name].partition(":")
     made: Backend = getattr(import_module(module), kind)()
     return made
 
 
 def code(options: Options) -> tuple[ModuleType, ...]:
-    """The module of the chosen way's class, whose code makes the routed chip and its bitstream."""
+    """The module of the chosen backend, whose code makes the routed chip and its bitstream."""
     tool = choose(options).tool
     return () if tool is None else (sys.modules[type(backend(tool)).__module__],)
 
 
 def modules() -> tuple[ModuleType, ...]:
-    """The modules of all ways' classes."""
+    """The modules of all backends."""
     return tuple(sys.modules[type(backend(name)).__module__] for name in BACKENDS)
 
 
 def title(name: str) -> str:
-    """What people call a tool; its name where it is none of these."""
+    """A backend's title for people; of another tool its name."""
     return backend(name).title if name in BACKENDS else name
 
 
 def choose(options: Options) -> Choice:
     """Pick the tool: what `--tool` says, or the first of AUTOMATIC that is there.
 
-    A tool that was asked for by name and is not there is an error when its turn comes. Raises
-    ConfigError for what the tool does not have: seeds, or the board.
+    If a tool was asked for by name and is missing, the step that needs it raises the error. Raises
+    ConfigError for what the tool does not support: seeds, or the board.
     """
     tool, reason = (None, "no bitstream was asked for (--tool none)")
     if options.tool == "auto":

@@ -62,7 +62,7 @@ def run(
 
 
 def output(command: Sequence[str | Path]) -> str:
-    """What a program says for a moment's question, on stdout and stderr, however it ends."""
+    """What a program that ends soon prints on stdout and stderr, whatever its exit status."""
     done = subprocess.run(
         [str(c) for c in command],
         stdout=subprocess.PIPE,

@@ -21,7 +21,7 @@ from finn_build.system.files import relative
 TESTBENCH = Path(__file__).with_name("testbench.cpp")
 # What stands before and after the name of an instance of top.
 _TOP, _INSTANCE = "TOP.top.", "_i"
-_SAFE = re.compile(r"[A-Za-z0-9_./+,@-]+")  # what make and a shell take as it is
+_SAFE = re.compile(r"[A-Za-z0-9_./+,@-]+")  # characters that make and a shell take as they are
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,8 +44,9 @@ class Simulated:
     def cycles_per_frame(self) -> float:
         """Mean distance of results in the second half of the run (`settling`: how long that is).
 
-        Without the last one, which is early: no frame follows it. Fewer than six frames have no
-        such half; what they took as a whole is no rate.
+        The last result is left out: it comes early, since no frame follows it. Fewer than six
+        frames have no steady half; the figure is then the length of the whole run, which is no
+        rate.
         """
         settled = self.last_out[(len(self.last_out) - 1) // 2 : -1]
         if len(settled) < 2:
@@ -59,7 +60,7 @@ class Simulated:
 
 
 def settling(filling: float) -> int:
-    """Frames after which half a run is steady, if a frame is in the accelerator for so many."""
+    """Frames that a run needs for a steady second half; filling: frames that fill the chip."""
     return max(6, 2 * ceil(filling) + 3)
 
 

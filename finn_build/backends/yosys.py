@@ -40,15 +40,15 @@ SMALL = (
 )
 LANE_PARAMETERS = ("SIMD", "W_BITS", "A_BITS", "TERNARY", "SUM_W", "LATENCY")
 _SYNTH = "synth_xilinx -family xc7 -nosrl -noiopad -noclkbuf -top {top}"
-# To the chip's cells.
+# Maps a design to the chip's cells.
 SYNTHESIS = (
-    # "distributed" is Vivado's word for logic, and Yosys' for LUT RAM, whose contents place and
-    # route loses.
+    # "distributed" means logic to Vivado, but LUT RAM to Yosys, and place and route loses the
+    # contents of LUT RAM.
     'setattr -set rom_style "logic" a:rom_style=distributed',
-    # Registers that are there several times, so that none drives too much, stay so.
+    # Registers are copied so that none drives too much: Yosys must not merge the copies.
     "setattr -set keep 1 a:keep %ci1 t:$*dff* %i",
     f"{_SYNTH} -run :map_luts",
-    # A LUT is a LUT: by itself Yosys takes three with five inputs for two with six.
+    # Every LUT costs the same here; by default Yosys prefers three of five inputs to two of six.
     "setattr -mod -set abc9_lut 1 =LUT1 =LUT2 =LUT3 =LUT4 =LUT5 =LUT6",
     f"{_SYNTH} -run map_luts:",
 )
@@ -188,7 +188,7 @@ def _main(parts: str, out: str) -> None:
 def _cells(parts: Sequence[_Part], out: Path) -> dict[str, tuple[dict[str, int], Levels]]:
     """Cells of each part by type, and its levels.
 
-    The parts stand in a top without wires, so that what Yosys does once it does once for all.
+    The parts stand in one top without wires, so that each pass of Yosys runs once for all of them.
     Lanes are synthesised once and counted as often as they are. A lane is a module that stands
     many times in one of LANED, always with the same parameters; Yosys' slang front end would make
     each of them a module of its own. The netlists of all parts and lanes are left in `out`.

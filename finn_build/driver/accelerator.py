@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 MOST_FRAMES = 1 << 20  # of a job
 IN_QUEUE = 2  # jobs, as many as there are pairs of buffers of a size
-TIMEOUT_S, TIMEOUT_FACTOR = 1.0, 20  # beside what a job takes, and a multiple of that
+TIMEOUT_S, TIMEOUT_FACTOR = 1.0, 20  # for any job, and times the time that it should take
 EXPECTED_HZ = 1000.0  # frames per second where the build has no prediction
 
 
@@ -100,7 +100,7 @@ class Accelerator:
         """Load the bitstream, set FCLK0 for it, check what it is."""
         path, manifest = self.manifest.bitstream, self.manifest
         self._board.load(path, manifest.board)
-        # Not before: the chip that was there, or this one, would run at a clock of the other's.
+        # Not before the download: each chip must only run at its own clock.
         self.fclk_mhz = self._board.set_clock(manifest.fclk_mhz, manifest.crystal_mhz)
         self.registers = self._board.registers(manifest.registers)
         self._identify()
@@ -155,7 +155,7 @@ class Accelerator:
         atexit.unregister(self._at_exit)
         try:
             if not self._clean:
-                self._recover()  # or jobs left over would write into memory of others
+                self._recover()  # unfinished jobs would write into memory of others
         finally:
             self._buffers.close()
 

@@ -18,7 +18,7 @@ OLDEST_PYNQ = (2, 7)
 AFI_WIDTHS = (0xF8008000, 0xF8008014)
 # The resets that the processors give to the fabric: bit 0 is FCLK0's (UG585, FPGA_RST_CTRL).
 FABRIC_RESETS = 0xF8000240
-CRYSTAL_MHZ = 50.0  # of every board, as pynq believes
+CRYSTAL_MHZ = 50.0  # pynq takes every board's crystal for this one
 CLOCK_ERROR = 0.005  # share by which FCLK0 may miss what was asked for
 # Which bitstream this driver loaded last; the folder is empty after every start of the board.
 RECORD = Path("/run/headrace")
@@ -41,7 +41,7 @@ class Board:
             self.device: Any = self.pynq.Device.active_device
         except (OSError, RuntimeError) as error:
             raise BoardError(f"pynq {self.version} finds no board ({error}); {_AS_ROOT}") from error
-        # A device may bring a clock and a record of its own, as one does that is simulated.
+        # A simulated device brings a clock and a record of its own.
         self.clock: Callable[[], float] = getattr(self.device, "clock", time.perf_counter)
         self._record: Path = getattr(self.device, "record", RECORD)
 
@@ -55,7 +55,7 @@ class Board:
         path = path.absolute()  # pynq looks for relative ones among its packages too
         try:
             self._quiet()
-            self._remember("")  # a chip that is not there must not be accessed
+            self._remember("")  # there is no chip from here on, and none must be accessed
             with _elsewhere():
                 self.pynq.Bitstream(str(path)).download()
             for address in AFI_WIDTHS:
@@ -98,7 +98,7 @@ class Board:
     def _quiet(self) -> None:
         """Reset a chip of headrace that is loaded; the reset ends when its bursts have ended.
 
-        Nothing more can be done for one whose reset does not end.
+        If its reset does not end, nothing more can be done.
         """
         table = self._loaded(self._known())
         if table is not None:
@@ -110,7 +110,7 @@ class Board:
         """The bitstream that pynq takes for loaded."""
         try:
             name: str | None = self.pynq.PL.bitfile_name
-        except FileNotFoundError:  # pynq 3.0 reads that file, and loads no other where it is gone
+        except FileNotFoundError:  # pynq 3.0 reads that file, and loads nothing else if it is gone
             self.pynq.PL.reset()
             return None
         return name

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 BAR = 30  # characters
 TOP = 3  # classes that classify prints
-# What else ends a program from outside: kill, and a connection that is lost.
+# Signals that end a program besides Ctrl-C: kill's, and that of a lost connection.
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -144,7 +144,7 @@ def _classify(accelerator: Accelerator, options: argparse.Namespace) -> None:
     labels, logits = accelerator.predict(images, logits=True)
     manifest = accelerator.manifest
     for path, label, values in zip(options.files, labels, manifest.values(logits)):
-        # Rounded values may be alike where the chip's integers are not: its label comes first.
+        # Rounded values may be equal though the chip's integers differ: its label comes first.
         order = np.lexsort((-values, np.arange(len(values)) != label))
         text = ", ".join(f"{manifest.classes[i]} ({values[i]:.4g})" for i in order[:TOP])
         print(f"{path}: {text}")
@@ -199,7 +199,7 @@ def parser(folder: Path) -> argparse.ArgumentParser:
 def _ended_by_signals() -> Iterator[None]:
     """Let SIGNALS end the program as an exception does: the chip is reset on the way out.
 
-    One that is ignored stays so, as SIGHUP is under nohup, and one that has a handler keeps it.
+    A signal that is ignored (SIGHUP under nohup) stays ignored; one that has a handler keeps it.
     """
 
     def end(number: int, frame: Any) -> None:
@@ -209,7 +209,7 @@ def _ended_by_signals() -> Iterator[None]:
         raise SystemExit(128 + number)
 
     if threading.current_thread() is not threading.main_thread():
-        yield  # no other one may set handlers
+        yield  # only the main thread may set handlers
         return
     taken = [one for one in SIGNALS if signal.getsignal(one) is signal.SIG_DFL]
     for one in taken:

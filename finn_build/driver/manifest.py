@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _AGAIN = "copy the whole deploy folder of one build to the board again"
-# What every manifest.json says; a point is one object in another.
+# Fields that every manifest.json has; a point leads into an object.
 _FIELDS = (
     "model",
     "model_hash",
@@ -37,7 +37,7 @@ _FIELDS = (
 class Manifest:
     """manifest.json and registers.json.
 
-    shape: of an image, (H, W, C); classes: names, or numbers where nobody named them; predicted:
+    shape: of an image, (H, W, C); classes: names, or numbers where there are no names; predicted:
     the build's {frames_per_second, latency_us, cycles_per_frame}, or None; critical_path: of the
     routed chip, or None; crystal_mhz: of the processors' clock; logit_scale, logit_offset: of a
     logit's value, one number or one a class; logit_floor: the lowest value, or None; registers:
@@ -166,7 +166,7 @@ def _predicted(found: dict[str, Any]) -> dict[str, float] | None:
     """The build's prediction, or None. Raises ValueError for what is neither."""
     made = found.get("predicted")
     if made is not None and not isinstance(made, dict):
-        raise ValueError("predicted is no object")
+        raise ValueError("predicted is not an object")
     return made
 
 

@@ -23,7 +23,7 @@ _FOLDERS = ("", "cifar-10-batches-bin", "cifar-10-batches-py")
 def labelled(
     manifest: Manifest, data: Path | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None, str]:
-    """Images, their true classes or None where nobody knows them, and where they are from.
+    """Images, their true classes or None where they are unknown, and where they are from.
 
     data: folder with CIFAR-10's test set, its binary or its Python version; None: the vectors that
     came with the build. Raises ImagesError where there is none, or it is not for this model.
@@ -75,7 +75,7 @@ def _python(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
             batch = _ArrayUnpickler(file, encoding="bytes").load()
         rows = np.asarray(batch[b"data"], np.uint8).reshape(-1, _ROW - 1)
         labels = np.asarray(batch[b"labels"], np.int64)
-    # A corrupt pickle raises what the operation it stumbles over raises.
+    # A corrupt pickle may raise the error of any operation in it.
     except Exception as error:
         raise ImagesError(f"{path}: not a batch of CIFAR-10 ({error}); unpack it again") from error
     return _planes(rows), labels

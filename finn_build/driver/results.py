@@ -55,7 +55,7 @@ Results = Dict[str, Any]
 
 
 def load(path: Path) -> Results:
-    """Read results. Raises ResultsError for what is none, or of another version."""
+    """Read results. Raises ResultsError for a file of something else, or of another version."""
     again = "run `python3 run.py benchmark` again to write it"
     try:
         found = json.loads(path.read_text())
@@ -98,7 +98,7 @@ def check(path: Path) -> None:
 def update(path: Path, made: Results) -> Results:
     """Write results; parts that `made` lacks stay as they were if the same chip gave them.
 
-    Raises ResultsError for a file that is none, and where none can be written.
+    Raises ResultsError if the file is something else, or cannot be written.
     """
     merged = {"format": FORMAT, "version": VERSION, **made}
     if path.exists():

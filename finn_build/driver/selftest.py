@@ -1,4 +1,4 @@
-"""Does the chip give what the golden model gives; and if not, what to suspect."""
+"""Compare the chip's results with the golden model's, and say what to suspect if they differ."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class SelfTest:
 def run(accelerator: Runs) -> SelfTest:
     """Run the golden vectors; where results differ, once more at half the clock.
 
-    What is right then was too fast before: the suspect is the routed chip's critical path. What is
-    wrong the same way at both clocks is wrong in the bitstream or on the way to it.
+    Results that are right only at half the clock point to the routed chip's critical path. Results
+    that are wrong in the same way at both point to the bitstream, or to its copy on the board.
     """
     vectors = accelerator.manifest.golden()
     count = len(vectors["images"])

@@ -1,8 +1,8 @@
-"""Whose labels and class names these are: a model's own, or nobody's.
+"""What is known of a model's classes: whether the images' labels are of them, and their names.
 
 The images that a build runs are CIFAR-10's wherever their shape fits, but their labels say
 something only of a model that was made for them. A model of another task has no accuracy here, and
-its classes go by number unless somebody names them.
+its classes have numbers unless a user names them.
 """
 
 import json
@@ -33,7 +33,7 @@ class Labels:
     """What is known of a model's task.
 
     known: whether the labels of CIFAR-10's images are of its classes; names: of the classes in the
-    order of the logits, or None where they go by number.
+    order of the logits, or None where they have none.
     """
 
     known: bool

@@ -13,10 +13,10 @@ NAME = "lock"
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold a folder, which is made where there is none. Raises ConfigError where another one does.
+    """Hold a folder, made if there is none. Raises ConfigError if another process holds it.
 
-    The system lets go of the lock however the process ends, so that none is ever left behind; the
-    file stays, and says which process had it last.
+    The system releases the lock however the process ends, so no lock is left behind. The file
+    stays, and says which process held it last.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / NAME).open("a+") as file:

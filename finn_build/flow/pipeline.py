@@ -86,7 +86,7 @@ def run(
     last: str | None = None,
     console: Console | None = None,
 ) -> Build:
-    """Run steps up to `last`, again from `first` on even where nothing changed.
+    """Run steps up to `last`; those from `first` on run even where nothing changed.
 
     Every step writes into NAME.partial, which becomes NAME when it is complete, so that an
     interrupted build resumes with the step that it was in.
@@ -205,7 +205,7 @@ def _load_state(folder: Path) -> dict[str, dict[str, Any]]:
         state = json.loads((folder / STATE).read_text())
     except (OSError, ValueError):
         return {}
-    # What is no record is as good as none: the step is done again.
+    # A file that is not a record counts as no record: the step is done again.
     records = state.items() if isinstance(state, dict) else ()
     return {step: made for step, made in records if _is_record(made)}
 

@@ -2,7 +2,8 @@
 
 Nothing is listed by hand. A data file counts where a module, or a template that counts, names it in
 a string: a file or a folder by its path from the module, or a package of nothing but data, as
-rtl_templates. A package beside the module counts only as it is imported: its name is a word, too.
+rtl_templates. A package of code beside the module counts only where it is imported, since its name
+may be an ordinary word.
 """
 
 import ast
@@ -18,7 +19,7 @@ from types import ModuleType
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(__file__).parents[1].name
 CODE = (PACKAGE, "headrace")  # packages whose modules are followed
-# The steps' frame, which imports them all.
+# The module that runs the steps; it imports all of them.
 _FRAME = f"{PACKAGE}.flow.pipeline"
 _NAME = re.compile(r"(\.\./)*[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 _PYTHON = (".py", ".pyc")

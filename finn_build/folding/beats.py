@@ -18,7 +18,7 @@ WIDTH, WINDOW = 1, 3
 # Cycles of a beat on its way through a FIFO, through a fork, and through a join.
 FIFO = 2
 FORK, JOIN = 1, 1
-# Results that a unit keeps room for (nn_mvtu, nn_serial: axis_reserve).
+# Results that a unit keeps room for (nn_mvtu, nn_constant: axis_reserve).
 RESULTS = 32
 
 Times = NDArray[np.float64]

@@ -51,7 +51,7 @@ def _folded(rows: int, cols: int, fold: Fold, widths: Sequence[tuple[int, ...]])
     ]
 
 
-# What the functions were fitted to, what they had not seen, and weights built in.
+# What the functions were fitted to, what they had not seen, and constant weights.
 GRID = [
     *_folded(16, 144, Fold(pe=4, simd=36, memory="block"), _WIDTHS),
     *_folded(32, 72, Fold(pe=8, simd=24, memory="logic"), _WIDTHS),
@@ -60,7 +60,7 @@ HELD_OUT = [
     *_folded(40, 90, Fold(pe=5, simd=30, memory="block"), _OTHERS),
     *_folded(12, 216, Fold(pe=3, simd=72, memory="logic"), _OTHERS),
 ]
-BUILT_IN = [
+CONSTANTS = [
     *_folded(8, 27, Fold(pe=8, simd=27, memory=CONSTANT, slice_bits=3), [(4, 8, 2, -7)]),
     *_folded(8, 27, Fold(pe=8, simd=27, memory=CONSTANT, slice_bits=2), [(4, 8, 4, -7)]),
     *_folded(16, 72, Fold(pe=16, simd=72, memory=CONSTANT, slice_bits=1), _WIDTHS[:4]),
@@ -155,7 +155,7 @@ def write(out: Path, console: Console) -> None:
     parts = {
         "Fitted": GRID,
         "Held out": HELD_OUT,
-        "Weights built in": BUILT_IN,
+        "Constant weights": CONSTANTS,
         "In DSP slices": IN_SLICES,
     }
     made = {}
@@ -211,7 +211,7 @@ def page(parts: dict[str, list[Fit]]) -> str:
 
 def _row(fit: Fit) -> str:
     case, fold = fit.case, fit.case.fold
-    memory = f"built in, {fold.slice_bits} bits at a time" if fold.slice_bits else fold.memory
+    memory = f"constant, {fold.slice_bits} bits at a time" if fold.slice_bits else fold.memory
     cells = [f"{case.rows} x {case.cols}", case.bits, fold.pe, fold.simd, memory]
     for (expected, counted), error in zip((fit.lut, fit.ff), fit.errors, strict=True):
         cells += [f"{expected:,}", f"{counted:,}", f"{100 * error:+.1f} %"]

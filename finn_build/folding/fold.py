@@ -8,11 +8,12 @@ CONSTANT = "constant"
 
 @dataclass(frozen=True, kw_only=True)
 class Fold:
-    """Parallelism of one layer: PE outputs, SIMD inputs per cycle, weights in logic or BRAM.
+    """Parallelism of one layer: PE outputs and SIMD inputs per cycle, and where its weights are.
 
-    `dsp`: multiplied in DSP slices. Or weights built in (`constant`): all outputs and inputs at
-    once, `slice_bits` bits of every input per cycle, of `pixels` neighbouring positions. `lines`:
-    where the window before the layer keeps its rows.
+    `memory`: "logic", a ROM of LUTs; "block", block RAM; "constant", wires, where all outputs and
+    inputs are taken at once, `slice_bits` bits of every input per cycle, of `pixels` neighbouring
+    positions. `dsp`: multiplied in DSP slices. `lines`: where the window before the layer keeps its
+    rows.
     """
 
     pe: int

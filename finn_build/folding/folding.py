@@ -119,7 +119,7 @@ class Stage:
 
     @property
     def legal_pixels(self) -> tuple[int, ...]:
-        """Positions that the unit can take at once with its weights built in."""
+        """Positions that the unit can take at once with constant weights."""
         return self.unit.legal_pixels(self.window)
 
     def check(self, fold: Fold) -> None:

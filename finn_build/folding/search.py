@@ -17,13 +17,13 @@ from finn_build.folding.schedule import latency
 from finn_build.network.graph import Network
 from finn_build.system.quiet import silent
 
-# What the share of BRAM or DSPs counts beside that of LUTs: a BRAM36 has to save some 25 LUTs.
+# Weight of the share of BRAM or DSPs, that of LUTs being 1: a BRAM36 must save some 25 LUTs.
 _COLUMNS = 0.1
 # Integer programs for each number of cycles, in the search for the quickest.
 _TURNS = 2
 
 Choices = list[tuple[Fold, Cost]]
-# Of a unit by its name, to be as small as can be in all.
+# Price of a unit's fold, by the unit's name and the fold's cost; their sum is minimised.
 Price = Callable[[str, Cost], float]
 
 
@@ -31,7 +31,8 @@ class Search:
     """All foldings of a network, and a budget.
 
     Exact for the cost model: for a number of cycles per frame, an integer program picks one fold
-    per unit, the cheapest in all within the budget. What a fold costs is its whole stage.
+    per unit, the cheapest in all within the budget. A fold's cost includes that of the layers
+    that follow its unit's folding: windows and pools.
     """
 
     def __init__(self, network: Network, budget: Resources) -> None:
@@ -43,7 +44,7 @@ class Search:
             each.unit.name: _unbeaten(choices(each, dsp=budget.dsp > 0), _spent) for each in made
         }
         folded = [{c.cycles for _, c in choices} for choices in self.choices.values()]
-        # Below this the input is the limit, or a stage with all at once.
+        # No folding is faster: the input is the limit, or a stage that takes all at once.
         self.floor = max(network.frame_bytes // network.input_bytes, *map(min, folded))
         self.targets = sorted({max(self.floor, cycles) for each in folded for cycles in each})
 
@@ -106,7 +107,8 @@ class Search:
         return best
 
     def _time(self, folding: Folding) -> Price:
-        """What a layer's cycles add to the time of a single image, in the company of `folding`."""
+        """What a layer's cycles add to the time of a single image, beside the other layers of
+        `folding`."""
         share = {}
         whole = latency(self.network, folding)
         for name in folding.folds:
@@ -208,9 +210,9 @@ def _spent(made: Cost) -> tuple[int, ...]:
 
 
 def _unbeaten(choices: Choices, of: Callable[[Cost], tuple[int, ...]]) -> Choices:
-    """Those that no other beats in all figures; of equal ones that with the fewest outputs."""
+    """Choices that no other one beats in all figures; of equal ones the one with fewest outputs."""
     kept: Choices = []
-    # In this order no choice can beat one that came before it.
+    # In this order a choice can only be beaten by one that comes before it.
     for choice in sorted(choices, key=lambda o: (*of(o[1]), o[0].pe)):
         figures = of(choice[1])
         if not any(all(map(le, of(other), figures)) for _, other in kept):

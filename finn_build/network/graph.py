@@ -177,5 +177,5 @@ class Network:
             return cls(layers=tuple(layers), reads=reads, **whole(head, ""))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(
-                f"{path}: not a layer list ({error}); remove it and build again"
+                f"{path}: not a network that headrace stored ({error}); remove it and build again"
             ) from error

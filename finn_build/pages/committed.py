@@ -1,7 +1,7 @@
 """Which commit has the code that figures come from.
 
-A table outlives its code unless somebody looks: reports carry the hash of every file that shaped
-them, and only those of committed files become a table, which names the commit.
+A table stays when its code changes. So reports carry the hash of every file that shaped them, only
+reports of committed files become a table, and the table names the commit.
 """
 
 import hashlib

@@ -11,7 +11,7 @@ from finn_build.network import differences
 from finn_build.pages import page
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
-FORMAT = 1  # of report.json; a field that joins does not change it
+FORMAT = 1  # of report.json; a new field does not change it
 # What programs may rely on: fields of every report, by section.
 CONTRACT: dict[str, tuple[str, ...]] = {
     "": ("accelerator",),
@@ -26,7 +26,7 @@ CONTRACT: dict[str, tuple[str, ...]] = {
     "bitstream": ("path",),
 }
 EXPLANATIONS = 20  # of a comparison on the page; report.json has them all
-_SYNTHESIS = {"yosys": "Yosys"}  # what counted where nothing was placed
+_SYNTHESIS = {"yosys": "Yosys"}  # the tool that counted where nothing was placed
 _CHIP = (("lut", "LUT"), ("ff", "FF"), ("bram36", "BRAM36"), ("dsp", "DSP48"))
 
 
@@ -86,7 +86,7 @@ def html(report: dict[str, Any]) -> str:
 
 
 def _title(source: str) -> str:
-    """What people call the tool that counted."""
+    """The title of the tool that counted."""
     return _SYNTHESIS.get(source) or registry.title(source)
 
 

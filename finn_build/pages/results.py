@@ -35,7 +35,7 @@ def table(reports: Sequence[Report]) -> str:
 
 
 def routed(reports: Sequence[Report]) -> str:
-    """Of each chip that was placed and routed, what became of it."""
+    """A table for each chip that was placed and routed."""
     chips = [r for r in reports if r["clock"]["achieved_mhz"] and r["fps"]["simulated"]]
     if not chips:
         raise ConfigError("no report is of a chip that was placed and routed; give one as well")
@@ -65,7 +65,7 @@ def _time(seconds: float) -> str:
 
 
 def _seeds(clock: dict[str, Any]) -> str:
-    """The routed clock: of one seed, or the median of several and from where to where they go."""
+    """The routed clock: of one seed, or the median of several with the slowest and the fastest."""
     made = list(clock.get("seeds", {}).values()) or [clock["achieved_mhz"]]
     if len(made) == 1:
         return f"{made[0]:.1f} MHz, one seed"
@@ -177,7 +177,7 @@ def _filled(page: Path, reports: Sequence[Report], commit: str) -> str:
 
 
 def outlived(pages: Sequence[Path], *, root: Path = provenance.ROOT) -> list[str]:
-    """Each page whose tables are not of the newest commit's code, and why."""
+    """Each page whose tables are of older code than the newest commit's, and what changed since."""
     from finn_build.backends import registry
     from finn_build.flow.steps.plan import STEPS
 

@@ -68,7 +68,7 @@ class Design:
     """The instances, memory images and generated modules, by name.
 
     depths: beats that a FIFO before a layer holds, by its name; wires: bits of each wire that
-    sidebands are connected by; unrolled: what the modules of layers with built-in weights are made
+    sidebands are connected by; constant: what the modules of layers with constant weights are made
     from; inputs: what the layer at hand reads; end: what the next instance reads.
     """
 
@@ -78,7 +78,7 @@ class Design:
     instances: list[Instance] = field(default_factory=list)
     wires: dict[str, int] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
-    unrolled: dict[str, dict[str, Any]] = field(default_factory=dict)
+    constant: dict[str, dict[str, Any]] = field(default_factory=dict)
     inputs: tuple[Output, ...] = ()
     end: Output = IMAGE
 

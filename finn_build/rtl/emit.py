@@ -12,7 +12,7 @@ from finn_build.rtl.design import Design
 from finn_build.system.templates import environment
 
 TOP = Path(__file__).with_name("top.sv.j2")
-UNROLLED = Path(__file__).with_name("unrolled.sv.j2")
+CONSTANT = Path(__file__).with_name("constant_weights.sv.j2")
 # What accelerators are made of; axi and vendor are the chip around them.
 AREAS = ("axis", "mem", "nn")
 
@@ -44,8 +44,8 @@ def write(made: Design, folder: Path) -> list[Path]:
         put(template.name, template.read_text())
         sources.append(template.name)
     render = environment(TOP.parent)
-    for module, values in made.unrolled.items():
-        put(f"{module}.sv", render.get_template(UNROLLED.name).render(u=values))
+    for module, values in made.constant.items():
+        put(f"{module}.sv", render.get_template(CONSTANT.name).render(u=values))
         sources.append(f"{module}.sv")
     put("top.sv", render.get_template(TOP.name).render(design=made))
     put("modules.f", "\n".join(sources) + "\n")

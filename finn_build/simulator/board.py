@@ -33,7 +33,7 @@ def build(rtl: Path, folder: Path, *, log: Path, fast: bool = True) -> Path:
     what = ["--top-module", "chip", "-o", library.name]
     # Without unique symbols several chips live in one process.
     what += ["-CFLAGS", "-fPIC -fno-gnu-unique", "-LDFLAGS", "-shared -Wl,-z,defs"]
-    shutil.rmtree(folder, ignore_errors=True)  # make goes on from what an earlier failure left
+    shutil.rmtree(folder, ignore_errors=True)  # of an earlier failure
     folder.mkdir(parents=True)
     octal = "".join(f"\\{byte:03o}" for byte in os.fsencode(rtl.resolve()))
     (folder / FOLDER).write_text(f'#define RTL_FOLDER "{octal}"\n')

@@ -31,14 +31,14 @@ def load_json(path: Path) -> Any:
 
 
 def identity(path: Path) -> list[tuple[str, int, int]]:
-    """Names, sizes and times of a folder's files, or of one: they tell a user's from another."""
+    """Names, sizes and times of a folder's files, or of one file: they change when it does."""
     files = sorted(path.iterdir()) if path.is_dir() else [path] if path.exists() else []
     return [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
 
 
 def relative(path: Path, folder: Path) -> str:
-    """A path as a program in `folder` calls it: folders of a build have names that are safe there.
+    """A path as a program in `folder` calls it: relative, with names that headrace chose.
 
-    What is above them, which they share, may have any name, and is not in it.
+    The folders above, whose names may have any characters, are not in it.
     """
     return os.path.relpath(path.resolve(), folder.resolve())

@@ -82,8 +82,9 @@ module axi_read #(
   // Jobs whose last burst was asked for and is not here yet; bursts under way.
   logic              jobs_some, jobs_full, bursts_some, bursts_full;
 
-  // left_q: beats left of the frame, less one; rest_q: the same behind a burst that goes up to the
-  // boundary. Negative, and the burst ends with the frame; -1 (whole_q), and with both.
+  // left_q: beats left of the frame, less one; rest_q: the same after a burst that goes up to the
+  // boundary. If it is negative, the burst ends with the frame; if it is -1 (whole_q), the frame
+  // ends at the boundary.
   assign ends        = rest_q[LEFT_W];
   assign to_boundary = !ends || whole_q;
   assign ask         = (state_q == ASK) && room_q && !m_axi_arvalid;

@@ -75,8 +75,8 @@ module axi_write #(
     .m_axis_tready(word_rdy)
   );
 
-  // Words to beats, beats to bursts. A burst's end waits until the one before has left; so does
-  // each frame's end, which may be one.
+  // Words to beats, beats to bursts. The end of a burst waits until the burst before has left; so
+  // does the end of each frame, at which a burst may end.
   localparam int unsigned JOB = 0, WORDS = 1, FLUSH = 2, ANSWERS = 3;  // one bit each
   logic [3:0]  state_q;
   logic [28:0] address_q;

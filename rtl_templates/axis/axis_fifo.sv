@@ -91,7 +91,7 @@ module axis_fifo #(
   assign m_axis_tvalid = out_vld_q;
 
 `ifdef VERILATOR
-  // For whoever chose DEPTH: the most beats that waited.
+  // The most beats that waited, for the report, which compares them with DEPTH.
   logic [COUNT_W-1:0] most_q;
   always_ff @(posedge clk) begin
     if (!rst_n) most_q <= '0;

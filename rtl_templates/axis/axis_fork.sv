@@ -34,7 +34,7 @@ module axis_fork #(
   logic               beat_vld, all_taken;
   logic [OUTPUTS-1:0] taken_q, taken_d;
 
-  // The consumers' ready ends in this buffer's registers: it does not reach the producer.
+  // This buffer's registers end the paths from the consumers' ready, before the producer.
   axis_skid #(
     .DATA_W(DATA_W)
   ) u_skid (

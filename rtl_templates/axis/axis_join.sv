@@ -34,7 +34,7 @@ module axis_join #(
   logic [B_W-1:0] b;
   logic           a_vld, b_vld, taken;
 
-  // What one input waits for ends in these buffers' registers: it reaches neither producer.
+  // The buffers' registers end the paths from one input to the other's ready, before the producers.
   axis_skid #(
     .DATA_W(A_W)
   ) u_a (

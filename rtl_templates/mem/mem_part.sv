@@ -43,9 +43,9 @@ module mem_part #(
     8'(48 + PART / 1000 % 10), 8'(48 + PART / 100 % 10), 8'(48 + PART / 10 % 10), 8'(48 + PART % 10)
   };
 
-  // Initialised LUT RAM is never asked of the open tools, which drop its contents: what they are
-  // given says "logic" in its place. Yosys finds that attribute by its text, which an expression's
-  // value is not to it, hence one branch per style.
+  // The open tools drop the contents of LUT RAM, so the build changes "distributed" to "logic" for
+  // them. Yosys finds the attribute by its literal text, not by the value of an expression: hence
+  // one branch per style.
   if (STYLE == 2) begin : gen_block
     (* rom_style = "block" *) logic [WIDTH-1:0] mem [WORDS];
     initial $readmemh({INIT_FILE, "_", DIGITS, ".hex"}, mem);

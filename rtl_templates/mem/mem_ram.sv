@@ -2,7 +2,7 @@
 // rd_data = RAM[rd_addr], at once, or where OUT_REG is 1, a cycle after rd_en
 // Rate:   a word in and a word out per cycle; what is written is there from the next cycle on.
 // Needs:  DEPTH >= 2; STYLE 1 for LUT RAM, 2 for block RAM, 0 for what the tool chooses; OUT_REG 1
-//         for block RAM, and nobody who reads a word in the cycle that writes it.
+//         for block RAM, of which no word may be read in the cycle that writes it.
 `default_nettype none
 
 module mem_ram #(
@@ -33,7 +33,8 @@ module mem_ram #(
     $error("mem_ram: OUT_REG must be 1 for block RAM");
   end
 
-  // An attribute is a text as it stands: one that is chosen would be as wide as the widest.
+  // Each style has a literal text for its attribute: an expression that chooses between texts is as
+  // wide as the widest, and pads the others.
   logic [WIDTH-1:0] word;
   if (STYLE == 1) begin : gen_distributed
     (* ram_style = "distributed" *) logic [WIDTH-1:0] mem [DEPTH];

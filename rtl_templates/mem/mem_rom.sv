@@ -34,9 +34,9 @@ module mem_rom #(
     $error("mem_rom: OUT_REG must be 1, or 0 for block RAM, or 2 for logic of more than 256 words");
   end
 
-  // In logic, bits that one address register reads, a LUT for each and every 64 words; few words
-  // are but few functions, which the bits of a slice share. In block RAM, what an array may have:
-  // all, or as many whole blocks of up to 72 bits as make 1,000,000.
+  // Bits of a slice. In logic, those that one address register reads: each takes a LUT for every 64
+  // words, but few words make few different functions, which the bits share. In block RAM, what an
+  // array may hold: 1,000,000 bits, in whole blocks of 72 bits where that is possible.
   localparam int unsigned LOGIC =
       (DEPTH <= 8) ? 256 : (DEPTH <= 512) ? 64 / ((DEPTH + 63) / 64) : 8;
   localparam int unsigned MOST  = 1000000 / ((DEPTH > 1) ? DEPTH : 2);
@@ -45,8 +45,8 @@ module mem_rom #(
   // Words of a bank: four LUTs a bit and the multiplexers behind them.
   localparam int unsigned BANK  = 256;
 
-  // In logic the first register holds the address, once for each slice of the word, so that none
-  // drives it all. keep: no tool makes them one again.
+  // In logic the first register holds the address, with a copy for each slice of the word, so that
+  // none drives the whole word. keep: tools must not merge the copies.
   for (genvar low = 0; low < int'(WIDTH); low += int'(SLICE)) begin : gen_slice
     localparam int unsigned REST = int'(WIDTH) - low;
     localparam int unsigned BITS = (REST < SLICE) ? REST : SLICE;

@@ -44,7 +44,7 @@ module nn_argmax #(
     $error("nn_argmax: LOGIT_W must be 1 to 32");
   end
 
-  // Whether the classes count for something else than their logits, and whether that is put out.
+  // Whether gains or biases make scores of the logits; whether a score may differ from its logit.
   localparam bit          TABLE   = GAIN_W + BIAS_W > 0;
   localparam bit          SCORED  = TABLE || FLOORED != 0;
   localparam int unsigned OUT_W   = TABLE ? LOGIT_W : SCORE_W;

@@ -12,8 +12,8 @@
 //         than SIMD at place 0 only with TERNARY.
 //
 // -x is ~x - (2^A_BITS - 1): a weight that is only a sign inverts the bits of its activation, and
-// what is taken off is known before any activation is, so that whoever holds the weights puts it
-// right. A product thus has A_BITS bits, each of the weight and one bit of the activation. Wider
+// what is taken off depends on the weights alone, so that the unit that holds them corrects for
+// it. A product thus has A_BITS bits, each of the weight and one bit of the activation. Wider
 // weights are multiplied bit by bit; their top bit counts negatively, and -(w & x) is ~(w & x) - 1.
 //
 // Three products of two bits have six inputs, so that level 0 makes each bit of their sum in one

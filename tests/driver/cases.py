@@ -28,6 +28,7 @@ HERE = Path(__file__).parent
 REPO = HERE.parents[1]
 BUILDS = REPO / "build" / "tests" / "board"
 TILE, CLASSES = 8, 10
+ODD = 5  # of images of 75 bytes, which are 80 in memory
 OF_CIFAR10 = {"data": "cifar10", "classes": list(labels.CIFAR10)}
 
 

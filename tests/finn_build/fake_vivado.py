@@ -60,7 +60,8 @@ def look(sources: list[str]) -> None:
         sys.exit(1)
 
 
-def implement(script: str) -> None:
+def wanted_part(script: str) -> str:
+    """The part of a script, where it is installed; ends as the script has to where it is not."""
     part = re.search(r"-part (\S+)", command(script, "synth_design"))[1]
     asked = re.escape(f"if {{[llength [get_parts -quiet {part}]] == 0}} {{")
     guard = re.search(asked + r'\n  puts "([^"]+)"\n  exit 1\n}', script)
@@ -68,6 +69,11 @@ def implement(script: str) -> None:
     if part not in PARTS:
         print(guard[1])
         sys.exit(1)
+    return part
+
+
+def check_flow(script: str) -> None:
+    """That the script does all in order, and lets no warning of what Vivado leaves out pass."""
     assert script.count("{") == script.count("}") and script.count("[") == script.count("]")
     for number in LEFT_OUT:
         setting = command(script, f"set_msg_config -id {{Synth {number}}}")
@@ -78,6 +84,10 @@ def implement(script: str) -> None:
     assert places[6] < again.start() < places[7] and again[0].endswith("{ phys_opt_design }")
     limit = re.search(r"rt::set_parameter var_size_limit (\d+)", script)
     assert limit and int(limit[1]) > 20_000_000, "lines of wide images are 8-4556"
+
+
+def check_sources(script: str) -> None:
+    """That the sources are whole and that Vivado takes them."""
     sources = re.search(r"read_verilog -sv {([^}]*)}", script)[1].split()
     text = "".join(Path(name).read_text() for name in sources)
     assert len(set(sources)) == len(sources) and all(name.endswith(".sv") for name in sources)
@@ -87,8 +97,11 @@ def implement(script: str) -> None:
     look(sources)
     for module in ("vendor_zynq zynq_i", "vendor_ps7 u_ps7", "PS7 u_ps7"):
         assert re.search(module.replace(" ", r"(?: #\([^;]*?\))? ") + r" \(", text), module
-    flags = command(script, "synth_design").split()
-    assert "-top chip" in " ".join(flags) and "-flatten_hierarchy rebuilt" in " ".join(flags)
+    assert re.search(r'\(\* DONT_TOUCH = "yes" \*\)\s*PS7 u_ps7 \(', text)
+
+
+def check_constraints() -> float:
+    """That the clock is constrained, with its jitter, and the processors stay; its period in ns."""
     xdc = Path("chip.xdc").read_text()
     clock = re.search(
         r"^create_clock -name fclk0 -period (\S+) \[get_pins {zynq_i/u_ps7/u_ps7/FCLKCLK\[0\]}\]$",
@@ -98,7 +111,16 @@ def implement(script: str) -> None:
     jitter = re.search(r"^set_input_jitter \[get_clocks fclk0\] (\S+)$", xdc, re.MULTILINE)
     assert xdc.index(clock[0]) < jitter.start() and 0 < float(jitter[1]) < float(clock[1]) / 30
     assert "set_property DONT_TOUCH true [get_cells zynq_i/u_ps7/u_ps7]" in xdc
-    assert re.search(r'\(\* DONT_TOUCH = "yes" \*\)\s*PS7 u_ps7 \(', text)
+    return float(clock[1])
+
+
+def implement(script: str) -> None:
+    part = wanted_part(script)
+    check_flow(script)
+    check_sources(script)
+    flags = command(script, "synth_design").split()
+    assert "-top chip" in " ".join(flags) and "-flatten_hierarchy rebuilt" in " ".join(flags)
+    period = check_constraints()
     if "fail" in PLAN:
         print(PLAN["fail"])
         sys.exit(PLAN.get("status", 1))
@@ -110,7 +132,7 @@ def implement(script: str) -> None:
         assert old in report
         report = report.replace(old, new)
     Path("utilization.txt").write_text(report)
-    period, wns = float(clock[1]), PLAN.get("wns", 0.238)
+    wns = PLAN.get("wns", 0.238)
     timing = (REPORTS / "vivado_timing.txt").read_text()
     Path("timing.txt").write_text(
         timing.format(

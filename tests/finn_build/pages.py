@@ -131,8 +131,8 @@ def rung(
     return {**made, "explained": mismatches, "explanations": notes, **counts}
 
 
-def report(name: str = "tiny", **sections: Any) -> dict[str, Any]:
-    """A report of a small network; sections replace fields of its own."""
+def _folding() -> list[dict[str, Any]]:
+    """The rows of its layers."""
     counted = {"lut": 1200, "ff": 900, "bram36": 2.5, "dsp": 0}
     none = {"pe": None, "simd": None, "memory": None, "slice_bits": None, "macs": 0}
     common = {"pixels": 1, "lut": 1100, "bram18": 5, "dsp": 0}
@@ -145,6 +145,36 @@ def report(name: str = "tiny", **sections: Any) -> dict[str, Any]:
     ]
     layers[3]["memory"] = "block"
     out = {"shape": [16, 16, 128], "bits": 2}
+    return [{**each, **common, "counted": counted, "out": out} for each in layers]
+
+
+def _chip() -> dict[str, Any]:
+    """What its chip takes, and its clock."""
+    return {
+        "resources": {
+            "lut": 6400,
+            "ff": 5000,
+            "bram36": 12.5,
+            "dsp": 0,
+            "lut_levels": 4,
+            "carry_chains": 1,
+            "source": "yosys",
+            "estimate": {"lut": 5500, "ff": 0, "bram36": 12.5, "dsp": 0},
+            "budget": {"lut": 40500, "ff": 85000, "bram36": 110, "dsp": 176, "share": "vivado"},
+        },
+        "clock": {
+            "target_mhz": 100.0,
+            "achieved_mhz": None,
+            "fclk_mhz": 100.0,
+            "source": "target; not placed and routed",
+            "critical_path": None,
+            "seeds": {},
+        },
+    }
+
+
+def report(name: str = "tiny", **sections: Any) -> dict[str, Any]:
+    """A report of a small network; sections replace fields of its own."""
     confusion = [[900 if i == j else 10 + i for j in range(10)] for i in range(10)]
     made: dict[str, Any] = {
         "format": 1,
@@ -178,7 +208,7 @@ def report(name: str = "tiny", **sections: Any) -> dict[str, Any]:
             rung(images=10000, mismatches=2, labels=1, logits=2),
             rung(stage="golden", against="rtl", images=10),
         ],
-        "folding": [{**each, **common, "counted": counted, "out": out} for each in layers],
+        "folding": _folding(),
         "bottleneck": "conv0",
         "rtl_sim": {
             "images": 10,
@@ -189,25 +219,7 @@ def report(name: str = "tiny", **sections: Any) -> dict[str, Any]:
             "fifos": [{"name": "dense0_fifo", "depth": 16, "most": 9}],
             "frames_per_second_of_simulation": 5.16,
         },
-        "resources": {
-            "lut": 6400,
-            "ff": 5000,
-            "bram36": 12.5,
-            "dsp": 0,
-            "lut_levels": 4,
-            "carry_chains": 1,
-            "source": "yosys",
-            "estimate": {"lut": 5500, "ff": 0, "bram36": 12.5, "dsp": 0},
-            "budget": {"lut": 40500, "ff": 85000, "bram36": 110, "dsp": 176, "share": "vivado"},
-        },
-        "clock": {
-            "target_mhz": 100.0,
-            "achieved_mhz": None,
-            "fclk_mhz": 100.0,
-            "source": "target; not placed and routed",
-            "critical_path": None,
-            "seeds": {},
-        },
+        **_chip(),
         "fps": {"predicted": 1e8 / 3072, "simulated": 1e8 / 3080},
         "bitstream": {"path": None, "reason": "no tool on PATH"},
         "tools": {"synthesis": "Yosys 0.70", "route": None},

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 import models
 import numpy as np
@@ -21,70 +20,67 @@ from finn_build.network.layers import Concat, Place, Residual, Shape
 from finn_build.network.layers.base import Codes
 from finn_build.rtl import accelerator, emit
 
-# Two blocks, one with a projection; three branches of different depths and widths.
-NAMES = ("resnet_small", "concat_deep")
+# Beats that wait in the FIFOs of each network, for a window's lag and the pipelines of the longer
+# branch. Two blocks, one with a projection; three branches of different depths and widths.
+DEPTHS = {
+    "resnet_small": {
+        "conv1_window": 2,
+        "residual0_skip": 48,
+        "conv5_window": 1,
+        "residual1_skip": 42,
+    },
+    "concat_deep": {"conv1_window": 6, "concat0_a": 27, "concat1_b": 27, "conv3_window": 23},
+}
 SEEDS = 50
-ROOM = 8  # beats
 
 
-def folded(network: Network):
-    return make(network, {m.name: models.lowest_fold(m) for m in network.mvtus})
-
-
-def compiled(network: Network, folding, folder: Path, *, room: int = 0) -> Path:
-    """The accelerator with FIFOs that hold so many beats more than the schedule's."""
-    design = accelerator.design(network, folding)
-    for each in design.instances:
-        if each.module == "axis_fifo":
-            each.parameters["DEPTH"] += room
-    emit.write(design, folder / "rtl")
-    return verilator.build(
+@pytest.fixture(scope="module", params=DEPTHS)
+def built(request, tmp_path_factory):
+    """A network's name, itself, its folding and its simulated accelerator."""
+    folder = tmp_path_factory.mktemp(request.param)
+    network = load(request.param, folder)[1].network
+    folding = make(network, {m.name: models.lowest_fold(m) for m in network.mvtus})
+    emit.write(accelerator.design(network, folding), folder / "rtl")
+    program = verilator.build(
         folder / "rtl", folder / "sim", input_bytes=network.input_bytes, log=folder / "log"
     )
 
+    def run(images: np.ndarray, **more: int) -> verilator.Simulated:
+        return verilator.run(
+            program,
+            folder / "rtl",
+            images,
+            classes=network.mvtus[-1].rows,
+            limit=100_000,
+            scratch=folder / "scratch",
+            log=folder / "log",
+            **more,
+        )
 
-def ran(network: Network, program: Path, images: np.ndarray, folder: Path, **more: int):
-    return verilator.run(
-        program,
-        folder / "rtl",
-        images,
-        classes=network.mvtus[-1].rows,
-        limit=100_000,
-        scratch=folder / "scratch",
-        log=folder / "log",
-        **more,
-    )
+    return request.param, network, folding, run
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_no_stall_stops_a_branch_or_changes_a_logit(name, tmp_path):
-    network = load(name, tmp_path)[1].network
+def test_no_stall_stops_a_branch_or_changes_a_logit(built):
+    _, network, _, run = built
     assert max(network.readers(name) for name in network.reads) >= 2
-    program = compiled(network, folded(network), tmp_path)
     images = images_of(network)[::25]
     expected = golden.run(network, images)
     for seed in range(SEEDS):
         stall = (16, 64, 160)[seed % 3]
-        made = ran(network, program, images, tmp_path, stall=stall, seed=seed)
+        made = run(images, stall=stall, seed=seed)
         assert np.array_equal(made.logits, expected.logits), (stall, seed)
         assert np.array_equal(made.labels, expected.labels)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_fifos_hold_what_waits_and_hardly_more(name, tmp_path):
-    """With room to spare no FIFO holds more than the schedule says; one beat less is short."""
-    network = load(name, tmp_path)[1].network
-    folding = folded(network)
-    depths = {f"{at}_fifo": n for at, n in schedule.depths(network, folding).items() if n}
-    program = compiled(network, folding, tmp_path, room=ROOM)
-    made = ran(network, program, images_of(network)[::12], tmp_path)
-    assert made.fifos.keys() == depths.keys()
-    for at, (depth, most) in made.fifos.items():
-        assert depth == max(2, depths[at]) + ROOM
-        assert depths[at] / 2 <= most <= depths[at], at
-    # A FIFO of each network is as full as can be: none is deep by chance.
-    assert any(most == depths[at] >= 20 for at, (_, most) in made.fifos.items())
-    assert made.cycles_per_frame == pytest.approx(folding.cycles, rel=0.01)
+def test_fifos_hold_what_waits_and_no_beat_more(built):
+    """The depths are the schedule's, and enough: no cycle is lost; no FIFO is twice too deep."""
+    name, network, folding, run = built
+    found = schedule.depths(network, folding)
+    assert {at: depth for at, depth in found.items() if depth} == DEPTHS[name]
+    made = run(images_of(network)[::12])
+    assert made.fifos.keys() == {f"{at}_fifo" for at in DEPTHS[name]}
+    assert all(most <= depth <= max(2, 2 * most) for depth, most in made.fifos.values())
+    assert made.cycles_per_frame == folding.cycles
     assert made.latency_cycles == pytest.approx(schedule.latency(network, folding), rel=0.03)
 
 

@@ -24,6 +24,9 @@ KINDS = {
     "leaky": "a slope below zero, signed codes",
     "requant": "two quantisers around a pool",
     "pool_pad": "maxima of windows that overlap and are padded",
+    "skip_signed": "signed codes that are added to sums",
+    "skip_dense": "a skip between dense layers",
+    "sum_of_codes": "codes that are added to codes",
 }
 
 

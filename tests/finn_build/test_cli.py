@@ -28,7 +28,7 @@ def headrace(*arguments, cwd):
         (["build", "pynq-z9"], "unknown board 'pynq-z9'; known boards: arty-z7-20, pynq-z1, "),
         (["pynq-z2", "--model", "arch9"], "arch1"),
         (["pynq-z2", "--model", "lost.onnx"], "lost.onnx: no such file"),
-        (["pynq-z2", "--tool", "quartus"], "unknown tool 'quartus'; known tools: auto, openxc7"),
+        (["pynq-z2", "--tool", "quartus"], "'--tool': 'quartus' is not one of 'auto', 'openxc7'"),
         (["pynq-z2", "--from", "bake"], "unknown step 'bake'; steps: export, streamline"),
         (["pynq-z2", "--images", "1"], "--images 1: use 2 to 100"),
         (["demo", "--images", "0"], "--images 0: use 1 to 100"),
@@ -52,6 +52,11 @@ def test_bad_input_is_one_clear_message(tmp_path, arguments, message):
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.rglob("*.onnx"))
+
+
+def test_a_tool_that_there_is_not_is_refused_without_the_command_line_too():
+    with pytest.raises(ConfigError, match="unknown tool 'quartus'; known tools: auto, openxc7"):
+        Options(board="pynq-z2", model="arch1_w2a2", tool="quartus")
 
 
 def test_doctor_says_what_is_there(tmp_path):

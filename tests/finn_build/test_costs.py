@@ -77,7 +77,7 @@ def test_the_estimates_are_near_what_yosys_counts(bits, low, counted):
 @pytest.mark.parametrize(
     ("bits", "low", "slice_bits", "counted"), [((2, 2), -1, 1, 360), ((4, 8), -7, 3, 1338)]
 )
-def test_the_estimates_of_built_in_weights_are_near_as_well(bits, low, slice_bits, counted):
+def test_the_estimates_of_constant_weights_are_near_as_well(bits, low, slice_bits, counted):
     """A unit of 8 x 27 random weights with three thresholds."""
     weight_bits, in_bits = bits
     draw = np.random.default_rng(0)

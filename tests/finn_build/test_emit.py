@@ -21,7 +21,7 @@ FOLDS = {
 }
 
 
-def built_in(slice_bits):
+def constant(slice_bits):
     """A fold of the first layer with constant weights."""
     return Fold(pe=4, simd=18, memory="constant", slice_bits=slice_bits)
 
@@ -121,16 +121,16 @@ def test_a_frame_that_is_no_multiple_of_eight_bytes_gets_a_narrower_beat(network
         (FOLDS["conv0"], FOLDS["dense0"], 2),
         (Fold(pe=4, simd=18, memory="logic"), Fold(pe=6, simd=16, memory="logic"), 2),
         (Fold(pe=1, simd=1, memory="block"), Fold(pe=1, simd=1, memory="logic"), 2),
-        (built_in(1), FOLDS["dense0"], 2),
-        (built_in(3), FOLDS["dense0"], 4),
-        (built_in(8), FOLDS["dense0"], 4),
+        (constant(1), FOLDS["dense0"], 2),
+        (constant(3), FOLDS["dense0"], 4),
+        (constant(8), FOLDS["dense0"], 4),
         (
-            replace(built_in(8), pixels=2, lines="block"),
+            replace(constant(8), pixels=2, lines="block"),
             Fold(pe=6, simd=16, memory="logic"),
             2,
         ),
     ],
-    ids=["folded", "parallel", "serial", "slices of 1", "slices of 3", "slices of 8", "pixels"],
+    ids=["folded", "parallel", "one by one", "slices of 1", "slices of 3", "slices of 8", "pixels"],
 )
 def test_the_accelerator_computes_what_the_golden_model_does(
     network, tmp_path, conv0, dense0, weight_bits

@@ -106,7 +106,7 @@ def test_our_folding_is_in_finns_terms(prepared):
     folds = load_json(prepared / "folding.json")
     units = {name: fold for name, fold in folds.items() if name.startswith("MVAU")}
     assert [(f["PE"], f["SIMD"], f["ram_style"]) for f in units.values()] == [
-        (1, 27, "distributed"),  # built in, four cycles of two bits: a fourth of all outputs
+        (1, 27, "distributed"),  # constant, four cycles of two bits: a fourth of all outputs
         (2, 12, "block"),
         (2, 6, "distributed"),
         (5, 2, "distributed"),
@@ -119,7 +119,7 @@ def test_our_folding_is_in_finns_terms(prepared):
     assert finn.cycles(prepared) == 256
 
 
-def test_built_in_weights_get_the_least_that_keeps_their_cycles(network):
+def test_constant_weights_get_the_least_that_keeps_their_cycles(network):
     conv = network.mvtus[0]  # 4 rows of 18 inputs at 16 positions
     fold = Fold(pe=4, simd=18, memory="constant", slice_bits=2)
     assert finn_steps.parallelism(conv, fold, 64) == (1, 18)

@@ -11,7 +11,12 @@ from finn_build.folding.fold import Fold
 
 def test_every_case_is_legal_and_none_is_held_out_that_was_fitted():
     for index, case in enumerate(
-        [*calibration.GRID, *calibration.HELD_OUT, *calibration.BUILT_IN, *calibration.IN_SLICES]
+        [
+            *calibration.GRID,
+            *calibration.HELD_OUT,
+            *calibration.CONSTANTS,
+            *calibration.IN_SLICES,
+        ]
     ):
         unit = calibration.build(case, index)
         assert unit.hardware(case.fold).cost().lut > 0

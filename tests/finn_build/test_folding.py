@@ -250,7 +250,7 @@ def test_an_illegal_edit_is_refused_with_the_legal_values(network, tmp_path, cha
         folding.Folding.load(path, network)
 
 
-def test_only_convolutions_have_their_weights_built_in(network):
+def test_only_convolutions_have_constant_weights(network):
     folds = Search(network, ROOMY).fastest().folds
     dense = folding.Fold(pe=6, simd=16, memory="constant", slice_bits=2)
     with pytest.raises(FoldingError, match="dense0: only a convolution can have memory constant"):

@@ -26,7 +26,7 @@ def test_a_stored_network_computes_the_same(network, tmp_path):
 def test_a_damaged_file_is_named(tmp_path):
     path = tmp_path / "network.npz"
     path.write_bytes(b"no archive")
-    with pytest.raises(ModelError, match=r"network\.npz: not a layer list"):
+    with pytest.raises(ModelError, match=r"network\.npz: not a network that headrace stored"):
         Network.load(path)
 
 

@@ -61,7 +61,7 @@ CASES = {
         "conv0": Fold(pe=2, simd=18, memory="block", lines="block"),
         "dense0": Fold(pe=1, simd=2, memory="block"),
     },
-    "built in": {
+    "constant": {
         "conv0": Fold(pe=4, simd=18, memory="constant", slice_bits=4),
         "dense0": Fold(pe=6, simd=16, memory="logic"),
     },
@@ -82,7 +82,7 @@ def test_the_netlist_gives_what_the_golden_model_gives(name, tmp_path):
     used = (folder / "netlist.v").read_text()
     assert ("DSP48E1" in used) == (name == "dsp")
     assert bool(re.search(r"\bRAMB(18|36)E1 ", used)) == (name == "block")
-    if name != "built in":
+    if name != "constant":
         return
     invert(next((folder / "parts").glob("nn_heap_*.il")))
     with pytest.raises(MismatchError, match=r"netlist and golden model differ on \d of 8 frames"):

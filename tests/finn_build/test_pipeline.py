@@ -13,6 +13,8 @@ from finn_build.config import Options
 from finn_build.errors import ConfigError, FileError
 from finn_build.flow import lock, pipeline
 from finn_build.flow.pipeline import Step
+from finn_build.flow.steps import ORDER
+from finn_build.flow.steps.plan import STEPS
 
 
 class Fake:
@@ -118,6 +120,10 @@ def test_from_and_to(fake):
     assert fake.run(first="second") == ["second"]
     with pytest.raises(ConfigError, match="unknown step 'third'; steps: first, second"):
         fake.run(first="third")
+
+
+def test_the_steps_that_help_lists_are_those_of_a_build():
+    assert tuple(step.name for step in STEPS) == ORDER
 
 
 def test_one_line_per_step(fake):

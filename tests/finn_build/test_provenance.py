@@ -32,7 +32,7 @@ EXPECTED = {
         "netlist",
         "fold emit simulate synthesise route deploy report",
     ),
-    "finn_build/backends/openxc7/refine.cpp": ("route", "emit simulate synthesise deploy report"),
+    "finn_build/backends/openxc7/refine*.?pp": ("route", "emit simulate synthesise deploy report"),
     "finn_build/backends/vivado/chip.tcl.j2": ("route", "emit simulate synthesise report"),
     # The programs beside a build.
     "finn_build/pages/compare*": ("", "emit simulate synthesise route deploy report"),

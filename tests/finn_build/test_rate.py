@@ -166,11 +166,11 @@ def test_several_pixels_come_in_every_cycle(tmp_path):
         ),
         **shape,
     )
-    built_in = Fold(pe=0, simd=0, memory="constant")
+    constant = Fold(pe=0, simd=0, memory="constant")
     folds = {
-        "conv0": replace(built_in, pe=2, simd=50, slice_bits=8, pixels=4),
-        "conv1x": replace(built_in, pe=3, simd=2, slice_bits=1, pixels=4),
-        "conv2": replace(built_in, pe=2, simd=27, slice_bits=2, pixels=2),
+        "conv0": replace(constant, pe=2, simd=50, slice_bits=8, pixels=4),
+        "conv1x": replace(constant, pe=3, simd=2, slice_bits=1, pixels=4),
+        "conv2": replace(constant, pe=2, simd=27, slice_bits=2, pixels=2),
         "dense0": Fold(pe=4, simd=4, memory="logic"),
     }
     made = make(network, folds)
@@ -263,7 +263,7 @@ def pooled(kernel, stride, pad, *, channels=3, side=12):
     return Network(name="n", height=side, width=side, channels=channels, scale=1.0, layers=layers)
 
 
-def built_in(unit: Mvtu, pixels: int) -> Fold:
+def constant(unit: Mvtu, pixels: int) -> Fold:
     return Fold(
         pe=unit.rows, simd=unit.cols, memory="constant", slice_bits=unit.in_bits, pixels=pixels
     )
@@ -286,7 +286,7 @@ def test_pools_that_overlap_run_as_scheduled(kernel, stride, pad, pixels, pe, tm
     network = pooled(kernel, stride, pad)
     first = network.mvtus[0]
     folds = {
-        "conv0": built_in(first, pixels) if pixels else Fold(pe=2, simd=3, memory="logic"),
+        "conv0": constant(first, pixels) if pixels else Fold(pe=2, simd=3, memory="logic"),
         "conv1": Fold(pe=pe, simd=36, memory="logic"),
         "dense0": Fold(pe=5, simd=4, memory="logic"),
     }
@@ -322,7 +322,7 @@ def test_sums_run_as_scheduled(kernel, pixels, pe, tmp_path):
     network = summed(kernel)
     first = network.mvtus[0]
     folds = {
-        "conv0": built_in(first, pixels) if pixels else Fold(pe=2, simd=9, memory="logic"),
+        "conv0": constant(first, pixels) if pixels else Fold(pe=2, simd=9, memory="logic"),
         "conv1": Fold(pe=pe, simd=2, memory="logic"),
         "dense0": Fold(pe=5, simd=4, memory="logic"),
     }

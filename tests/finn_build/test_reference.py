@@ -40,8 +40,8 @@ def test_a_head_is_read_as_written():
     assert fifo.parameters[1] == depth
     data = reference.Port(direction="input", name="s_axis_tdata", bits="[DATA_W-1:0]")
     assert data in fifo.ports
-    serial = MODULES["nn_serial"]
-    assert serial.summary.endswith("then threshold count.") and serial.text.startswith("y[r] =")
+    constant = MODULES["nn_constant"]
+    assert constant.summary.endswith("then threshold count.") and constant.text.startswith("y[r] =")
 
 
 def test_a_module_without_a_head_is_a_bug(tmp_path):

@@ -58,7 +58,7 @@ def test_start_and_thresholds_make_up_for_the_lift(seed, weights, in_bits, steps
 
 
 @pytest.mark.parametrize("weights", [(1, -1), (2, -1), (3, -4)])
-@pytest.mark.parametrize("how", ["in LUTs", "in DSPs", "built in"])
+@pytest.mark.parametrize("how", ["in LUTs", "in DSPs", "constant"])
 def test_the_highest_sum_reaches_no_threshold_above_it(weights, how):
     """Of three thresholds, at the highest sum, just above and far above, it reaches the first."""
     bits, low = weights
@@ -66,7 +66,7 @@ def test_the_highest_sum_reaches_no_threshold_above_it(weights, how):
     highest = np.maximum(made.weights, 0).sum(axis=1) * 3
     steps = highest[:, None] + [0, 1, 1000]
     made = replace(made, thresholds=steps, windowed=True)
-    numbers = constants(made, 2) if how == "built in" else unit(made, dsp=how == "in DSPs")
+    numbers = constants(made, 2) if how == "constant" else unit(made, dsp=how == "in DSPs")
     # What the accumulator is then: the first threshold, lifted as the sum is.
     acc = numbers.thresholds[:, :1]
     assert (numbers.thresholds[:, 1:] > acc).all()

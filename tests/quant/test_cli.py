@@ -39,7 +39,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (["train", "--bits", "int8"], "quantisation 'int8' is not known; use w1a1"),
         (["train", "--bits", "w9a2"], "weight_bits = 9"),
         (["train", "--layer", "conv1:w4"], "layer bits 'conv1:w4': not understood; use for"),
-        (["train", "--recipe", "theirs"], "recipe 'theirs' is not known; use paper, ours"),
+        (["train", "--recipe", "theirs"], "'--recipe': 'theirs' is not one of 'paper', 'ours'"),
         (
             ["train", "--batch-norm", "some"],
             "'some' is not one of 'all', 'dense', 'none'",

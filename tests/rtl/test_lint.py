@@ -169,7 +169,7 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
          "FLOORED": 1},
         {"CLASSES": 65, "GAIN_W": 9, "BIAS_W": 2},
     ],
-    "nn_serial": [
+    "nn_constant": [
         {"ROWS": 1, "COLS": 1, "A_BITS": 1, "SLICE": 1, "SUM_W": 1, "LATENCY": 1, "ACC_W": 1,
          "THRESHOLDS": 1, "OUT_W": 1},
         {"ROWS": 16, "COLS": 27, "SLICE": 3, "SUM_W": 10, "ACC_W": 16},
@@ -291,8 +291,8 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_score", {"SCORE_W": 23}, "SCORE_W"),
     ("nn_score", {"BIAS_W": 26}, "BIAS_W"),
     ("nn_score", {"GAIN_W": 0, "BIAS_W": 0}, "FLOORED"),
-    ("nn_serial", {"SLICE": 9}, "SLICE"),
-    ("nn_serial", {"ACC_W": 7}, "ACC_W"),
+    ("nn_constant", {"SLICE": 9}, "SLICE"),
+    ("nn_constant", {"ACC_W": 7}, "ACC_W"),
     ("nn_sumpool", {"HEIGHT": 1}, "HEIGHT"),
     ("nn_sumpool", {"WIDTH": 9, "PIXELS": 3}, "PIXELS"),
     ("nn_sumpool", {"PARTS": 3}, "PARTS"),

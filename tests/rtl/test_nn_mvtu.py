@@ -86,6 +86,25 @@ def test_mvtu_netlist(simulate: Simulate, name: str) -> None:
     run(simulate, name, only="logic", netlist=True)
 
 
+def drawn(name: str, p: dict[str, int], low: int, *, with_bias: bool) -> Mvtu:
+    """A layer of random weights, with thresholds that its sums reach where it has any."""
+    rng = np.random.default_rng(len(name))
+    rows, cols, w_bits, steps = (p[key] for key in ("ROWS", "COLS", "W_BITS", "THRESHOLDS"))
+    legal = [-1, 1] if w_bits == 1 else range(low, 1 << (w_bits - 1))
+    weights = rng.choice(legal, (rows, cols))
+    spread = max(2, int(2 * cols**0.5 * (1 << (p["A_BITS"] - 1)) * max(1, -low / 2)))
+    return Mvtu(
+        name=name,
+        positions=1,
+        windowed=False,
+        in_bits=p["A_BITS"],
+        weight_bits=w_bits,
+        weights=weights,
+        thresholds=np.sort(rng.integers(-spread, spread, (rows, steps)), axis=1) if steps else None,
+        bias=rng.integers(-3, 4, rows) if with_bias else None,
+    )
+
+
 def run(
     simulate: Simulate,
     name: str,
@@ -98,27 +117,14 @@ def run(
 ) -> None:
     values, low, with_bias, style = (SLICES if dsp else CASES)[name]
     p = dict(zip(NAMES, values, strict=True))
-    rng = np.random.default_rng(len(name))
     rows, cols, pe, simd, in_elems = (p[key] for key in ("ROWS", "COLS", "PE", "SIMD", "IN_ELEMS"))
     w_bits, steps = p["W_BITS"], p["THRESHOLDS"]
-    legal = [-1, 1] if w_bits == 1 else range(low, 1 << (w_bits - 1))
-    weights = rng.choice(legal, (rows, cols))
-    spread = max(2, int(2 * cols**0.5 * (1 << (p["A_BITS"] - 1)) * max(1, -low / 2)))
-    layer = Mvtu(
-        name=name,
-        positions=1,
-        windowed=False,
-        in_bits=p["A_BITS"],
-        weight_bits=w_bits,
-        weights=weights,
-        thresholds=np.sort(rng.integers(-spread, spread, (rows, steps)), axis=1) if steps else None,
-        bias=rng.integers(-3, 4, rows) if with_bias else None,
-    )
+    layer = drawn(name, p, low, with_bias=with_bias)
     numbers = unit(layer, dsp=dsp)
     assert numbers.ternary == ((w_bits, low, dsp) == (2, -1, False))
 
     # Word ((beat*RF + group)*SF + sub), element (p*SIMD + s).
-    words = weights if w_bits > 1 else (weights > 0).astype(int)
+    words = layer.weights if w_bits > 1 else (layer.weights > 0).astype(int)
     if dsp:
         words, w_bits = code(layer, pe), plan_of(layer, pe).weight_bits
     words = words.reshape(rows // pe, pe, cols // in_elems, in_elems // simd, simd)
@@ -150,7 +156,7 @@ def run(
     simulate(
         "nn_mvtu", parameters, "bench_nn_mvtu", files=files, seed=len(name),
         defines=defines, netlist=netlist,
-        weights=weights.tolist(),
+        weights=layer.weights.tolist(),
         thresholds=None if layer.thresholds is None else layer.thresholds.tolist(),
         bias=None if layer.bias is None else layer.bias.tolist(),
     )  # fmt: skip

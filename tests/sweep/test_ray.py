@@ -163,7 +163,7 @@ def test_an_address_of_something_else(join, monkeypatch):
         accepting = threading.Thread(target=server.accept, daemon=True)
         accepting.start()
         port = server.getsockname()[1]
-        with pytest.raises(EngineError, match="what answers there is no Ray cluster"):
+        with pytest.raises(EngineError, match="what answers there is not a Ray cluster"):
             join(f"127.0.0.1:{port}")
 
 

@@ -1,4 +1,4 @@
-"""FINN's own build as a way to a bitstream, of another accelerator for the same network."""
+"""The backend that runs FINN's own build: another accelerator of the same network."""
 
 from pathlib import Path
 from typing import Any
@@ -38,11 +38,11 @@ class Finn(Backend):
         return f"{dataflow.version(setup)}, {compiler}"
 
     def key(self, options: Options) -> Any:
-        """Where Vivado is looked for, and the clock: what needs no Vivado is done without it."""
+        """Where Vivado is looked for, and the clock; the steps before Vivado run without it."""
         return [options.vivado, options.fclk_mhz]
 
     def place_and_route(self, build: Build, out: Path) -> Placed:
-        """Leave a folder with FINN's build; what needs no Vivado also where there is none."""
+        """Leave a folder with FINN's build; without Vivado, with the steps that do not need it."""
         options = build.options
         network = build.path("golden", "network.npz")
         with np.load(build.path("export", "vectors.npz"), allow_pickle=False) as stored:

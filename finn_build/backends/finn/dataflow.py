@@ -110,7 +110,7 @@ def build(setup: batch.Setup, out: Path, *, log: Path) -> None:
         extra={"XILINX_VIVADO": os.environ.get("XILINX_VIVADO", str(folder.parent))},
     )
     state = out / OUTPUT / "report" / "metadata_builder.json"
-    # finn build ends with 0 whatever happened.
+    # finn build exits with 0 even where it failed.
     if not state.is_file() or load_json(state)["status"] != "ok" or not (out / BITFILE).is_file():
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
         raise ToolError(f"finn build failed; {log}:\n{tail}")

@@ -61,7 +61,7 @@ def step_integer_bias(model: ModelWrapper, cfg: Any) -> ModelWrapper:
 
 
 def parallelism(layer: Mvtu, fold: Fold, cycles: int) -> tuple[int, int]:
-    """PE and SIMD for FINN: ours, or for built-in weights the least that keeps the cycles."""
+    """PE and SIMD for FINN: ours, or for constant weights the least that keeps the cycles."""
     if fold.memory != CONSTANT:
         return fold.pe, fold.simd
     legal = [

@@ -1,4 +1,4 @@
-"""openXC7 as a way to a bitstream."""
+"""The backend of the open tools."""
 
 import tempfile
 from dataclasses import asdict

@@ -1,7 +1,7 @@
 """Where the block RAMs of a chip go, for nextpnr.
 
-Its placers legalise block RAMs by chance, far from the logic that they feed. A dataflow
-accelerator has an order that no netlist tells: here its layers lie along a loop around the fabric,
+nextpnr's placers put block RAMs anywhere, far from the logic that they feed. A dataflow accelerator
+has an order that its netlist does not show: here its layers lie along a loop around the fabric,
 from the processors back to the processors, each with as much of it as it has logic and memory, and
 a layer's block RAMs on the sites nearest to its part, found by minimum-cost assignment. All else is
 left to nextpnr.
@@ -33,7 +33,7 @@ def script(cells: dict[str, dict[str, Any]], layers: Sequence[str], tilegrid: Pa
 
     cells: of the chip's flat netlist; layers: the accelerator's instances in the order of the
     stream; tilegrid: Project X-Ray's tilegrid.json of the fabric. Empty if there are none, or more
-    than the fabric has, which nextpnr says better.
+    than the fabric has: nextpnr's own message about that is better.
     """
     tiles = load_json(tilegrid)
     loop = _loop(tiles)

@@ -54,7 +54,7 @@ def read(report: Path, module: dict[str, Any], *, seed: int) -> Routed:
 
 
 def exhausted(log: str) -> str:
-    """What nextpnr's log says of a design that does not fit or route; "" if it is neither."""
+    """What nextpnr's log says of a design that does not fit or does not route, else ""."""
     used = [(name, int(n), int(of)) for name, n, of in _USED.findall(log)]
     over = [f"{n:,} {name} of {of:,}" for name, n, of in used if n > of]
     if over:

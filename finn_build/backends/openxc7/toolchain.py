@@ -27,7 +27,7 @@ INSTALL = (
 )
 _SCRIPT = "--pre-place"
 _PART_FILES = ("part.json", "part.yaml", "package_pins.csv")
-# nextpnr works on the paths that miss what it is asked for, and on no other.
+# nextpnr improves only the paths that miss the clock it is asked for.
 _MARGIN, _LEAST_MHZ = 1.25, 125.0
 
 
@@ -86,7 +86,7 @@ def find(part: str, *, chipdb: Path | None, prjxray_db: Path | None) -> Setup:
         xc7frames2bit=tools.find(PROGRAMS[1], INSTALL),
         chipdb=device,
         database=database,
-        # The older one names its sites differently.
+        # The older nextpnr-xilinx names its sites differently.
         scripted=nextpnr.endswith(PLACERS[0]) and _SCRIPT in tools.output([nextpnr, "--help"]),
     )
 
@@ -140,7 +140,7 @@ def version(setup: Setup) -> str:
 
 
 def asked_mhz(fclk_mhz: float) -> float:
-    """The clock that nextpnr is asked for, so that it works on all paths that matter."""
+    """The clock that nextpnr is asked for: fast enough that it improves all paths that matter."""
     return max(_LEAST_MHZ, _MARGIN * fclk_mhz)
 
 
@@ -208,24 +208,7 @@ def place_and_route(
     (folder / "chip.xdc").write_text(constraints(routed.clocks(module), mhz))
 
     def one(seed: int) -> Routed:
-        logs = {
-            step: log.with_name(f"{log.stem}-{step}{seed}{log.suffix}")
-            for step in ("place", "refine", "route")
-        }
-
-        def nextpnr(step: str, words: list[str | Path]) -> None:
-            try:
-                tools.run(words, cwd=folder, log=logs[step])
-            except ToolError as error:
-                full = routed.exhausted(logs[step].read_text(errors="replace"))
-                raise ToolError(f"{full}\n{error}" if full else str(error)) from error
-
-        if setup.scripted:
-            placed, script = folder / f"seed{seed}.placed.json", folder / f"seed{seed}.py"
-            nextpnr("place", place_command(setup, folder, seed, mhz))
-            refine.run(placed, setup.tilegrid, script, seed=seed, mhz=mhz, log=logs["refine"])
-            placed.unlink()
-        nextpnr("route", route_command(setup, folder, seed, mhz))
+        _seed(setup, folder, seed, mhz=mhz, log=log)
         return routed.read(folder / f"seed{seed}.json", module, seed=seed)
 
     made, failed = [], []
@@ -244,6 +227,28 @@ def place_and_route(
     if not made:
         raise failed[0]
     return sorted(made, key=lambda each: (-each.mhz, each.seed))
+
+
+def _seed(setup: Setup, folder: Path, seed: int, *, mhz: float, log: Path) -> None:
+    """Place and route with one seed; leaves seedN.fasm and seedN.json in the folder."""
+    logs = {
+        step: log.with_name(f"{log.stem}-{step}{seed}{log.suffix}")
+        for step in ("place", "refine", "route")
+    }
+
+    def nextpnr(step: str, words: list[str | Path]) -> None:
+        try:
+            tools.run(words, cwd=folder, log=logs[step])
+        except ToolError as error:
+            full = routed.exhausted(logs[step].read_text(errors="replace"))
+            raise ToolError(f"{full}\n{error}" if full else str(error)) from error
+
+    if setup.scripted:
+        placed, script = folder / f"seed{seed}.placed.json", folder / f"seed{seed}.py"
+        nextpnr("place", place_command(setup, folder, seed, mhz))
+        refine.run(placed, setup.tilegrid, script, seed=seed, mhz=mhz, log=logs["refine"])
+        placed.unlink()
+    nextpnr("route", route_command(setup, folder, seed, mhz))
 
 
 def bitstream(setup: Setup, fasm: Path, out: Path, *, design: str, size: int, log: Path) -> None:

@@ -1,4 +1,4 @@
-"""Vivado as a way to a bitstream."""
+"""The backend of Vivado."""
 
 import tempfile
 from pathlib import Path

@@ -18,22 +18,22 @@ from finn_build.system.templates import environment
 PROGRAM = "vivado"
 TIMING = "Vivado's timing analysis"
 TEMPLATE = Path(__file__).parent / "chip.tcl.j2"
-# Before it, synthesis and simulation of the same SystemVerilog are known to differ.
+# Older versions are known to synthesise some SystemVerilog differently from its simulation.
 MINIMUM = "2021.1"
 INSTALL = (
     f"Vivado's free Standard edition, {MINIMUM} or later, has the parts of these boards (amd.com, "
     "Zynq-7000 devices); source its settings64.sh, or say --vivado DIR or XILINX_VIVADO"
 )
 CHECKPOINT = "chip.dcp"
-# The one clock, and the one cell that stands for all that is outside: without a port, nothing else
-# keeps the logic from being removed as unused.
+# The one clock, and the cell of the processors, which must stay: the chip has no ports, and without
+# that cell all logic would be removed as unused.
 _PS7 = "zynq_i/u_ps7/u_ps7"
 _CONSTRAINTS = (
     "create_clock -name fclk0 -period {ns:.3f} [get_pins {{{ps7}/FCLKCLK[0]}}]\n"
     "set_input_jitter [get_clocks fclk0] {jitter:.3f}\n"
     "set_property DONT_TOUCH true [get_cells {ps7}]\n"
 )
-# Of the period: what the vendor's own processing system says of its clocks.
+# Share of the period, as in the constraints of the vendor's own processing system.
 _JITTER = 0.03
 _WRITE = f"open_checkpoint {CHECKPOINT}\nwrite_bitstream -force chip.bit\n"
 _NO_PART = "headrace: this part is not installed"
@@ -43,7 +43,7 @@ _PARTS = (
     f'  if {{[llength [get_parts -quiet $part]]}} {{ puts "{_PART_MARK}$part" }}\n'
     "}\n"
 )
-# What says that a part of the design is left out or misread, though Vivado goes on.
+# Messages that a part of the design was left out or misread, after which Vivado continues.
 _LEFT_OUT = {
     "Synth 8-27": "what synthesis does not know",
     "Synth 8-2898": "a $readmemh that is left out",
@@ -177,7 +177,7 @@ def bitstream(
     """Write the .bit file `out` of a routed checkpoint; size: bytes of configuration data."""
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        # A path may have what Tcl takes for its own.
+        # A path may have characters with a meaning in Tcl.
         (scratch / CHECKPOINT).symlink_to(checkpoint.resolve())
         (scratch / "write.tcl").write_text(_WRITE)
         _run(setup, scratch, "write.tcl", log=log)

@@ -10,7 +10,7 @@ from finn_build.errors import ToolError
 # A line for each root clock where there are any, else one that says 0.
 _NO_CLOCK = re.compile(r"There (?:are|is) (\d+) register/latch pins? with no clock")
 _SUMMARY = re.compile(r"^\s*WNS\(ns\)[^\n]*WHS\(ns\)[^\n]*WPWS\(ns\)[^\n]*\n[-\s]+\n([^\n]+)", re.M)
-# A path that must not take longer, of each pair of clocks; others must not be shorter, or are free.
+# Setup paths, one for each pair of clocks; the report has hold and unconstrained paths, too.
 _PATH = re.compile(
     r"^Slack \([A-Z]+\) :\s+(-?[\d.]+)ns\s+\(required time - arrival time\).*?(?=^Slack|\Z)",
     re.M | re.S,
@@ -34,7 +34,7 @@ def read(report: Path, utilisation: Path) -> tuple[Routed, dict[str, float]]:
     """The critical path with what is used, and report.json's resources.
 
     Raises ToolError where a report is not whole, registers have no clock, or a hold time or pulse
-    width is missed, which no slower clock mends.
+    width is missed, which a slower clock would not change.
     """
     rows = table(utilisation.read_text())
     lacking = [row for row in _RESOURCES.values() if row not in rows]

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,27 +57,33 @@ def write(
     with np.load(build.path("export", "vectors.npz"), allow_pickle=False) as stored:
         images, truth = stored["images"], stored.get("labels")
     expected = golden.run(network, images)
-    classes, task = network.mvtus[-1].rows, labels.of_build(build, network)
+    task = labels.of_build(build, network)
     vectors = {"images": images, "labels": expected.labels, "logits": expected.logits}
     if truth is not None and task.known:
         vectors["truth"] = truth
     save_npz(out / "golden.npz", **vectors)
-    costs, mhz = load_json(build.path("fold", "costs.json")), build.options.fclk_mhz
     manifest = {
-        "model": network.name,
+        **_of_network(network),
+        **_of_build(build),
         "model_hash": model_hash(source),
-        "board": build.options.board,
         "accelerator": accelerator,
         "bitstream": bitstream,
-        "fclk_mhz": mhz,
-        "clock": package.clock(build.options.target, mhz),
-        "predicted": {
-            "frames_per_second": mhz * 1e6 / costs["cycles"],
-            "latency_us": costs["latency_cycles"] / mhz,
-            "cycles_per_frame": costs["cycles"],
-        },
         "critical_path": critical_path,
         "vectors": len(images),
+        "classes": task.names,
+        "labelled": "truth" in vectors,
+    }
+    save_json(out / "manifest.json", manifest)
+    if accelerator == OURS:
+        driver_files.copy(out)
+        shutil.copyfile(build.path("emit", "registers.json"), out / "registers.json")
+
+
+def _of_network(network: Network) -> dict[str, Any]:
+    """What a manifest says of the network: what goes in, what comes out, and what logits mean."""
+    classes = network.mvtus[-1].rows
+    return {
+        "model": network.name,
         "input": {
             "shape": [network.height, network.width, network.channels],
             "dtype": "uint8",
@@ -86,10 +93,19 @@ def write(
         "logit_scale": np.asarray(network.scale).tolist(),
         "logit_offset": np.asarray(network.offset).tolist(),
         "logit_floor": network.floor,
-        "classes": task.names,
-        "labelled": "truth" in vectors,
     }
-    save_json(out / "manifest.json", manifest)
-    if accelerator == OURS:
-        driver_files.copy(out)
-        shutil.copyfile(build.path("emit", "registers.json"), out / "registers.json")
+
+
+def _of_build(build: Build) -> dict[str, Any]:
+    """What a manifest says of the board, its clock, and the rate that the folding promises."""
+    costs, mhz = load_json(build.path("fold", "costs.json")), build.options.fclk_mhz
+    return {
+        "board": build.options.board,
+        "fclk_mhz": mhz,
+        "clock": package.clock(build.options.target, mhz),
+        "predicted": {
+            "frames_per_second": mhz * 1e6 / costs["cycles"],
+            "latency_us": costs["latency_cycles"] / mhz,
+            "cycles_per_frame": costs["cycles"],
+        },
+    }

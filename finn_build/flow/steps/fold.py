@@ -3,14 +3,17 @@
 from dataclasses import asdict
 from math import floor
 from pathlib import Path
+from typing import Any
 
 from finn_build.backends.registry import choose
+from finn_build.config import Options
 from finn_build.errors import FoldingError
 from finn_build.flow.pipeline import Build
 from finn_build.folding.folding import Folding, fits, shortfall
 from finn_build.folding.schedule import latency
 from finn_build.folding.search import Search
 from finn_build.network.graph import Network
+from finn_build.network.layers import Layer
 from finn_build.system.files import save_json
 
 
@@ -21,39 +24,11 @@ def run(build: Build, out: Path) -> str:
     share = choose(options).share
     budget = options.target.budget[share]
     search = Search(network, budget)
-    if options.folding is not None:
-        made = Folding.load(options.folding, network)
-        if not fits(made.total, budget):
-            raise FoldingError(f"{options.folding}: {shortfall(made.total, budget)}")
-    elif options.target_fps is not None:
-        made = search.within(floor(options.fclk_mhz * 1e6 / options.target_fps))
-    elif options.objective == "latency":
-        made = search.quickest()
-    else:
-        made = search.fastest()
+    made = _folding(options, search)
     made.save(out / "folding.json")
-    rows = []
-    for layer in network.layers:
-        fold, spent = made.folds.get(layer.name), made.costs[layer.name]
-        rows.append(
-            {
-                "layer": layer.name,
-                "kind": layer.kind,
-                "pe": fold.pe if fold else None,
-                "simd": layer.simd(made.fold(layer)),
-                "pixels": made.pixels(layer),
-                "cycles": spent.cycles,
-                "lut": spent.lut,
-                "bram18": spent.bram18,
-                "dsp": spent.dsp,
-                "memory": layer.memory(made.fold(layer)),
-                "slice_bits": fold.slice_bits if fold else None,
-                "macs": layer.macs,
-            }
-        )
     alone = latency(network, made)
     costs = {
-        "layers": rows,
+        "layers": [_row(layer, made) for layer in network.layers],
         "cycles": made.cycles,
         "latency_cycles": alone,
         "bottleneck": made.bottleneck,
@@ -69,3 +44,34 @@ def run(build: Build, out: Path) -> str:
         f"{alone:,} cycles for one image, "
         f"about {made.total.lut:,} LUTs{faster and f'; {faster}'}"
     )
+
+
+def _folding(options: Options, search: Search) -> Folding:
+    """The user's folding, or the one that the options ask for. Raises FoldingError."""
+    if options.folding is not None:
+        made = Folding.load(options.folding, search.network)
+        if not fits(made.total, search.budget):
+            raise FoldingError(f"{options.folding}: {shortfall(made.total, search.budget)}")
+        return made
+    if options.target_fps is not None:
+        return search.within(floor(options.fclk_mhz * 1e6 / options.target_fps))
+    return search.quickest() if options.objective == "latency" else search.fastest()
+
+
+def _row(layer: Layer, made: Folding) -> dict[str, Any]:
+    """What report.json says of a layer's folding and its estimated cost."""
+    fold, spent = made.folds.get(layer.name), made.costs[layer.name]
+    return {
+        "layer": layer.name,
+        "kind": layer.kind,
+        "pe": fold.pe if fold else None,
+        "simd": layer.simd(made.fold(layer)),
+        "pixels": made.pixels(layer),
+        "cycles": spent.cycles,
+        "lut": spent.lut,
+        "bram18": spent.bram18,
+        "dsp": spent.dsp,
+        "memory": layer.memory(made.fold(layer)),
+        "slice_bits": fold.slice_bits if fold else None,
+        "macs": layer.macs,
+    }

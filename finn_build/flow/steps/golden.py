@@ -52,7 +52,7 @@ def run(build: Build, out: Path) -> str:
         if isinstance(found, str):
             notes += [found] if found else []
         elif found.mismatches > of_qonnx:
-            # FINN counts from a threshold on, whatever the file's rounding does with ties.
+            # FINN's thresholds include ties, whichever way the file's rounding sends them.
             notes.append(
                 f"FINN's {stage} graph differs on {found.mismatches} images, QONNX on {of_qonnx}"
             )
@@ -82,7 +82,7 @@ def _of_finn(
         return compare(reading.network, images, names=(stage, "golden"), first=made, second=exact)
     except MismatchError as error:
         return f"FINN's {stage} graph is another function ({error})"
-    except Exception as error:  # whatever FINN's operators raise; the accelerator is none of theirs
+    except Exception as error:  # FINN's operators may raise anything, and none is needed
         return f"FINN's {stage} graph does not run ({str(error).splitlines()[0][:100]!r})"
 
 

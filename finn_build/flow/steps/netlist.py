@@ -1,7 +1,7 @@
 """Simulate what synthesis made of the accelerator; every label and logit must be the golden one's.
 
-Between the RTL and the placed chip only Yosys stands: its netlist of look-up tables, registers and
-memories runs here with its own models of them.
+Yosys turns the RTL into the netlist that is placed. Here that netlist of look-up tables, registers
+and memories runs with Yosys' own models of them.
 """
 
 from pathlib import Path

@@ -40,7 +40,7 @@ def _routing(options: Options) -> Any:
 
 
 def _code(options: Options) -> Any:
-    """The code of all steps but the last, whose report says what it was made by."""
+    """The code of all steps before the report, which lists it."""
     return [step.code(options) for step in STEPS[:-1]]
 
 

@@ -14,7 +14,7 @@ from finn_build.pages import report
 from finn_build.system import machine
 from finn_build.system.files import load_json, save_json
 
-# Counts of the whole chip; levels of logic are known of the accelerator's modules alone.
+# Counts of the whole chip; levels of logic are known only for the accelerator's modules.
 _PLACED = ("lut", "ff", "bram36", "dsp", "carry4", "lutram")
 
 
@@ -42,12 +42,10 @@ def collect(build: Build) -> dict[str, Any]:
     sim = load_json(build.path("simulate", "result.json"))
     synth = load_json(build.path("synthesise", "result.json"))
     routed = load_json(build.path("route", "result.json"))
-    placed = {k: v for k, v in routed.get("resources", {}).items() if k in _PLACED}
-    # What Yosys counted and what was simulated is our accelerator, not another.
+    # Yosys' counts and the simulation are of our accelerator; they say nothing of another one.
     accelerator = routed.get("accelerator", OURS)
     ours = accelerator == OURS
     hertz = options.fclk_mhz * 1e6
-    streams = _streams(network)
     return {
         "format": report.FORMAT,
         "model": _model(network, record, measured["classes"]),
@@ -60,23 +58,10 @@ def collect(build: Build) -> dict[str, Any]:
         },
         "accuracy": _accuracy(record, measured),
         "verification": _verification(build, measured["verification"], sim),
-        "folding": [
-            {
-                **row,
-                "counted": _counted(row["layer"], synth["modules"]),
-                "out": streams[row["layer"]],
-            }
-            for row in costs["layers"]
-        ],
+        "folding": _folding(network, costs, synth),
         "bottleneck": costs["bottleneck"],
         "rtl_sim": {k: v for k, v in sim.items() if k != "labels"},
-        "resources": {
-            **(synth["whole"] if ours else {}),
-            **placed,
-            "source": routed["tool"] or "yosys",
-            "estimate": costs["estimate"],
-            "budget": {**costs["budget"], "share": costs["share"]},
-        },
+        "resources": _resources(costs, synth if ours else None, routed),
         "clock": _clock(options, routed),
         "fps": {
             "predicted": hertz / (costs["cycles"] if ours else routed["cycles"]),
@@ -135,11 +120,36 @@ def _accuracy(record: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any
 def _verification(
     build: Build, accuracy: dict[str, Any], sim: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """The rungs of the ladder, each a comparison of two stages."""
+    """All comparisons of two stages, from training to the netlist."""
     rungs: list[dict[str, Any]] = load_json(build.path("golden", "verification.json"))
     mapped = load_json(build.path("netlist", "result.json"))
     simulated = [_simulated("netlist", mapped)] if mapped["images"] else []
     return [*rungs, accuracy, _simulated("rtl", sim), *simulated]
+
+
+def _folding(
+    network: Network, costs: dict[str, Any], synth: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """A row for each layer: its folding, what it costs by estimate and count, what leaves it."""
+    streams = _streams(network)
+    return [
+        {**row, "counted": _counted(row["layer"], synth["modules"]), "out": streams[row["layer"]]}
+        for row in costs["layers"]
+    ]
+
+
+def _resources(
+    costs: dict[str, Any], synth: dict[str, Any] | None, routed: dict[str, Any]
+) -> dict[str, Any]:
+    """What the chip takes: as placed, else as synthesis counted it, and the folding's estimate."""
+    placed = {k: v for k, v in routed.get("resources", {}).items() if k in _PLACED}
+    return {
+        **(synth["whole"] if synth else {}),
+        **placed,
+        "source": routed["tool"] or "yosys",
+        "estimate": costs["estimate"],
+        "budget": {**costs["budget"], "share": costs["share"]},
+    }
 
 
 def _clock(options: Options, routed: dict[str, Any]) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from finn_build.network.golden import Outputs
 from finn_build.network.graph import Network
 from finn_build.system.files import save_json
 
-STALL = 96  # of 256, in the run with stalls on both sides
+STALL = 96  # chances in 256 of a pause, in the run with stalls on both sides
 STALLED_IMAGES = 4
-# How far the cycles per frame may be from the model's.
+# Largest share by which the cycles per frame may differ from the model's.
 TOLERANCE = 0.01
 
 
@@ -77,7 +77,7 @@ def run(build: Build, out: Path) -> str:
 def check(made: Simulated, expected: Outputs, how: str, *, what: str = "RTL") -> None:
     """Raise MismatchError for the first frame whose label or logits are not the golden model's.
 
-    The images that `expected` is of were sent in turn, as often as there were frames; what: ran.
+    The frames are the images of `expected`, over and over; what: the thing that ran, for messages.
     """
     count = len(made.labels)
     image = np.arange(count) % len(expected.labels)

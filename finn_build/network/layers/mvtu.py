@@ -10,7 +10,7 @@ import numpy as np
 from finn_build.folding.beats import RESULTS, Beats, Times, Timing, in_turn
 from finn_build.folding.cost import Cost, divisors
 from finn_build.folding.fold import CONSTANT, Fold
-from finn_build.network.layers import built_in, in_memory
+from finn_build.network.layers import constant_weights, in_memory
 from finn_build.network.layers.base import Place
 from finn_build.network.layers.hardware import Hardware
 from finn_build.network.layers.matrix import Matrix
@@ -20,17 +20,17 @@ from finn_build.rtl.design import Design
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mvtu(Matrix):
-    """A product with its hardware: of weights in a memory, or built in."""
+    """A product with its hardware: of weights in a memory, or constant ones."""
 
     def hardware(self, fold: Fold, window: Window | None = None) -> Hardware:
         """The unit with a fold, whose windows come from `window`."""
         if fold.memory == CONSTANT:
-            return built_in.BuiltIn(layer=self, fold=fold)
+            return constant_weights.ConstantWeights(layer=self, fold=fold)
         sliding = window is not None and window.slides(fold)
         return in_memory.InMemory(layer=self, fold=fold, sliding=sliding)
 
     def legal_pixels(self, window: Window | None) -> tuple[int, ...]:
-        """Positions that it can take at once with its weights built in."""
+        """Positions that it can take at once with constant weights."""
         return divisors(self.positions) if window is None else window.legal_pixels
 
     def folds(self, window: Window | None, *, dsp: bool, cycles: float) -> Iterator[Fold]:
@@ -40,7 +40,7 @@ class Mvtu(Matrix):
         """
         return chain(
             in_memory.folds(self, dsp=dsp, cycles=cycles),
-            built_in.folds(self, self.legal_pixels(window)),
+            constant_weights.folds(self, self.legal_pixels(window)),
         )
 
     def memory(self, fold: Fold) -> str | None:

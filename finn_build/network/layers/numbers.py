@@ -2,8 +2,8 @@
 
 In LUTs its dot product lifts every product w * x to zero or more, so that it sums positive bits
 only. The rows' starts and thresholds take off again what that adds: the unit costs nothing for it.
-There are two units: one with its weights in a memory (rtl_templates: nn_mvtu), and one that is
-built for its weights (nn_serial), where a weight is the sum of a few signed powers of two.
+There are two units: one with its weights in a memory (rtl_templates: nn_mvtu), and one with
+constant weights (nn_constant), where a weight is the sum of a few signed powers of two.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from finn_build.network.layers.base import Ints
 from finn_build.network.layers.matrix import Matrix
 from finn_build.rtl.rom import BANK
 
-# LUTs, or bits that are chosen, for one register of a unit (rtl_templates: nn_mvtu, nn_serial).
+# LUTs, or bits that are chosen, for one register of a unit (rtl_templates: nn_mvtu, nn_constant).
 DRIVEN = 24
 
 
@@ -133,7 +133,7 @@ class Term:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Constants:
-    """Numbers of a unit that is built for its weights.
+    """Numbers of a unit with constant weights.
 
     terms: of each row, by place; slice_bits: of every input, taken at a time, in so many steps;
     acc_bits, thresholds: as in Unit.
@@ -179,7 +179,7 @@ class Constants:
 
 @lru_cache(maxsize=128)
 def constants(layer: Matrix, slice_bits: int) -> Constants:
-    """The numbers of a unit that is built for the weights of a layer with thresholds."""
+    """The numbers of a unit with constant weights, of a layer with thresholds."""
     terms = _all_terms(layer)
     steps = ceil(layer.in_bits / slice_bits)
     # Zeros above the input's own bits are inverted with them.

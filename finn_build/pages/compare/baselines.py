@@ -22,7 +22,7 @@ from finn_build.system.machine import cpu
 from finn_build.system.threads import threads as pytorch_threads
 
 BATCH = 100
-ROUNDS = 3  # every program has its turn in each
+ROUNDS = 3  # in each of which every program runs once
 FILES = ("export/model.onnx", "export/vectors.npz", "golden/network.npz")  # of a build
 
 
@@ -146,7 +146,7 @@ def _programs(
 
 
 def _time(predict: Predict, images: NDArray[np.uint8], batch: int, seconds: float) -> list[float]:
-    """Seconds of each call, bytes in and labels out: three or more after one for nothing."""
+    """Seconds of each call, bytes in and labels out: three or more, after one to warm up."""
     predict(images[:batch])
     taken: list[float] = []
     end = time.perf_counter() + seconds

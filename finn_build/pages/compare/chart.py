@@ -86,7 +86,7 @@ def _columns(scale: _Scale) -> list[tuple[float, str]]:
 
 
 def _stairs(scale: _Scale, line: Sequence[Point]) -> str:
-    """A front, fastest last, as a path of steps: what a point reaches, all slower ones reach."""
+    """A front, fastest last, as a path of steps: slower rates reach a point's accuracy, too."""
     path, before = "", float(LEFT)
     for p in line:
         x, y = scale.at(p.fps or 1, p.accuracy or 0)

@@ -47,12 +47,7 @@ def run(
     data: CIFAR-10's files for the accuracy of the CPU's programs, if any; cpu: whether to time
     them; threads: theirs, all CPUs where None; seconds: for each, on one image and on batches.
     """
-    if out.suffix != ".html":
-        raise ConfigError(f"--out {out}: use a name that ends in .html")
-    if threads is not None and threads < 1:
-        raise ConfigError(f"--threads {threads}: use 1 or more")
-    if seconds <= 0:
-        raise ConfigError(f"--seconds {seconds:g}: use more than 0")
+    _check(out, threads, seconds)
     found = inputs.read(paths)
     points = _ours(found)
     machine = None
@@ -86,6 +81,15 @@ def run(
     _show(points, made, console)
     _write(out, points, fronts, made)
     line(console, f"{out}: {len(points)} points")
+
+
+def _check(out: Path, threads: int | None, seconds: float) -> None:
+    if out.suffix != ".html":
+        raise ConfigError(f"--out {out}: use a name that ends in .html")
+    if threads is not None and threads < 1:
+        raise ConfigError(f"--threads {threads}: use 1 or more")
+    if seconds <= 0:
+        raise ConfigError(f"--seconds {seconds:g}: use more than 0")
 
 
 def _ours(found: inputs.Inputs) -> list[Point]:
@@ -167,10 +171,10 @@ def _threads(count: int) -> str:
 
 
 def _cells(point: Point) -> dict[str, str]:
-    """A row's figures as text, empty where nobody says; the same in the terminal and the page."""
+    """A row's figures as text, empty where unknown; the same in the terminal and on the page."""
     share = "" if point.accuracy is None else f"{100 * point.accuracy:.2f} %"
     if point.accuracy is None and point.kind in ("predicted", "simulated", "cpu"):
-        share = "not known"  # a build looks for it, where others need not say
+        share = "not known"  # a build always tries to measure it, so the lack is worth a word
     few = "" if point.comparable or point.accuracy is None else f" of {point.images:,}"
     numbers = {
         "frames/s": (point.fps, "{:,.0f}"),

@@ -21,7 +21,7 @@ class Point:
 
     design: a model on a board, or what was published; number: of the design, in the picture;
     kind: one of KINDS; detail: bits, board and tool; accuracy: share of `images`; fps: frames/s in
-    batches; latency_us: one image by itself; None where nobody says.
+    batches; latency_us: one image by itself; None where it is unknown.
     """
 
     number: int
@@ -124,7 +124,7 @@ def published(first: int) -> list[Point]:
 
 
 def front(points: Iterable[Point]) -> list[Point]:
-    """Pareto front, fastest last: nobody else is as accurate and as fast, and better in one."""
+    """Pareto front, fastest last: the points that no other one equals in both and beats in one."""
     made: list[Point] = []
     for point in sorted(
         (p for p in points if p.comparable), key=lambda p: (p.fps, p.accuracy), reverse=True

@@ -281,7 +281,7 @@ class Clocks(metaclass=_ClocksMeta):
 
 
 class PynqBuffer(np.ndarray):
-    """An array whose contents the chip sees after flush; views of it are as good."""
+    """An array whose contents the chip sees after flush; its views work alike."""
 
     device_address: int | None
 
@@ -322,7 +322,7 @@ class PynqBuffer(np.ndarray):
         own[:] = chips
 
     def freebuffer(self) -> None:
-        """Give the memory back. Raises RuntimeError the second time, where pynq says nothing."""
+        """Give the memory back. Raises RuntimeError the second time; pynq does not."""
         assert self.device_address is not None
         Device.active_device.release(self.device_address)
 

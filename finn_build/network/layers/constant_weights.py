@@ -1,4 +1,4 @@
-"""A unit that is built for its weights, which are wires of a generated module (nn_serial)."""
+"""A unit with constant weights, which are wires of a generated module (nn_constant)."""
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -22,12 +22,12 @@ from finn_build.network.layers.numbers import (
 )
 from finn_build.rtl.design import Design, Stream, pack
 
-# More weights than that, built in, are a large part of any chip.
+# More constant weights than that are a large part of any chip.
 MAX_CONSTANTS = 30_000
 
 
 def can_be(layer: Matrix) -> bool:
-    """Whether a layer's weights can be built in."""
+    """Whether a layer's weights can be constant."""
     return layer.windowed and layer.thresholds is not None
 
 
@@ -47,7 +47,7 @@ def folds(layer: Matrix, legal_pixels: Sequence[int]) -> Iterator[Fold]:
                 )
 
 
-class BuiltIn(Hardware):
+class ConstantWeights(Hardware):
     """All rows and columns at once, a slice of the inputs' bits per cycle.
 
     The layer is there for each pixel of a beat: all their inputs and rows make one unit.
@@ -100,7 +100,7 @@ class BuiltIn(Hardware):
         made.feed(layer.name, cols)
         counting = Counting.of(layer.steps, numbers.steps)
         levels = counting.words(np.tile(numbers.thresholds, (fold.pixels, 1)), outputs)
-        made.unrolled[module] = {
+        made.constant[module] = {
             "module": module,
             "name": layer.name,
             "rows": self._rows(),
@@ -139,7 +139,7 @@ class BuiltIn(Hardware):
 
 @lru_cache(maxsize=128)
 def _vector_cost(layer: Matrix, slice_bits: int) -> Cost:
-    """One vector at a time of all rows: dot products with built-in weights and thresholds."""
+    """One vector at a time of all rows: dot products with constant weights, and thresholds."""
     numbers = constants(layer, slice_bits)
     operands = layer.cols * slice_bits
     bits = {"in_bits": slice_bits, "sum_bits": numbers.sum_bits}

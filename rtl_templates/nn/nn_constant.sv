@@ -1,5 +1,5 @@
-// nn_serial - matrix-vector product with built-in weights, a slice of the activations at a time,
-//             then threshold count.
+// nn_constant - matrix-vector product with constant weights, a slice of the activations at a time,
+//               then threshold count.
 // y[r] = sum_t( T[r][t] <= acc[r] ), acc[r] = sum_n 2^((STEPS-1-n)*SLICE) * sums[r](slice n)
 // Stream: one beat of COLS unsigned activations in per vector; one beat of ROWS elements out.
 // Rate:   one vector per STEPS = ceil(A_BITS/SLICE) cycles.
@@ -14,7 +14,7 @@
 // (distributed arithmetic: Peled and Liu, 1974).
 `default_nettype none
 
-module nn_serial #(
+module nn_constant #(
   parameter int unsigned ROWS           = 4,
   parameter int unsigned COLS           = 9,
   parameter int unsigned A_BITS         = 8,
@@ -43,16 +43,16 @@ module nn_serial #(
 );
 
   if (ROWS < 1 || COLS < 1 || SUM_W < 1 || LATENCY < 1) begin : gen_bad_size
-    $error("nn_serial: ROWS, COLS, SUM_W and LATENCY must be at least 1");
+    $error("nn_constant: ROWS, COLS, SUM_W and LATENCY must be at least 1");
   end
   if (SLICE < 1 || SLICE > A_BITS) begin : gen_bad_slice
-    $error("nn_serial: SLICE must be 1 to A_BITS");
+    $error("nn_constant: SLICE must be 1 to A_BITS");
   end
   if (COPIES < 1) begin : gen_bad_copies
-    $error("nn_serial: COPIES must be at least 1");
+    $error("nn_constant: COPIES must be at least 1");
   end
   if (ACC_W < SUM_W) begin : gen_bad_acc_w
-    $error("nn_serial: ACC_W must be at least SUM_W");
+    $error("nn_constant: ACC_W must be at least SUM_W");
   end
 
   localparam int unsigned STEPS  = (A_BITS + SLICE - 1) / SLICE;
