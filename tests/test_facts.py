@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 from pyslang import driver
 
-from finn_build.folding import beats, compressor_tree
+from finn_build.folding import beats, compressor_tree, dsp_packing
 from finn_build.folding.calibration import random_unit
 from finn_build.folding.dsp_packing import plan_of
 from finn_build.folding.fold import CONSTANT, Fold
-from finn_build.network.layers import Mvtu, Window
+from finn_build.network.layers import Mvtu, Place, SumPool, Window
 from finn_build.network.layers import numbers as units
 from finn_build.network.layers.scoring import LOGIC_CLASSES, Scoring
 from finn_build.rtl import accelerator, rom
@@ -197,6 +197,11 @@ def test_both_sides_of_every_limit_are_among_the_shapes() -> None:
     assert {rom.BANK, 2 * rom.BANK} <= words
 
 
+def test_slices_take_operands_as_wide_as_python_says() -> None:
+    limits = re.findall(r"(W|A)_BITS > (\d+)", text("nn/nn_dsp.sv"))
+    assert limits == [("W", str(dsp_packing.MOST_WEIGHT)), ("A", str(dsp_packing.MOST_INPUT))]
+
+
 # ---------------------------------------------------------------- units with constant weights
 @pytest.mark.parametrize(("in_bits", "slice_bits", "out_bits"), [(8, 3, 2), (2, 2, 2), (4, 1, 4)])
 def test_constant_weights_take_as_long_as_the_schedule_says(
@@ -267,6 +272,27 @@ def test_sliding_windows_hold_the_words_that_python_counts(
     shape = {"CHANNELS": channels, "SIMD": simd, "HEIGHT": side, "WIDTH": side}
     facts = elaborate("nn_swu", {**shape, "KERNEL": 3, "PAD": 1})
     assert facts["DEPTH"] == window.sliding_words(simd)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "pe", "pixels"), [((8, 8), 2, 1), ((2, 2), 8, 4), ((3, 2), 1, 1), ((2, 4), 8, 2)]
+)
+def test_sums_go_in_the_beats_that_the_schedule_counts(
+    kernel: tuple[int, int], pe: int, pixels: int
+) -> None:
+    layer = SumPool(name="sum", height=8, width=8, channels=8, bits=2, kernel=kernel)
+    fold = Fold(pe=pe, simd=8, memory="logic", pixels=pixels)
+    unit = random_unit(np.random.default_rng(1), (8, 8), weight_bits=2, in_bits=2, low=-1)
+    place = Place(fold=fold, unit=unit, window=None, cycles=64, brought=0)
+    made = Design(name="n", source=Stream(elems=pe * pixels, bits=2), depths={})
+    layer.build(made, place)
+    (instance,) = made.instances
+    facts = elaborate(instance.module, instance.parameters)
+    assert layer.cost(place).cycles == 8 * facts["COLS"] * 8 // pe
+    source = beats.Beats(times=np.arange(8 * 8 * 8 // (pe * pixels)) * 1.0, elems=pe * pixels)
+    timed = layer.times(place, beats.Timing(frames=1, cycles=64), source)
+    assert timed.elems == instance.out.elems == facts["ELEMS"]
+    assert len(timed.times) == layer.out_height * layer.out_width * 8 // facts["ELEMS"]
 
 
 @pytest.mark.parametrize("dsp", [False, True])

@@ -34,6 +34,7 @@ SMALL = (
     "nn_lookup",
     "nn_maxpool",
     "nn_residual",
+    "nn_sumpool",
     "nn_swu",
     "nn_window",
 )

@@ -11,6 +11,8 @@ from finn_build.network.layers.matrix import Matrix
 _PORT = 25
 # Bits of a product that synthesis gives to a slice.
 _LEAST = 9
+# Most bits of a weight as coded, and of an input (rtl_templates: nn_dsp).
+MOST_WEIGHT, MOST_INPUT = 9, 8
 # Slices that add up one after the other, the first that leaves room for two rows or more.
 _CHAINS = (4, 2)
 
@@ -69,6 +71,11 @@ def plan(weight_bits: int, in_bits: int) -> Plan:
     """The plan for two's complement weights and unsigned inputs of so many bits."""
     plans = [Plan(weight_bits=weight_bits, in_bits=in_bits, chain=chain) for chain in _CHAINS]
     return next((made for made in plans if made.most > 1), plans[0])
+
+
+def fits(layer: Matrix, pe: int) -> bool:
+    """Whether operands of a layer's widths go into a slice."""
+    return layer.in_bits <= MOST_INPUT and plan_of(layer, pe).weight_bits <= MOST_WEIGHT
 
 
 def worth(layer: Matrix, pe: int) -> bool:

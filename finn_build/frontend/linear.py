@@ -12,11 +12,11 @@ from onnx import NodeProto
 
 from finn_build.frontend.check import attributes, refuse, shown
 from finn_build.frontend.layout import Layout, of_axes
-from finn_build.frontend.product import MOST_WEIGHT_BITS, sums, whole
+from finn_build.frontend.product import MOST_WEIGHT_BITS, sums
 from finn_build.frontend.rational import fractions
 from finn_build.frontend.scope import Scope, Value
 from finn_build.frontend.shaping import image_only, shape_of, window
-from finn_build.frontend.stream import Codes, Constant, Product, Stream, added
+from finn_build.frontend.stream import Constant, Product, Stream, added
 from finn_build.network.layers import Ints
 
 _MOST_FLOAT_BITS = 40
@@ -178,8 +178,6 @@ def _dense(
     if len(layout.dims) == 1:
         flat = _in_order(integers, layout), _in_order(scales, layout)
         out = of_axes(1, 1, rows, ("c",))
-        if stream.average is not None:
-            return Stream(layout=out, base=_of_means(scope, node, stream, *flat, bias), names=names)
         codes = scope.codes(stream, node)
         product = Product(codes=codes, integers=flat[0], scales=flat[1], bias=tuple(bias))
         return Stream(layout=out, base=sums(product, scope.refuse(node)), names=names)
@@ -206,36 +204,3 @@ def _dense(
 def _in_order(values: NDArray[Any], layout: Layout) -> NDArray[Any]:
     """Columns of a matrix, in the order of a tensor, as (ROWS, HEIGHT, WIDTH, CHANNELS)."""
     return layout.to_stream(np.ascontiguousarray(values))
-
-
-def _of_means(
-    scope: Scope,
-    node: NodeProto,
-    stream: Stream,
-    integers: NDArray[Any],
-    scales: NDArray[Any],
-    bias: list[Fraction],
-) -> Any:
-    """A dense layer on means: as one on what the means are of, each weight as often."""
-    codes, average = stream.base, stream.average
-    assert isinstance(codes, Codes) and average is not None
-    kh, kw, sh, sw = average
-    rows, height, width, channels = integers.shape
-    full = (rows, codes.height, codes.width, channels)
-    spread, used = np.zeros(full, np.int64), np.zeros(full)
-    if (kh, kw) != (sh, sw):
-        raise refuse(node, "means of windows that overlap go into it; quantise them")
-    used[:] = scales[:, :1, :1, :1]
-    for y in range(height):
-        for x in range(width):
-            area = (slice(None), slice(y * sh, y * sh + kh), slice(x * sw, x * sw + kw))
-            spread[area] = integers[:, y : y + 1, x : x + 1]
-            used[area] = scales[:, y : y + 1, x : x + 1]
-    size = kh * kw
-    divided = replace(
-        codes,
-        scales=tuple(s / size for s in codes.scales),
-        shifts=tuple(s / size for s in codes.shifts),
-    )
-    product = Product(codes=divided, integers=spread, scales=used, bias=tuple(bias))
-    return whole(product, (1, 1), scope.refuse(node))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from finn_build.frontend import hardware, join, shaping
+from finn_build.frontend.build import scaled
 from finn_build.frontend.check import attributes, kind, refuse, shown
 from finn_build.frontend.constant import quantised
 from finn_build.frontend.elementwise import ROUNDINGS, Affine, Clip, Elementwise, Leaky, Quantiser
@@ -19,7 +20,7 @@ from finn_build.frontend.linear import conv, gemm, matmul
 from finn_build.frontend.rational import fractions, root
 from finn_build.frontend.scope import PADDED, Scope, Value
 from finn_build.frontend.shaping import image_only, shape_of
-from finn_build.frontend.stream import NO_SIDES, Constant, Pool, Sides, Stream
+from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Pool, Sides, Stream
 from finn_build.frontend.tidy import QCDQ
 
 _HINTS = {
@@ -59,6 +60,9 @@ def then(scope: Scope, stream: Stream, node: NodeProto, op: Elementwise | Pool) 
             raise refuse(
                 node, "changes the zeros that an image was padded with; do it before the padding"
             )
+    if stream.average is not None and isinstance(stream.base, Codes) and isinstance(op, Affine):
+        # The mean of scaled codes is the scaled mean.
+        return replace(stream, base=scaled(stream.base, (op,)), names=names)
     stream = scope.settled(stream, node)
     return replace(stream, ops=(*stream.ops, op), names=names)
 
@@ -258,6 +262,28 @@ def _pool(scope: Scope, node: NodeProto) -> Value:
     return replace(scope.mean(stream, node, (*kernel, *stride)), layout=layout)
 
 
+def _reduce_mean(scope: Scope, node: NodeProto) -> Value:
+    """ReduceMean over the rows, the columns, or both, wherever they are in the tensor."""
+    said = attributes(node)
+    stream = scope.bare(node)
+    layout, rank = stream.layout, 1 + len(stream.layout.dims)
+    given = scope.numbers(node, 1)
+    axes = said.get("axes") if given is None else given.ravel().tolist()
+    if not axes or any(not -rank <= axis < rank for axis in axes):
+        raise refuse(node, f"axes {(axes or [])[:4]}; want some of 1 to {rank - 1}")
+    places = {int(axis) % rank for axis in axes}
+    merged = "".join(layout.dims[place - 1] for place in places)
+    if 0 in places or "c" in merged:
+        raise refuse(node, "takes means over batch or channels; over rows and columns they can be")
+    kernel = (layout.height if "h" in merged else 1, layout.width if "w" in merged else 1)
+    dims = ["" if i in places else dim for i, dim in enumerate(layout.dims, 1)]
+    if not said.get("keepdims", 1):
+        dims = [dim for i, dim in enumerate(dims, 1) if i not in places]
+    made = scope.mean(stream, node, (*kernel, *kernel)) if merged else stream
+    sizes = {"height": layout.height // kernel[0], "width": layout.width // kernel[1]}
+    return replace(made, layout=replace(layout, **sizes, dims=tuple(dims)))
+
+
 def _to_ceiling(
     size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], pad: Sides
 ) -> Sides:
@@ -298,6 +324,7 @@ HANDLERS: dict[str, Handler] = {
     "PRelu": _leaky,
     "Pad": shaping.pad,
     "Quant": _quant,
+    "ReduceMean": _reduce_mean,
     "Relu": _relu,
     "Reshape": shaping.reshape,
     "Squeeze": shaping.squeeze,

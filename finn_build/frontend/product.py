@@ -16,6 +16,8 @@ from finn_build.frontend.stream import NO_SIDES, Codes, Product, Sums, wide
 from finn_build.network.layers import Ints
 
 MOST_WEIGHT_BITS = 16
+# Of a weight and a code together: adders of dot products count in 32 bits (rtl_templates: nn_heap).
+MOST_PRODUCT_BITS = 24
 MOST_UNROLLED = 1 << 22  # weights of a layer that is written as one product with the whole image
 
 Refuse = Callable[[str], ModelError]
@@ -169,11 +171,12 @@ def _in_units(
         if not units[-1]:
             units[-1], weights[row] = Fraction(1), 0
     bits = int(np.abs(weights).max(initial=0)).bit_length() + 1
-    if bits > MOST_WEIGHT_BITS:
+    most = min(MOST_WEIGHT_BITS, MOST_PRODUCT_BITS - codes.bits)
+    if bits > most:
         raise refuse(
             _no_unit(product, codes)
             if bits > 24
-            else f"weights of {bits} bits; at most {MOST_WEIGHT_BITS} can be"
+            else f"weights of {bits} bits on activations of {codes.bits}; at most {most} can be"
         )
     return Sums(
         product=product,

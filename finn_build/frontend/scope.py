@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from finn_build.frontend.build import Builder, Refuse
+from finn_build.frontend.build import MOST_BITS, Builder, Refuse
 from finn_build.frontend.check import refuse, shown
 from finn_build.frontend.elementwise import Affine, Quantiser
+from finn_build.frontend.pooling import MOST_SUM_BITS, summed
 from finn_build.frontend.product import averaged, spread_channels, sums, whole
 from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Stream, Sums
 
@@ -65,10 +66,13 @@ class Scope:
         return None if found is None else np.asarray(found.values)
 
     def settled(self, stream: Stream, node: NodeProto) -> Stream:
-        """The stream with the means that are to be taken of it made a product."""
+        """The stream with the means that are to be taken of it made sums, or a product."""
         if stream.average is None:
             return stream
         assert isinstance(stream.base, Codes)
+        codes = summed(self.builder, stream, most=MOST_BITS)
+        if codes is not None:
+            return Stream(layout=stream.layout, base=codes, names=stream.names)
         kh, kw, sh, sw = stream.average
         product = spread_channels(stream.base, (kh, kw), (sh, sw), self.refuse(node))
         base = sums(product, self.refuse(node))
@@ -76,13 +80,17 @@ class Scope:
 
     def codes(self, stream: Stream, node: NodeProto) -> Codes:
         """The stream as codes that a product can read."""
-        if stream.average is not None:
-            raise refuse(
-                node,
-                "a mean goes into it without a quantiser between them, which is supported before "
-                "dense layers alone; quantise the mean",
-            )
-        codes = self.builder.codes(stream, self.refuse(node))
+        if stream.average is None:
+            codes = self.builder.codes(stream, self.refuse(node))
+        else:
+            found = summed(self.builder, stream)
+            if found is None:
+                raise refuse(
+                    node,
+                    "a mean goes into it whose windows overlap or leave gaps, or whose sums have "
+                    f"more than {MOST_SUM_BITS} bits; quantise the mean",
+                )
+            codes = found
         if stream.pad == NO_SIDES and node.input and self.values.get(node.input[0]) is stream:
             self.builder.tap_codes(node.input[0], stream.layout, codes)
         return codes

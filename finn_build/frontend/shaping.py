@@ -217,9 +217,7 @@ def pad(scope: Scope, node: NodeProto) -> Value:
         flipped=flipped,
     )
     # What is padded is a value: it has to be one before anything more is done to it.
-    if stream.average is not None:
-        stream = scope.settled(stream, node)
-    if stream.ops or not isinstance(stream.base, Codes):
+    if stream.average is not None or stream.ops or not isinstance(stream.base, Codes):
         codes = scope.codes(stream, node)
         stream = Stream(layout=layout, base=codes, names=stream.names)
     return replace(stream, layout=grown, pad=added(stream.pad, more))

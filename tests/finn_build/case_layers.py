@@ -145,6 +145,75 @@ CASES["gap"] = _global("GlobalAveragePool")
 CASES["gmp"] = _global("GlobalMaxPool")
 
 
+# Means that no quantiser follows.
+def _means(change: Callable[[Graph, str], str], size: int = 12) -> Callable[[], ModelProto]:
+    def make() -> ModelProto:
+        g = Graph(3, size, size)
+        return g.end(change(g, g.first(6, pads=SAME)))
+
+    return make
+
+
+def _average(kernel: tuple[int, int], strides: tuple[int, int] | None = None) -> Callable[..., str]:
+    return lambda g, x: g.pool(x, kernel, strides, kind="AveragePool")
+
+
+def _global_mean(g: Graph, x: str) -> str:
+    return g.op("GlobalAveragePool", x, shape=(g.shapes[x][0], 1, 1))
+
+
+def _signed(g: Graph, x: str) -> str:
+    x = g.norm(g.conv(x, 6, pads=SAME))
+    return _global_mean(g, g.quant(x, 0.4, 4, signed=1))
+
+
+CASES["avg_rag"] = _means(_average((3, 3)), 13)
+CASES["avg_row"] = _means(_average((1, 4)))
+CASES["avg_single"] = _means(_average((7, 7), (1, 1)), 7)
+CASES["avg_over"] = _means(lambda g, x: g.quant(_average((3, 3), (2, 2))(g, x), 0.15, 3))
+CASES["avg_over_bare"] = _means(_average((3, 3), (2, 2)))
+CASES["avg_twice"] = _means(lambda g, x: _global_mean(g, _average((2, 2))(g, x)))
+CASES["gap_signed"] = _means(_signed)
+CASES["gap_relu"] = _means(lambda g, x: g.quant(g.op("Relu", _signed(g, x)), 0.16, 4))
+CASES["gap_conv"] = _means(lambda g, x: g.block(_global_mean(g, x), 8, 0.3, kernel=1), 8)
+CASES["reduce_mean"] = _means(
+    lambda g, x: g.op("ReduceMean", x, shape=g.shapes[x][:1], axes=[2, 3], keepdims=0)
+)
+CASES["mean_channels"] = _means(lambda g, x: g.op("ReduceMean", x, shape=(1, 12, 12), axes=[1]))
+CASES["mean_axes"] = _means(lambda g, x: g.op("ReduceMean", x, shape=(1, 1, 1)))
+
+
+@CASES.add
+def avg_wide() -> ModelProto:
+    g = Graph(1, 20, 20)
+    x = g.act(g.norm(g.conv(g.quant("in0"), 2, pads=SAME), 170.0), 0.01, 8)
+    return g.end(_global_mean(g, x))
+
+
+@CASES.add
+def avg_heavy() -> ModelProto:
+    g = Graph(1, 10, 10)
+    x = g.act(g.norm(g.conv(g.quant("in0"), 2, pads=SAME), 170.0), 0.01, 8)
+    return g.model(g.dense(g.flat(_global_mean(g, x)), bits=11))
+
+
+@CASES.add
+def gap_scaled() -> ModelProto:
+    g = Graph(3, 12, 12)
+    x = _global_mean(g, g.first(6, pads=SAME))
+    scales = g.constant(g.random.choice([0.5, 2.0], (1, 6, 1, 1)))
+    return g.end(g.op("Add", g.op("Mul", x, scales), g.constant(-0.25)))
+
+
+@CASES.add
+def gap_nhwc() -> ModelProto:
+    g = Graph(3, 12, 12)
+    x = g.op("Transpose", g.first(6), shape=(10, 10, 6), perm=[0, 2, 3, 1])
+    x = g.op("ReduceMean", x, shape=(10, 1, 6), axes=[-2])
+    x = g.quant(g.op("ReduceMean", x, shape=(1, 1, 6), axes=[1]), 0.1, 4)
+    return g.end(x)
+
+
 # Activations.
 def _activation(change: Callable[[Graph, str], str], spread: float = 170.0) -> ModelProto:
     g = Graph(3, 12, 12)

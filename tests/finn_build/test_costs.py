@@ -12,7 +12,7 @@ from finn_build.errors import ConfigError
 from finn_build.folding import compressor_tree, cost_table
 from finn_build.folding.calibration import random_unit
 from finn_build.folding.fold import Fold
-from finn_build.network.layers import Argmax, Mvtu, Place
+from finn_build.network.layers import Argmax, Mvtu, Place, SumPool
 
 
 def test_every_width_has_its_cost_and_more_bits_cost_more(tmp_path):
@@ -116,6 +116,26 @@ def test_the_label_search_keeps_two_frames_of_logits(classes, counted):
     place = Place(fold=fold, unit=unit, window=None, cycles=1, brought=0)
     made = Argmax(name="argmax", classes=classes, bits=12).cost(place)
     assert made.lut == pytest.approx(counted, rel=0.08)
+
+
+@pytest.mark.parametrize(
+    ("size", "bits", "kernel", "pe", "pixels", "counted"),
+    [
+        ((8, 8, 64), 4, (8, 8), 2, 1, (56, 59)),
+        ((16, 16, 32), 4, (2, 2), 8, 1, (104, 110)),
+        ((24, 24, 12), 2, (3, 3), 12, 3, (167, 132)),
+        ((7, 7, 128), 8, (7, 7), 8, 1, (217, 204)),
+    ],
+)
+def test_sums_of_windows_take_what_yosys_counts(size, bits, kernel, pe, pixels, counted):
+    height, width, channels = size
+    layer = SumPool(
+        name="sum", height=height, width=width, channels=channels, bits=bits, kernel=kernel
+    )
+    unit = random_unit(np.random.default_rng(0), (channels, 2), weight_bits=2, in_bits=2, low=-1)
+    fold = Fold(pe=pe, simd=2, memory="logic", pixels=pixels)
+    made = layer.cost(Place(fold=fold, unit=unit, window=None, cycles=1, brought=0))
+    assert (made.lut, made.ff) == pytest.approx(counted, rel=0.05)
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path):

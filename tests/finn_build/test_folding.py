@@ -291,3 +291,20 @@ def test_a_pool_goes_by_the_unit_before_it_and_a_table_by_the_one_after():
     network = Network(name="n", height=4, width=4, channels=2, scale=1.0, layers=layers)
     made = {stage.unit.name: [layer.name for layer in stage.layers] for stage in stages(network)}
     assert made == {"a": ["a", "p"], "b": ["t", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("weights", "inputs", "fits"), [(4, 8, True), (9, 8, True), (10, 8, False), (4, 9, False)]
+)
+def test_slices_are_offered_for_operands_that_go_into_them(weights, inputs, fits):
+    """Sums of windows have more bits than other activations."""
+    unit = random_unit(
+        np.random.default_rng(1), (4, 4), weight_bits=weights, in_bits=inputs, low=-3, windowed=True
+    )
+    offered = {fold.dsp for fold, _ in choices(Stage(unit=unit, layers=(unit,)), dsp=True)}
+    assert offered == ({False, True} if fits else {False})
+    wide = Fold(pe=4, simd=4, memory="logic", dsp=True)
+    if not fits:
+        message = f"weights of {weights} bits and inputs of {inputs}; use dsp false"
+        with pytest.raises(FoldingError, match=message):
+            unit.hardware(wide).check()

@@ -6,7 +6,8 @@ import pytest
 from finn_build.errors import ModelError
 from finn_build.network import golden
 from finn_build.network.graph import Network
-from finn_build.network.layers import MaxPool, Window
+from finn_build.network.layers import MaxPool, SumPool, Window
+from finn_build.network.layers.base import Codes
 
 
 def test_a_stored_network_computes_the_same(network, tmp_path):
@@ -132,3 +133,35 @@ def test_a_window_of_padding_alone_is_no_pool():
         MaxPool(name="p", kernel=(2, 2), pad=(2, 0, 0, 0), **shape)
     with pytest.raises(ModelError, match="larger than the 6 x 7 image"):
         MaxPool(name="p", kernel=(7, 2), **shape)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "out", "bits"),
+    [((1, 2), (6, 3), 4), ((3, 3), (2, 2), 6), ((6, 7), (1, 1), 9), ((1, 1), (6, 7), 3)],
+)
+def test_a_mean_is_the_sum_of_each_window(kernel, out, bits, tmp_path):
+    pool = SumPool(name="p", height=6, width=7, channels=2, bits=3, kernel=kernel)
+    assert (pool.out_height, pool.out_width, pool.out_bits) == (*out, bits)
+    network = Network(name="n", height=6, width=7, channels=2, scale=1.0, layers=(pool,))
+    network.save(tmp_path / "n.npz")
+    assert Network.load(tmp_path / "n.npz").layers == (pool,)
+    x = np.random.default_rng(1).integers(0, 8, (3, 6, 7, 2)).astype(np.uint8)
+    x[0] = 7
+    y = pool.compute(x)
+    assert y.shape == (3, *out, 2) and y.max() == 7 * kernel[0] * kernel[1] < 1 << bits
+    unsure = np.zeros(x.shape, bool)
+    unsure[1, 0, 1, 1] = True
+    doubted = pool.doubt(Codes(codes=x, unsure=unsure)).unsure
+    for r, c in np.ndindex(*out):
+        part = (slice(None), slice(r * kernel[0], (r + 1) * kernel[0]),
+                slice(c * kernel[1], (c + 1) * kernel[1]))  # fmt: skip
+        assert np.array_equal(y[:, r, c], x[part].astype(int).sum(axis=(1, 2)))
+        assert np.array_equal(doubted[:, r, c], unsure[part].any(axis=(1, 2)))
+
+
+def test_a_window_that_the_image_has_not_is_no_sum():
+    shape = {"height": 6, "width": 7, "channels": 2, "bits": 3}
+    with pytest.raises(ModelError, match="p: a window of 0 x 2 pixels; use 1 or more"):
+        SumPool(name="p", kernel=(0, 2), **shape)
+    with pytest.raises(ModelError, match="p: a 7 x 2 window is larger than the 6 x 7 image"):
+        SumPool(name="p", kernel=(7, 2), **shape)

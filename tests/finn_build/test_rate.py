@@ -13,7 +13,7 @@ from finn_build.folding.folding import make
 from finn_build.folding.schedule import depths, latency
 from finn_build.network import golden
 from finn_build.network.graph import Network
-from finn_build.network.layers import Argmax, Lookup, MaxPool, Mvtu, Window
+from finn_build.network.layers import Argmax, Lookup, MaxPool, Mvtu, SumPool, Window
 
 SAME = {"kernel": (3, 3), "stride": (1, 1), "pad": (1, 1, 1, 1)}
 
@@ -288,6 +288,42 @@ def test_pools_that_overlap_run_as_scheduled(kernel, stride, pad, pixels, pe, tm
     folds = {
         "conv0": constant(first, pixels) if pixels else Fold(pe=2, simd=3, memory="logic"),
         "conv1": Fold(pe=pe, simd=36, memory="logic"),
+        "dense0": Fold(pe=5, simd=4, memory="logic"),
+    }
+    made = make(network, folds)
+    images, ran = runs_as_scheduled(network, made, tmp_path, late=16)
+    assert np.array_equal(alone(tmp_path, images[:4], classes=5, stall=96).logits, ran.logits[:4])
+
+
+def summed(kernel, *, side=12):
+    """A convolution, sums of these windows, another convolution and a dense layer."""
+    draw = np.random.default_rng(4)
+    first = conv("conv0", 4, 27, in_bits=8, positions=side * side)
+    pool = SumPool(name="sum0", height=side, width=side, channels=4, bits=2, kernel=kernel)
+    second = conv("conv1", 4, 4, in_bits=pool.out_bits, positions=pool.out_height * pool.out_width)
+    last = random_unit(draw, (5, 4 * second.positions), weight_bits=2, in_bits=2, low=-1)
+    layers = (
+        Window(name="w0", height=side, width=side, channels=3, bits=8, **SAME),
+        first,
+        pool,
+        second,
+        replace(last, name="dense0"),
+        Argmax(name="argmax", classes=5, bits=last.acc_bits),
+    )
+    return Network(name="n", height=side, width=side, channels=3, scale=1.0, layers=layers)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "pixels", "pe"),
+    [((2, 2), 0, 1), ((3, 3), 3, 2), ((12, 12), 0, 1), ((12, 12), 2, 4), ((5, 5), 1, 2)],
+    ids=["parts", "pixels", "whole", "whole, pixels", "ragged"],
+)
+def test_sums_run_as_scheduled(kernel, pixels, pe, tmp_path):
+    network = summed(kernel)
+    first = network.mvtus[0]
+    folds = {
+        "conv0": constant(first, pixels) if pixels else Fold(pe=2, simd=9, memory="logic"),
+        "conv1": Fold(pe=pe, simd=2, memory="logic"),
         "dense0": Fold(pe=5, simd=4, memory="logic"),
     }
     made = make(network, folds)

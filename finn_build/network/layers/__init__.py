@@ -7,11 +7,12 @@ from finn_build.network.layers.lookup import Lookup
 from finn_build.network.layers.max_pool import MaxPool
 from finn_build.network.layers.mvtu import Mvtu
 from finn_build.network.layers.residual import Residual
+from finn_build.network.layers.sum_pool import SumPool
 from finn_build.network.layers.window import Window
 
 # What stored networks call them.
 KINDS: dict[str, type[Layer]] = {
-    c.kind: c for c in (Lookup, Window, MaxPool, Mvtu, Residual, Concat, Argmax)
+    c.kind: c for c in (Lookup, Window, MaxPool, SumPool, Mvtu, Residual, Concat, Argmax)
 }
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "Place",
     "Residual",
     "Shape",
+    "SumPool",
     "Window",
 ]

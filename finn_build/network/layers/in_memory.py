@@ -44,7 +44,8 @@ def folds(layer: Matrix, *, dsp: bool, cycles: float) -> Iterator[Fold]:
             for memory in MEMORIES:
                 if memory == "block" and words > MAX_BLOCK_WORDS:
                     continue
-                for sliced in (False, True) if dsp and dsp_packing.worth(layer, pe) else (False,):
+                slices = dsp and dsp_packing.fits(layer, pe) and dsp_packing.worth(layer, pe)
+                for sliced in (False, True) if slices else (False,):
                     yield Fold(pe=pe, simd=simd, memory=memory, dsp=sliced)
 
 
@@ -78,6 +79,11 @@ class InMemory(Hardware):
             )
         self.divides("PE", fold.pe, layer.rows, "rows")
         self.divides("SIMD", fold.simd, layer.cols, "inputs")
+        if fold.dsp and not dsp_packing.fits(layer, fold.pe):
+            raise self.error(
+                f"a DSP for weights of {layer.weight_bits} bits and inputs of {layer.in_bits}; "
+                "use dsp false"
+            )
         if fold.dsp and not dsp_packing.worth(layer, fold.pe):
             raise self.error(
                 f"a DSP for one product of {layer.weight_bits} by {layer.in_bits} bits; use a "

@@ -1,0 +1,58 @@
+"""Means of codes: sums of windows that lie side by side, whose scale holds the division."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+from finn_build.frontend.build import MOST_BITS, Builder
+from finn_build.frontend.stream import Codes, Stream
+from finn_build.network.layers import SumPool
+from finn_build.network.layers.sum_pool import sum_bits
+
+MOST_SUM_BITS = 16  # of a sum that a product reads
+
+
+def summed(builder: Builder, stream: Stream, *, most: int = MOST_SUM_BITS) -> Codes | None:
+    """Append the sums of the windows that a stream's means are of. Returns their codes.
+
+    None where windows overlap or leave gaps, and where a sum has more than `most` bits.
+    """
+    codes, average = stream.base, stream.average
+    assert isinstance(codes, Codes) and average is not None
+    kernel, stride = average[:2], average[2:]
+    if not _side_by_side(codes, kernel, stride) or sum_bits(codes.bits, kernel) > most:
+        return None
+    if kernel == (1, 1):
+        return codes
+    if id(stream) in builder.made:
+        return builder.made[id(stream)][1]
+    layer = SumPool(
+        name=builder.name("sum"),
+        height=codes.height,
+        width=codes.width,
+        channels=codes.channels,
+        bits=codes.bits,
+        kernel=kernel,
+    )
+    if layer.out_bits <= MOST_BITS:
+        # Of wider sums float32 is off by more than comparisons of codes allow.
+        builder.untapped.add(layer.name)
+    made = replace(
+        codes,
+        height=layer.out_height,
+        width=layer.out_width,
+        bits=layer.out_bits,
+        scales=tuple(scale / prod(kernel) for scale in codes.scales),
+        source=builder.add(layer, codes.source),
+    )
+    builder.made[id(stream)] = stream, made
+    return made
+
+
+def _side_by_side(codes: Codes, kernel: tuple[int, int], stride: tuple[int, int]) -> bool:
+    """Whether each window begins where the one before it ends; a single one does."""
+    sizes = zip((codes.height, codes.width), kernel, stride, strict=True)
+    return all(
+        (size - k) // s + 1 == size // k and (s == k or size // k == 1) for size, k, s in sizes
+    )
