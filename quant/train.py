@@ -250,11 +250,7 @@ def train_quantised(
         ConfigError: if batch and number of images do not go together, `earlier` is of another
             network, or the training is not in float32, which levels of quantisers need.
     """
-    if training.precision != "float32":
-        raise ConfigError(
-            f"training: precision={training.precision!r} blurs the levels of a quantised network; "
-            "use 'float32'"
-        )
+    _need_float32(training)
     lesson = _lesson(setting, start.network, training, teacher)
     torch.manual_seed(training.seed)
     model = build_quantised(start.network, quantisation).to(setting.device)
@@ -266,24 +262,12 @@ def train_quantised(
         **lesson.identity,
     }
     before = start.record
-    done, settings = Status(), {"quantised": asdict(training)}
     if earlier is None:
         start_from_float(model, start.model.state_dict(), setting.train.pixels[:512].float())
+        done, settings = Status(), {"quantised": asdict(training)}
     else:
-        if earlier.network != start.network:
-            raise ConfigError(
-                f"{earlier.name}: not the float model's network; use the float model that it came "
-                "from"
-            )
-        start_from_quantised(model, earlier.model)
-        was = earlier.record
-        identity["earlier"] = was["sha256"]
-        done = Status(epoch=was["epochs"]["quantised"], seconds=was["seconds"]["quantised"])
-        settings = {
-            "quantised": was["training"]["quantised"],
-            "longer quantised": asdict(training),
-            "quantised from": {**origin(was), "quantisation": was["quantisation"]},
-        }
+        done, settings = _go_on(model, start, earlier, training)
+        identity["earlier"] = earlier.record["sha256"]
     status = Phase(
         "quantised",
         model,
@@ -307,6 +291,37 @@ def train_quantised(
     }
     weights = out / f"{out.name}.safetensors"
     return _write(setting, model, start.network, quantisation, results, weights)
+
+
+def _need_float32(training: Training) -> None:
+    if training.precision != "float32":
+        raise ConfigError(
+            f"training: precision={training.precision!r} blurs the levels of a quantised network; "
+            "use 'float32'"
+        )
+
+
+def _go_on(
+    model: Model, start: FloatModel, earlier: Trained, training: Training
+) -> tuple[Status, dict[str, Any]]:
+    """Give a quantised model the weights of an earlier one.
+
+    Returns:
+        The epochs and seconds of that one, and the trainings as the record names them.
+    """
+    if earlier.network != start.network:
+        raise ConfigError(
+            f"{earlier.name}: not the float model's network; use the float model that it came from"
+        )
+    start_from_quantised(model, earlier.model)
+    was = earlier.record
+    done = Status(epoch=was["epochs"]["quantised"], seconds=was["seconds"]["quantised"])
+    settings = {
+        "quantised": was["training"]["quantised"],
+        "longer quantised": asdict(training),
+        "quantised from": {**origin(was), "quantisation": was["quantisation"]},
+    }
+    return done, settings
 
 
 def _write(

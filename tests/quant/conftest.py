@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,14 @@ import torch
 
 from quant.data import Labelled, load_cifar10
 from quant.zoo import Trained, load_trained
+
+# The tests are no package: make the module beside this file importable.
+_spec = importlib.util.spec_from_file_location(
+    "trainings", Path(__file__).with_name("trainings.py")
+)
+assert _spec is not None and _spec.loader is not None
+sys.modules["trainings"] = _made = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_made)
 
 
 @pytest.fixture(scope="session", autouse=True)
