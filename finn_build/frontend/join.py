@@ -89,11 +89,9 @@ def _bare(stream: Stream) -> bool:
 
 def _quantised(scope: Scope, node: NodeProto, stream: Stream) -> Codes:
     """The codes of a branch."""
-    if stream.average is not None or stream.pad != NO_SIDES:
-        raise refuse(
-            node, "joins means or padded images; quantise the means, pad within the convolution"
-        )
-    return scope.builder.codes(stream, scope.refuse(node))
+    if stream.pad != NO_SIDES:
+        raise refuse(node, "joins padded images; pad within the convolution")
+    return scope.codes(stream, node)
 
 
 def _skipped(stream: Stream, skip: Codes) -> Sums:
