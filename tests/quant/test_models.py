@@ -106,6 +106,7 @@ def bell_shaped(network: Network) -> Model:
         for parameter in plain.parameters():
             if parameter.ndim > 1:
                 parameter.normal_(0.0, 2.0 * float(parameter.std()))
+        plain.body.last.bias.normal_(0.0, 0.3)  # no whole steps of the accumulator
     return plain
 
 
