@@ -16,6 +16,8 @@ KINDS = {
     "avgpool": "a mean that is quantised",
     "gap": "a global mean before the last layer",
     "depthwise": "groups of one channel",
+    "separable": "groups of one channel, strided too, and of two with several rows",
+    "groups_1x1": "groups without windows",
     "transpose_hw": "images transposed",
     "keras_nhwc": "channels last",
     "end_bn": "scores of each class",
