@@ -142,17 +142,20 @@ class Builder:
         codes, (_, kh, kw, _) = product.codes, product.integers.shape
         name, source = self.name("dense" if base.unrolled else "conv"), codes.source
         bare = (kh, kw) == product.stride == (1, 1) and not any(product.pad)
+        groups, weights = (1, weights) if base.unrolled else hardware.by_groups(weights)
         if not base.unrolled and not bare:
             window = hardware.window(
                 codes, (kh, kw), product.stride, product.pad, name=f"{name}_window", fill=base.fill
             )
             assert window is not None, "product.sums looks first"
-            source = self.add(window, source)
+            grouped = replace(window, groups=groups, filters=len(weights) // groups)
+            source = self.add(grouped, source)
         flat: Ints = np.ascontiguousarray(weights.reshape(len(weights), -1))
         unit = Mvtu(
             name=name,
             positions=1 if base.unrolled else product.out[0] * product.out[1],
             windowed=not base.unrolled,
+            groups=groups,
             in_bits=codes.bits,
             weight_bits=weight_bits(flat),
             weights=flat,

@@ -1,8 +1,13 @@
 """Windows and pools of the network, where the hardware has them."""
 
+from math import gcd
+
+import numpy as np
+
 from finn_build.errors import ModelError
+from finn_build.folding.cost import divisors
 from finn_build.frontend.stream import Codes, Pool, Sides
-from finn_build.network.layers import MaxPool, Window
+from finn_build.network.layers import Ints, MaxPool, Window
 
 
 def window(
@@ -46,6 +51,24 @@ def pool(codes: Codes, pool: Pool, *, name: str) -> MaxPool | None:
         )
     except ModelError:
         return None
+
+
+def by_groups(weights: Ints) -> tuple[int, Ints]:
+    """The most groups of channels that weights (ROWS, KH, KW, CHANNELS) fall into, and each's own.
+
+    As many rows for each group, in its order, with zeros for all other channels: these are left
+    out. Returns weights (ROWS, KH, KW, CHANNELS/groups).
+    """
+    rows, kh, kw, channels = weights.shape
+    used = (weights != 0).any(axis=(1, 2))
+    for groups in reversed(divisors(gcd(rows, channels))):
+        own = np.arange(groups)
+        blocks = used.reshape(groups, rows // groups, groups, channels // groups)
+        if blocks.any(axis=(1, 3))[own[:, None] != own].any():
+            continue
+        parts = weights.reshape(groups, rows // groups, kh, kw, groups, channels // groups)
+        return groups, parts[own, :, :, :, own].reshape(rows, kh, kw, -1)
+    raise AssertionError("all rows and channels are one group")
 
 
 def pooled(height: int, width: int, pool: Pool) -> tuple[int, int]:

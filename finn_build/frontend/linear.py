@@ -117,7 +117,8 @@ def _windowed(
 ) -> NDArray[Any]:
     """Weights (ROWS, C, K...) as (ROWS, KH, KW, CHANNELS).
 
-    Between dilated ones and groups there is zero, or what a row's first one has.
+    Between dilated ones and groups there is zero, or what a row's first one has. Zeros between
+    groups are no weights of the unit (hardware.by_groups).
     """
     rows, each = values.shape[:2]
     spatial = values.transpose(0, 1, 3, 2) if flipped and values.ndim == 4 else values

@@ -35,7 +35,7 @@ def design(network: Network, folding: Folding) -> Design:
 
 def alone(layer: Mvtu, fold: Fold) -> Design:
     """One windowed layer without the window before it."""
-    source = Stream(elems=fold.pixels * layer.cols, bits=layer.in_bits)
+    source = Stream(elems=fold.pixels * layer.inputs, bits=layer.in_bits)
     made = Design(name=layer.name, source=source, depths={})
     layer.hardware(fold).build(made)
     return made

@@ -186,6 +186,11 @@ class Design:
         return name
 
 
+def several(parameter: str, count: int) -> Parameters:
+    """A parameter that is 1 in most modules, which then do not name it."""
+    return {parameter: count} if count > 1 else {}
+
+
 def pack(elements: NDArray[np.int64], bits: int) -> int:
     """Concatenate two's complement elements of `bits` bits, element 0 in the low bits."""
     mask = (1 << bits) - 1

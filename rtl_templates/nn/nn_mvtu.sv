@@ -1,11 +1,15 @@
 // nn_mvtu - matrix-vector product, then threshold count.
-// y[r] = sum_t( T[r][t] <= acc[r] ), acc[r] = start[r] + sum_c( W[r][c]*x[c] + lift(W[r][c]) )
+// y[r] = sum_t( T[r][t] <= acc[r] ),
+//        acc[r] = start[r] + sum_c( W[r][c]*x[g*COLS + c] + lift(W[r][c]) ), g = r/(ROWS/GROUPS)
 //        with nn_heap's lift, which start and thresholds make up for, or none with nn_dsp
-// Stream: COLS/IN_ELEMS beats of unsigned activations in per vector, or with AGAIN the vector once
-//         for every ROWS/PE rows; ROWS/PE beats of PE elements out, in row order. THRESHOLDS == 0:
-//         the accumulators themselves, sign-extended to OUT_W.
+// Stream: GROUPS*COLS/IN_ELEMS beats of unsigned activations in per vector, or with AGAIN for every
+//         PE rows the groups that these see, SIMD elements of each a beat; ROWS/PE beats of PE
+//         elements out, in row order. THRESHOLDS == 0: the accumulators themselves, sign-extended
+//         to OUT_W.
 // Rate:   one vector per (COLS/SIMD)*(ROWS/PE) cycles.
 // Needs:  ROWS % PE == 0, COLS % IN_ELEMS == 0, IN_ELEMS % SIMD == 0, with AGAIN IN_ELEMS == SIMD;
+//         where GROUPS > 1, PE a multiple or a divisor of the rows of a group, COLS % SIMD == 0 and
+//         IN_ELEMS == GROUPS*COLS, or with AGAIN SIMD for each group that PE rows see;
 //         with thresholds, every acc[r] in 0..2^ACC_W-1 at the end of its vector, whatever it is on
 //         the way.
 //
@@ -36,7 +40,8 @@ module nn_mvtu #(
   parameter              THRESHOLD_FILE = "",
   parameter int          START          = 0,
   parameter              START_FILE     = "",
-  parameter int unsigned MEMORY         = 1
+  parameter int unsigned MEMORY         = 1,
+  parameter int unsigned GROUPS         = 1
 ) (
   input  wire                        clk,
   input  wire                        rst_n,
@@ -50,17 +55,29 @@ module nn_mvtu #(
   input  wire                        m_axis_tready
 );
 
+  // Rows of a group; groups that are worked on at once, in lanes with operands of their own; the
+  // rows of each at once; row groups that take the same groups one after the other.
+  localparam int unsigned FILTERS = (GROUPS > 0) ? ROWS / GROUPS : 1;
+  localparam int unsigned LANES   = (PE > FILTERS) ? PE / FILTERS : 1;
+  localparam int unsigned EACH    = PE / LANES;
+  localparam int unsigned TURNS   = FILTERS / EACH;
+
   if (PE < 1 || ROWS < 1 || ROWS % PE != 0) begin : gen_bad_pe
     $error("nn_mvtu: PE must divide ROWS");
   end
-  if (IN_ELEMS < 1 || COLS < 1 || COLS % IN_ELEMS != 0) begin : gen_bad_in_elems
-    $error("nn_mvtu: IN_ELEMS must divide COLS");
+  if (GROUPS < 1 || ROWS % GROUPS != 0 || (PE % FILTERS != 0 && FILTERS % PE != 0)) begin
+    : gen_bad_groups
+    $error("nn_mvtu: GROUPS must divide ROWS, and PE be a multiple or a divisor of ROWS/GROUPS");
   end
-  if (SIMD < 1 || IN_ELEMS % SIMD != 0) begin : gen_bad_simd
-    $error("nn_mvtu: SIMD must divide IN_ELEMS");
+  if (IN_ELEMS < 1 || COLS < 1 || (GROUPS == 1 ? COLS % IN_ELEMS != 0
+                                 : !AGAIN && IN_ELEMS != GROUPS * COLS)) begin : gen_bad_in_elems
+    $error("nn_mvtu: IN_ELEMS must divide COLS, or be GROUPS*COLS");
   end
-  if (AGAIN && IN_ELEMS != SIMD) begin : gen_bad_again
-    $error("nn_mvtu: with AGAIN, IN_ELEMS must be SIMD");
+  if (SIMD < 1 || IN_ELEMS % SIMD != 0 || COLS % SIMD != 0) begin : gen_bad_simd
+    $error("nn_mvtu: SIMD must divide IN_ELEMS and COLS");
+  end
+  if (AGAIN && IN_ELEMS != LANES * SIMD) begin : gen_bad_again
+    $error("nn_mvtu: with AGAIN, IN_ELEMS must be SIMD, for each group that is worked on at once");
   end
   if (W_BITS < 1 || A_BITS < 1 || ACC_W < 1) begin : gen_bad_width
     $error("nn_mvtu: W_BITS, A_BITS and ACC_W must be at least 1");
@@ -72,12 +89,14 @@ module nn_mvtu #(
     $error("nn_mvtu: OUT_W is too small for THRESHOLDS");
   end
 
+  localparam bit          WHOLE  = AGAIN || GROUPS > 1;
   localparam int unsigned RF     = ROWS / PE;
-  localparam int unsigned SF     = (AGAIN ? COLS : IN_ELEMS) / SIMD;
-  localparam int unsigned BEATS  = AGAIN ? 1 : COLS / IN_ELEMS;
+  localparam int unsigned SF     = (WHOLE ? COLS : IN_ELEMS) / SIMD;
+  localparam int unsigned BEATS  = WHOLE ? 1 : COLS / IN_ELEMS;
   localparam int unsigned DEPTH  = BEATS * RF * SF;
-  // Operands in a beat: with AGAIN one, else those of SF steps.
-  localparam int unsigned CHUNKS = IN_ELEMS / SIMD;
+  // Operands in a beat: with AGAIN of one step, else all; those of a group.
+  localparam int unsigned CHUNKS = IN_ELEMS / (LANES * SIMD);
+  localparam int unsigned PIECES = AGAIN ? 1 : SF;
 
   localparam int unsigned ADDR_W  = (DEPTH > 1) ? $clog2(DEPTH) : 1;
   localparam int unsigned SUB_W   = (SF > 1) ? $clog2(SF) : 1;
@@ -90,7 +109,7 @@ module nn_mvtu #(
   localparam int unsigned DRIVEN = 24;
   localparam int unsigned USES   = TERNARY ? 1 : 2 * W_BITS;
   localparam int unsigned SHARED = (USES < DRIVEN) ? DRIVEN / USES : 1;
-  localparam int unsigned COPIES = (CHAIN == 0) ? (PE + SHARED - 1) / SHARED : 1;
+  localparam int unsigned COPIES = (CHAIN == 0) ? (EACH + SHARED - 1) / SHARED : 1;
 
   // Levels of counters in the dot product, or a few more than it has (it complains about less).
   localparam int unsigned MIN_BITS = (W_BITS < A_BITS) ? W_BITS : A_BITS;
@@ -191,18 +210,51 @@ module nn_mvtu #(
   end
 
   // ---------------------------------------------------------------- operands and dot products
-  logic [SIMD*A_BITS-1:0]    x_sub, x_q [OUT_REG+1], x_copy [COPIES];
-  logic [PE*SIMD*W_BITS-1:0] weights;
-  logic [PE*ACC_W-1:0]       sums;
+  localparam int unsigned LANE_W = SIMD * A_BITS;
+  logic [LANES*LANE_W-1:0]    x_sub, x_q [OUT_REG+1], x_copy [COPIES];
+  logic [PE*SIMD*W_BITS-1:0]  weights;
+  logic [PE*ACC_W-1:0]        sums;
+  logic [IN_ELEMS*A_BITS-1:0] chunks;
+  logic [CHUNK_W-1:0]         chunk_d;
+
+  // A chunk has a piece of every lane's group.
+  for (genvar c = 0; c < int'(CHUNKS); c++) begin : gen_chunk
+    for (genvar l = 0; l < int'(LANES); l++) begin : gen_lane
+      localparam int unsigned AT = (c / PIECES * LANES + l) * PIECES + c % PIECES;
+      assign chunks[(c*LANES+l)*LANE_W +: LANE_W] = s_axis_tdata[AT*LANE_W +: LANE_W];
+    end
+  end
+
+  if (CHUNKS == PIECES) begin : gen_same
+    assign chunk_d = sub_d[CHUNK_W-1:0];
+  end else begin : gen_by_group
+    // Every row group of some groups goes over their chunks, then come the next ones.
+    localparam int unsigned TURN_W = (TURNS > 1) ? $clog2(TURNS) : 1;
+    logic [CHUNK_W-1:0] chunk_q;
+    logic [TURN_W-1:0]  turn_q;
+    logic               turns_end;
+    assign turns_end = 32'(turn_q) == TURNS - 1;
+    assign chunk_d   = !issue ? chunk_q : grp_ends ? '0 : (sub_last_q && !turns_end)
+                     ? chunk_q - CHUNK_W'(SF - 1) : chunk_q + 1'b1;
+    always_ff @(posedge clk) begin
+      if (!rst_n) begin
+        chunk_q <= '0;
+        turn_q  <= '0;
+      end else begin
+        chunk_q <= chunk_d;
+        if (sub_ends) turn_q <= turns_end ? '0 : turn_q + 1'b1;
+      end
+    end
+  end
 
   nn_choose #(
-    .WORD_W(SIMD * A_BITS),
+    .WORD_W(LANES * LANE_W),
     .WORDS (CHUNKS)
   ) u_chunk (
     .clk  (clk),
     .rst_n(rst_n),
-    .next (sub_d[CHUNK_W-1:0]),
-    .x    (s_axis_tdata),
+    .next (chunk_d),
+    .x    (chunks),
     .y    (x_sub)
   );
 
@@ -213,7 +265,7 @@ module nn_mvtu #(
 
   if (COPIES > 1) begin : gen_copies
     for (genvar c = 0; c < int'(COPIES); c++) begin : gen_copy
-      (* keep = "true" *) logic [SIMD*A_BITS-1:0] copy_q;
+      (* keep = "true" *) logic [LANES*LANE_W-1:0] copy_q;
       always_ff @(posedge clk) copy_q <= (OUT_REG == 0) ? x_sub : x_q[PREV];
       assign x_copy[c] = copy_q;
     end
@@ -234,19 +286,21 @@ module nn_mvtu #(
   );
 
   if (CHAIN != 0) begin : gen_dsp
-    nn_dsp #(
-      .PE    (PE),
-      .SIMD  (SIMD),
-      .W_BITS(W_BITS),
-      .A_BITS(A_BITS),
-      .SUM_W (ACC_W),
-      .CHAIN (CHAIN)
-    ) u_dsp (
-      .clk (clk),
-      .x   (x_copy[0]),
-      .w   (weights),
-      .sums(sums)
-    );
+    for (genvar l = 0; l < int'(LANES); l++) begin : gen_lane
+      nn_dsp #(
+        .PE    (EACH),
+        .SIMD  (SIMD),
+        .W_BITS(W_BITS),
+        .A_BITS(A_BITS),
+        .SUM_W (ACC_W),
+        .CHAIN (CHAIN)
+      ) u_dsp (
+        .clk (clk),
+        .x   (x_copy[0][l*LANE_W +: LANE_W]),
+        .w   (weights[l*EACH*SIMD*W_BITS +: EACH*SIMD*W_BITS]),
+        .sums(sums[l*EACH*ACC_W +: EACH*ACC_W])
+      );
+    end
   end else begin : gen_lut
     for (genvar p = 0; p < int'(PE); p++) begin : gen_dot
       nn_heap #(
@@ -258,7 +312,7 @@ module nn_mvtu #(
         .LATENCY(LATENCY)
       ) u_heap (
         .clk(clk),
-        .x  (x_copy[p/int'(SHARED)]),
+        .x  (x_copy[p%int'(EACH)/int'(SHARED)][p/int'(EACH)*LANE_W +: LANE_W]),
         .w  (weights[p*SIMD*W_BITS +: SIMD*W_BITS]),
         .sum(sums[p*ACC_W +: ACC_W])
       );

@@ -2,9 +2,9 @@
 // y[r][c] = x[r*STRIDE_H-PAD_TOP +: KERNEL_H][c*STRIDE_W-PAD_LEFT +: KERNEL_W], elements FILL
 //           outside the image
 // Stream: HEIGHT*WIDTH pixels of CHANNELS elements in, row-major; OH*OW windows out, row-major,
-//         each with KERNEL_H*KERNEL_W*CHANNELS elements, order (kh, kw, channel), channel fastest.
-//         OH = (HEIGHT+PAD_TOP+PAD_BOTTOM-KERNEL_H)/STRIDE_H+1, OW likewise. PIXELS of either make
-//         a beat.
+//         each with KERNEL_H*KERNEL_W*CHANNELS elements, order (group, kh, kw, channel of the
+//         group), channel fastest. OH = (HEIGHT+PAD_TOP+PAD_BOTTOM-KERNEL_H)/STRIDE_H+1, OW
+//         likewise. PIXELS of either make a beat.
 // Rate:   one beat in per cycle, ROWS*COLS cycles per frame while frames follow each other: the
 //         image's HEIGHT*WIDTH/PIXELS, and more where padding is so wide that windows begin, or
 //         the first one ends, beyond the image's own rows or beats of a row.
@@ -15,7 +15,8 @@
 //         PROMPT == 0: a window is followed by another one after a cycle; then no path leads from
 //         m_axis_tready to the pixels' side.
 // Needs:  PAD_TOP < KERNEL_H, PAD_LEFT < KERNEL_W; the padded image at least as high and wide as
-//         a window; WIDTH % PIXELS == 0, OW % PIXELS == 0; STRIDE_W == 1 where PIXELS > 1.
+//         a window; WIDTH % PIXELS == 0, OW % PIXELS == 0; STRIDE_W == 1 where PIXELS > 1;
+//         CHANNELS % GROUPS == 0.
 `default_nettype none
 
 module nn_window #(
@@ -34,7 +35,8 @@ module nn_window #(
   parameter int unsigned FILL       = 0,
   parameter int unsigned PIXELS     = 1,
   parameter bit          PROMPT     = 1,
-  parameter int unsigned RAM_STYLE  = 1
+  parameter int unsigned RAM_STYLE  = 1,
+  parameter int unsigned GROUPS     = 1
 ) (
   input  wire                                                 clk,
   input  wire                                                 rst_n,
@@ -51,6 +53,7 @@ module nn_window #(
 
   localparam int unsigned PIX_W  = CHANNELS * ELEM_W;
   localparam int unsigned BEAT_W = PIXELS * PIX_W;
+  localparam int unsigned PART_W = PIX_W / GROUPS;
   // Windows of the padded image; one where none fits, which is refused below.
   localparam int unsigned PADDED_H = HEIGHT + PAD_TOP + PAD_BOTTOM;
   localparam int unsigned PADDED_W = WIDTH + PAD_LEFT + PAD_RIGHT;
@@ -104,6 +107,9 @@ module nn_window #(
   if (PIXELS < 1 || WIDTH % PIXELS != 0 || OW % PIXELS != 0 || (PIXELS > 1 && STRIDE_W > 1)) begin
     : gen_bad_pixels
     $error("nn_window: PIXELS must divide WIDTH and the windows of a row, or be 1 with a STRIDE_W");
+  end
+  if (GROUPS < 1 || CHANNELS % GROUPS != 0) begin : gen_bad_groups
+    $error("nn_window: GROUPS must divide CHANNELS");
   end
   if (RAM_STYLE != 1 && RAM_STYLE != 2) begin : gen_bad_style
     $error("nn_window: RAM_STYLE must be 1 or 2");
@@ -316,8 +322,11 @@ module nn_window #(
       assign taps[kh][k] = tap_q;
       for (genvar p = 0; p < int'(PIXELS); p++) begin : gen_window
         if (k >= p && k - p < int'(KERNEL_W)) begin : gen_covered
-          assign m_axis_tdata[((p*int'(KERNEL_H)+kh)*int'(KERNEL_W)+k-p)*PIX_W +: PIX_W]
-            = taps[kh][k];
+          for (genvar g = 0; g < int'(GROUPS); g++) begin : gen_group
+            localparam int unsigned ROW = (p * GROUPS + g) * KERNEL_H + kh;
+            assign m_axis_tdata[(ROW*KERNEL_W+k-p)*PART_W +: PART_W]
+              = taps[kh][k][g*PART_W +: PART_W];
+          end
         end
       end
     end

@@ -59,6 +59,21 @@ CASES["pad_asym"] = _conv((12, 12), pads=(0, 0, 1, 1), strides=(2, 2))
 CASES["pad_h"] = _conv((12, 12), pads=(1, 0, 1, 0))
 CASES["dil2"] = _conv((12, 12), pads=(2, 2, 2, 2), dilations=(2, 2))
 CASES["depthwise"] = _conv((12, 12), pads=SAME, group=4)
+CASES["depthwise_s2"] = _conv((12, 12), pads=SAME, group=4, strides=(2, 2))
+CASES["groups"] = _conv((12, 12), pads=SAME, group=2)
+CASES["groups_1x1"] = _conv((12, 12), 1, 1, group=2)
+
+
+@CASES.add
+def separable() -> ModelProto:
+    """Depthwise and pointwise convolutions in turn, then one of several rows for each group."""
+    g = Graph(3, 12, 12)
+    x = g.first(8, pads=SAME)
+    for filters, stride in ((12, 1), (8, 2)):
+        channels = g.shapes[x][0]
+        x = g.block(x, channels, pads=SAME, group=channels, strides=(stride, stride))
+        x = g.block(x, filters, kernel=1)
+    return g.end(g.block(x, 12, group=4))
 
 
 @CASES.add

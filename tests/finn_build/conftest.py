@@ -27,6 +27,7 @@ for _name in (
     "case_networks",
     "cases",
     "samples",
+    "separable",
     "mutations",
     "open_chip",
     "fake_backend",

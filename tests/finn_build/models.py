@@ -22,7 +22,7 @@ from finn_build.frontend import execute, finn
 from finn_build.network import golden
 from finn_build.network.golden import Outputs
 from finn_build.network.graph import Network
-from finn_build.network.layers import Argmax, MaxPool, Mvtu, Window
+from finn_build.network.layers import Argmax, MaxPool, Mvtu, Window, in_memory
 from finn_build.network.verify import settle
 from finn_build.rtl import accelerator, emit
 
@@ -201,7 +201,7 @@ def by_qonnx(
 def lowest_fold(layer: Mvtu) -> Fold:
     """Two outputs and three inputs at a time where they divide the layer; DSPs from 4 bits on."""
     simd = next(n for n in (3, 2, 1) if layer.cols % n == 0)
-    pe = 2 if layer.rows % 2 == 0 else 1
+    pe = 2 if 2 in in_memory.legal_pe(layer) else 1
     return Fold(pe=pe, simd=simd, memory="logic", dsp=layer.weight_bits >= 4)
 
 
@@ -226,6 +226,24 @@ def simulate(
         limit=3 * folding.cycles + 20_000,
         scratch=folder / "scratch",
         log=log,
+        stall=stall,
+        seed=5,
+    )
+
+
+def alone(folder: Path, images: np.ndarray, *, classes: int, stall: int = 0) -> verilator.Simulated:
+    """Run images through what `simulate` built in the folder.
+
+    The end of one before others would wait for their pixels, which come no faster than they can.
+    """
+    return verilator.run(
+        folder / "sim" / "Vtop",
+        folder / "rtl",
+        images,
+        classes=classes,
+        limit=20_000,
+        scratch=folder / "scratch",
+        log=folder / "log",
         stall=stall,
         seed=5,
     )

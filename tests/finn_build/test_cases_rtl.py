@@ -18,6 +18,8 @@ KINDS = {
     "gap": "a global mean before the last layer",
     "gap_conv": "a convolution of global means",
     "depthwise": "groups of one channel",
+    "separable": "groups of one channel, strided too, and of two with several rows",
+    "groups_1x1": "groups without windows",
     "transpose_hw": "images transposed",
     "keras_nhwc": "channels last",
     "end_bn": "scores of each class",

@@ -12,7 +12,7 @@ from finn_build.errors import ConfigError
 from finn_build.folding import compressor_tree, cost_table
 from finn_build.folding.calibration import random_unit
 from finn_build.folding.fold import Fold
-from finn_build.network.layers import Argmax, Mvtu, Place, SumPool
+from finn_build.network.layers import Argmax, Mvtu, Place, SumPool, Window
 
 
 def test_every_width_has_its_cost_and_more_bits_cost_more(tmp_path):
@@ -72,6 +72,43 @@ def test_the_estimates_are_near_what_yosys_counts(bits, low, counted):
     assert layer.hardware(Fold(pe=4, simd=36, memory="block")).cost().lut == pytest.approx(
         counted, rel=0.08
     )
+
+
+@pytest.mark.parametrize(
+    ("channels", "bits", "fold", "counted"),
+    [
+        (32, 4, Fold(pe=8, simd=9, memory="logic"), (2943, 3631)),
+        (64, 2, Fold(pe=16, simd=3, memory="logic"), (957, 1184)),
+    ],
+)
+def test_the_estimates_of_depthwise_units_are_near_as_well(channels, bits, fold, counted):
+    """Of whole 3 x 3 windows, LUTs and FFs."""
+    made = depthwise(channels, bits).hardware(fold).cost()
+    assert (made.lut, made.ff) == pytest.approx(counted, rel=0.1)
+
+
+def test_the_estimate_of_a_depthwise_unit_with_its_sliding_windows_is_near():
+    """Of 128 channels, of which 16 pass at a time."""
+    unit, fold = depthwise(128, 4), Fold(pe=16, simd=1, memory="block")
+    window = Window(
+        name="w", height=8, width=8, channels=128, bits=4, kernel=(3, 3), stride=(1, 1),
+        pad=(1, 1, 1, 1), groups=128,
+    )  # fmt: skip
+    assert window.slides(fold)
+    place = Place(fold=fold, unit=unit, window=window, cycles=1, brought=0)
+    made = window.cost(place) + unit.cost(place)
+    assert (made.lut, made.ff) == pytest.approx((1827, 2207), rel=0.1)
+
+
+def depthwise(channels: int, bits: int) -> Mvtu:
+    """A unit of random 3 x 3 weights of its own for each channel, with thresholds."""
+    low = 1 - (1 << (bits - 1))
+    shape, draw = (channels, 9), np.random.default_rng(0)
+    made = random_unit(
+        draw, shape, weight_bits=bits, in_bits=bits, low=low, positions=64, windowed=True
+    )
+    steps = np.zeros((channels, (1 << bits) - 1), np.int64)
+    return replace(made, groups=channels, thresholds=steps)
 
 
 @pytest.mark.parametrize(

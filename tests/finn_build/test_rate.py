@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from models import simulate
+from models import alone, simulate
 
-from finn_build.backends import verilator
 from finn_build.folding.calibration import random_unit
 from finn_build.folding.fold import Fold
 from finn_build.folding.folding import make
@@ -115,24 +114,6 @@ def conv(name: str, rows: int, cols: int, *, in_bits: int, positions: int) -> Mv
         windowed=True,
     )
     return replace(made, name=name, thresholds=np.sort(draw.integers(*made.reach, (rows, 3))))
-
-
-def alone(folder, images, *, classes, stall=0):
-    """Run images through what `simulate` built in the folder.
-
-    The end of one before others would wait for their pixels, which come no faster than they can.
-    """
-    return verilator.run(
-        folder / "sim" / "Vtop",
-        folder / "rtl",
-        images,
-        classes=classes,
-        limit=20_000,
-        scratch=folder / "scratch",
-        log=folder / "log",
-        stall=stall,
-        seed=5,
-    )
 
 
 def test_several_pixels_come_in_every_cycle(tmp_path):

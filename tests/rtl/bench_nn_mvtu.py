@@ -17,21 +17,26 @@ THRESHOLDS, BIAS = (
     None if CASE[key] is None else np.array(CASE[key]) for key in ("thresholds", "bias")
 )
 GROUPS = P["ROWS"] // P["PE"]
-TIMES = GROUPS if P["AGAIN"] else 1
-BEATS = TIMES * P["COLS"] // P["IN_ELEMS"]
 STEPS = GROUPS * P["COLS"] // P["SIMD"]
+BEATS = STEPS if P["AGAIN"] else P["GROUPS"] * P["COLS"] // P["IN_ELEMS"]
+# Groups of the vector that are worked on at once, and row groups that see the same ones.
+LANES = max(1, P["PE"] * P["GROUPS"] // P["ROWS"])
+TURNS = GROUPS * LANES // P["GROUPS"]
 
 
 def vectors(count: int, rng: random.Random) -> tuple[list[int], list[int]]:
     """Random vectors as input beats, and the beats expected for them; two are extreme."""
     top = (1 << P["A_BITS"]) - 1
-    x = np.random.default_rng(rng.getrandbits(32)).integers(0, top + 1, (count, P["COLS"]))
+    size = (count, P["GROUPS"], P["COLS"])
+    x = np.random.default_rng(rng.getrandbits(32)).integers(0, top + 1, size)
     x[0] = top
     x[-1] = top * (WEIGHTS[0] > 0)
-    y = matvec(x, WEIGHTS, BIAS)
+    y = matvec(x.reshape(count, -1), WEIGHTS, BIAS, groups=P["GROUPS"])
     if THRESHOLDS is not None:
         y = threshold(y, THRESHOLDS)
-    x = np.repeat(x, TIMES, axis=0)
+    if P["AGAIN"]:
+        pieces = x.reshape(count, -1, LANES, P["COLS"] // P["SIMD"], P["SIMD"])
+        x = np.repeat(pieces.transpose(0, 1, 3, 2, 4), TURNS, axis=1)
     beats = [pack(beat, P["A_BITS"]) for beat in x.reshape(-1, P["IN_ELEMS"])]
     return beats, [pack(group, P["OUT_W"]) for group in y.reshape(-1, P["PE"])]
 

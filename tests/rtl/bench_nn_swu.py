@@ -19,7 +19,7 @@ BEATS_IN = P["HEIGHT"] * P["WIDTH"] * PIECES
 WINDOW = P["KERNEL"] ** 2 * PIECES
 BEATS_OUT = P["HEIGHT"] * P["WIDTH"] * P["REPEAT"] * WINDOW
 # The padding over and left of a frame's first pixel does not wait for it.
-AHEAD = P["PAD"] * (P["KERNEL"] + 1) * PIECES
+AHEAD = P["PAD"] * (P["KERNEL"] + 1) * PIECES // P["BLOCKS"]
 FILL = pack([P["FILL"]] * P["SIMD"], P["ELEM_W"])
 
 
@@ -30,8 +30,8 @@ def frames(count: int, rng: random.Random, *, first: bool = True) -> tuple[list[
     """
     x = np.random.default_rng(rng.getrandbits(32)).integers(0, 1 << P["ELEM_W"], (count, *SIZE))
     shape = {"kernel": (P["KERNEL"],) * 2, "stride": (1, 1), "pad": (P["PAD"],) * 4}
-    y = windows(x, **shape, fill=P["FILL"])
-    pieces = np.repeat(y.reshape(-1, WINDOW * P["SIMD"]), P["REPEAT"], axis=0)
+    y = windows(x, **shape, fill=P["FILL"], groups=P["BLOCKS"])
+    pieces = np.repeat(y.reshape(-1, WINDOW * P["SIMD"] // P["BLOCKS"]), P["REPEAT"], axis=0)
     beats = [pack(piece, P["ELEM_W"]) for piece in x.reshape(-1, P["SIMD"])]
     made = [pack(piece, P["ELEM_W"]) for piece in pieces.reshape(-1, P["SIMD"])]
     return beats, [*(made if first else made[AHEAD:]), *[FILL] * AHEAD]

@@ -21,6 +21,7 @@ WINDOW = Window(
     name="w", height=SIZE[0], width=SIZE[1], channels=SIZE[2], bits=P["ELEM_W"],
     kernel=(P["KERNEL_H"], P["KERNEL_W"]), stride=(P["STRIDE_H"], P["STRIDE_W"]),
     pad=(P["PAD_TOP"], P["PAD_LEFT"], P["PAD_BOTTOM"], P["PAD_RIGHT"]), fill=P["FILL"],
+    groups=P["GROUPS"],
 )  # fmt: skip
 # Beats that the first windows need before the one that they begin in, and cycles of a frame.
 LAG = WINDOW.lag(PIXELS)

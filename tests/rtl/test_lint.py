@@ -151,6 +151,10 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"ROWS": 32, "COLS": 27, "PE": 32, "SIMD": 3, "IN_ELEMS": 27, "W_BITS": 4, "A_BITS": 8,
          "ACC_W": 20, "THRESHOLDS": 15, "OUT_W": 4, "MEMORY": 1},
         {"SIMD": 8, "AGAIN": 1},
+        {"ROWS": 128, "COLS": 9, "PE": 16, "SIMD": 9, "IN_ELEMS": 1152, "GROUPS": 128},
+        {"ROWS": 12, "COLS": 9, "PE": 1, "SIMD": 1, "IN_ELEMS": 54, "GROUPS": 6, "MEMORY": 2},
+        {"ROWS": 6, "COLS": 9, "PE": 2, "SIMD": 1, "IN_ELEMS": 2, "GROUPS": 6, "AGAIN": 1,
+         "W_BITS": 4, "CHAIN": 4},
     ],
     "nn_residual": [
         {"ROWS": 1, "PE": 1, "ACC_W": 1, "CODE_W": 1, "THRESHOLDS": 1, "OUT_W": 1},
@@ -194,6 +198,7 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"CHANNELS": 64, "SIMD": 16, "HEIGHT": 32, "WIDTH": 70, "KERNEL": 7, "PAD": 3, "FILL": 3,
          "REPEAT": 9},
         {"HEIGHT": 1, "WIDTH": 4, "CHANNELS": 3, "SIMD": 3, "REPEAT": 2},
+        {"CHANNELS": 128, "SIMD": 16, "HEIGHT": 6, "WIDTH": 6, "BLOCKS": 8},
     ],
     "nn_threshold": [
         {"PE": 1, "GROUPS": 1, "ACC_W": 1, "THRESHOLDS": 1, "OUT_W": 1, "SPACING": 1},
@@ -217,6 +222,7 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"HEIGHT": 224, "KERNEL_H": 224, "PAD_TOP": 0, "PAD_BOTTOM": 0, "RAM_STYLE": 2},
         {"HEIGHT": 1, "WIDTH": 1, "PAD_TOP": 0, "PAD_LEFT": 2, "PAD_BOTTOM": 2, "PAD_RIGHT": 0},
         {"PIXELS": 8, "RAM_STYLE": 2},
+        {"CHANNELS": 128, "GROUPS": 128},
     ],
     "vendor_ps7": [],
     "vendor_zynq": [{"WIDTH": 8, "FRAME_BYTES": 75}],
@@ -281,6 +287,9 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_mvtu", {"THRESHOLDS": 4}, "OUT_W"),
     ("nn_mvtu", {"THRESHOLDS": 0}, "OUT_W"),
     ("nn_mvtu", {"AGAIN": 1}, "AGAIN"),
+    ("nn_mvtu", {"GROUPS": 3}, "GROUPS"),
+    ("nn_mvtu", {"GROUPS": 2}, "IN_ELEMS"),
+    ("nn_mvtu", {"ROWS": 12, "PE": 4, "GROUPS": 2, "IN_ELEMS": 32}, "GROUPS"),
     ("nn_residual", {"PE": 3}, "PE"),
     ("nn_residual", {"CODE_W": 0}, "CODE_W"),
     ("nn_residual", {"SPACING": 0}, "SPACING"),
@@ -302,6 +311,7 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_swu", {"PAD": 0}, "KERNEL"),
     ("nn_swu", {"FILL": 4}, "FILL"),
     ("nn_swu", {"REPEAT": 0}, "REPEAT"),
+    ("nn_swu", {"BLOCKS": 4}, "BLOCKS"),
     ("nn_threshold", {"THRESHOLDS": 4}, "THRESHOLDS"),
     ("nn_window", {"PAD_TOP": 3}, "PAD_TOP"),
     ("nn_window", {"PAD_LEFT": 3}, "PAD_LEFT"),
@@ -314,6 +324,7 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_window", {"STRIDE_W": 2, "PIXELS": 2}, "PIXELS"),
     ("nn_window", {"PIXELS": 3}, "PIXELS"),
     ("nn_window", {"RAM_STYLE": 0}, "RAM_STYLE"),
+    ("nn_window", {"GROUPS": 3}, "GROUPS"),
 ]
 
 

@@ -73,6 +73,32 @@ def test_mvtu_with_vectors_again(simulate: Simulate, name: str) -> None:
     run(simulate, name, again=True)
 
 
+# Of a row each, one and several at once; of several rows, of which one, two or all are at once; and
+# the groups that a vector has.
+GROUPS: dict[str, tuple[tuple[int, ...], int, int]] = {
+    "depthwise": ((8, 9, 4, 3, 72, 2, 2, 3, 2), -1, 8),
+    "depthwise_alone": ((6, 9, 1, 9, 54, 4, 4, 7, 3), -7, 6),
+    "depthwise_whole": ((4, 9, 4, 9, 36, 2, 2, 3, 2), -2, 4),
+    "rows_by_turns": ((12, 18, 2, 6, 54, 2, 2, 3, 2), -1, 3),
+    "rows_by_turns_whole": ((12, 8, 1, 8, 16, 3, 2, 3, 2), -3, 2),
+    "groups_of_rows": ((12, 8, 6, 4, 32, 2, 3, 0, 12), -2, 4),
+    # More rows of each of two groups than an activation's register drives.
+    "more_copies": ((28, 6, 28, 3, 12, 2, 2, 3, 2), -2, 2),
+}
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["whole", "again"])
+@pytest.mark.parametrize("name", GROUPS)
+def test_mvtu_of_groups(simulate: Simulate, name: str, again: bool) -> None:
+    """Each group of a vector goes to its own rows."""
+    run(simulate, name, again=again)
+
+
+@pytest.mark.parametrize("name", ["rows_by_turns", "groups_of_rows"])
+def test_mvtu_of_groups_in_slices(simulate: Simulate, name: str) -> None:
+    run(simulate, name, dsp=True)
+
+
 @pytest.mark.parametrize("name", ["typical", "two_bits", "ternary", "groups", "pixels"])
 def test_mvtu_by_formula(simulate: Simulate, name: str) -> None:
     """The short form of the dot product for long simulations does the same at the same time."""
@@ -86,7 +112,7 @@ def test_mvtu_netlist(simulate: Simulate, name: str) -> None:
     run(simulate, name, only="logic", netlist=True)
 
 
-def drawn(name: str, p: dict[str, int], low: int, *, with_bias: bool) -> Mvtu:
+def drawn(name: str, p: dict[str, int], low: int, *, with_bias: bool, groups: int = 1) -> Mvtu:
     """A layer of random weights, with thresholds that its sums reach where it has any."""
     rng = np.random.default_rng(len(name))
     rows, cols, w_bits, steps = (p[key] for key in ("ROWS", "COLS", "W_BITS", "THRESHOLDS"))
@@ -96,7 +122,8 @@ def drawn(name: str, p: dict[str, int], low: int, *, with_bias: bool) -> Mvtu:
     return Mvtu(
         name=name,
         positions=1,
-        windowed=False,
+        windowed=groups > 1,
+        groups=groups,
         in_bits=p["A_BITS"],
         weight_bits=w_bits,
         weights=weights,
@@ -115,36 +142,44 @@ def run(
     dsp: bool = False,
     again: bool = False,
 ) -> None:
-    values, low, with_bias, style = (SLICES if dsp else CASES)[name]
+    if name in GROUPS:
+        values, low, groups = GROUPS[name]
+        with_bias, style = not values[7], "logic"
+    else:
+        values, low, with_bias, style = (SLICES if dsp else CASES)[name]
+        groups = 1
     p = dict(zip(NAMES, values, strict=True))
     rows, cols, pe, simd, in_elems = (p[key] for key in ("ROWS", "COLS", "PE", "SIMD", "IN_ELEMS"))
     w_bits, steps = p["W_BITS"], p["THRESHOLDS"]
-    layer = drawn(name, p, low, with_bias=with_bias)
+    layer = drawn(name, p, low, with_bias=with_bias, groups=groups)
     numbers = unit(layer, dsp=dsp)
     assert numbers.ternary == ((w_bits, low, dsp) == (2, -1, False))
 
     # Word ((beat*RF + group)*SF + sub), element (p*SIMD + s).
     words = layer.weights if w_bits > 1 else (layer.weights > 0).astype(int)
+    lane_rows, lanes = min(pe, rows // groups), max(1, pe * groups // rows)
     if dsp:
-        words, w_bits = code(layer, pe), plan_of(layer, pe).weight_bits
-    words = words.reshape(rows // pe, pe, cols // in_elems, in_elems // simd, simd)
+        words, w_bits = code(layer, lane_rows), plan_of(layer, lane_rows).weight_bits
+    beat = in_elems // groups
+    words = words.reshape(rows // pe, pe, cols // beat, beat // simd, simd)
     words = words.transpose(2, 0, 3, 1, 4).reshape(-1, pe * simd)
     kind = only or style
     files = memory("weights", words, w_bits, kind, banked=True)
     parameters: dict[str, Parameter] = {
         **p,
-        "IN_ELEMS": simd if again else in_elems,
+        "GROUPS": groups,
+        "IN_ELEMS": lanes * simd if again else in_elems,
         "AGAIN": int(again),
         "W_BITS": w_bits,
         "TERNARY": int(numbers.ternary),
-        "CHAIN": plan_of(layer, pe).chain if dsp else 0,
+        "CHAIN": plan_of(layer, lane_rows).chain if dsp else 0,
         "ACC_W": numbers.acc_bits,
         "START": int(numbers.start[0]),
         "WEIGHT_FILE": "weights",
         "MEMORY": STYLES[kind],
     }
     if numbers.thresholds is not None:
-        counting = Counting.of(steps, max(1, cols // simd if pe == rows else in_elems // simd))
+        counting = Counting.of(steps, max(1, cols // simd if pe == rows else beat // simd))
         words = counting.words(numbers.thresholds, pe)
         levels = threshold_memory(len(words))
         files |= memory("thresholds", words, numbers.acc_bits, levels, banked=False)

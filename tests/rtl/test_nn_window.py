@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Simulate, Synthesise
 
-OTHERS = {"FILL": 0, "PIXELS": 1, "PROMPT": 1, "RAM_STYLE": 1}
+OTHERS = {"FILL": 0, "PIXELS": 1, "PROMPT": 1, "RAM_STYLE": 1, "GROUPS": 1}
 
 
 def shaped(
@@ -71,6 +71,9 @@ CASES = {
     "higher_than_the_image": square(5, 2, (2, 2, 1), 2),
     "further_than_a_row": shaped((2, 5), (0, 0, 0, 4), (5, 2, 1), 2),
     "one_wide": shaped((3, 1), (1, 0, 1, 0), (6, 1, 2), 2, RAM_STYLE=2),
+    # Of groups of channels.
+    "depthwise": square(3, 1, (4, 5, 3), 2, GROUPS=3, FILL=1),
+    "groups_in_pixels": square(3, 1, (4, 6, 4), 2, GROUPS=2, PIXELS=2),
     "one_pixel": square(3, 1, (1, 1, 2), 2),
 }
 

@@ -96,7 +96,7 @@ class ConstantWeights(Hardware):
         """The generated module, and the images of its thresholds."""
         layer, fold, numbers = self.layer, self.fold, self.numbers
         module = f"{layer.name}_unit"
-        cols, outputs = fold.pixels * layer.cols, fold.pixels * layer.rows
+        cols, outputs = fold.pixels * layer.inputs, fold.pixels * layer.rows
         made.feed(layer.name, cols)
         counting = Counting.of(layer.steps, numbers.steps)
         levels = counting.words(np.tile(numbers.thresholds, (fold.pixels, 1)), outputs)
@@ -129,7 +129,7 @@ class ConstantWeights(Hardware):
                 rows.append(
                     {
                         "copy_index": copy,
-                        "cols": [pixel * self.layer.cols + term.col for term in terms],
+                        "cols": [pixel * self.layer.inputs + term.col for term in terms],
                         "signs": f"{pack(signs, 2):x}",
                         "places": f"{pack(places, 16):x}",
                     }
@@ -141,7 +141,7 @@ class ConstantWeights(Hardware):
 def _vector_cost(layer: Matrix, slice_bits: int) -> Cost:
     """One vector at a time of all rows: dot products with constant weights, and thresholds."""
     numbers = constants(layer, slice_bits)
-    operands = layer.cols * slice_bits
+    operands = layer.inputs * slice_bits
     bits = {"in_bits": slice_bits, "sum_bits": numbers.sum_bits}
     places = [numbers.places(row) for row in range(layer.rows)]
     latency = numbers.latency

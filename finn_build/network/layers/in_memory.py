@@ -21,7 +21,7 @@ from finn_build.network.layers.numbers import (
     threshold_words,
     unit,
 )
-from finn_build.rtl.design import STYLES, Design, Parameters, Stream
+from finn_build.rtl.design import STYLES, Design, Parameters, Stream, several
 from finn_build.rtl.rom import BANK
 
 # A wider dot product saves hardly a LUT, but identical narrow ones go through Verilator and Yosys
@@ -34,7 +34,7 @@ MAX_BLOCK_WORDS = 2048
 
 def folds(layer: Matrix, *, dsp: bool, cycles: float) -> Iterator[Fold]:
     """Folds of at most `cycles` per frame that a search looks at, with DSPs or without."""
-    for pe in divisors(layer.rows):
+    for pe in legal_pe(layer):
         for simd in divisors(layer.cols):
             words = layer.weights.size // (pe * simd)
             if layer.positions * words > cycles or simd > MAX_SIMD:
@@ -44,9 +44,16 @@ def folds(layer: Matrix, *, dsp: bool, cycles: float) -> Iterator[Fold]:
             for memory in MEMORIES:
                 if memory == "block" and words > MAX_BLOCK_WORDS:
                     continue
-                slices = dsp and dsp_packing.fits(layer, pe) and dsp_packing.worth(layer, pe)
+                rows = min(pe, layer.filters)
+                slices = dsp and dsp_packing.fits(layer, rows) and dsp_packing.worth(layer, rows)
                 for sliced in (False, True) if slices else (False,):
                     yield Fold(pe=pe, simd=simd, memory=memory, dsp=sliced)
+
+
+def legal_pe(layer: Matrix) -> tuple[int, ...]:
+    """Rows that can be worked on at once: some of a group, or all of some groups."""
+    several = (layer.filters * groups for groups in divisors(layer.groups))
+    return tuple(sorted({*divisors(layer.filters), *several}))
 
 
 def weight_words(layer: Matrix, fold: Fold) -> tuple[NDArray[np.int64], int]:
@@ -57,8 +64,9 @@ def weight_words(layer: Matrix, fold: Fold) -> tuple[NDArray[np.int64], int]:
     """
     weights, bits = layer.weights, layer.weight_bits
     if fold.dsp:
-        weights = dsp_packing.code(layer, fold.pe)
-        bits = dsp_packing.plan_of(layer, fold.pe).weight_bits
+        pe = min(fold.pe, layer.filters)
+        weights = dsp_packing.code(layer, pe)
+        bits = dsp_packing.plan_of(layer, pe).weight_bits
     elif bits == 1:
         weights = (weights + 1) // 2
     beat = layer.cols if layer.windowed else fold.simd
@@ -68,7 +76,20 @@ def weight_words(layer: Matrix, fold: Fold) -> tuple[NDArray[np.int64], int]:
 
 
 class InMemory(Hardware):
-    """PE rows times SIMD columns per cycle, in LUTs or in DSP slices."""
+    """PE rows times SIMD columns per cycle, in LUTs or in DSP slices.
+
+    Rows of a group share their columns: a lane of the unit. Several groups are lanes side by side.
+    """
+
+    @property
+    def lanes(self) -> int:
+        """Groups at once."""
+        return max(1, self.fold.pe // self.layer.filters)
+
+    @property
+    def lane_rows(self) -> int:
+        """Rows of a group at once."""
+        return self.fold.pe // self.lanes
 
     def check(self) -> None:
         """Raise FoldingError, with what is legal, unless the fold is."""
@@ -78,13 +99,18 @@ class InMemory(Hardware):
                 f"memory {fold.memory!r} is unknown; use {', '.join(MEMORIES)} or {CONSTANT}"
             )
         self.divides("PE", fold.pe, layer.rows, "rows")
+        if fold.pe not in (legal := legal_pe(layer)):
+            raise self.error(
+                f"PE={fold.pe} takes parts of several groups of {layer.filters} rows; use "
+                f"{', '.join(map(str, legal))}"
+            )
         self.divides("SIMD", fold.simd, layer.cols, "inputs")
-        if fold.dsp and not dsp_packing.fits(layer, fold.pe):
+        if fold.dsp and not dsp_packing.fits(layer, self.lane_rows):
             raise self.error(
                 f"a DSP for weights of {layer.weight_bits} bits and inputs of {layer.in_bits}; "
                 "use dsp false"
             )
-        if fold.dsp and not dsp_packing.worth(layer, fold.pe):
+        if fold.dsp and not dsp_packing.worth(layer, self.lane_rows):
             raise self.error(
                 f"a DSP for one product of {layer.weight_bits} by {layer.in_bits} bits; use a "
                 "larger PE or dsp false"
@@ -100,7 +126,8 @@ class InMemory(Hardware):
         pe, simd = fold.pe, fold.simd
         numbers = unit(layer, dsp=fold.dsp)
         groups, chunks = layer.rows // pe, layer.cols // simd
-        depth, operands = groups * chunks, simd * layer.in_bits
+        depth, operands = groups * chunks, self.lanes * simd * layer.in_bits
+        pieces = layer.inputs // (self.lanes * simd)
         weight_bits, copies, dots = self._products(numbers)
         latency = self._dot_latency
         weights = rom(depth, pe * simd * weight_bits, fold.memory)
@@ -112,9 +139,9 @@ class InMemory(Hardware):
             lut=60,
             ff=50 + operands * (copies + waits) + (latency + waits + 2) * told + bits_for(depth),
         )
-        if layer.windowed and chunks > 1 and not self.sliding:
+        if layer.windowed and pieces > 1 and not self.sliding:
             control += Cost(
-                lut=operands * ceil((chunks - 1) / 3), ff=ceil(operands / DRIVEN) * bits_for(chunks)
+                lut=operands * ceil((pieces - 1) / 3), ff=ceil(operands / DRIVEN) * bits_for(pieces)
             )
         sums = _accumulators(numbers, pe, groups, chunks, partial=partial)
         results = spacing(layer, pe=pe, simd=simd)
@@ -127,8 +154,13 @@ class InMemory(Hardware):
         """Bits of a weight, copies of the inputs, and what the dot products cost."""
         layer, pe, simd = self.layer, self.fold.pe, self.fold.simd
         if self.fold.dsp:
-            plan = dsp_packing.plan_of(layer, pe)
-            dots = Cost(lut=plan.lut(pe, simd), ff=plan.ff(pe, simd), dsp=plan.slices(pe, simd))
+            lanes, rows = self.lanes, self.lane_rows
+            plan = dsp_packing.plan_of(layer, rows)
+            dots = Cost(
+                lut=lanes * plan.lut(rows, simd),
+                ff=lanes * plan.ff(rows, simd),
+                dsp=lanes * plan.slices(rows, simd),
+            )
             return plan.weight_bits, 1, dots
         shape = {"simd": simd, "weight_bits": layer.weight_bits, "in_bits": layer.in_bits}
         kind = {"ternary": numbers.ternary, "sum_bits": numbers.acc_bits}
@@ -137,7 +169,7 @@ class InMemory(Hardware):
             ff=pe * compressor_tree.ff(**shape, **kind),
         )
         uses = 1 if numbers.ternary else 2 * layer.weight_bits
-        copies = ceil(pe / max(1, DRIVEN // uses))
+        copies = ceil(self.lane_rows / max(1, DRIVEN // uses))
         return layer.weight_bits, copies, dots
 
     @property
@@ -145,7 +177,7 @@ class InMemory(Hardware):
         """Cycles of a dot product."""
         layer, fold = self.layer, self.fold
         if fold.dsp:
-            return dsp_packing.plan_of(layer, fold.pe).latency(fold.simd)
+            return dsp_packing.plan_of(layer, self.lane_rows).latency(fold.simd)
         return compressor_tree.latency(
             simd=fold.simd, weight_bits=layer.weight_bits, in_bits=layer.in_bits
         )
@@ -164,7 +196,8 @@ class InMemory(Hardware):
     def build(self, made: Design) -> None:
         """The unit; windows come as a whole or piece by piece, any other vector in pieces."""
         layer, fold = self.layer, self.fold
-        elems = layer.cols if layer.windowed and not self.sliding else fold.simd
+        whole = layer.windowed and not self.sliding
+        elems = layer.inputs if whole else self.lanes * fold.simd
         if layer.windowed:
             made.feed(layer.name, elems)
         else:
@@ -186,12 +219,13 @@ class InMemory(Hardware):
                 "W_BITS": weight_bits,
                 "A_BITS": layer.in_bits,
                 "TERNARY": int(numbers.ternary),
-                "CHAIN": dsp_packing.plan_of(layer, fold.pe).chain if fold.dsp else 0,
+                "CHAIN": dsp_packing.plan_of(layer, self.lane_rows).chain if fold.dsp else 0,
                 "ACC_W": numbers.acc_bits,
                 "THRESHOLDS": layer.steps,
                 "OUT_W": layer.out_bits,
                 **memories,
                 "MEMORY": STYLES[fold.memory],
+                **several("GROUPS", layer.groups),
             },
         )
 

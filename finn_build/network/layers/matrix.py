@@ -7,18 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finn_build.errors import ModelError
+from finn_build.folding.cost import divisors
 from finn_build.network.layers.base import Codes, Integers, Ints, Layer, Shape
 
 _CHUNK_ELEMENTS = 1 << 24  # bounds the memory of one block of windows
 
 
-def matvec(v: Integers, weights: Integers, bias: Integers | None = None) -> Ints:
-    """Exact product of vectors with a matrix.
+def matvec(
+    v: Integers, weights: Integers, bias: Integers | None = None, *, groups: int = 1
+) -> Ints:
+    """Exact product of vectors with a matrix, or of each of a vector's groups with its own rows.
 
-    v: (..., COLS) unsigned or signed, weights: (ROWS, COLS), bias: (ROWS,) or None. Products run
-    through BLAS in float32 where every partial sum stays below 2**24 and in float64 below 2**53,
-    both of which are exact for integers. Returns (..., ROWS) int64. Raises OverflowError if a sum
-    could leave float64's exact range.
+    v: (..., groups * COLS) unsigned or signed, weights: (ROWS, COLS), bias: (ROWS,) or None.
+    Products run through BLAS in float32 where every partial sum stays below 2**24 and in float64
+    below 2**53, both of which are exact for integers. Returns (..., ROWS) int64. Raises
+    OverflowError if a sum could leave float64's exact range.
     """
     bound = int(np.abs(weights.astype(np.int64)).sum(axis=1).max(initial=0)) * int(
         np.abs(v).max(initial=0)
@@ -26,12 +29,14 @@ def matvec(v: Integers, weights: Integers, bias: Integers | None = None) -> Ints
     if bound >= 1 << 53:
         raise OverflowError(f"an accumulator may reach {bound}, more than float64 holds exactly")
     carrier: type[np.floating] = np.float32 if bound < 1 << 24 else np.float64
-    flat = v.reshape(-1, v.shape[-1])
-    out = np.empty((flat.shape[0], weights.shape[0]), np.int64)
-    matrix = weights.T.astype(carrier)
-    rows = max(1, _CHUNK_ELEMENTS // v.shape[-1])
-    for start in range(0, flat.shape[0], rows):
-        out[start : start + rows] = flat[start : start + rows].astype(carrier) @ matrix
+    flat = v.reshape(-1, groups, weights.shape[1])
+    out = np.empty((flat.shape[0], groups, weights.shape[0] // groups), np.int64)
+    matrices = weights.reshape(groups, -1, weights.shape[1]).transpose(0, 2, 1).astype(carrier)
+    vectors = max(1, _CHUNK_ELEMENTS // v.shape[-1])
+    for start in range(0, flat.shape[0], vectors):
+        part = flat[start : start + vectors].transpose(1, 0, 2).astype(carrier)
+        out[start : start + vectors] = (part @ matrices).transpose(1, 0, 2)
+    out = out.reshape(-1, weights.shape[0])
     if bias is not None:
         out += bias.astype(np.int64)
     return out.reshape(*v.shape[:-1], weights.shape[0])
@@ -57,13 +62,15 @@ class Matrix(Layer):
     float_thresholds: the numbers that they follow from, as float64, infinite where no accumulator
     decides; slack: (ROWS,) how far from these, in accumulators, float32 arithmetic may err;
     bias: (ROWS,) int64 in accumulator units, or None. `positions` vectors make a frame. A
-    `windowed` unit works on windows of an image; any other gets its vector in SIMD pieces.
+    `windowed` unit works on windows of an image; any other gets its vector in SIMD pieces. A vector
+    is `groups` times COLS inputs, group after group, and each group is for as many rows.
     """
 
     kind = "mvtu"
     stage = "unit"
     positions: int
     windowed: bool
+    groups: int = 1
     in_bits: int
     weight_bits: int
     weights: Ints
@@ -74,6 +81,12 @@ class Matrix(Layer):
 
     def __post_init__(self) -> None:
         """Raise ModelError for weights that do not fit and thresholds that do not ascend."""
+        legal_groups = divisors(self.rows) if self.windowed else (1,)
+        if self.groups not in legal_groups:
+            raise ModelError(
+                f"{self.name}: {self.rows} rows in {self.groups} groups; use "
+                f"{', '.join(map(str, legal_groups))}"
+            )
         most = (1 << (self.weight_bits - 1)) - 1
         right, legal = (
             (abs(self.weights) == 1, "-1 and 1")
@@ -101,8 +114,18 @@ class Matrix(Layer):
 
     @property
     def cols(self) -> int:
-        """Inputs per vector."""
+        """Inputs per vector, or of each of its groups."""
         return int(self.weights.shape[1])
+
+    @property
+    def inputs(self) -> int:
+        """Inputs per vector, of all groups."""
+        return self.groups * self.cols
+
+    @property
+    def filters(self) -> int:
+        """Outputs per vector of each group."""
+        return self.rows // self.groups
 
     @property
     def steps(self) -> int:
@@ -146,10 +169,10 @@ class Matrix(Layer):
         return Shape(sizes=(*sizes, self.rows), bits=self.out_bits)
 
     def accumulate(self, x: Integers) -> Ints:
-        """Accumulators, for windows (N, H, W, COLS), or images (N, ...) of COLS elements."""
+        """Accumulators, for windows (N, H, W, INPUTS), or images (N, ...) of INPUTS elements."""
         if not self.windowed:
-            x = x.reshape(x.shape[0], self.cols)
-        return matvec(x, self.weights, self.bias)
+            x = x.reshape(x.shape[0], self.inputs)
+        return matvec(x, self.weights, self.bias, groups=self.groups)
 
     def compute(self, *x: Integers) -> Integers:
         """Codes (N, H, W, ROWS) or (N, ROWS), or the accumulators where nothing is counted."""
@@ -161,8 +184,8 @@ class Matrix(Layer):
         (step,) = steps
         sums = self.accumulate(step.codes)
         codes = sums if self.thresholds is None else threshold(sums, self.thresholds)
-        vectors = step.unsure if self.windowed else step.unsure.reshape(len(step.unsure), -1)
-        shaky = vectors.any(axis=-1, keepdims=True)
+        parts = step.unsure.reshape(*sums.shape[:-1], self.groups, self.cols)
+        shaky = parts.any(axis=-1).repeat(self.filters, axis=-1)
         return Codes(codes=codes, unsure=self._beside(sums) | shaky, sums=sums)
 
     def _beside(self, sums: Ints) -> NDArray[np.bool_]:

@@ -65,7 +65,7 @@ class Mvtu(Matrix):
         if place.window is not None:
             started = place.window.taken(beats, place, timing)
         else:
-            pieces = beats.in_pieces(place.fold.pixels * self.cols)
+            pieces = beats.in_pieces(place.fold.pixels * self.inputs)
             started = in_turn(pieces.times, place.spent)
             left = np.maximum(pieces.times, started - 1)
             timing.waits[self.name] = beats.before(pieces, left, started + place.spent - 1)

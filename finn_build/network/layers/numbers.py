@@ -195,13 +195,19 @@ def constants(layer: Matrix, slice_bits: int) -> Constants:
 
 @lru_cache(maxsize=64)
 def _all_terms(layer: Matrix) -> tuple[tuple[Term, ...], ...]:
-    return tuple(tuple(_terms(row)) for row in layer.weights.tolist())
+    first = (row // layer.filters * layer.cols for row in range(layer.rows))
+    return tuple(
+        tuple(_terms(row, start)) for row, start in zip(layer.weights.tolist(), first, strict=True)
+    )
 
 
-def _terms(weights: list[int]) -> list[Term]:
-    """Weights in the fewest signed powers of two (non-adjacent form: Reitwiesner, 1960)."""
+def _terms(weights: list[int], first: int = 0) -> list[Term]:
+    """Weights in the fewest signed powers of two (non-adjacent form: Reitwiesner, 1960).
+
+    first: the input of the first one.
+    """
     found = []
-    for col, weight in enumerate(weights):
+    for col, weight in enumerate(weights, first):
         place, rest = 0, weight
         while rest:
             if rest % 2:

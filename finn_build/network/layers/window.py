@@ -13,7 +13,7 @@ from finn_build.folding.beats import FRAMES, WIDTH, WINDOW, Beats, Times, Timing
 from finn_build.folding.cost import Cost, bram18_count, divisors, lutram
 from finn_build.folding.fold import CONSTANT, Fold
 from finn_build.network.layers.base import Codes, Integers, Ints, Layer, Place, Shape
-from finn_build.rtl.design import STYLES, Design, Stream
+from finn_build.rtl.design import STYLES, Design, Stream, several
 
 _PADS = ("PAD_TOP", "PAD_LEFT", "PAD_BOTTOM", "PAD_RIGHT")
 
@@ -25,17 +25,20 @@ def windows(
     stride: tuple[int, int],
     pad: tuple[int, int, int, int],
     fill: int = 0,
+    groups: int = 1,
 ) -> Integers:
     """Cut windows of (KH, KW) pixels out of images padded with `fill`.
 
     x: (N, H, W, C); stride: (rows, columns); pad: (top, left, bottom, right). Returns
-    (N, OH, OW, KH*KW*C) in the order (kh, kw, c), c fastest, of x's dtype.
+    (N, OH, OW, KH*KW*C) in the order (group, kh, kw, c of the group), c fastest, of x's dtype.
     """
     top, left, bottom, right = pad
     padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
     views = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(1, 2))
-    views = views[:, :: stride[0], :: stride[1]].transpose(0, 1, 2, 4, 5, 3)
-    return views.reshape(*views.shape[:3], -1)
+    views = views[:, :: stride[0], :: stride[1]]
+    parts = views.reshape(*views.shape[:3], groups, x.shape[3] // groups, *kernel)
+    parts = parts.transpose(0, 1, 2, 3, 5, 6, 4)
+    return parts.reshape(*views.shape[:3], -1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +47,7 @@ class Window(Layer):
 
     kernel: rows and columns of a window; stride: rows and columns from one window to the next; pad:
     rows and columns around the image, (top, left, bottom, right); fill: what they hold, the code of
-    zero.
+    zero; groups: of channels, whose windows follow each other; filters: rows of the unit for each.
     """
 
     kind = "window"
@@ -57,9 +60,16 @@ class Window(Layer):
     stride: tuple[int, int]
     pad: tuple[int, int, int, int]
     fill: int = 0
+    groups: int = 1
+    filters: int = 1
 
     def __post_init__(self) -> None:
         """Raise ModelError for windows that the padded image does not hold or that hold nothing."""
+        if self.groups not in divisors(self.channels):
+            raise ModelError(
+                f"{self.name}: {self.channels} channels in {self.groups} groups; use "
+                f"{', '.join(map(str, divisors(self.channels)))}"
+            )
         top, left, bottom, right = self.pad
         sides = (
             ("rows", self.height, self.kernel[0], self.stride[0], (top, bottom)),
@@ -137,14 +147,23 @@ class Window(Layer):
 
     def compute(self, *x: Integers) -> Integers:
         """Every window of images (N, H, W, C), as (N, OH, OW, KH*KW*C)."""
-        return windows(*x, kernel=self.kernel, stride=self.stride, pad=self.pad, fill=self.fill)
+        (image,) = x
+        return self._cut(image, self.fill)
+
+    def _cut(self, image: Integers, fill: int) -> Integers:
+        return windows(
+            image,
+            kernel=self.kernel,
+            stride=self.stride,
+            pad=self.pad,
+            fill=fill,
+            groups=self.groups,
+        )
 
     def doubt(self, *steps: Codes) -> Codes:
         """A window is unsure where its codes are."""
         (step,) = steps
-        unsure = windows(
-            step.unsure.astype(np.uint8), kernel=self.kernel, stride=self.stride, pad=self.pad
-        )
+        unsure = self._cut(step.unsure.astype(np.uint8), 0)
         return Codes(codes=self.compute(step.codes), unsure=unsure.astype(bool))
 
     @property
@@ -164,7 +183,17 @@ class Window(Layer):
     def slides(self, fold: Fold) -> bool:
         """Whether a unit gets its windows piece by piece, as it takes them, and not as a whole."""
         square = self.same and self.kernel[0] == self.kernel[1] > 1
-        return fold.memory != CONSTANT and square and fold.simd in divisors(self.channels)
+        channels = self.channels // self.groups
+        pieces = divisors(channels) if self.lanes(fold) == 1 else (channels,)
+        return fold.memory != CONSTANT and square and fold.simd in pieces
+
+    def lanes(self, fold: Fold) -> int:
+        """Groups that the unit works on at once."""
+        return min(self.groups, max(1, fold.pe // self.filters))
+
+    def piece(self, fold: Fold) -> int:
+        """Channels of a piece, where it slides."""
+        return self.lanes(fold) * fold.simd
 
     def memory(self, fold: Fold) -> str | None:
         """Where its lines are."""
@@ -172,7 +201,7 @@ class Window(Layer):
 
     def simd(self, fold: Fold) -> int | None:
         """Channels of a piece, where it slides."""
-        return fold.simd if self.slides(fold) else None
+        return self.piece(fold) if self.slides(fold) else None
 
     def needs_begun(self, fold: Fold) -> bool:
         """Whole windows of a frame's end come with the next frame's beginning."""
@@ -182,7 +211,7 @@ class Window(Layer):
         """Cost of a sliding window unit, or of a window generator, with its FIFO."""
         fold = place.fold
         if self.slides(fold):
-            return self._sliding_cost(fold.simd)
+            return self._sliding_cost(self.piece(fold))
         return self.whole_cost(fold.pixels, fold.lines)
 
     def whole_cost(self, pixels: int, lines: str) -> Cost:
@@ -219,8 +248,8 @@ class Window(Layer):
     def taken(self, beats: Beats, place: Place, timing: Timing) -> Times:
         """When the work on each window begins in the unit that takes them."""
         if self.slides(place.fold):
-            pieces = beats.in_pieces(place.fold.simd)
-            started, taken = self._slide(pieces, place.spent, timing.frames)
+            pieces = beats.in_pieces(self.piece(place.fold))
+            started, taken = self._slide(pieces, place, timing.frames)
         else:
             pixels = place.fold.pixels
             pieces = beats.in_pieces(pixels * self.channels)
@@ -268,20 +297,23 @@ class Window(Layer):
         cols = np.arange(self.out_width // pixels) * self.stride[1]
         return (rows[:, None] * self.grid(pixels)[1] + cols + self.lag(pixels)).ravel()
 
-    def _slide(self, beats: Beats, spent: float, frames: int) -> tuple[Times, Times]:
+    def _slide(self, beats: Beats, place: Place, frames: int) -> tuple[Times, Times]:
         """When the work on each window begins, and when each piece of a pixel is taken (nn_swu)."""
         # Square, and every pixel the middle of one.
-        pieces, pad = self.channels // beats.elems, self.pad[0]
+        pieces, pad, spent = self.channels // beats.elems, self.pad[0], place.spent
+        blocks = self.groups // self.lanes(place.fold)
         held = self.sliding_words(beats.elems)
         # The window that has to end before a pixel has room, and the last pixel of each window.
         lead = pad * (self.width + 1)
         rows = np.minimum(np.arange(self.height) + pad, self.height - 1)
         cols = np.minimum(np.arange(self.width) + pad, self.width - 1)
         newest = (rows[:, None] * self.width + cols).ravel()
-        # What of a window is done when its last piece is taken for the first time.
+        # What of a window is done when its last pixel's piece is taken for the first time, in each
+        # of the blocks that it is taken in.
         below = rows + pad - np.arange(self.height)
         right = cols + pad - np.arange(self.width)
-        done = ((below[:, None] * (2 * pad + 1) + right + 1) * pieces - 1).ravel()
+        done = (below[:, None] * (2 * pad + 1) + right + 1).ravel() * (pieces // blocks) - 1
+        before = np.arange(blocks) * (spent / blocks)
         pixels = len(newest)
         arrivals = beats.times.reshape(frames * pixels, pieces)
         pushed, started = np.empty_like(arrivals), np.empty(frames * pixels)
@@ -292,7 +324,8 @@ class Window(Layer):
             pushed[n] = in_turn(np.maximum(arrived, max(now + 1, free)), 1)
             now = pushed[n, -1]
             while made < n + 1 and made // pixels * pixels + newest[made % pixels] <= n:
-                started[made] = max(now + WINDOW - done[made % pixels], busy)
+                come = pushed[n].reshape(blocks, -1)[:, -1] - before
+                started[made] = max(come.max() + WINDOW - done[made % pixels], busy)
                 busy = started[made] + spent
                 made += 1
         return started, pushed.ravel()
@@ -301,21 +334,23 @@ class Window(Layer):
         """A window generator, or a sliding window unit."""
         fold, unit = place.fold, place.unit
         if self.slides(fold):
-            made.feed(self.name, fold.simd)
+            piece, blocks = self.piece(fold), self.groups // self.lanes(fold)
+            made.feed(self.name, piece)
             made.add(
                 "nn_swu",
                 self.name,
-                Stream(elems=fold.simd, bits=self.bits),
+                Stream(elems=piece, bits=self.bits),
                 {
                     "ELEM_W": self.bits,
                     "CHANNELS": self.channels,
-                    "SIMD": fold.simd,
+                    "SIMD": piece,
                     "HEIGHT": self.height,
                     "WIDTH": self.width,
                     "KERNEL": self.kernel[0],
                     "PAD": self.pad[0],
                     "FILL": self.fill,
-                    "REPEAT": unit.rows // fold.pe,
+                    "REPEAT": unit.rows // fold.pe // blocks,
+                    **several("BLOCKS", blocks),
                 },
             )
             return
@@ -342,6 +377,7 @@ class Window(Layer):
                 "PIXELS": pixels,
                 "PROMPT": int(prompt),
                 "RAM_STYLE": STYLES[lines],
+                **several("GROUPS", self.groups),
             },
             begun="begun",
         )

@@ -1,0 +1,58 @@
+"""Networks of depthwise-separable convolutions, whole: read, compared, folded, simulated."""
+
+import time
+from pathlib import Path
+
+import models
+import numpy as np
+import pytest
+import separable
+from onnx import ModelProto
+
+from finn_build import boards, frontend
+from finn_build.folding.search import Search
+from finn_build.network import golden
+from finn_build.network.graph import Network
+from finn_build.network.verify import compare
+
+
+def read(name: str, folder: Path, **size: int) -> tuple[Network, ModelProto]:
+    """The network, and its file's tidy graph."""
+    path = folder / f"{name}.onnx"
+    path.write_bytes(getattr(separable, name)(**size).SerializeToString())
+    graph = frontend.load(path)
+    return frontend.read(graph, name).network, graph
+
+
+@pytest.mark.parametrize(
+    ("name", "macs", "weights", "cycles"),
+    [("ds_cnn", 2_752_000, 117_248, 2_100), ("mobilenet", 7_493_760, 212_208, 9_216)],
+)
+def test_it_fits_on_the_chip_within_seconds(name, macs, weights, cycles, tmp_path):
+    network, _ = read(name, tmp_path)
+    assert network.macs == macs and sum(m.weights.size for m in network.mvtus) == weights
+    start = time.process_time()
+    folding = Search(network, boards.find_board("pynq-z2").budget["vivado"]).fastest()
+    assert time.process_time() - start < 10
+    assert folding.cycles <= cycles
+
+
+@pytest.mark.parametrize(("name", "size"), [("ds_cnn", {}), ("mobilenet", {"size": 32})])
+def test_it_is_what_qonnx_computes(name, size, tmp_path):
+    network, graph = read(name, tmp_path, **size)
+    shape = (8, network.height, network.width, network.channels)
+    images = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
+    _, ran = models.by_qonnx(graph, images)
+    made = compare(
+        network, images, names=("qonnx", "golden"), first=ran["qonnx"], second=ran["golden"]
+    )
+    assert made.mismatches == made.explained <= 2
+    assert len(np.unique(ran["golden"].logits, axis=0)) == len(images)
+
+
+@pytest.mark.slow
+def test_the_accelerator_hears_the_same_keywords(tmp_path):
+    network, _ = read("ds_cnn", tmp_path)
+    images = np.random.default_rng(2).integers(0, 256, (3, 49, 10, 1)).astype(np.uint8)
+    ran = models.simulate(network, images, tmp_path)
+    assert np.array_equal(ran.logits, golden.run(network, images).logits)
