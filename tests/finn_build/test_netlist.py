@@ -1,6 +1,8 @@
 """The synthesised accelerator computes what the golden model does."""
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import models
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 
 from finn_build.backends import cells, verilator, yosys
+from finn_build.cli import DEFAULT_MODEL
 from finn_build.errors import MismatchError
 from finn_build.flow.steps.simulate import check
 from finn_build.folding.fold import Fold
@@ -15,6 +18,7 @@ from finn_build.folding.folding import make
 from finn_build.network import golden
 from finn_build.rtl import accelerator, emit
 from finn_build.rtl.emitted import read_instances
+from finn_build.system.files import load_json
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (8, 4, 4, 2)).astype(np.uint8)
 
@@ -87,6 +91,22 @@ def test_the_netlist_gives_what_the_golden_model_gives(name, tmp_path):
     invert(next((folder / "parts").glob("nn_heap_*.il")))
     with pytest.raises(MismatchError, match=r"netlist and golden model differ on \d of 8 frames"):
         check(ran(folder, network, stall=0), expected, "at full rate", what="netlist")
+
+
+@pytest.mark.slow
+def test_the_default_models_netlist_gives_what_the_golden_model_gives(tmp_path):
+    """Of a slow folding, which is soon mapped: the same modules, images and negative logits."""
+    command = [sys.executable, "-m", "headrace", "pynq-z2", "--target-fps", "1000"]
+    done = subprocess.run(
+        [*command, "--netlist-images", "2", "--to", "netlist"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    made = load_json(tmp_path / "build" / "pynq-z2" / DEFAULT_MODEL / "netlist" / "result.json")
+    assert (made["images"], made["mismatches"]) == (2, 0)
 
 
 def invert(netlist):
