@@ -124,7 +124,7 @@ def compile_model(
             # Verilator's rules refuse a folder whose name has spaces; no relative name has it.
             "-MAKEFLAGS",
             f"CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O{int(fast)} OPT_SLOW=-O0 CURDIR=.",
-            *(["+define+NN_HEAP_FORMULA"] if fast else []),
+            *(["+define+NN_COMPRESSOR_FORMULA"] if fast else []),
             *("--Mdir", "."),
             *what,
             *(where / name for name in sources(rtl, listed)),

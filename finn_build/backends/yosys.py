@@ -24,7 +24,7 @@ from finn_build.system.files import load_json, relative, save_json
 SLANG = "read_slang --max-generate-steps 100000000 --unroll-limit 1000000"
 READ = f"{SLANG} -f modules.f --top {{top}}"
 TOP = "parts"
-LANE = "nn_heap"
+LANE = "nn_compressor"
 LANED = ("nn_mvtu",)
 # Modules without multipliers are small: one process synthesises them all.
 SMALL = (

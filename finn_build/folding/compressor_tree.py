@@ -1,11 +1,11 @@
-"""A dot product's LUTs and FFs: the plan of counters of rtl_templates' nn_heap, counted."""
+"""A dot product's LUTs and FFs: the plan of counters of rtl_templates' nn_compressor, counted."""
 
 from functools import cache
 
 
 @cache
 def lut(*, simd: int, weight_bits: int, in_bits: int, ternary: bool, sum_bits: int) -> int:
-    """LUTs of one nn_heap with the parameters SIMD, W_BITS, A_BITS, TERNARY and SUM_W."""
+    """LUTs of one nn_compressor with the parameters SIMD, W_BITS, A_BITS, TERNARY and SUM_W."""
     signs = ternary or weight_bits == 1
     planes = (simd,) if signs else (simd,) * weight_bits
     heights = _heights(planes, in_bits, sum_bits)
@@ -23,7 +23,7 @@ def latency(*, simd: int, weight_bits: int, in_bits: int) -> int:
 
 @cache
 def ff(*, simd: int, weight_bits: int, in_bits: int, ternary: bool, sum_bits: int) -> int:
-    """FFs of one nn_heap with those parameters, of the latency that a unit gives it."""
+    """FFs of one nn_compressor with those parameters, of the latency that a unit gives it."""
     signs = ternary or weight_bits == 1
     heights = _heights((simd,) if signs else (simd,) * weight_bits, in_bits, sum_bits)
     if not ternary:
@@ -34,13 +34,13 @@ def ff(*, simd: int, weight_bits: int, in_bits: int, ternary: bool, sum_bits: in
 
 @cache
 def constant_ff(*, places: tuple[int, ...], in_bits: int, sum_bits: int, latency: int) -> int:
-    """FFs of one nn_heap with constant weights; those of its products it shares with others."""
+    """FFs of one nn_compressor with constant weights, less those of products, which are shared."""
     return _registers(_heights(places, in_bits, sum_bits), latency - 1, sum_bits)
 
 
 @cache
 def constant_lut(*, places: tuple[int, ...], in_bits: int, sum_bits: int) -> int:
-    """LUTs of one nn_heap with constant weights, so many at each place: its products are wires."""
+    """LUTs of one nn_compressor with so many constant weights at each place: products are wires."""
     return _counters(_heights(places, in_bits, sum_bits))
 
 

@@ -16,7 +16,7 @@ from finn_build.frontend.stream import NO_SIDES, Codes, Product, Sums, wide
 from finn_build.network.layers import Ints
 
 MOST_WEIGHT_BITS = 16
-# Of a weight and a code together: adders of dot products count in 32 bits (rtl_templates: nn_heap).
+# Of a weight and a code together: the adders of dot products have 32 bits (nn_compressor).
 MOST_PRODUCT_BITS = 24
 MOST_UNROLLED = 1 << 22  # weights of a layer that is written as one product with the whole image
 

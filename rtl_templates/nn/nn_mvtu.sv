@@ -1,7 +1,7 @@
 // nn_mvtu - matrix-vector product, then threshold count.
 // y[r] = sum_t( T[r][t] <= acc[r] ),
 //        acc[r] = start[r] + sum_c( W[r][c]*x[g*COLS + c] + lift(W[r][c]) ), g = r/(ROWS/GROUPS)
-//        with nn_heap's lift, which start and thresholds make up for, or none with nn_dsp
+//        with nn_compressor's lift, which start and thresholds make up for, or none with nn_dsp
 // Stream: GROUPS*COLS/IN_ELEMS beats of unsigned activations in per vector, or with AGAIN for every
 //         PE rows the groups that these see, SIMD elements of each a beat; ROWS/PE beats of PE
 //         elements out, in row order. THRESHOLDS == 0: the accumulators themselves, sign-extended
@@ -15,7 +15,7 @@
 //
 // Memory images (mem_rom, element 0 in the least significant bits of a word):
 //   WEIGHT_FILE     word ((beat*RF + group)*SF + sub): element p*SIMD + s is the weight of row
-//                   group*PE + p, column beat*IN_ELEMS + sub*SIMD + s, coded as nn_heap says,
+//                   group*PE + p, column beat*IN_ELEMS + sub*SIMD + s, coded as nn_compressor says,
 //                   or nn_dsp where CHAIN is not 0.
 //   THRESHOLD_FILE  as nn_threshold says.
 //   START_FILE      word group: element p, ACC_W bits; "" means START for all rows.
@@ -303,14 +303,14 @@ module nn_mvtu #(
     end
   end else begin : gen_lut
     for (genvar p = 0; p < int'(PE); p++) begin : gen_dot
-      nn_heap #(
+      nn_compressor #(
         .SIMD   (SIMD),
         .W_BITS (W_BITS),
         .A_BITS (A_BITS),
         .TERNARY(TERNARY),
         .SUM_W  (ACC_W),
         .LATENCY(LATENCY)
-      ) u_heap (
+      ) u_compressor (
         .clk(clk),
         .x  (x_copy[p%int'(EACH)/int'(SHARED)][p/int'(EACH)*LANE_W +: LANE_W]),
         .w  (weights[p*SIMD*W_BITS +: SIMD*W_BITS]),

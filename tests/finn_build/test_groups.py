@@ -177,11 +177,11 @@ def test_groups_run_as_scheduled(name, tmp_path):
         )
 
 
-def test_weights_of_groups_can_be_built_in(tmp_path):
+def test_weights_of_groups_can_be_constant(tmp_path):
     made = network(4, 8, 4)
     unit = made.mvtus[1]
-    built_in = folds(unit.rows, unit.cols, "constant", slice_bits=1, pixels=2)
-    folding = make(made, built_in)
+    constant = folds(unit.rows, unit.cols, "constant", slice_bits=1, pixels=2)
+    folding = make(made, constant)
     images = np.random.default_rng(7).integers(0, 256, (8, SIDE, SIDE, 2)).astype(np.uint8)
     ran = simulate(made, images, tmp_path, folding=folding, stall=0)
     assert np.array_equal(ran.logits, golden.run(made, images).logits)

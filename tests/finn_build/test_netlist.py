@@ -88,7 +88,7 @@ def test_the_netlist_gives_what_the_golden_model_gives(name, tmp_path):
     assert bool(re.search(r"\bRAMB(18|36)E1 ", used)) == (name == "block")
     if name != "constant":
         return
-    invert(next((folder / "parts").glob("nn_heap_*.il")))
+    invert(next((folder / "parts").glob("nn_compressor_*.il")))
     with pytest.raises(MismatchError, match=r"netlist and golden model differ on \d of 8 frames"):
         check(ran(folder, network, stall=0), expected, "at full rate", what="netlist")
 

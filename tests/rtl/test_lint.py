@@ -112,7 +112,7 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"PE": 7, "SIMD": 7, "W_BITS": 2, "A_BITS": 1, "SUM_W": 2},
         {"PE": 3, "SIMD": 144, "W_BITS": 8, "A_BITS": 8, "SUM_W": 24, "CHAIN": 2},
     ],
-    "nn_heap": [
+    "nn_compressor": [
         {"SIMD": 1, "W_BITS": 1, "A_BITS": 1, "SUM_W": 1, "LATENCY": 2},
         {"SIMD": 2, "SUM_W": 3, "LATENCY": 3},
         {"SIMD": 1, "TERNARY": 1, "SUM_W": 1, "LATENCY": 2},
@@ -271,10 +271,10 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_dsp", {"PE": 0}, "PE"),
     ("nn_dsp", {"W_BITS": 10}, "W_BITS"),
     ("nn_dsp", {"A_BITS": 9}, "A_BITS"),
-    ("nn_heap", {"LATENCY": 1}, "LATENCY"),
-    ("nn_heap", {"TERNARY": 1, "W_BITS": 3}, "TERNARY"),
-    ("nn_heap", {"PLACES": "144'h3_0003_0003"}, "PLACES"),
-    ("nn_heap", {"TERNARY": 1, "PLACES": "144'h3_0003"}, "PLACES"),
+    ("nn_compressor", {"LATENCY": 1}, "LATENCY"),
+    ("nn_compressor", {"TERNARY": 1, "W_BITS": 3}, "TERNARY"),
+    ("nn_compressor", {"PLACES": "144'h3_0003_0003"}, "PLACES"),
+    ("nn_compressor", {"TERNARY": 1, "PLACES": "144'h3_0003"}, "PLACES"),
     ("nn_join", {"A_ELEMS": 0}, "A_ELEMS"),
     ("nn_join", {"B_W": 3}, "OUT_W"),
     ("nn_join", {"B_ELEMS": 3, "BY_TURNS": 1}, "BY_TURNS"),

@@ -102,7 +102,7 @@ def test_mvtu_of_groups_in_slices(simulate: Simulate, name: str) -> None:
 @pytest.mark.parametrize("name", ["typical", "two_bits", "ternary", "groups", "pixels"])
 def test_mvtu_by_formula(simulate: Simulate, name: str) -> None:
     """The short form of the dot product for long simulations does the same at the same time."""
-    run(simulate, name, defines=("NN_HEAP_FORMULA",))
+    run(simulate, name, defines=("NN_COMPRESSOR_FORMULA",))
 
 
 @pytest.mark.slow

@@ -172,7 +172,7 @@ class Constants:
 
     @property
     def latency(self) -> int:
-        """Registers in the dot product that are enough for every row (rtl_templates: nn_heap)."""
+        """Registers in the dot product (nn_compressor) that are enough for every row."""
         most = max(len(row) for row in self.terms)
         return ceil(log2(max(2, most))) + ceil(log2(self.slice_bits)) + 4
 
@@ -219,7 +219,7 @@ def _terms(weights: list[int], first: int = 0) -> list[Term]:
 
 
 def _lift(layer: Matrix, *, only_signs: bool) -> Ints:
-    """(ROWS,) what the dot product adds to each row's sum of products: nn_heap's lift, summed."""
+    """(ROWS,) what the dot product adds to each row's sum: nn_compressor's lift of its weights."""
     top = (1 << layer.in_bits) - 1
     if only_signs:
         negative: Ints = (layer.weights < 0).sum(axis=1)

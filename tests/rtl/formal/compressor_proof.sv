@@ -1,9 +1,9 @@
-// heap_proof - the counter tree of nn_heap and the formula that simulations run in its place.
+// compressor_proof - the tree of nn_compressor and the formula that simulations run in its place.
 // Both are pipelines without feedback: if no operands make them differ LATENCY cycles later,
 // whatever was in their registers before, nothing ever does.
 `default_nettype none
 
-module heap_proof #(
+module compressor_proof #(
   parameter int unsigned  SIMD    = 3,
   parameter int unsigned  W_BITS  = 2,
   parameter int unsigned  A_BITS  = 2,
@@ -19,12 +19,12 @@ module heap_proof #(
 
   logic [SUM_W-1:0] tree, formula;
 
-  nn_heap #(
+  nn_compressor #(
     .SIMD(SIMD), .W_BITS(W_BITS), .A_BITS(A_BITS), .TERNARY(TERNARY), .SUM_W(SUM_W),
     .LATENCY(LATENCY), .PLACES(PLACES)
   ) tree_i (.clk(clk), .x(x), .w(w), .sum(tree));
 
-  nn_heap_formula #(
+  nn_compressor_formula #(
     .SIMD(SIMD), .W_BITS(W_BITS), .A_BITS(A_BITS), .TERNARY(TERNARY), .SUM_W(SUM_W),
     .LATENCY(LATENCY), .PLACES(PLACES)
   ) formula_i (.clk(clk), .x(x), .w(w), .sum(formula));

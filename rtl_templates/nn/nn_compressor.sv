@@ -1,4 +1,4 @@
-// nn_heap - dot product of few-bit operands, its bits summed by counters written as tables.
+// nn_compressor - dot product of few-bit operands, its bits summed by a compressor tree.
 // sum = sum_s (w[s] * x[s] + lift(w[s]))  (mod 2^SUM_W), where lift(w) makes a product positive:
 //       W_BITS == 1 or TERNARY:  2^A_BITS - 1 for w < 0, else 0
 //         (with PLACES, both times 2^place of the operand)
@@ -23,7 +23,7 @@
 // merging levels into something larger.
 `default_nettype none
 
-module nn_heap #(
+module nn_compressor #(
   parameter int unsigned SIMD    = 9,
   parameter int unsigned W_BITS  = 2,
   parameter int unsigned A_BITS  = 2,
@@ -39,10 +39,10 @@ module nn_heap #(
 );
 
   if (SIMD < 1 || W_BITS < 1 || A_BITS < 1 || SUM_W < 1) begin : gen_bad_size
-    $error("nn_heap: SIMD, W_BITS, A_BITS and SUM_W must be at least 1");
+    $error("nn_compressor: SIMD, W_BITS, A_BITS and SUM_W must be at least 1");
   end
   if (TERNARY && W_BITS != 2) begin : gen_bad_ternary
-    $error("nn_heap: TERNARY needs W_BITS == 2");
+    $error("nn_compressor: TERNARY needs W_BITS == 2");
   end
 
   localparam int unsigned MOST_PLACES = 9;
@@ -57,14 +57,14 @@ module nn_heap #(
 
   if (before_place(MOST_PLACES, 0) != SIMD || (!TERNARY && PLACES != 144'(SIMD))) begin
     : gen_bad_places
-    $error("nn_heap: PLACES must hold SIMD operands, with a place above 0 only for TERNARY");
+    $error("nn_compressor: PLACES must hold SIMD operands, with a place above 0 only for TERNARY");
   end
 
   // Weights that are no more than a sign or nothing.
   localparam bit          SIGNS    = TERNARY || (W_BITS == 1);
   localparam int unsigned TOP_ACT  = (1 << A_BITS) - 1;
 
-`ifdef NN_HEAP_FORMULA
+`ifdef NN_COMPRESSOR_FORMULA
   // The same numbers at the same time, much faster to simulate: for long runs of whole networks.
   localparam int unsigned LIFT = TOP_ACT << (W_BITS - 1);
   logic [SUM_W-1:0] sum_q [LATENCY];
@@ -222,7 +222,7 @@ module nn_heap #(
   localparam int unsigned LEVELS = count_levels();
 
   if (LATENCY < LEVELS + 1) begin : gen_bad_latency
-    $error("nn_heap: LATENCY is less than the pipeline has registers");
+    $error("nn_compressor: LATENCY is less than the pipeline has registers");
   end
 
   // Bit k of the number of ones among six bits.
