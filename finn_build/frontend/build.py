@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 
-from finn_build.errors import ModelError
 from finn_build.frontend import hardware
 from finn_build.frontend.elementwise import (
     Affine,
-    Elementwise,
     Quantiser,
     apply_all,
     joined,
     level32,
 )
 from finn_build.frontend.layout import Layout
-from finn_build.frontend.stream import Codes, Pairs, Pool, Stream, Sums, wide
+from finn_build.frontend.quantised import (
+    MOST_BITS,
+    WIDEST,
+    Refuse,
+    check_rising,
+    scaled,
+    split,
+    uniform,
+    values_of,
+)
+from finn_build.frontend.stream import Codes, Pairs, Pool, Stream, Sums
 from finn_build.frontend.thresholds import Levels, doubtful, levels
 from finn_build.network.layers import Ints, Layer, Lookup, MaxPool, Mvtu, Residual
 
-MOST_BITS = 8  # of activations between layers
-WIDEST = 16  # bits of a quantiser, before what follows makes some of its levels equal
 MOST_PIXEL_BITS = 12
 _PIXELS = 8  # bits of a pixel, and of the largest table
-
-Refuse = Callable[[str], ModelError]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +99,7 @@ class Builder:
         """A product with thresholds, and the pools after it."""
         before, quantiser, after, pools = split(stream, refuse)
         channels = base.channels
-        _check_rising(stream.ops, channels, refuse)
+        check_rising(stream.ops, channels, refuse)
         values, kept = values_of(quantiser, after, channels, refuse)
         bits = max(1, len(kept).bit_length())
         found = levels(base, before, quantiser, kept, base.product.codes.bits)
@@ -236,7 +239,7 @@ class Builder:
         if isinstance(base, Codes) and all(isinstance(op, Pool) for op in stream.ops):
             return self._plain_pools(base, stream, refuse)
         before, quantiser, after, pools = split(stream, refuse)
-        _check_rising(stream.ops, base.channels, refuse)
+        check_rising(stream.ops, base.channels, refuse)
         if base.bits > _PIXELS:
             raise refuse(f"quantises again what has more than {_PIXELS} bits")
         # Of a wide quantiser's levels, codes of few bits reach few.
@@ -316,100 +319,3 @@ def weight_bits(weights: Ints) -> int:
         return 1
     low, high = int(weights.min()), int(weights.max())
     return max(2, max((-low - 1).bit_length() if low < 0 else 0, high.bit_length()) + 1)
-
-
-def scaled(codes: Codes, ops: Sequence[Elementwise | Pool]) -> Codes:
-    """Codes that stand for what scales and biases make of their values."""
-    for op in ops:
-        assert isinstance(op, Affine)
-        parts = (codes.scales, codes.shifts, op.gains, op.offsets)
-        count = max(map(len, parts))
-        columns = zip(*(wide(part, count) for part in parts), strict=True)
-        made = [(gain * scale, gain * shift + offset) for scale, shift, gain, offset in columns]
-        codes = replace(codes, scales=tuple(m[0] for m in made), shifts=tuple(m[1] for m in made))
-    return codes
-
-
-def uniform(ops: Sequence[Elementwise]) -> bool:
-    """Whether operations are the same for all channels."""
-    numbers = ("gains", "offsets", "slopes", "scales")
-    return all(len(getattr(op, name, (0,))) == 1 for op in ops for name in numbers)
-
-
-def split(
-    stream: Stream, refuse: Refuse
-) -> tuple[list[Elementwise], Quantiser, list[Elementwise], list[tuple[Pool, bool]]]:
-    """Operations before the last quantiser, it, those after it, and the pools.
-
-    Each pool goes with whether it comes before that quantiser.
-    """
-    places = [i for i, op in enumerate(stream.ops) if isinstance(op, Quantiser)]
-    if not places:
-        done = ", ".join(stream.names[-3:]) or "the image"
-        raise refuse(
-            f"reads values that are not quantised (after {done}): put a quantiser (Quant) of at "
-            f"most {MOST_BITS} bits before it"
-        )
-    last = places[-1]
-    quantiser = stream.ops[last]
-    assert isinstance(quantiser, Quantiser)
-    before = [op for op in stream.ops[:last] if not isinstance(op, Pool)]
-    after = [op for op in stream.ops[last + 1 :] if not isinstance(op, Pool)]
-    pools = [(op, i < last) for i, op in enumerate(stream.ops) if isinstance(op, Pool)]
-    return before, quantiser, after, pools
-
-
-def _check_rising(ops: Sequence[Elementwise | Pool], channels: int, refuse: Refuse) -> None:
-    """A largest value has the largest code only if nothing between them turns the order round."""
-    places = [i for i, op in enumerate(ops) if isinstance(op, Pool)]
-    last = max(i for i, op in enumerate(ops) if isinstance(op, Quantiser))
-    for place in places:
-        between = ops[place:last] if place < last else ops[last:place]
-        for op in between:
-            if isinstance(op, Affine) and any(op.gain(c) < 0 for c in range(channels)):
-                raise refuse(
-                    "a negative scale lies between a maximum and a quantiser; quantise before the "
-                    "pool"
-                )
-
-
-def values_of(
-    quantiser: Quantiser,
-    after: Sequence[Elementwise],
-    channels: int,
-    refuse: Refuse,
-    *,
-    most: int = MOST_BITS,
-) -> tuple[tuple[tuple[Fraction, ...], tuple[Fraction, ...]], list[int]]:
-    """Scales and shifts of codes, and the quantiser's levels that the codes of `most` bits tell.
-
-    What follows a quantiser, as a ReLU after a signed one, may make levels equal.
-    """
-    if (bits := quantiser.levels.bit_length()) > WIDEST:
-        raise refuse(f"reads what is quantised to {bits} bits; at most {MOST_BITS} can be")
-    scales, shifts, kept = [], [], None
-    same = uniform((*after, quantiser))
-    for channel in range(1 if same else channels):
-        way = joined(after, channel)
-        values = [
-            apply_all(way, quantiser.value(level, channel), channel)
-            for level in range(quantiser.levels + 1)
-        ]
-        steps = [i + 1 for i, (a, b) in enumerate(pairwise(values)) if a != b]
-        told = [values[0], *(values[i] for i in steps)]
-        distances = {b - a for a, b in pairwise(told)}
-        if len(distances) > 1:
-            raise refuse("reads values that are not evenly spaced after their quantiser")
-        if not distances:  # a channel that is constant
-            steps, distances = list(range(1, quantiser.levels + 1)), {Fraction(0)}
-        if (bits := len(steps).bit_length()) > most:
-            raise refuse(f"reads activations of {bits} bits; at most {most} can be")
-        if kept is not None and steps != kept:
-            raise refuse("reads channels of different numbers of levels")
-        kept = steps
-        scales.append(distances.pop())
-        shifts.append(told[0])
-    assert kept is not None
-    if len(set(scales)) == 1 and len(set(shifts)) == 1:
-        scales, shifts = scales[:1], shifts[:1]
-    return (tuple(scales), tuple(shifts)), kept

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from onnx import NodeProto
 
-from finn_build.frontend.build import MOST_BITS
 from finn_build.frontend.check import attributes, refuse, shown
 from finn_build.frontend.elementwise import Affine
+from finn_build.frontend.quantised import MOST_BITS
 from finn_build.frontend.scope import Scope
 from finn_build.frontend.stream import NO_SIDES, Codes, Pairs, Stream, Sums, wide
 from finn_build.network.layers import Concat

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from finn_build.frontend import hardware, join, shaping
-from finn_build.frontend.build import scaled
 from finn_build.frontend.check import attributes, kind, refuse, shown
 from finn_build.frontend.constant import quantised
 from finn_build.frontend.elementwise import ROUNDINGS, Affine, Clip, Elementwise, Leaky, Quantiser
 from finn_build.frontend.linear import conv, gemm, matmul
+from finn_build.frontend.quantised import scaled
 from finn_build.frontend.rational import fractions, root
 from finn_build.frontend.scope import PADDED, Scope, Value
 from finn_build.frontend.shaping import image_only, shape_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
-from finn_build.frontend.build import MOST_BITS, Builder
+from finn_build.frontend.build import Builder
+from finn_build.frontend.quantised import MOST_BITS
 from finn_build.frontend.stream import Codes, Stream
 from finn_build.network.layers import SumPool
 from finn_build.network.layers.sum_pool import sum_bits

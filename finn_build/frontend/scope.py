@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from finn_build.frontend.build import MOST_BITS, Builder, Refuse
+from finn_build.frontend.build import Builder
 from finn_build.frontend.check import refuse, shown
 from finn_build.frontend.elementwise import Affine, Quantiser
 from finn_build.frontend.pooling import MOST_SUM_BITS, summed
 from finn_build.frontend.product import averaged, spread_channels, sums, whole
+from finn_build.frontend.quantised import MOST_BITS, Refuse
 from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Stream, Sums
 
 Value = Constant | Stream

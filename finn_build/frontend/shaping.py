@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from finn_build.frontend.build import uniform
 from finn_build.frontend.check import attributes, refuse
 from finn_build.frontend.layout import Layout, of_axes
+from finn_build.frontend.quantised import uniform
 from finn_build.frontend.scope import Scope, Value
 from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Pool, Sides, Stream, added
 from finn_build.network.graph import IMAGE

@@ -6,13 +6,13 @@ from functools import lru_cache
 from math import ceil, gcd, prod
 
 import numpy as np
-from numpy.typing import NDArray
 
 from finn_build.errors import ModelError
 from finn_build.folding.beats import FRAMES, WIDTH, WINDOW, Beats, Times, Timing, in_turn
 from finn_build.folding.cost import Cost, bram18_count, divisors, lutram
 from finn_build.folding.fold import CONSTANT, Fold
 from finn_build.network.layers.base import Codes, Integers, Ints, Layer, Place, Shape
+from finn_build.network.layers.window_times import moves
 from finn_build.rtl.design import STYLES, Design, Stream, several
 
 _PADS = ("PAD_TOP", "PAD_LEFT", "PAD_BOTTOM", "PAD_RIGHT")
@@ -285,7 +285,7 @@ class Window(Layer):
         drained = np.full(max(0, int(due[-1]) + 1 - len(come)), come[-1])
         times = np.append(come, drained)
         steps = np.append(np.where(image.ravel(), every, 0), np.full(len(drained), every))
-        started, pushed = _pushed(due, times, steps, spent, gathered)
+        started, pushed = moves(due, times, steps, spent, gathered)
         return started + WIDTH, pushed[: image.size][image.ravel()]
 
     def _needed(self, pixels: int) -> Ints:
@@ -400,39 +400,3 @@ def _fewest(window: Window, pixels: int, spent: float, cycles: int, every: float
     # More than the windows of a frame never wait.
     best = max(cycles, rate(count))
     return bisect_left(range(count), True, key=lambda gathered: rate(gathered) <= best)
-
-
-def _pushed(
-    due: Ints, times: Times, steps: NDArray[np.float64], spent: float, gathered: int
-) -> tuple[Times, Times]:
-    """When the work on each window begins, and when each beat of the grid is pushed (nn_window).
-
-    due: the beat that completes each window; times: when each beat is there; steps: from each beat
-    to the next one, at least.
-    """
-    pushed, started = np.empty(len(times)), np.empty(len(due))
-    depth, prompt = max(2, gathered), bool(gathered) or spent == 1
-    # left: when a window leaves the window unit; out: when it goes to the FIFO's output.
-    left, out = np.empty(len(due)), np.empty(len(due))
-    now, free, busy, made, ready = -np.inf, -np.inf, -np.inf, 0, -np.inf
-    for n, (arrival, step) in enumerate(zip(times, steps, strict=True)):
-        ready = max(arrival, ready + step, now)
-        now = max(ready, now + 1, free)
-        pushed[n] = now
-        if made == len(due) or n != due[made]:
-            continue
-        # It waits in a register while the one before it is at the output (nn_window).
-        before = left[made - 1] if made else -np.inf
-        at_output = max(now + 1, before)
-        free = at_output + (before >= now + 1 and not prompt)
-        there = at_output + 1
-        if gathered:
-            left[made] = max(there, out[made - depth] + 1 if made >= depth else -np.inf)
-            out[made] = max(left[made] + 1, busy - 1)
-            there = out[made] + 1
-        started[made] = max(there, busy)
-        busy = started[made] + spent
-        if not gathered:
-            left[made] = busy - 1
-        made += 1
-    return started, pushed

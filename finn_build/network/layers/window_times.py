@@ -1,0 +1,43 @@
+"""When a window unit (rtl_templates: nn_window) moves its beats and gives its windows."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finn_build.folding.beats import Times
+from finn_build.network.layers.base import Ints
+
+
+def moves(
+    due: Ints, times: Times, steps: NDArray[np.float64], spent: float, gathered: int
+) -> tuple[Times, Times]:
+    """When the work on each window begins, and when each beat of the grid is pushed (nn_window).
+
+    due: the beat that completes each window; times: when each beat is there; steps: from each beat
+    to the next one, at least.
+    """
+    pushed, started = np.empty(len(times)), np.empty(len(due))
+    depth, prompt = max(2, gathered), bool(gathered) or spent == 1
+    # left: when a window leaves the window unit; out: when it goes to the FIFO's output.
+    left, out = np.empty(len(due)), np.empty(len(due))
+    now, free, busy, made, ready = -np.inf, -np.inf, -np.inf, 0, -np.inf
+    for n, (arrival, step) in enumerate(zip(times, steps, strict=True)):
+        ready = max(arrival, ready + step, now)
+        now = max(ready, now + 1, free)
+        pushed[n] = now
+        if made == len(due) or n != due[made]:
+            continue
+        # It waits in a register while the one before it is at the output (nn_window).
+        before = left[made - 1] if made else -np.inf
+        at_output = max(now + 1, before)
+        free = at_output + (before >= now + 1 and not prompt)
+        there = at_output + 1
+        if gathered:
+            left[made] = max(there, out[made - depth] + 1 if made >= depth else -np.inf)
+            out[made] = max(left[made] + 1, busy - 1)
+            there = out[made] + 1
+        started[made] = max(there, busy)
+        busy = started[made] + spent
+        if not gathered:
+            left[made] = busy - 1
+        made += 1
+    return started, pushed
