@@ -385,10 +385,9 @@ class Window(Layer):
 
 @lru_cache(maxsize=1024)
 def _fewest(window: Window, pixels: int, spent: float, cycles: int, every: float) -> int:
-    """Windows that must wait for the pixels that complete none, as between unpadded frames.
+    """The fewest windows that must wait for the pixels that complete none, so that a unit keeps up.
 
-    The fewest with which a unit keeps up if there is always a pixel for it, or one `every` so many
-    cycles.
+    every: cycles from one pixel to the next; 0 if there is always one.
     """
     beats, count = window.height * window.width // pixels, window.positions // pixels
     source = Beats(times=np.zeros(FRAMES * beats), elems=pixels * window.channels)
@@ -397,6 +396,5 @@ def _fewest(window: Window, pixels: int, spent: float, cycles: int, every: float
         started, _ = window.gather(source, pixels, spent, FRAMES, gathered, every)
         return float(started[-1] - started[-1 - count])
 
-    # More than the windows of a frame never wait.
-    best = max(cycles, rate(count))
+    best = max(cycles, rate(count))  # more than the windows of a frame never wait
     return bisect_left(range(count), True, key=lambda gathered: rate(gathered) <= best)
