@@ -27,7 +27,7 @@ for _name in (
     "case_networks",
     "cases",
     "samples",
-    "separable",
+    "mlperf_tiny",
     "mutations",
     "open_chip",
     "fake_backend",

@@ -1,12 +1,12 @@
-"""Networks of depthwise-separable convolutions, whole: read, compared, folded, simulated."""
+"""MLPerf Tiny's networks, whole: read, compared, folded, simulated."""
 
 import time
 from pathlib import Path
 
+import mlperf_tiny
 import models
 import numpy as np
 import pytest
-import separable
 from onnx import ModelProto
 
 from finn_build import boards, frontend
@@ -19,14 +19,19 @@ from finn_build.network.verify import compare
 def read(name: str, folder: Path, **size: int) -> tuple[Network, ModelProto]:
     """The network, and its file's tidy graph."""
     path = folder / f"{name}.onnx"
-    path.write_bytes(getattr(separable, name)(**size).SerializeToString())
+    path.write_bytes(getattr(mlperf_tiny, name)(**size).SerializeToString())
     graph = frontend.load(path)
     return frontend.read(graph, name).network, graph
 
 
 @pytest.mark.parametrize(
     ("name", "macs", "weights", "cycles"),
-    [("ds_cnn", 2_752_000, 117_248, 2_100), ("mobilenet", 7_493_760, 212_208, 9_216)],
+    [
+        ("ds_cnn", 2_656_768, 22_016, 2_000),
+        ("mobilenet", 7_489_664, 208_112, 9_216),
+        ("resnet8", 12_501_632, 77_360, 2_048),
+        ("autoencoder", 264_192, 264_192, 641),
+    ],
 )
 def test_it_fits_on_the_chip_within_seconds(name, macs, weights, cycles, tmp_path):
     network, _ = read(name, tmp_path)
@@ -37,7 +42,9 @@ def test_it_fits_on_the_chip_within_seconds(name, macs, weights, cycles, tmp_pat
     assert folding.cycles <= cycles
 
 
-@pytest.mark.parametrize(("name", "size"), [("ds_cnn", {}), ("mobilenet", {"size": 32})])
+@pytest.mark.parametrize(
+    ("name", "size"), [("ds_cnn", {}), ("mobilenet", {"size": 32}), ("autoencoder", {})]
+)
 def test_it_is_what_qonnx_computes(name, size, tmp_path):
     network, graph = read(name, tmp_path, **size)
     shape = (8, network.height, network.width, network.channels)

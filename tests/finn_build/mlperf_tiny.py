@@ -1,5 +1,6 @@
-"""Two networks of depthwise-separable convolutions, with random weights: MLPerf Tiny's."""
+"""The four networks of MLPerf Tiny (Banbury et al., arXiv 2106.07597), with random weights."""
 
+from case_branches import residual_network
 from graphs import Graph
 from onnx import ModelProto
 
@@ -47,3 +48,18 @@ def mobilenet(size: int = 96, width: int = 8) -> ModelProto:
     for stride in (2, 1):
         x = _pair(g, x, 32 * width, stride)
     return _end(g, x, 2)
+
+
+def resnet8(bits: int = 2) -> ModelProto:
+    """Three residual blocks of 16, 32 and 64 filters, for CIFAR-10."""
+    return residual_network((16, 32, 64), size=32, bits=bits, weights=bits)
+
+
+def autoencoder() -> ModelProto:
+    """Dense layers alone, 640 numbers to as many: sounds of a machine."""
+    g = Graph(640)
+    x = g.quant("in0")
+    for index, rows in enumerate((128, 128, 128, 128, 8, 128, 128, 128, 128)):
+        sums = g.norm(g.dense(x, rows, scale=0.05, bits=BITS), 1.0 if index else 100.0)
+        x = g.act(sums, 0.2, BITS)
+    return g.model(g.dense(x, 640, scale=0.05, bits=BITS))
