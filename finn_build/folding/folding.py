@@ -122,6 +122,10 @@ class Stage:
         """Positions that the unit can take at once with constant weights."""
         return self.unit.legal_pixels(self.window)
 
+    def fits(self, fold: Fold) -> bool:
+        """Whether the hardware of all layers can be had with a fold that is legal for the unit."""
+        return all(layer.fits(self.place(fold)) for layer in self.layers)
+
     def check(self, fold: Fold) -> None:
         """Raise FoldingError, with what is legal, if the fold is not."""
         if not isinstance(fold.pixels, int) or fold.pixels not in self.legal_pixels:
@@ -134,6 +138,11 @@ class Stage:
                 f"{self.unit.name}: lines cannot be in {fold.lines!r}; use {' or '.join(legal)}"
             )
         self.unit.hardware(fold).check()
+        if not self.fits(fold):
+            raise FoldingError(
+                f"{self.unit.name}: with PE={fold.pe} the thresholds after it are too many for a "
+                "block RAM; use a larger PE"
+            )
 
     def costs(self, fold: Fold) -> dict[str, Cost]:
         """Costs of all layers by their names. Raises FoldingError if the fold is not legal."""
@@ -144,14 +153,17 @@ class Stage:
 
 def stages(network: Network) -> list[Stage]:
     """All layers: what a unit's stream goes through before it, and what goes by it after it."""
+    found: dict[str, list[Layer]] = {unit.name: [] for unit in network.mvtus}
     behind: dict[str, str | None] = {IMAGE: None}  # the last unit on the way to a stream
     for layer, (source, *_) in network.walk():
         behind[layer.name] = layer.name if layer.stage == "unit" else behind[source]
+    fed = {IMAGE: False}  # whether a unit is anywhere before a layer
+    for layer, sources in network.walk():
+        fed[layer.name] = any(fed[source] or source in found for source in sources)
     ahead: dict[str, str] = {}  # the first unit that a stream goes to
     for layer, sources in reversed(list(network.walk())):
         unit = layer.name if layer.stage == "unit" else ahead.get(layer.name)
         ahead |= {source: unit for source in sources if unit is not None}
-    found: dict[str, list[Layer]] = {unit.name: [] for unit in network.mvtus}
     for layer in network.layers:
         near, far = behind[layer.name], ahead.get(layer.name)
         chosen = far or near if layer.stage == "before" else near or far
@@ -163,7 +175,7 @@ def stages(network: Network) -> list[Stage]:
             unit=unit,
             layers=tuple(found[unit.name]),
             window=windows.get(unit.name),
-            first=behind[network.reads[unit.name][0]] is None,
+            first=not fed[unit.name],
         )
         for unit in network.mvtus
     ]

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from finn_build.folding.beats import FORK, FRAMES, Beats, Timing
+from finn_build.folding.beats import FORK, FRAMES, Beats, Times, Timing
 from finn_build.folding.folding import Folding
 from finn_build.network.graph import IMAGE, Network
 
@@ -23,12 +23,12 @@ def depths(network: Network, folding: Folding) -> dict[str, int]:
     """
     pixels = np.arange(FRAMES * network.height * network.width, dtype=np.float64)
     pace = folding.cycles / (network.height * network.width)
-    source = Beats(times=pixels * pace, elems=network.channels)
+    source = _source(network, pixels * pace)
     timing = Timing(frames=FRAMES, cycles=folding.cycles)
     _follow(network, folding, source, timing)
     first = network.mvtus[0].name
     window = network.windows.get(first)
-    if network.readers(IMAGE) == 1:
+    if _alone(network, first):
         timing.waits.pop(first if window is None else window.name)
     return timing.waits
 
@@ -37,9 +37,25 @@ def latency(network: Network, folding: Folding) -> int:
     """Cycles of one image in an idle accelerator: from its first pixel to its last logit."""
     pixels = np.arange(network.height * network.width, dtype=np.float64)
     beats = np.floor(pixels * network.channels / network.input_bytes)
-    source = Beats(times=beats, elems=network.channels)
+    source = _source(network, beats)
     ended = _follow(network, folding, source, Timing(frames=1, cycles=folding.cycles))
     return round(float(ended.times[-1]))
+
+
+def _source(network: Network, times: Times) -> Beats:
+    """The image's pixels at some times, or the accelerator's beats where these are less."""
+    pixels = Beats(times=times, elems=network.channels)
+    beat = network.input_bytes
+    return pixels.in_pieces(beat) if beat < network.channels else pixels
+
+
+def _alone(network: Network, name: str) -> bool:
+    """Whether no stream forks on the way from the image to a layer."""
+    while name != IMAGE:
+        name = network.reads[name][0]
+        if network.readers(name) > 1:
+            return False
+    return True
 
 
 def _follow(network: Network, folding: Folding, source: Beats, timing: Timing) -> Beats:

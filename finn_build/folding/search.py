@@ -229,6 +229,7 @@ def choices(stage: Stage, *, dsp: bool, cycles: float = inf) -> Choices:
         replace(fold, lines=lines)
         for fold in stage.unit.folds(stage.window, dsp=dsp, cycles=cycles)
         for lines in stage.legal_lines(fold)
+        if stage.fits(fold)
     ]
     made = [(fold, sum(stage.costs(fold).values(), NOTHING)) for fold in folds]
     return [choice for choice in made if choice[1].cycles <= cycles]

@@ -22,6 +22,7 @@ from finn_build.frontend.quantised import (
     WIDEST,
     Refuse,
     check_rising,
+    requantised,
     scaled,
     split,
     uniform,
@@ -162,6 +163,7 @@ class Builder:
             in_bits=codes.bits,
             weight_bits=weight_bits(flat),
             weights=flat,
+            image=base.positions if base.unrolled else (1, 1),
             **more,  # type: ignore[arg-type]
         )
         self.add(unit, source)
@@ -200,8 +202,7 @@ class Builder:
         return codes
 
     def _tap(self, name: str, quantiser: Quantiser, *, whole: bool) -> bool:
-        layout = self.layouts[quantiser.tensor]
-        if whole:  # all levels of the quantiser are told apart by the codes
+        if whole and quantiser.tensor:  # all levels of the quantiser are told apart by the codes
             ends = [
                 [quantiser.value(level, channel) for level in (0, 1)]
                 for channel in range(len(quantiser.scales))
@@ -210,7 +211,7 @@ class Builder:
             tap = Tap(
                 layer=name,
                 tensor=quantiser.tensor,
-                layout=layout,
+                layout=self.layouts[quantiser.tensor],
                 scales=tuple(scales),
                 shifts=tuple(shifts),
             )
@@ -234,10 +235,12 @@ class Builder:
     def _table(self, base: Codes | Pairs, stream: Stream, refuse: Refuse) -> Codes:
         """Operations on codes as a table for each channel, as for quantised pixels.
 
-        The table has what float32 gives, which is the same for every program, as nothing is summed.
+        The table has what float32 gives, which is the same for every program where nothing is
+        summed, and of sums the exact levels.
         """
         if isinstance(base, Codes) and all(isinstance(op, Pool) for op in stream.ops):
             return self._plain_pools(base, stream, refuse)
+        stream = requantised(base, stream)
         before, quantiser, after, pools = split(stream, refuse)
         check_rising(stream.ops, base.channels, refuse)
         if base.bits > _PIXELS:
@@ -247,12 +250,20 @@ class Builder:
         same = base.even and uniform((*before, quantiser))
         rows, doubts = [], []
         for channel in range(1 if same else base.channels):
-            inputs = [base.value32(code, channel) for code in range(1 << base.bits)]
-            reached = [level32(before, quantiser, x, channel) for x in inputs]
+            way, codes_of = joined(before, channel), range(1 << base.bits)
+            if isinstance(base, Codes) and base.summed:
+                inputs = [base.value(code, channel) for code in codes_of]
+                ends = [apply_all(way, x, channel) for x in inputs]
+                reached = [quantiser.level(x, channel) for x in ends]
+                # What is summed may be larger than the sum.
+                most = max(map(abs, ends))
+            else:
+                inputs = [base.value32(code, channel) for code in codes_of]
+                ends = [apply_all(way, x, channel) for x in inputs]
+                reached = [level32(before, quantiser, x, channel) for x in inputs]
+                most = Fraction(0)
             rows.append(np.searchsorted(np.array(kept), reached, side="right"))
-            way = joined(before, channel)
-            ends = [apply_all(way, x, channel) for x in inputs]
-            doubts.append([doubtful(quantiser, x, channel) for x in ends])
+            doubts.append([doubtful(quantiser, x, channel, most) for x in ends])
         shape = (base.channels, 1 << base.bits)
         tables: Ints = np.ascontiguousarray(np.broadcast_to(np.array(rows, np.int64), shape))
         unsure = np.ascontiguousarray(np.broadcast_to(np.array(doubts, bool), shape))

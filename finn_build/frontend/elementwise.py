@@ -135,7 +135,7 @@ class Quantiser:
     tensor: str
     low: int
     high: int
-    zero: int
+    zero: Fraction
     scales: tuple[Fraction, ...]
     rounding: str = "HALF_EVEN"
     bipolar: bool = False
@@ -246,7 +246,7 @@ def level32(ops: Sequence[Elementwise], quantiser: Quantiser, x: Fraction, chann
         else:
             x = float32(op.apply(x, channel))
     y = float32(float32(x / _of(quantiser.scales, channel)) + quantiser.zero)
-    return replace(quantiser, scales=(Fraction(1),), zero=0).level(y, 0)
+    return replace(quantiser, scales=(Fraction(1),), zero=Fraction(0)).level(y, 0)
 
 
 def joined(ops: Sequence[Elementwise], channel: int) -> tuple[Elementwise, ...]:

@@ -47,7 +47,11 @@ def add(scope: Scope, node: NodeProto) -> Stream:
     """
     streams = [scope.stream(node, index) for index in (0, 1)]
     if streams[0].layout != streams[1].layout:
-        raise refuse(node, "adds activations of different shapes; only equal ones can be added")
+        raise refuse(
+            node,
+            "adds activations of different shapes, or with their elements in another order; only "
+            "equal ones can be added",
+        )
     sums = [stream for stream in streams if _bare(stream)]
     if len(sums) == 2:
         raise refuse(
@@ -58,7 +62,8 @@ def add(scope: Scope, node: NodeProto) -> Stream:
     names = _names(streams[0], node)
     if sums:
         (stream,) = sums
-        skip = _quantised(scope, node, streams[0] if stream is streams[1] else streams[1])
+        (other,) = (each for each in streams if each is not stream)
+        skip = _quantised(scope, node, other)
         if skip.bits > MOST_SKIP_BITS:
             raise refuse(
                 node,

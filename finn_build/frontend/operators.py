@@ -191,7 +191,7 @@ def _quant(scope: Scope, node: NodeProto) -> Value:
             tensor=node.output[0],
             low=low,
             high=high,
-            zero=zero,
+            zero=Fraction(zero),
             scales=tuple(steps),
             rounding=ROUNDINGS[rounding],
             bipolar=bipolar,

@@ -46,6 +46,7 @@ def summed(builder: Builder, stream: Stream, *, most: int = MOST_SUM_BITS) -> Co
         bits=layer.out_bits,
         scales=tuple(scale / prod(kernel) for scale in codes.scales),
         source=builder.add(layer, codes.source),
+        summed=True,
     )
     builder.made[id(stream)] = stream, made
     return made

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from finn_build.errors import ModelError
 from finn_build.frontend.elementwise import Affine, Elementwise, Quantiser, apply_all, joined
-from finn_build.frontend.stream import Codes, Pool, Stream, wide
+from finn_build.frontend.stream import Codes, Pairs, Pool, Stream, wide
 
 MOST_BITS = 8  # of activations between layers
 WIDEST = 16  # bits of a quantiser, before what follows makes some of its levels equal
@@ -33,6 +33,25 @@ def uniform(ops: Sequence[Elementwise]) -> bool:
     """Whether operations are the same for all channels."""
     numbers = ("gains", "offsets", "slopes", "scales")
     return all(len(getattr(op, name, (0,))) == 1 for op in ops for name in numbers)
+
+
+def requantised(base: Codes | Pairs, stream: Stream) -> Stream:
+    """A stream of codes without a quantiser, as one that begins with the quantiser of the codes.
+
+    So operations on codes that are there already need no quantiser of their own.
+    """
+    if isinstance(base, Pairs) or any(isinstance(op, Quantiser) for op in stream.ops):
+        return stream
+    if not base.even or base.scales[0] <= 0 or base.summed:
+        return stream
+    codes = Quantiser(
+        tensor="",
+        low=0,
+        high=(1 << base.bits) - 1,
+        zero=-base.shifts[0] / base.scales[0],
+        scales=base.scales,
+    )
+    return replace(stream, ops=(codes, *stream.ops))
 
 
 def split(

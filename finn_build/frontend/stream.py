@@ -57,7 +57,8 @@ class Codes:
     """Unsigned integers of few bits as they travel between layers.
 
     A code c of a channel stands for scales[channel] * c + shifts[channel]; single values serve all
-    channels. source: the layer that makes them, or IMAGE.
+    channels. source: the layer that makes them, or IMAGE. summed: whether they are sums of
+    others, which float programs round in an order of their own.
     """
 
     height: int
@@ -67,16 +68,21 @@ class Codes:
     scales: tuple[Fraction, ...]
     shifts: tuple[Fraction, ...] = (Fraction(0),)
     source: str = IMAGE
+    summed: bool = False
 
     @property
     def even(self) -> bool:
         """Whether a code stands for the same in all channels."""
         return len(self.scales) == len(self.shifts) == 1
 
+    def value(self, code: int, channel: int) -> Fraction:
+        """What a code stands for."""
+        scale, shift = (v[channel if len(v) > 1 else 0] for v in (self.scales, self.shifts))
+        return scale * code + shift
+
     def value32(self, code: int, channel: int) -> Fraction:
         """What a code stands for, in float32."""
-        scale, shift = (v[channel if len(v) > 1 else 0] for v in (self.scales, self.shifts))
-        return float32(scale * code + shift)
+        return float32(self.value(code, channel))
 
 
 @dataclass(frozen=True, kw_only=True)

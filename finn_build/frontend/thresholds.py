@@ -111,10 +111,9 @@ def levels(
             falling *= _sign(op.gain(channel))
         if falling < 0:
             weights[row], gain = -weights[row], -gain
-        starts = [
-            Affine(gains=(gain,), offsets=(sums.offsets[row] + value,)) for value in added[channel]
-        ]
-        rows.append([_Row(tuple(ops), quantiser, channel, start) for start in starts])
+        start = Affine(gains=(gain,), offsets=(sums.offsets[row],))
+        skips = [Affine(offsets=(value,)) for value in added[channel]]
+        rows.append([_Row((skip, *ops), quantiser, channel, start) for skip in skips])
     low, high = reach_of(weights, in_bits)
     thresholds = np.empty((count, len(added[0]), len(kept)), np.int64)
     bounds = np.empty(thresholds.shape)
@@ -146,9 +145,12 @@ def reach_of(weights: Ints, in_bits: int) -> tuple[int, int]:
     ).reach
 
 
-def doubtful(quantiser: Quantiser, x: Fraction, channel: int) -> bool:
-    """Whether float32's roundings may take a number to another level."""
-    room = SLACK * EPS * (abs(x) + abs(quantiser.zero) * max(quantiser.scales))
+def doubtful(quantiser: Quantiser, x: Fraction, channel: int, most: Fraction = Fraction(0)) -> bool:
+    """Whether float32's roundings may take a number to another level.
+
+    most: the largest number on the way to it, if that is larger.
+    """
+    room = SLACK * EPS * (max(abs(x), most) + abs(quantiser.zero) * max(quantiser.scales))
     return quantiser.level(x - room, channel) != quantiser.level(x + room, channel)
 
 

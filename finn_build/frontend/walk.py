@@ -87,6 +87,7 @@ def read(graph: ModelProto, name: str) -> Reading:
         layers=tuple(scope.builder.layers),
         reads=scope.builder.reads,
     )
+    network.shapes()  # names layers that do not fit together
     return Reading(network=network, image=image, logits=last.layout, taps=tuple(scope.builder.taps))
 
 

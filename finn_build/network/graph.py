@@ -5,10 +5,12 @@ together (NHWC).
 """
 
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,17 @@ from finn_build.errors import ModelError
 from finn_build.network.layers import KINDS, Argmax, Floats, Ints, Layer, Mvtu, Shape, Window
 from finn_build.system.files import save_npz
 
+# What a file that is none of ours, or half of one, raises.
+_DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    BadZipFile,
+    zlib.error,
+)
 # Fields of a network that are not described as they are.
 _GRAPH = ("layers", "reads")
 # What a layer reads that is fed by the images themselves.
@@ -71,6 +84,12 @@ class Network:
                 raise ModelError(
                     f"{self.name}: {name} reads {', '.join(unknown)}; a layer reads {IMAGE} or "
                     "layers before it"
+                )
+        for layer in self.layers:
+            if len(sources := reads[layer.name]) != layer.arity:
+                raise ModelError(
+                    f"{self.name}: {layer.name} reads {', '.join(sources)}; a {layer.kind} reads "
+                    f"{layer.arity}"
                 )
         read = {source for sources in reads.values() for source in sources}
         if unread := [name for name in before[1:-1] if name not in read]:
@@ -175,7 +194,7 @@ class Network:
                 layers.append(kind(**whole(record, f"{record['name']}.")))
                 reads[record["name"]] = tuple(sources)
             return cls(layers=tuple(layers), reads=reads, **whole(head, ""))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except _DAMAGE as error:
             raise ModelError(
                 f"{path}: not a network that headrace stored ({error}); remove it and build again"
             ) from error

@@ -145,25 +145,32 @@ def _explain(
     number: int,
 ) -> str:
     """Say why one image differs, or raise MismatchError."""
-    shared = _shared(first, second)
+    shared, text = _shared(first, second), ""
     steps = {IMAGE: Codes(codes=image, unsure=np.zeros(image.shape, bool))}
     last = IMAGE
     for layer, sources in network.walk():
         step = layer.doubt(*(steps[source] for source in sources))
         if layer.name in shared:
-            if text := _wrong(layer, step, names, first, second, index, number):
-                return text
-            # Both go on from the codes that both have, which need not be the golden model's.
+            wrong, why = _wrong(layer, step, names, first, second, index, number)
+            text = text or why
+            # Both go on from the codes that both have, which need not be the golden model's. Only
+            # what follows from codes that differ may differ after them, in whatever branch.
             codes = first.activations[layer.name][index].reshape(step.codes.shape)
-            step = Codes(codes=codes, unsure=np.zeros(codes.shape, bool))
+            step = Codes(codes=codes, unsure=wrong)
         steps[layer.name] = step
         last = layer.name if layer.coded else last
+    if text and (steps[last].unsure.any() or _same_logits(first, second, index)):
+        return text
     if steps[last].unsure.any():
         return "a value lies within a rounding of its threshold, in a layer that cannot be compared"
     raise MismatchError(
         f"{names[0]} and {names[1]} differ on image {number} in the last layer alone: logits "
         f"{first.logits[index].tolist()} and {second.logits[index].tolist()}"
     )
+
+
+def _same_logits(first: Outputs, second: Outputs, index: int) -> bool:
+    return np.array_equal(first.logits[index], second.logits[index])
 
 
 def _wrong(
@@ -174,12 +181,12 @@ def _wrong(
     second: Outputs,
     index: int,
     number: int,
-) -> str:
-    """How a layer's codes of one image differ, if they do, all where float32 is not sure."""
+) -> tuple[NDArray[np.bool_], str]:
+    """Where a layer's codes of one image differ, and how; all where float32 is not sure."""
     sides = [s.activations[layer.name][index].reshape(step.codes.shape) for s in (first, second)]
     wrong = sides[0] != sides[1]
     if not wrong.any():
-        return ""
+        return wrong, ""
     bad = wrong & ~step.unsure
     where = np.argwhere(bad if bad.any() else wrong)[0]
     text = _describe(layer, step, (sides[0], sides[1]), names, where)
@@ -188,7 +195,7 @@ def _wrong(
             f"{names[0]} and {names[1]} differ on image {number}, first in {text}: "
             "more than a rounding apart"
         )
-    return text
+    return wrong, text
 
 
 def _describe(

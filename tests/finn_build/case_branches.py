@@ -90,6 +90,34 @@ def fork_of_the_image() -> ModelProto:
     return g.end(g.act(g.op("Add", y, z)))
 
 
+@CASES.add
+def sum_of_digits() -> ModelProto:
+    """Two codes of two bits that are one of four bits: a table that changes nothing."""
+    g = Graph(3, 8, 8)
+    x = g.act(_sums(g, g.quant("in0"), 4, 170.0, pads=SAME), 0.5, 2)
+    y = g.act(_sums(g, x, 4, kernel=1), 2.0, 2)
+    return g.end(g.block(g.quant(g.op("Add", x, y), 0.5, 4), 5))
+
+
+@CASES.add
+def fork_of_codes() -> ModelProto:
+    """Signed codes that are read as they are, behind a ReLU, and behind a pool and a scale."""
+    g = Graph(3, 8, 8)
+    x = g.quant(_sums(g, g.quant("in0"), 4, 170.0, pads=SAME), 0.4, 3, signed=1)
+    y = g.quant(_sums(g, g.op("Relu", x), 4, pads=SAME), 0.4, 3, signed=1)
+    z = g.op("Mul", g.pool(x, (3, 3), (1, 1), pads=SAME), g.constant(1.0))
+    return g.end(g.op("Concat", x, y, z, shape=(12, 8, 8), axis=1))
+
+
+@CASES.add
+def joined_whole() -> ModelProto:
+    """Products with a whole image, as padded windows of one pixel are, are joined and convolved."""
+    g = Graph(2, 4, 4)
+    x = g.first(3, pads=SAME)
+    y, z = (g.act(_sums(g, x, 3, kernel=1, pads=SAME), 0.4, 3) for _ in range(2))
+    return g.end(g.block(g.op("Concat", y, z, shape=(6, 6, 6), axis=1), 4))
+
+
 def residual_network(
     stages: tuple[int, ...], *, size: int, bits: int = 2, blocks: int = 1, weights: int = 2
 ) -> ModelProto:

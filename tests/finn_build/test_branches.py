@@ -3,21 +3,26 @@
 from dataclasses import replace
 from itertools import product
 
+import case_branches
 import models
 import numpy as np
+import onnx
 import pytest
 from samples import images_of, load
 
+from finn_build import boards, frontend
 from finn_build.backends import verilator
-from finn_build.errors import ModelError
+from finn_build.errors import FoldingError, MismatchError, ModelError
 from finn_build.folding import schedule
 from finn_build.folding.calibration import random_unit
 from finn_build.folding.fold import Fold
 from finn_build.folding.folding import make, stages
+from finn_build.folding.search import Search
 from finn_build.network import golden
 from finn_build.network.graph import IMAGE, Network
-from finn_build.network.layers import Concat, Place, Residual, Shape
+from finn_build.network.layers import Concat, Mvtu, Place, Residual, Shape
 from finn_build.network.layers.base import Codes
+from finn_build.network.verify import compare
 from finn_build.rtl import accelerator, emit
 
 # Beats that wait in the FIFOs of each network, for a window's lag and the pipelines of the longer
@@ -162,6 +167,69 @@ def test_a_layer_that_nothing_reads_is_named():
             layers=tuple(layers),
             reads={"a": (IMAGE,), "b": (IMAGE,)},
         )
+
+
+def test_an_explained_difference_excuses_no_other_branch(tmp_path):
+    """A code of one branch lies beside a bound; the other branch is wrong, or it is not."""
+    network = load("concat_deep", tmp_path)[1].network
+    images = images_of(network)[:1]
+    exact = golden.run(network, images)
+    one, other = (network.reads[name][1] for name in ("concat0", "concat1"))
+    unit = next(layer for layer in network.layers if layer.name == one)
+    assert isinstance(unit, Mvtu)
+    shaky = replace(unit, slack=np.full(unit.rows, 1e9))
+    loose = replace(
+        network, layers=tuple(shaky if each is unit else each for each in network.layers)
+    )
+    near = exact.activations[one].copy()
+    near.flat[0] ^= 1
+    float_stage = replace(exact, activations={**exact.activations, one: near})
+    names = {"names": ("float", "golden"), "second": exact}
+    made = compare(loose, images, first=float_stage, **names)
+    assert made.mismatches == made.explained == 1
+    wrong = replace(
+        float_stage,
+        activations={**float_stage.activations, other: 7 - exact.activations[other]},
+    )
+    with pytest.raises(MismatchError, match=f"differ on image 0, first in {other}"):
+        compare(loose, images, first=wrong, **names)
+
+
+def test_thresholds_of_a_skip_fit_into_a_block_ram(tmp_path):
+    path = tmp_path / "m.onnx"
+    onnx.save(case_branches.residual_network((16, 32, 64), size=16, bits=3), path)
+    network = frontend.read(frontend.load(path), "m").network
+    search = Search(network, boards.find_board("pynq-z2").budget["vivado"])
+    made = search.cheapest(search.targets[-1])
+    assert made is not None
+    added = [layer for layer in network.layers if isinstance(layer, Residual)]
+    assert all(layer.fits(made.place(layer)) for layer in added)
+    unit = network.reads[added[-1].name][0]
+    few = replace(made.folds[unit], pe=1, simd=4)
+    with pytest.raises(
+        FoldingError, match=f"{unit}: with PE=1 the thresholds after it are too many"
+    ):
+        make(network, {**made.folds, unit: few})
+
+
+def test_a_forked_image_waits_before_the_first_window_too(tmp_path):
+    network = load("concat_deep", tmp_path)[1].network
+    image = load("fork_of_the_image", tmp_path)[1].network
+    folding = make(image, {m.name: models.lowest_fold(m) for m in image.mvtus})
+    assert "conv0_window" in schedule.depths(image, folding)
+    alone = make(network, {m.name: models.lowest_fold(m) for m in network.mvtus})
+    assert "conv0_window" not in schedule.depths(network, alone)
+
+
+@pytest.mark.parametrize("keep", [0, 100, 2000])
+def test_half_a_stored_network_is_named(keep, tmp_path):
+    network = load("skip", tmp_path)[1].network
+    network.save(tmp_path / "network.npz")
+    again = Network.load(tmp_path / "network.npz")
+    assert again.reads == network.reads
+    (tmp_path / "half.npz").write_bytes((tmp_path / "network.npz").read_bytes()[:keep])
+    with pytest.raises(ModelError, match="not a network that headrace stored"):
+        Network.load(tmp_path / "half.npz")
 
 
 def test_what_meets_goes_by_the_unit_whose_sums_it_takes(tmp_path):

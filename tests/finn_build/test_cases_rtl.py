@@ -29,6 +29,8 @@ KINDS = {
     "skip_signed": "signed codes that are added to sums",
     "skip_dense": "a skip between dense layers",
     "sum_of_codes": "codes that are added to codes",
+    "sum_of_digits": "a table of two codes that is none",
+    "joined_whole": "products with a whole image, joined",
 }
 
 

@@ -1,5 +1,6 @@
 """Simulate the whole accelerator on real images; every label and logit must be the golden one's."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -101,10 +102,10 @@ def check_rate(made: Simulated, network: Network, cycles: int) -> None:
     if abs(made.cycles_per_frame - cycles) <= TOLERANCE * cycles:
         return
     full = [
-        f"{layer.name} stalls: its FIFO of {made.fifos[fifo][0]} beats is full"
+        f"{layer.name} stalls: its FIFO of {depth} beats is full"
         for layer in network.layers
-        if (fifo := f"{layer.name}_fifo") in made.fifos
-        and made.fifos[fifo][0] == made.fifos[fifo][1]
+        for fifo, (depth, most) in made.fifos.items()
+        if re.fullmatch(rf"{re.escape(layer.name)}(_skip|_a|_b)?_fifo", fifo) and depth == most
     ]
     where = full[0] if full else "no FIFO is full, so that a layer without one stalls"
     raise MismatchError(

@@ -69,11 +69,13 @@ class Layer(ABC):
     What it reads comes to each method in the order of the network's edges.
 
     kind: its name in stored networks and reports; stage: whether it multiplies ("unit"), or goes by
-    the fold of the next unit ("before") or of the one before it ("after").
+    the fold of the next unit ("before") or of the one before it ("after"); arity: streams that it
+    reads.
     """
 
     kind: ClassVar[str]
     stage: ClassVar[Literal["before", "unit", "after"]]
+    arity: ClassVar[int] = 1
     name: str
 
     @abstractmethod
@@ -116,6 +118,10 @@ class Layer(ABC):
     def simd(self, fold: Fold) -> int | None:
         """Elements of its input per cycle, where they are pieces of a pixel or a vector."""
         return None
+
+    def fits(self, place: Place) -> bool:
+        """Whether its hardware can be had with the fold that it goes by."""
+        return True
 
     def needs_begun(self, fold: Fold) -> bool:
         """Whether it has to know how many frames have begun."""

@@ -23,6 +23,7 @@ class Concat(Layer):
 
     kind = "concat"
     stage = "before"
+    arity = 2
     positions: int
     channels: tuple[int, int]
     widths: tuple[int, int]

@@ -13,6 +13,9 @@ from finn_build.rtl.design import Design
 
 # Positions of an image whose vectors a unit takes at once: bytes that the input brings in a cycle.
 MAX_PIXELS = 8
+# Deeper block RAMs have ports of 9 bits or fewer, which open tools fill with other words than they
+# are told to.
+MAX_BLOCK_WORDS = 2048
 
 
 @dataclass(frozen=True, kw_only=True)

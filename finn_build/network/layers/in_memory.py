@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from finn_build.folding import compressor_tree, dsp_packing
 from finn_build.folding.cost import Cost, bits_for, divisors, lutram, rom
 from finn_build.folding.fold import CONSTANT, MEMORIES, Fold
-from finn_build.network.layers.hardware import Hardware, thresholds_cost
+from finn_build.network.layers.hardware import MAX_BLOCK_WORDS, Hardware, thresholds_cost
 from finn_build.network.layers.matrix import Matrix
 from finn_build.network.layers.numbers import (
     DRIVEN,
@@ -27,9 +27,6 @@ from finn_build.rtl.rom import BANK
 # A wider dot product saves hardly a LUT, but identical narrow ones go through Verilator and Yosys
 # once for all lanes; a user's folding may be wider.
 MAX_SIMD = 144
-# Deeper block RAMs have ports of 9 bits or fewer, which open tools fill with other words than they
-# are told to.
-MAX_BLOCK_WORDS = 2048
 
 
 def folds(layer: Matrix, *, dsp: bool, cycles: float) -> Iterator[Fold]:

@@ -52,7 +52,9 @@ class Lookup(Layer):
     def idle(self) -> bool:
         """Whether every value stays as it is, so that the hardware needs no table."""
         values = np.arange(1 << self.in_bits)
-        return np.array_equal(self.tables, np.broadcast_to(values, self.tables.shape))
+        return self.parts == 1 and np.array_equal(
+            self.tables, np.broadcast_to(values, self.tables.shape)
+        )
 
     def shape(self, *before: Shape) -> Shape:
         """As many pixels, of its channels."""
@@ -90,8 +92,10 @@ class Lookup(Layer):
         return Cost(cycles=cycles, lut=values * table + 5, ff=values * self.out_bits + 5)
 
     def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
-        """A cycle after its elements."""
+        """A cycle after its elements; at once where there is no table."""
         (beats,) = streams
+        if self.idle:
+            return beats
         pieces = beats.in_pieces(place.fold.pixels * self.channels * self.parts)
         return replace(pieces, times=pieces.times + 1, elems=pieces.elems // self.parts)
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +65,8 @@ class Matrix(Layer):
     decides; slack: (ROWS,) how far from these, in accumulators, float32 arithmetic may err;
     bias: (ROWS,) int64 in accumulator units, or None. `positions` vectors make a frame. A
     `windowed` unit works on windows of an image; any other gets its vector in SIMD pieces. A vector
-    is `groups` times COLS inputs, group after group, and each group is for as many rows.
+    is `groups` times COLS inputs, group after group, and each group is for as many rows. image:
+    rows and columns of pixels that the rows of any other unit make, a pixel's channels together.
     """
 
     kind = "mvtu"
@@ -78,6 +81,7 @@ class Matrix(Layer):
     float_thresholds: NDArray[np.float64] | None = None
     slack: NDArray[np.float64] | None = None
     bias: Ints | None = None
+    image: tuple[int, int] = (1, 1)
 
     def __post_init__(self) -> None:
         """Raise ModelError for weights that do not fit and thresholds that do not ascend."""
@@ -164,9 +168,19 @@ class Matrix(Layer):
 
     def shape(self, *before: Shape) -> Shape:
         """An output of each row for every vector."""
-        (image,) = before
-        sizes = image.sizes[:2] if self.windowed else ()
-        return Shape(sizes=(*sizes, self.rows), bits=self.out_bits)
+        (entered,) = before
+        sizes = (*entered.sizes[:2], self.rows) if self.windowed else self._sizes
+        return Shape(sizes=sizes, bits=self.out_bits)
+
+    @property
+    def _sizes(self) -> tuple[int, ...]:
+        """What the rows of a product that is not windowed make."""
+        whole = self.image != (1, 1)
+        return (*self.image, self.rows // prod(self.image)) if whole else (self.rows,)
+
+    def _laid(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values of all rows as they lie in the image that they make."""
+        return values if self.windowed else values.reshape(len(values), *self._sizes)
 
     def accumulate(self, x: Integers) -> Ints:
         """Accumulators, for windows (N, H, W, INPUTS), or images (N, ...) of INPUTS elements."""
@@ -177,7 +191,7 @@ class Matrix(Layer):
     def compute(self, *x: Integers) -> Integers:
         """Codes (N, H, W, ROWS) or (N, ROWS), or the accumulators where nothing is counted."""
         sums = self.accumulate(*x)
-        return sums if self.thresholds is None else threshold(sums, self.thresholds)
+        return self._laid(sums if self.thresholds is None else threshold(sums, self.thresholds))
 
     def doubt(self, *steps: Codes) -> Codes:
         """Unsure beside a bound, and where a vector holds codes that may be others."""
@@ -186,7 +200,8 @@ class Matrix(Layer):
         codes = sums if self.thresholds is None else threshold(sums, self.thresholds)
         parts = step.unsure.reshape(*sums.shape[:-1], self.groups, self.cols)
         shaky = parts.any(axis=-1).repeat(self.filters, axis=-1)
-        return Codes(codes=codes, unsure=self._beside(sums) | shaky, sums=sums)
+        unsure = self._beside(sums) | shaky
+        return Codes(codes=self._laid(codes), unsure=self._laid(unsure), sums=self._laid(sums))
 
     def _beside(self, sums: Ints) -> NDArray[np.bool_]:
         """Accumulators within float32 rounding of a bound."""
@@ -201,6 +216,7 @@ class Matrix(Layer):
         """The accumulator, and the bound that is nearest to it."""
         if step.sums is None or self.float_thresholds is None:
             return ""
-        value, bounds = int(step.sums[position]), self.float_thresholds[position[-1]]
+        row = int(np.ravel_multi_index(position[1:], step.sums.shape[1:])) % self.rows
+        value, bounds = int(step.sums[position]), self.float_thresholds[row]
         nearest = float(bounds[np.abs(bounds - value).argmin()])
         return f", accumulator {value}, threshold {nearest!r}"

@@ -5,7 +5,7 @@ ceil((t - offset - s * code) / slope), an integer for every code, whatever the s
 """
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from finn_build.errors import ModelError
 from finn_build.folding.beats import FIFO, JOIN, RESULTS, Beats, Timing, in_turn
 from finn_build.folding.cost import Cost, bits_for, lutram, rom
 from finn_build.network.layers.base import Codes, Integers, Ints, Layer, Place, Shape
+from finn_build.network.layers.hardware import MAX_BLOCK_WORDS
 from finn_build.network.layers.matrix import threshold
 from finn_build.network.layers.numbers import Counting, spacing, threshold_memory
 from finn_build.rtl.design import Design, Stream
@@ -34,6 +35,7 @@ class Residual(Layer):
 
     kind = "residual"
     stage = "after"
+    arity = 2
     skip_bits: int
     sum_bits: int
     thresholds: Ints
@@ -73,7 +75,8 @@ class Residual(Layer):
     def shape(self, *before: Shape) -> Shape:
         """As the sums. Raises ModelError for a skip of another shape."""
         sums, skip = before
-        if np.prod(sums.sizes) != np.prod(skip.sizes) or sums.sizes[-1] != self.rows:
+        count = prod(sums.sizes)
+        if count != prod(skip.sizes) or count % self.rows:
             raise ModelError(
                 f"{self.name}: adds {skip.sizes} codes to {sums.sizes} sums; use as many of both"
             )
@@ -81,13 +84,12 @@ class Residual(Layer):
 
     def compute(self, *x: Integers) -> Integers:
         """The count of thresholds that each sum (N, ..., ROWS) reaches beside its skip's code."""
-        sums, skip = x
-        codes = skip.reshape(sums.shape)
+        sums, skip = (each.reshape(len(each), -1, self.rows) for each in x)
         made = np.zeros(sums.shape, np.uint8 if self.steps <= 255 else np.uint16)
         for code in range(1 << self.skip_bits):
-            here = codes == code
+            here = skip == code
             made[here] = threshold(sums, self.thresholds[:, code])[here]
-        return made
+        return made.reshape(x[0].shape)
 
     def doubt(self, *steps: Codes) -> Codes:
         """Unsure beside a bound, and where the sum or the skip is."""
@@ -95,9 +97,10 @@ class Residual(Layer):
         codes = skip.codes.reshape(sums.codes.shape)
         unsure = sums.unsure | skip.unsure.reshape(codes.shape)
         if self.float_thresholds is not None and self.slack is not None:
-            bounds = self.float_thresholds[np.arange(self.rows), codes]
-            near = np.abs(bounds - sums.codes[..., None]) <= self.slack[:, None]
-            unsure = unsure | near.any(axis=-1)
+            by_rows = (len(codes), -1, self.rows)
+            bounds = self.float_thresholds[np.arange(self.rows), codes.reshape(by_rows)]
+            far = np.abs(bounds - sums.codes.reshape(by_rows)[..., None])
+            unsure = unsure | (far <= self.slack[:, None]).any(axis=-1).reshape(codes.shape)
         return Codes(codes=self.compute(sums.codes, codes), unsure=unsure, sums=sums.codes)
 
     def why(self, step: Codes, position: tuple[int, ...]) -> str:
@@ -111,9 +114,13 @@ class Residual(Layer):
         """Cycles from one beat of the unit to the next."""
         return spacing(place.unit, pe=place.fold.pe, simd=place.fold.simd)
 
-    def _groups(self, place: Place) -> int:
-        """Thresholds' groups of a lane: the row groups, each with every code."""
-        return self.rows // place.fold.pe << self.skip_bits
+    def _words(self, place: Place) -> int:
+        """Words of a lane's thresholds: of each row group with every code, a word for each pass."""
+        return (self.rows // place.fold.pe << self.skip_bits) * self._counting(place).slots
+
+    def fits(self, place: Place) -> bool:
+        """Whether a block RAM holds the thresholds of a lane."""
+        return self._words(place) <= MAX_BLOCK_WORDS
 
     def cost(self, place: Place) -> Cost:
         """Cost of comparators and thresholds for every row that the unit gives at once."""
@@ -124,7 +131,7 @@ class Residual(Layer):
             lut=beat + lutram(RESULTS, pe * self.out_bits) + 30,
             ff=2 * beat + 40,
         )
-        words, bits = self._groups(place) * counting.slots, counting.ways * self.sum_bits
+        words, bits = self._words(place), counting.ways * self.sum_bits
         lane = Cost(
             lut=ceil(counting.ways * 0.55 * self.sum_bits) + (10 if counting.passes > 1 else 2),
             ff=2 * self.sum_bits + bits_for(words) + ceil(0.35 * bits) + self.out_bits + 21,
@@ -152,23 +159,23 @@ class Residual(Layer):
         sums, skip = made.inputs
         made.end = sums
         made.buffer(self.name)
-        sums, width = made.end, made.stream
+        sums, lanes = made.end, made.stream.elems
         made.end = skip
-        made.feed(f"{self.name}_skip", width.elems)
+        made.feed(f"{self.name}_skip", lanes)
         counting, lift = self._counting(place), 1 << (self.sum_bits - 1)
         levels = np.clip(self.thresholds + lift, 0, (1 << self.sum_bits) - 1)
-        groups = levels.reshape(-1, width.elems, *levels.shape[1:])
+        groups = levels.reshape(-1, lanes, *levels.shape[1:])
         file = f"{self.name}_thresholds"
-        for lane in range(width.elems):
+        for lane in range(lanes):
             words = counting.words(groups[:, lane].reshape(-1, self.steps), 1)
             made.image(f"{file}_{lane:04}", words, self.sum_bits, threshold_memory(len(words)))
         made.join(
             "nn_residual",
             self.name,
-            Stream(elems=width.elems, bits=self.out_bits),
+            Stream(elems=lanes, bits=self.out_bits),
             {
                 "ROWS": self.rows,
-                "PE": width.elems,
+                "PE": lanes,
                 "ACC_W": self.sum_bits,
                 "CODE_W": self.skip_bits,
                 "THRESHOLDS": self.steps,
