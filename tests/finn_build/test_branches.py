@@ -13,6 +13,7 @@ from samples import images_of, load
 from finn_build import boards, frontend
 from finn_build.backends import verilator
 from finn_build.errors import FoldingError, MismatchError, ModelError
+from finn_build.flow.steps import report
 from finn_build.folding import schedule
 from finn_build.folding.calibration import random_unit
 from finn_build.folding.fold import Fold
@@ -216,7 +217,7 @@ def test_a_forked_image_waits_before_the_first_window_too(tmp_path):
     network = load("concat_deep", tmp_path)[1].network
     image = load("fork_of_the_image", tmp_path)[1].network
     folding = make(image, {m.name: models.lowest_fold(m) for m in image.mvtus})
-    assert "conv0_window" in schedule.depths(image, folding)
+    assert {"conv0", "conv1_window"} <= schedule.depths(image, folding).keys()
     alone = make(network, {m.name: models.lowest_fold(m) for m in network.mvtus})
     assert "conv0_window" not in schedule.depths(network, alone)
 
@@ -230,6 +231,25 @@ def test_half_a_stored_network_is_named(keep, tmp_path):
     (tmp_path / "half.npz").write_bytes((tmp_path / "network.npz").read_bytes()[:keep])
     with pytest.raises(ModelError, match="not a network that headrace stored"):
         Network.load(tmp_path / "half.npz")
+
+
+def test_the_report_counts_what_is_between_branches():
+    rows = ("lut", "ff", "bram36", "dsp")
+    names = (
+        "residual0",
+        "residual0_skip_fifo",
+        "residual0_skip_width",
+        "residual0_fork",
+        "concat0_a",
+    )
+    modules = {name: dict.fromkeys(rows, 1.0) for name in (*names, "residual01", "concat0_b_fifo")}
+    assert report._counted("residual0", modules)["lut"] == 4
+    assert report._counted("concat0", modules)["lut"] == 2
+
+
+def test_codes_after_an_addition_are_among_the_reports_bits(tmp_path):
+    network = load("resnet_small", tmp_path)[1].network
+    assert report._act_bits(network) == [2] * (len(network.mvtus) - 1)
 
 
 def test_what_meets_goes_by_the_unit_whose_sums_it_takes(tmp_path):

@@ -1,5 +1,6 @@
 """Write report.json, the contract, and report.html, the page for people."""
 
+import re
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -83,12 +84,20 @@ def _model(network: Network, record: dict[str, Any], classes: int) -> dict[str, 
     return {
         "name": network.name,
         "weight_bits": [m.weight_bits for m in network.mvtus],
-        "act_bits": [m.out_bits for m in network.mvtus if m.steps],
+        "act_bits": _act_bits(network),
         "parameters": record.get("parameters", sum(m.weights.size for m in network.mvtus)),
         "macs": network.macs,
         "filters": [m.rows for m in network.mvtus if m.windowed],
         "classes": classes,
     }
+
+
+def _act_bits(network: Network) -> list[int]:
+    """Bits of the codes that follow from each unit's sums, of those that are not logits."""
+    after = {source: layer for layer, (source, *_) in network.walk()}
+    ends = [unit if unit.steps else after.get(unit.name) for unit in network.mvtus]
+    shapes = network.shapes()
+    return [shapes[layer.name].bits for layer in ends if layer is not None and layer.coded]
 
 
 def _accuracy(record: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
@@ -175,9 +184,9 @@ def _simulated(against: str, result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _counted(layer: str, modules: dict[str, dict[str, float]]) -> dict[str, float]:
-    """What synthesis counted for a layer and for the FIFO and width converter before it."""
-    parts = (f"{layer}_{part}" for part in ("fifo", "width", "windows", "across"))
-    own = [modules[name] for name in (*parts, layer) if name in modules]
+    """What synthesis counted for a layer, the FIFOs and width converters before it, its fork."""
+    parts = r"(_skip|_a|_b)?(_fifo|_width|_windows|_across|_fork)?"
+    own = [each for name, each in modules.items() if re.fullmatch(re.escape(layer) + parts, name)]
     return {key: sum(each[key] for each in own) for key in ("lut", "ff", "bram36", "dsp")}
 
 
