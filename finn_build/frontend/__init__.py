@@ -1,7 +1,7 @@
 """From a QONNX file to the integer network, in exact arithmetic.
 
-`load` reads, checks and tidies a file; `read` walks along its graph and leaves the network: integer
-weights, and integer thresholds that follow from the rational numbers of the file alone.
+`load` reads, checks and tidies a file. `read` walks along its graph and returns the network, with
+integer weights and with integer thresholds that follow from the file's rational numbers alone.
 """
 
 from finn_build.frontend.build import Tap

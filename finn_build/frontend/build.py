@@ -1,4 +1,4 @@
-"""Layers out of streams: a stream that a layer reads becomes codes of a thresholded one."""
+"""Make layers of streams: what a layer reads must be the codes of a layer before it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PIXELS = 8  # bits of a pixel, and of the largest table
 
 @dataclass(frozen=True, kw_only=True)
 class Tap:
-    """Where the graph's tensor can be compared with the stream after a layer.
+    """A tensor of the graph that holds the same values as the stream after a layer.
 
     A code c of a channel stands for the value scales[channel] * c + shifts[channel] of the tensor;
     single numbers serve all channels.
@@ -53,10 +53,11 @@ class Tap:
 
 @dataclass(kw_only=True)
 class Builder:
-    """The layers so far, none before what it reads, and the tensors to compare them with.
+    """The layers so far, each after the layers that it reads, and the tensors to compare with them.
 
-    reads: what each layer reads, by its name; made: of streams that are codes already, by their
-    identity; untapped: layers whose codes are not those of a quantiser of the file.
+    reads: what each layer reads, by its name; made: the codes of streams whose layers exist
+    already, by the streams' identity; untapped: layers whose codes no tap compares, because no
+    quantiser of the file gives them.
     """
 
     layers: list[Layer] = field(default_factory=list)
@@ -74,7 +75,7 @@ class Builder:
         return f"{prefix}{index}"
 
     def codes(self, stream: Stream, refuse: Refuse) -> Codes:
-        """Make layers of all that is to be done to a stream, so that a product can read it.
+        """Make layers of all operations on a stream, so that a product can read its codes.
 
         Raises ModelError by `refuse` where the stream is not quantised.
         """
@@ -97,7 +98,7 @@ class Builder:
         return layer.name
 
     def _thresholded(self, base: Sums, stream: Stream, refuse: Refuse) -> Codes:
-        """A product with thresholds, and the pools after it."""
+        """Append a product with thresholds, and the pools after it."""
         before, quantiser, after, pools = split(stream, refuse)
         channels = base.channels
         check_rising(stream.ops, channels, refuse)
@@ -179,7 +180,7 @@ class Builder:
         whole: bool,
         refuse: Refuse,
     ) -> Codes:
-        """Append pools; those that the file has after the quantiser come after its tap."""
+        """Append pools. The quantiser is tapped before the pools that follow it in the file."""
         tapped = False
         for pool, before in pools:
             if not before and not tapped:
@@ -188,9 +189,9 @@ class Builder:
             layer = hardware.pool(codes, pool, name=name)
             if layer is None:
                 raise refuse(
-                    f"a maximum over {pool.kernel[0]} x {pool.kernel[1]} pixels, stride "
-                    f"{list(pool.stride)}, padding {list(pool.pad)}, is none that the hardware "
-                    "has; use windows within the image, and padding smaller than they are"
+                    f"the hardware has no maximum over {pool.kernel[0]} x {pool.kernel[1]} pixels "
+                    f"with stride {list(pool.stride)} and padding {list(pool.pad)}; use windows "
+                    "within the image, and padding smaller than the window"
                 )
             height, width = hardware.pooled(codes.height, codes.width, pool)
             made = self.add(layer, codes.source)
@@ -202,7 +203,7 @@ class Builder:
         return codes
 
     def _tap(self, name: str, quantiser: Quantiser, *, whole: bool) -> bool:
-        if whole and quantiser.tensor:  # all levels of the quantiser are told apart by the codes
+        if whole and quantiser.tensor:  # each level of the quantiser has a code of its own
             ends = [
                 [quantiser.value(level, channel) for level in (0, 1)]
                 for channel in range(len(quantiser.scales))
@@ -219,7 +220,7 @@ class Builder:
         return True
 
     def tap_codes(self, tensor: str, layout: Layout, codes: Codes) -> None:
-        """Compare a layer's codes with what a product reads, where nothing else is."""
+        """Compare a layer's codes with the tensor that a product reads, if no tap does so yet."""
         if codes.source in self.untapped and all(codes.scales):
             self.taps.append(
                 Tap(
@@ -233,10 +234,10 @@ class Builder:
         self.untapped.discard(codes.source)
 
     def _table(self, base: Codes | Pairs, stream: Stream, refuse: Refuse) -> Codes:
-        """Operations on codes as a table for each channel, as for quantised pixels.
+        """Append a table for each channel that does the operations on codes, as for pixels.
 
-        The table has what float32 gives, which is the same for every program where nothing is
-        summed, and of sums the exact levels.
+        The table holds what float32 gives: where nothing is summed, every program gives the same.
+        For sums it holds the exact levels.
         """
         if isinstance(base, Codes) and all(isinstance(op, Pool) for op in stream.ops):
             return self._plain_pools(base, stream, refuse)
@@ -244,8 +245,8 @@ class Builder:
         before, quantiser, after, pools = split(stream, refuse)
         check_rising(stream.ops, base.channels, refuse)
         if base.bits > _PIXELS:
-            raise refuse(f"quantises again what has more than {_PIXELS} bits")
-        # Of a wide quantiser's levels, codes of few bits reach few.
+            raise refuse(f"quantises codes of more than {_PIXELS} bits again")
+        # The quantiser may be wide: codes of few bits reach few of its levels.
         values, kept = values_of(quantiser, after, base.channels, refuse, most=WIDEST)
         same = base.even and uniform((*before, quantiser))
         rows, doubts = [], []
@@ -255,7 +256,7 @@ class Builder:
                 inputs = [base.value(code, channel) for code in codes_of]
                 ends = [apply_all(way, x, channel) for x in inputs]
                 reached = [quantiser.level(x, channel) for x in ends]
-                # What is summed may be larger than the sum.
+                # The numbers that are summed may be larger than their sum.
                 most = max(map(abs, ends))
             else:
                 inputs = [base.value32(code, channel) for code in codes_of]
@@ -281,7 +282,7 @@ class Builder:
         )
         self.add(layer, base.source)
         if layer.in_bits != _PIXELS and layer.out_bits > MOST_BITS:
-            raise refuse(f"reads activations of {layer.out_bits} bits; at most {MOST_BITS} can be")
+            raise refuse(f"reads activations of {layer.out_bits} bits; use at most {MOST_BITS}")
         codes = Codes(
             height=base.height,
             width=base.width,
@@ -299,14 +300,14 @@ class Builder:
         taken = len(np.unique(tables))
         if taken < min(4, steps + 1):
             raise refuse(
-                f"pixels of 0 to {top} take {taken} of {steps + 1} values; if the model wants them "
-                "up to another number, say it: --pixel-max 1 for 0 to 1"
+                f"pixels of 0 to {top} take {taken} of {steps + 1} values; if the model expects "
+                "another range, give its upper end: --pixel-max 1 for 0 to 1"
             )
         if int(tables.max()).bit_length() > MOST_PIXEL_BITS:
             raise refuse(f"quantises pixels to more than {MOST_PIXEL_BITS} bits")
 
     def _plain_pools(self, codes: Codes, stream: Stream, refuse: Refuse) -> Codes:
-        """Pools of codes as they are."""
+        """Append pools of codes on which nothing else is done."""
         if any(scale < 0 for scale in codes.scales):
             raise refuse("takes the largest of values with a negative scale; scale after the pool")
         for pool in stream.ops:
@@ -315,8 +316,8 @@ class Builder:
             layer: MaxPool | None = hardware.pool(codes, pool, name=name)
             if layer is None:
                 raise refuse(
-                    "its pooling windows are none that the hardware has; use padding smaller than "
-                    "they are"
+                    "the hardware does not have its pooling windows; use padding smaller than the "
+                    "window"
                 )
             height, width = hardware.pooled(codes.height, codes.width, pool)
             made = self.add(layer, codes.source)
@@ -325,7 +326,7 @@ class Builder:
 
 
 def weight_bits(weights: Ints) -> int:
-    """Bits of two's complement that hold all weights; 1 for -1 and 1 alone."""
+    """Bits of two's complement that hold all weights; 1 if all are -1 or 1."""
     if set(np.unique(weights)) <= {-1, 1}:
         return 1
     low, high = int(weights.min()), int(weights.max())

@@ -1,4 +1,4 @@
-"""What every graph must be before anything looks at its meaning."""
+"""What must hold for every graph, before anything looks at its meaning."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, defs, helpe
 from finn_build.errors import ModelError
 from finn_build.frontend.schema import check_text, misfit
 
-# What libraries and arithmetic raise on odd numbers and shapes that no check names.
+# What libraries and arithmetic raise for odd numbers and shapes that no check foresees.
 UNFORESEEN = (ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
 MOST_NODES = 2500
 MOST_PIXELS = 1 << 22  # elements of an image
@@ -33,7 +33,7 @@ _INTEGERS = (
 
 
 def shown(text: str) -> str:
-    """A name of a file in quotes, its control characters escaped, cut after 60 characters."""
+    """A name from a file in quotes, its control characters escaped, cut after 60 characters."""
     return (
         repr(text if len(text) <= 60 else f"{text[:57]}...")
         .encode("ascii", "backslashreplace")
@@ -42,18 +42,18 @@ def shown(text: str) -> str:
 
 
 def called(node: NodeProto) -> str:
-    """How messages name a node: by its name, or by what it makes."""
+    """How messages name a node: by its name, or by its output if it has none."""
     name = node.name or next((o for o in node.output if o), "")
     return f"node {shown(name)} ({kind(node)})"
 
 
 def kind(node: NodeProto) -> str:
-    """A node's operator for messages: as it is where it is a word, else in quotes."""
+    """A node's operator for messages: in quotes unless it is a plain word."""
     return node.op_type if node.op_type.isidentifier() else shown(node.op_type)
 
 
 def refuse(node: NodeProto, why: str) -> ModelError:
-    """The error for a node; what quotes a whole tensor is cut."""
+    """The error for a node. A long text is cut, since it may quote a whole tensor."""
     return ModelError(f"{called(node)}: {why if len(why) <= 1000 else f'{why[:997]}...'}")
 
 
@@ -74,7 +74,7 @@ def attributes(node: NodeProto) -> dict[str, Any]:
 
 
 def check_structure(proto: ModelProto) -> None:
-    """Raise ModelError for a graph that is none: names, edges and tensors that do not fit."""
+    """Raise ModelError where names, edges or tensors do not fit together."""
     check_text(proto)
     graph = proto.graph
     if not graph.node:
@@ -82,7 +82,7 @@ def check_structure(proto: ModelProto) -> None:
     if len(graph.node) > MOST_NODES:
         raise ModelError(
             f"the graph has {len(graph.node):,} nodes, the first of them {called(graph.node[0])}; "
-            f"at most {MOST_NODES:,} can be: simplify it (onnxsim, qonnx-cleanup)"
+            f"use at most {MOST_NODES:,}: simplify it (onnxsim, qonnx-cleanup)"
         )
     if not 1 <= opset(proto) <= defs.onnx_opset_version():
         raise ModelError(
@@ -128,14 +128,14 @@ def _check_window(node: NodeProto) -> None:
     for name in ("kernel_shape", "strides", "dilations", "group"):
         values = said.get(name, 1)
         if not isinstance(values, int | list):
-            raise refuse(node, f"{name} is no whole number")
+            raise refuse(node, f"{name} is not a whole number")
         for value in values if isinstance(values, list) else [values]:
             if not isinstance(value, int) or not 1 <= value <= MOST_SIDE:
                 raise refuse(node, f"{name} {values}: use 1 to {MOST_SIDE:,}")
 
 
 def clip_limits(proto: ModelProto) -> set[str]:
-    """Tensors that only limit a Clip, which may be infinite."""
+    """Tensors that are read only as limits of a Clip; these may be infinite."""
     nodes = proto.graph.node
     limits = {name for n in nodes if n.op_type == "Clip" for name in n.input[1:]}
     others = {i for n in nodes for i in (n.input[:1] if n.op_type == "Clip" else n.input)}
@@ -143,10 +143,10 @@ def clip_limits(proto: ModelProto) -> set[str]:
 
 
 def array(tensor: TensorProto, *, infinite: bool = False) -> NDArray[Any]:
-    """A tensor's numbers: float32 (where float64 fits), or integers as int64.
+    """A tensor's numbers as float32 or int64.
 
-    Raises ModelError where its data does not fit its shape, its type is another, a number is not
-    finite, or a float64 would lose digits.
+    Raises ModelError where its data does not fit its shape, its type is not supported, a number is
+    not finite, or a float64 would lose digits.
     """
     name = shown(tensor.name)
     if tensor.data_location == TensorProto.EXTERNAL:
@@ -184,7 +184,7 @@ def as_float32(values: NDArray[Any], what: str) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):
         narrow = wide.astype(np.float32)
     lost = wide != narrow
-    # Constants of a graph in float64 are often rounded ones of float32; others are not.
+    # Constants in float64 often hold float32 numbers, which lose nothing; others would.
     if lost.any():
         where = [int(i) for i in np.argwhere(lost)[0]]
         raise ModelError(

@@ -1,4 +1,4 @@
-"""Compute nodes of constants."""
+"""Compute nodes whose inputs are all constants."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BROADCAST = (
     *("Add", "Div", "Equal", "Greater", "Less", "Max", "Min"),
     *("Mod", "Mul", "Pow", "Sub", "Sum", "Where"),
 )
-# Operators whose results are no larger than their inputs, or of a size that `_size` foresees.
+# Operators whose results are no larger than their inputs, or whose size `_size` foresees.
 FOLDED = frozenset(
     [
         "Abs",
@@ -81,7 +81,7 @@ FOLDED = frozenset(
 def compute(
     node: NodeProto, said: dict[str, Any], inputs: Sequence[NDArray[Any] | None], opset: int
 ) -> list[NDArray[Any]]:
-    """What ONNX Runtime gives for one node. Raises ModelError where it fails."""
+    """The results of one node in ONNX Runtime. Raises ModelError where it fails."""
     _size(node, inputs)
     given = [(n, v) for n, v in zip(node.input, inputs, strict=True) if v is not None]
     if node.op_type == "Constant" and "value" in said:
@@ -138,7 +138,7 @@ def _size(node: NodeProto, inputs: Sequence[NDArray[Any] | None]) -> None:
 
 
 def _fits(shape: Sequence[int], target: Sequence[int]) -> bool:
-    """Whether an array of one shape is broadcast to another by repeating it alone."""
+    """Whether repeating an array of one shape is enough to broadcast it to another."""
     sides = zip(reversed(shape), reversed(target), strict=False)
     return len(shape) <= len(target) and all(a in (1, b) for a, b in sides)
 
@@ -146,9 +146,10 @@ def _fits(shape: Sequence[int], target: Sequence[int]) -> bool:
 def quantised(
     node: NodeProto, inputs: Sequence[NDArray[Any]]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Quantised weights as qonnx executes them: integers, and the scale of each, of one shape.
+    """Quantised weights as qonnx executes them: integers and their scales, both of one shape.
 
-    The integers have their zero point taken off. Raises ModelError for results that are none.
+    The zero point is subtracted from the integers. Raises ModelError for results that are not
+    multiples of their scales.
     """
     x, scale = inputs[0].astype(np.float32), inputs[1].astype(np.float32)
     if any(not _fits(each.shape, x.shape) for each in inputs[1:]):
@@ -172,7 +173,9 @@ def quantised(
     some = np.where(wide == 0, 1.0, wide)
     scaled = np.asarray(values, np.float64) / some
     integers = np.rint(scaled)
-    room = 1e-3 + np.abs(integers) * 2.0**-22  # of int * scale, rounded to float32
+    room = 1e-3 + np.abs(integers) * 2.0**-22  # qonnx rounds int * scale to float32
     if not (np.abs(scaled - integers) <= room).all():
-        raise refuse(node, "its weights are no multiples of their scale (is its zero point whole?)")
+        raise refuse(
+            node, "its weights are not multiples of their scale (is its zero point whole?)"
+        )
     return integers.astype(np.int64), np.array(wide)

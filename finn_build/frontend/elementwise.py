@@ -1,10 +1,10 @@
-"""What is done to every element of a stream, each operation exact in both directions.
+"""Operations on every element of a stream, each exact forwards and backwards.
 
-An operation takes a number to a number and never falls where a larger one comes in, but for an
-`Affine` with a negative gain. `pull` is its inverse on half-lines: which inputs give an output
-above a bound. A threshold is the bound of a quantiser's level, pulled back through all that lies
-between it and the accumulator; so the rounding of ties, narrow ranges, ReLUs, slopes and further
-quantisers need no rules of their own.
+An operation maps numbers to numbers. A larger input never gives a smaller output, except through an
+`Affine` with a negative gain. `pull` is the inverse on half-lines: it finds the inputs that give an
+output above a bound. A threshold is the bound of a quantiser's level, pulled back through all
+operations between the accumulator and the quantiser. So the rounding of ties, narrow ranges, ReLUs,
+slopes and further quantisers need no rules of their own.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class Elementwise(Protocol):
     """One operation on every element; parameters may differ from channel to channel."""
 
     def apply(self, x: Fraction, channel: int) -> Fraction:
-        """What becomes of a number."""
+        """The output for an input."""
 
     def pull(self, half: Half, channel: int) -> Half:
-        """The numbers that become one of `half`."""
+        """The inputs whose outputs are in `half`."""
 
     def gain(self, channel: int) -> Fraction:
-        """How much an output changes for a change of the input, at least, with its sign."""
+        """Change of the output per change of the input, with its sign; the least if it varies."""
 
 
 def _of(values: Sequence[Fraction], channel: int) -> Fraction:
@@ -75,7 +75,7 @@ class Affine:
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
-    """y = x within low and high; a ReLU has low = 0."""
+    """y = x, limited to low and high; a ReLU has low = 0."""
 
     low: Fraction | None = None
     high: Fraction | None = None
@@ -90,7 +90,7 @@ class Clip:
         """See Elementwise."""
         if half.bound is None:
             return half
-        # What lies at an end goes as the end itself does.
+        # All inputs beyond a limit give the limit itself.
         near, far = (self.high, self.low) if half.down else (self.low, self.high)
         if near is not None and half.holds(near):
             return ALL
@@ -105,7 +105,7 @@ class Clip:
 
 @dataclass(frozen=True, kw_only=True)
 class Leaky:
-    """y = x from zero on, slopes[c] * x below; slopes above zero."""
+    """y = x for x >= 0, else slopes[c] * x; all slopes are above zero."""
 
     slopes: tuple[Fraction, ...]
 
@@ -128,8 +128,8 @@ class Leaky:
 class Quantiser:
     """QONNX's Quant and BipolarQuant: y = (q - zero) * scales[c], q an integer from low to high.
 
-    q is x / scale + zero, rounded; where `bipolar`, 1 for zero and more and -1 below. `tensor` is
-    the name of what it gives. Level n is the n-th value from below, n = 0 the lowest.
+    q is x / scale + zero, rounded; where `bipolar`, it is 1 for zero and more, and -1 below.
+    `tensor` is the name of its output. Level n is the n-th value from below; level 0 is the lowest.
     """
 
     tensor: str
@@ -146,7 +146,7 @@ class Quantiser:
         return 1 if self.bipolar else self.high - self.low
 
     def value(self, level: int, channel: int) -> Fraction:
-        """What a level stands for."""
+        """The value that a level stands for."""
         q = 2 * level - 1 if self.bipolar else self.low + level
         return (q - self.zero) * _of(self.scales, channel)
 
@@ -158,7 +158,7 @@ class Quantiser:
         return min(max(_rounded(y, self.rounding), self.low), self.high) - self.low
 
     def reaching(self, level: int, channel: int) -> Half:
-        """The numbers that reach a level of 1 and more."""
+        """The numbers that reach a level, which is 1 or more."""
         half = Half(Fraction(0)) if self.bipolar else _first(self.low + level, self.rounding)
         scale = _of(self.scales, channel)
         return half.move(1 / scale, Fraction(self.zero))
@@ -172,7 +172,7 @@ class Quantiser:
         first, last = (half.holds(self.value(n, channel)) for n in (0, self.levels))
         if first == last:
             return ALL if first else NONE
-        # The level from which on it is as at the highest.
+        # The first level that is in `half` exactly if the highest one is.
         turn = bisect_left(
             range(1, self.levels + 1),
             True,
@@ -187,7 +187,7 @@ class Quantiser:
 
 
 def _rounded(y: Fraction, rounding: str) -> int:
-    """An integer near y, as QONNX rounds."""
+    """y rounded to an integer as QONNX does it."""
     sign = -1 if y < 0 else 1
     match rounding:
         case "HALF_EVEN":
@@ -208,7 +208,7 @@ def _rounded(y: Fraction, rounding: str) -> int:
 
 
 def _first(q: int, rounding: str) -> Half:
-    """The y that are rounded to q or more: what each way to round does to a tie."""
+    """The y that are rounded to q or more; rounding modes differ in what they do with ties."""
     match rounding:
         case "HALF_EVEN":
             return Half(q - HALF, q % 2 == 1)
@@ -233,9 +233,9 @@ def float32(x: Fraction) -> Fraction:
 
 
 def level32(ops: Sequence[Elementwise], quantiser: Quantiser, x: Fraction, channel: int) -> int:
-    """The level of a float32 number behind some operations, every result rounded to float32.
+    """The level of a float32 number after some operations, every result rounded to float32.
 
-    Where there are no sums whose order is open, this is what every float32 program gives.
+    Every float32 program gives this, unless there are sums, which programs add in different orders.
     """
     for op in ops:
         if isinstance(op, Affine):
@@ -250,7 +250,7 @@ def level32(ops: Sequence[Elementwise], quantiser: Quantiser, x: Fraction, chann
 
 
 def joined(ops: Sequence[Elementwise], channel: int) -> tuple[Elementwise, ...]:
-    """The same for one channel, with affine operations that follow each other as one."""
+    """The operations of one channel, with neighbouring affine operations merged into one."""
     made: list[Elementwise] = []
     for op in ops:
         if isinstance(op, Affine):
@@ -264,14 +264,14 @@ def joined(ops: Sequence[Elementwise], channel: int) -> tuple[Elementwise, ...]:
 
 
 def apply_all(ops: Sequence[Elementwise], x: Fraction, channel: int) -> Fraction:
-    """What becomes of a number that goes through some operations."""
+    """The output of some operations in sequence."""
     for op in ops:
         x = op.apply(x, channel)
     return x
 
 
 def pull_all(ops: Sequence[Elementwise], half: Half, channel: int) -> Half:
-    """The numbers that some operations take into `half`."""
+    """The inputs whose outputs after some operations are in `half`."""
     for op in reversed(ops):
         half = op.pull(half, channel)
     return half

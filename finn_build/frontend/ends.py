@@ -1,4 +1,4 @@
-"""The last layer: logits as integers, and what each of them is worth."""
+"""The last layer: logits as integers, and the values that they stand for."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ from finn_build.frontend.stream import NO_SIDES, Pool, Product, Stream, Sums
 from finn_build.network.layers import Argmax, Ints, Mvtu
 
 MOST_CLASSES = 1024
-# What an exporter's float32 product of two scales may be off its exact value, and a multiple of it.
+# How far an exporter's float32 product of two scales may be off: relative, and in units of a scale.
 _ROUNDED, _NEAR = Fraction(1, 1 << 22), Fraction(1, 1 << 10)
-_GAIN_BITS = 31  # of the gains of scores that have no common unit: far below float32's rounding
+_GAIN_BITS = 31  # of scores' gains without a common unit; their error is far below float32's
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """Value of a logit: scale * logit + offset, of all classes or of each, not below the floor."""
+    """The value of a logit is scale * logit + offset, but at least `floor`.
+
+    scale, offset: one number for all classes, or one for each.
+    """
 
     scale: float | NDArray[np.float64]
     offset: float | NDArray[np.float64]
@@ -49,7 +52,7 @@ def finish(scope: Scope, stream: Stream, node: NodeProto) -> Ended:
     base = _flat(scope, base, stream.layout, node)
     classes = len(base.weights)
     if classes > MOST_CLASSES:
-        raise refuse(node, f"gives {classes:,} values; at most {MOST_CLASSES:,} can be")
+        raise refuse(node, f"gives {classes:,} values; use at most {MOST_CLASSES:,}")
     order = _order(stream.layout)
     gains, offsets = [], []
     for row in range(classes):
@@ -67,7 +70,7 @@ def finish(scope: Scope, stream: Stream, node: NodeProto) -> Ended:
 
 
 def _ending(ops: Sequence[Elementwise | Pool]) -> tuple[list[Elementwise] | None, bool]:
-    """Scales and biases behind the last product, and whether a ReLU follows them; None for more."""
+    """Scales and biases after the last product, and whether a ReLU follows; None for other ends."""
     rest = list(ops)
     floor = bool(rest) and rest[-1] == Clip(low=Fraction(0))
     if floor:
@@ -78,11 +81,11 @@ def _ending(ops: Sequence[Elementwise | Pool]) -> tuple[list[Elementwise] | None
 
 
 def _copied(scope: Scope, stream: Stream, node: NodeProto) -> Sums:
-    """A product that gives its inputs, where the network ends in a quantiser or a pool."""
+    """A product with the identity, for a network that ends in a quantiser or a pool."""
     codes = scope.codes(stream, node)
     count = codes.height * codes.width * codes.channels
     if count > MOST_CLASSES:
-        raise refuse(node, f"gives {count:,} values; at most {MOST_CLASSES:,} can be")
+        raise refuse(node, f"gives {count:,} values; use at most {MOST_CLASSES:,}")
     identity: Ints = np.eye(count, dtype=np.int64)
     shape = (count, codes.height, codes.width, codes.channels)
     product = Product(
@@ -95,7 +98,7 @@ def _copied(scope: Scope, stream: Stream, node: NodeProto) -> Sums:
 
 
 def _flat(scope: Scope, base: Sums, layout: Layout, node: NodeProto) -> Sums:
-    """The sums of an image as rows of one product, in the order of the file's output."""
+    """All sums of an image as rows of one product, in the order of the file's output."""
     if not base.unrolled:
         base = whole(unrolled(base.product, scope.refuse(node)), base.positions, scope.refuse(node))
     order = _order(layout)
@@ -161,9 +164,10 @@ def _last(scope: Scope, base: Sums, weights: Ints, bias: Ints | None) -> Mvtu:
 def _one_scale(
     gains: list[Fraction], offsets: list[Fraction]
 ) -> tuple[Fraction, list[int], Fraction] | None:
-    """The scale of all logits, a whole bias of each, and what is added to all; None without any.
+    """The scale of all logits, a whole bias for each, and a common offset; None if there is none.
 
-    A bias beside a whole one by what float32 rounds in the product of two scales is that one.
+    Exporters round the product of two scales to float32: a bias that near to a whole number is
+    taken for it.
     """
     scale = gains[0]
     if scale <= 0 or any(gain != scale for gain in gains):
@@ -189,8 +193,9 @@ def _scores(
 ) -> tuple[Ints, Ints]:
     """Whole gains and biases whose scores order the classes as their values do.
 
-    Exact where a common unit leaves them in 60 bits; else rounded at 31 bits of the largest gain,
-    a hundredth of what float32 rounds off in the same sum.
+    They are exact if they have a common unit with which scores take at most 60 bits. Otherwise they
+    are rounded so that the largest gain has 31 bits: the error is a hundredth of what float32
+    rounds off in the same sum.
     """
     step = unit([*gains, *offsets])
     most = max(map(abs, reach)) * max(map(abs, gains)) + max(map(abs, offsets))

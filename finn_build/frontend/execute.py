@@ -1,4 +1,4 @@
-"""Run QONNX and FINN graphs on many images, and read the activations out of them."""
+"""Run QONNX and FINN graphs on many images, and read their activations."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def run(
 ) -> Outputs:
     """Run a QONNX graph that was read on images (N, H, W, C) uint8, as qonnx executes it.
 
-    Logits are the graph's own (float), in its order; activations are the codes of the tensors that
-    the reading knows, by the layer after which the stream has them, (N, H, W, C).
+    Logits are the graph's own (float), in its order. Activations (N, H, W, C) are the codes of the
+    tensors in `reading.taps`, by the layer whose output they are.
     """
 
     def codes(context: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.int64]]:
@@ -44,10 +44,10 @@ def run(
 def run_finn(
     model: ModelWrapper, reading: Reading, images: NDArray[np.uint8], *, batch: int = BATCH
 ) -> Outputs:
-    """Run a graph of FINN's; its thresholds' outputs are those of the tensors noted in them.
+    """Run a graph of FINN's, whose MultiThresholds note the quantised tensors they came from.
 
-    A graph with Im2Col or pooling
-    of lowered images must be run with batch=1: qonnx 1.0.0's Im2Col mixes up a batch.
+    A graph with Im2Col or pooling of lowered images must be run with batch=1: qonnx 1.0.0's Im2Col
+    mixes up a batch.
     """
     nodes = {node.doc_string: node for node in model.get_nodes_by_op_type("MultiThreshold")}
     pairs = [(tap.layer, nodes[tap.tensor]) for tap in reading.taps if tap.tensor in nodes]
@@ -100,7 +100,7 @@ def _run(
 
 
 def with_batch(model: ModelWrapper, batch: int) -> ModelWrapper:
-    """Copy a graph of batch size 1 for `batch` images at a time."""
+    """Copy a graph of batch size 1 and make it take `batch` images at a time."""
     model = ModelWrapper(ModelProto.FromString(model.model.SerializeToString()))
     computed = {model.graph.input[0].name}
     for node in model.graph.node:
@@ -132,7 +132,7 @@ def _counts(node: NodeProto, values: NDArray[Any]) -> NDArray[np.int64]:
 
 def _whole(values: NDArray[np.float64], tensor: str) -> NDArray[np.int64]:
     rounded = np.rint(values)
-    # Written so that NaN, of which no comparison holds, is caught as well.
+    # `not (... <= ...)` catches NaN too, since every comparison with NaN is false.
     if not (np.abs(values - rounded) <= 1e-3).all():
-        raise MismatchError(f"tensor {tensor!r}: activations that are no multiples of their scale")
+        raise MismatchError(f"tensor {tensor!r}: activations that are not multiples of their scale")
     return rounded.astype(np.int64)

@@ -1,4 +1,4 @@
-"""Open a QONNX file of anybody's and make it a tidy graph."""
+"""Open a QONNX file from anywhere and make it a tidy graph."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ MOST_BYTES = 1 << 31  # what protobuf can read
 def load(path: Path | str) -> ModelProto:
     """Read a file and return its graph as `tidy` leaves it.
 
-    Raises ModelError for what is no ONNX file, what cannot be a network (a cycle, a tensor that
-    nothing makes, shapes that do not fit, numbers that are not finite), and for operators that
-    `tidy` cannot resolve.
+    Raises ModelError for a file that is not ONNX, for a graph that cannot be a network (a cycle, a
+    tensor that nothing makes, shapes that do not fit, numbers that are not finite), and for
+    operators that `tidy` cannot resolve.
     """
     path = Path(path)
     proto = parse(path)
@@ -34,7 +34,7 @@ def load(path: Path | str) -> ModelProto:
 
 
 def parse(path: Path) -> ModelProto:
-    """Read a file as it is. Raises ModelError for what is no ONNX file."""
+    """Read a file as it is. Raises ModelError for a file that is not ONNX."""
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ModelError(f"{path}: larger than 2 GiB, which ONNX files cannot be")
@@ -47,7 +47,7 @@ def parse(path: Path) -> ModelProto:
 
 
 def _external(proto: ModelProto, folder: Path) -> None:
-    """Read tensors that lie in files beside the model's; nothing outside its folder is opened."""
+    """Read tensors from files beside the model's; files outside its folder are not opened."""
     for tensor in proto.graph.initializer:
         if tensor.data_location != TensorProto.EXTERNAL:
             continue

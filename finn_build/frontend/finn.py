@@ -1,8 +1,8 @@
 """FINN's streamlining of the same graph, as a witness: another way to integers, to compare with.
 
 The sequence follows FINN's `default_build_dataflow_steps` (Umuroglu et al., arXiv 1612.07119;
-streamlining: arXiv 1709.04060); nothing here needs a vendor tool. FINN's passes stop with an error
-or never at some models, so that they run in a process of their own:
+streamlining: arXiv 1709.04060); nothing here needs a vendor tool. On some models FINN's passes fail
+or never end, so they run in a process of their own:
 `python -m finn_build.frontend.finn MODEL FOLDER`.
 """
 
@@ -52,7 +52,7 @@ def _apply(model: ModelWrapper, passes: Sequence[Transformation]) -> ModelWrappe
 
 
 def streamline(model: ModelWrapper) -> ModelWrapper:
-    """A QONNX graph for bytes with every scale and bias in thresholds, or behind the last layer."""
+    """A QONNX graph for bytes with every scale and bias in thresholds, or after the last layer."""
     initialize_dummy_settings()
     quantised = [node.output[0] for node in model.graph.node if node.op_type in QUANTISERS]
     with quiet():
@@ -65,7 +65,7 @@ def streamline(model: ModelWrapper) -> ModelWrapper:
 def _mark(model: ModelWrapper, quantised: Sequence[str]) -> None:
     """Note in each MultiThreshold which quantised tensor it came from.
 
-    Its passes rename nodes and tensors and put branches in another order; they keep this.
+    FINN's passes rename nodes and tensors and reorder branches, but keep this note.
     """
     for tensor in quantised:
         node = model.find_producer(tensor)

@@ -1,4 +1,4 @@
-"""Windows and pools of the network, where the hardware has them."""
+"""Windows and pools of the network, if the hardware has them."""
 
 from math import gcd
 
@@ -19,7 +19,7 @@ def window(
     name: str = "window",
     fill: int = 0,
 ) -> Window | None:
-    """The layer that makes windows of codes; None where there is none such."""
+    """The layer that makes windows of codes; None if the hardware has no such layer."""
     try:
         return Window(
             name=name,
@@ -37,7 +37,7 @@ def window(
 
 
 def pool(codes: Codes, pool: Pool, *, name: str) -> MaxPool | None:
-    """The layer that takes maxima of codes; None where there is none such."""
+    """The layer that takes maxima of codes; None if the hardware has no such layer."""
     try:
         return MaxPool(
             name=name,
@@ -54,10 +54,11 @@ def pool(codes: Codes, pool: Pool, *, name: str) -> MaxPool | None:
 
 
 def by_groups(weights: Ints) -> tuple[int, Ints]:
-    """The most groups of channels that weights (ROWS, KH, KW, CHANNELS) fall into, and each's own.
+    """Split weights (ROWS, KH, KW, CHANNELS) into as many groups of channels as possible.
 
-    As many rows for each group, in its order, with zeros for all other channels: these are left
-    out. Returns weights (ROWS, KH, KW, CHANNELS/groups).
+    Each group has equally many rows, in the order of the groups, and a row has zeros for the
+    channels of all other groups. Returns the number of groups, and weights without these zeros:
+    (ROWS, KH, KW, CHANNELS/groups).
     """
     rows, kh, kw, channels = weights.shape
     used = (weights != 0).any(axis=(1, 2))

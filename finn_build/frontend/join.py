@@ -1,4 +1,4 @@
-"""Where branches meet: Concat of codes, and Add of codes, or of codes and a product's sums."""
+"""Where branches meet: Concat of codes, Add of codes, and Add of codes to a product's sums."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from finn_build.frontend.scope import Scope
 from finn_build.frontend.stream import NO_SIDES, Codes, Pairs, Stream, Sums, wide
 from finn_build.network.layers import Concat
 
-MOST_SKIP_BITS = 5  # of codes that thresholds depend on: a set of them for every code
+MOST_SKIP_BITS = 5  # of a skip's codes: each code has a set of thresholds of its own
 
 
 def concat(scope: Scope, node: NodeProto) -> Stream:
@@ -30,7 +30,7 @@ def concat(scope: Scope, node: NodeProto) -> Stream:
     others = {tuple(d for i, d in enumerate(s.layout.dims, 1) if i != axis) for s in streams}
     sizes = {(stream.layout.height, stream.layout.width) for stream in streams}
     if places != {"c"} or len(others) > 1 or len(sizes) > 1:
-        raise refuse(node, "joins something else than the channels of images of one size")
+        raise refuse(node, "joins something other than the channels of images of one size")
     made = _quantised(scope, node, streams[0])
     for stream in streams[1:]:
         made = _beside(scope, made, _quantised(scope, node, stream), by_turns=False)
@@ -42,7 +42,7 @@ def concat(scope: Scope, node: NodeProto) -> Stream:
 def add(scope: Scope, node: NodeProto) -> Stream:
     """Add of two branches of one shape, before a quantiser.
 
-    A product's sums take the codes of the other branch into their thresholds. Codes are added to
+    Codes are added to a product's sums by thresholds that depend on the code. Codes are added to
     codes by a table.
     """
     streams = [scope.stream(node, index) for index in (0, 1)]
@@ -67,13 +67,13 @@ def add(scope: Scope, node: NodeProto) -> Stream:
         if skip.bits > MOST_SKIP_BITS:
             raise refuse(
                 node,
-                f"adds codes of {skip.bits} bits to a product; at most {MOST_SKIP_BITS} can be",
+                f"adds codes of {skip.bits} bits to a product; use at most {MOST_SKIP_BITS}",
             )
         return Stream(layout=stream.layout, base=_skipped(stream, skip), names=names)
     first, second = (_quantised(scope, node, stream) for stream in streams)
     bits = max(first.bits, second.bits)
     if 2 * bits > MOST_BITS:
-        raise refuse(node, f"adds activations of {bits} bits; at most {MOST_BITS // 2} can be")
+        raise refuse(node, f"adds activations of {bits} bits; use at most {MOST_BITS // 2}")
     joined = _beside(scope, first, second, by_turns=True)
     base = Pairs(
         first=replace(first, bits=bits), second=replace(second, bits=bits), source=joined.source
@@ -86,7 +86,7 @@ def _names(stream: Stream, node: NodeProto) -> tuple[str, ...]:
 
 
 def _bare(stream: Stream) -> bool:
-    """Whether a stream is a product's sums, scaled at most."""
+    """Whether a stream is a product's sums with nothing but scales and biases after them."""
     plain = stream.average is None and stream.pad == NO_SIDES
     affine = all(isinstance(op, Affine) for op in stream.ops)
     return plain and affine and isinstance(stream.base, Sums) and stream.base.skip is None
@@ -100,7 +100,7 @@ def _quantised(scope: Scope, node: NodeProto, stream: Stream) -> Codes:
 
 
 def _skipped(stream: Stream, skip: Codes) -> Sums:
-    """Sums with the scales and biases that follow them, and a skip's codes."""
+    """A product's sums with the scales and biases that follow them, and the skip's codes."""
     base = stream.base
     assert isinstance(base, Sums)
     units, offsets = list(base.units), list(base.offsets)

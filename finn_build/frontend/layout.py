@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """A tensor without its batch: each dimension as the axes, h, w and c, that are merged in it.
+    """A tensor without its batch: for each dimension, the axes (h, w, c) that are merged in it.
 
-    Axes of size 1 are nowhere.
+    Axes of size 1 are left out.
     """
 
     height: int
@@ -42,11 +42,11 @@ class Layout:
         return "".join(self.dims)
 
     def transposed(self, permutation: Sequence[int]) -> Layout:
-        """With the dimensions, batch included, in another order; the batch stays the first."""
+        """The layout after a permutation of the dimensions; 0 is the batch, which stays first."""
         return replace(self, dims=tuple(self.dims[p - 1] for p in permutation[1:]))
 
     def reshaped(self, target: Sequence[int]) -> Layout | None:
-        """With the axes grouped to other dimensions; None where an axis would be split."""
+        """The layout with the axes grouped to other dimensions; None if an axis would be split."""
         sizes, total = list(target), prod(self.shape)
         if -1 in sizes:
             rest = prod(n for n in sizes if n != -1)
@@ -66,9 +66,9 @@ class Layout:
         return replace(self, dims=tuple(dims))
 
     def image(self) -> tuple[bool, int] | None:
-        """Whether the image lies transposed, and its dimensions, of a tensor with channels first.
+        """Whether the image is transposed, and how many dimensions it has, with channels first.
 
-        None where the dimensions are not one of channels and one or two of an image.
+        None unless the dimensions are the channels and then one or two of an image.
         """
         if len(self.dims) not in (2, 3) or self.dims[0] not in ("", "c"):
             return None
@@ -80,14 +80,14 @@ class Layout:
         return rest[0] == "w" or rest[1] == "h", 2
 
     def with_image(self, height: int, width: int, channels: int, *, flipped: bool) -> Layout:
-        """The same kind of tensor, channels first, of another size."""
+        """A tensor of another size with the dimensions of this one, channels first."""
         spatial = ["w", "h"] if flipped else ["h", "w"]
         if len(self.dims) == 2:
             del spatial[0]
         return of_axes(height, width, channels, ("c", *spatial))
 
     def channel_of(self, values: NDArray[np.object_] | NDArray[np.float64]) -> list[int] | None:
-        """For constants that are broadcast to the tensor: where each channel's value is.
+        """Where each channel's value is in a constant that is broadcast to the tensor.
 
         Returns the flat index of every channel's value, [0] if one serves all; None where the
         values of a channel differ.

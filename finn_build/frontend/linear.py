@@ -23,7 +23,7 @@ _MOST_FLOAT_BITS = 40
 
 
 def _weights(scope: Scope, node: NodeProto, index: int) -> Constant:
-    """Weights as integers and scales; float ones are taken where they lie on a grid."""
+    """Weights as integers and scales. Float weights are accepted if they lie on a binary grid."""
     found = scope.constant(node, index)
     if found is None:
         raise refuse(node, "has no weights")
@@ -57,7 +57,7 @@ def _bias(scope: Scope, node: NodeProto, index: int, rows: int) -> list[Fraction
 
 
 def conv(scope: Scope, node: NodeProto) -> Value:
-    """Conv over one or two dimensions, grouped or not; a Pad before it joins its own padding."""
+    """Conv over one or two dimensions, grouped or not; a Pad before it adds to its own padding."""
     said = attributes(node)
     stream = scope.stream(node)
     weights = _weights(scope, node, 1)
@@ -117,8 +117,8 @@ def _windowed(
 ) -> NDArray[Any]:
     """Weights (ROWS, C, K...) as (ROWS, KH, KW, CHANNELS).
 
-    Between dilated ones and groups there is zero, or what a row's first one has. Zeros between
-    groups are no weights of the unit (hardware.by_groups).
+    The gaps of dilated windows and the channels of other groups hold zero, or the row's first value
+    (like_first). The unit does not store the zeros of other groups (hardware.by_groups).
     """
     rows, each = values.shape[:2]
     spatial = values.transpose(0, 1, 3, 2) if flipped and values.ndim == 4 else values
@@ -165,7 +165,7 @@ def gemm(scope: Scope, node: NodeProto) -> Value:
 def _dense(
     scope: Scope, node: NodeProto, integers: Ints, scales: NDArray[np.float64], bias: list[Fraction]
 ) -> Value:
-    """A product (ROWS, COLS) with the last dimension of a stream: all of it, or each pixel."""
+    """A product (ROWS, COLS) with the last dimension of a stream: with the image, or each pixel."""
     stream = scope.bare(node)
     layout = stream.layout
     cols = layout.shape[-1] if layout.dims else 0
@@ -183,7 +183,7 @@ def _dense(
         product = Product(codes=codes, integers=flat[0], scales=flat[1], bias=tuple(bias))
         return Stream(layout=out, base=sums(product, scope.refuse(node)), names=names)
     if layout.dims[-1] not in ("c", "") or (layout.dims[-1] == "" and layout.channels > 1):
-        raise refuse(node, f"multiplies another dimension of {shape_of(stream)} than channels")
+        raise refuse(node, f"multiplies a dimension of {shape_of(stream)} other than the channels")
     codes = scope.codes(stream, node)
     shape = (rows, 1, 1, cols)
     product = Product(

@@ -75,7 +75,7 @@ def per_channel(node: NodeProto, stream: Stream, values: NDArray[np.generic]) ->
         raise refuse(
             node,
             f"a constant of shape {list(numbers.shape)} on activations of {shape_of(stream)} "
-            "differs within a channel; one number, or one for each channel can be had",
+            "differs within a channel; use one number, or one for each channel",
         )
     flat = fractions(numbers)
     return [flat[i] for i in places]
@@ -101,7 +101,7 @@ def _arithmetic(scope: Scope, node: NodeProto) -> Value:
         return then(scope, stream, node, Affine(gains=gains, offsets=offsets))
     if node.op_type == "Div":
         if turned or not all(numbers):
-            raise refuse(node, "divides by zero, or a constant by the image, which no scale does")
+            raise refuse(node, "divides by zero, or a constant by the image; no scale does that")
         numbers = [1 / n for n in numbers]
     return then(scope, stream, node, Affine(gains=tuple(numbers)))
 
@@ -145,7 +145,7 @@ def _clip(scope: Scope, node: NodeProto) -> Value:
         limits.append(None if number is None or np.isinf(number) else Fraction(float(number)))
     low, high = limits
     if low is not None and high is not None and low > high:
-        raise refuse(node, f"clips to {float(low):g} and more, {float(high):g} and less")
+        raise refuse(node, f"has a minimum of {float(low):g} above its maximum of {float(high):g}")
     return then(scope, scope.stream(node), node, Clip(low=low, high=high))
 
 
@@ -158,11 +158,11 @@ def _leaky(scope: Scope, node: NodeProto) -> Value:
     else:
         slopes = [Fraction(float(np.float32(attributes(node).get("alpha", 0.01))))]
     if any(slope < 0 for slope in slopes):
-        raise refuse(node, "a slope below zero turns back, which no thresholds do")
+        raise refuse(node, "has a slope below zero: outputs that fall have no thresholds")
     if not any(slopes):
         return then(scope, stream, node, Clip(low=Fraction(0)))
     if not all(slopes):
-        raise refuse(node, "slopes of zero and others are not supported side by side")
+        raise refuse(node, "has slopes of zero beside others, which is not supported")
     return then(scope, stream, node, Leaky(slopes=tuple(slopes)))
 
 
@@ -202,7 +202,7 @@ def _quant(scope: Scope, node: NodeProto) -> Value:
 
 
 def _parameters(scope: Scope, node: NodeProto) -> tuple[int, int, int, bool]:
-    """Lowest and highest integer of a quantiser, its zero point, and whether it gives a sign."""
+    """A quantiser's lowest and highest integer, its zero point, and whether it gives a sign."""
     if node.op_type == "BipolarQuant":
         return -1, 1, 0, True
     said = attributes(node)
@@ -232,7 +232,7 @@ def _parameters(scope: Scope, node: NodeProto) -> tuple[int, int, int, bool]:
 
 
 def _pool(scope: Scope, node: NodeProto) -> Value:
-    """MaxPool, AveragePool and the global ones."""
+    """MaxPool, AveragePool, GlobalMaxPool and GlobalAveragePool."""
     said = attributes(node)
     stream = scope.bare(node)
     flipped, dims = image_only(node, stream)
@@ -257,13 +257,13 @@ def _pool(scope: Scope, node: NodeProto) -> Value:
         return replace(then(scope, stream, node, pool), layout=layout)
     if any(pad):
         raise refuse(
-            node, "means over padded images are not supported; pad with a Pad node, or not"
+            node, "means over padded images are not supported; pad with a Pad node, or do not pad"
         )
     return replace(scope.mean(stream, node, (*kernel, *stride)), layout=layout)
 
 
 def _reduce_mean(scope: Scope, node: NodeProto) -> Value:
-    """ReduceMean over the rows, the columns, or both, wherever they are in the tensor."""
+    """ReduceMean over the rows, the columns, or both, in whichever dimensions they are."""
     said = attributes(node)
     stream = scope.bare(node)
     layout, rank = stream.layout, 1 + len(stream.layout.dims)
@@ -274,7 +274,7 @@ def _reduce_mean(scope: Scope, node: NodeProto) -> Value:
     places = {int(axis) % rank for axis in axes}
     merged = "".join(layout.dims[place - 1] for place in places)
     if 0 in places or "c" in merged:
-        raise refuse(node, "takes means over batch or channels; over rows and columns they can be")
+        raise refuse(node, "takes means over batch or channels; use rows and columns only")
     kernel = (layout.height if "h" in merged else 1, layout.width if "w" in merged else 1)
     dims = ["" if i in places else dim for i, dim in enumerate(layout.dims, 1)]
     if not said.get("keepdims", 1):
@@ -287,7 +287,7 @@ def _reduce_mean(scope: Scope, node: NodeProto) -> Value:
 def _to_ceiling(
     size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], pad: Sides
 ) -> Sides:
-    """The padding with which windows that begin within the image are all there."""
+    """The padding for ceil_mode: every window that begins within the image is complete."""
     more = []
     for axis in (0, 1):
         total = size[axis] + pad[axis] + pad[axis + 2]
@@ -299,7 +299,7 @@ def _to_ceiling(
 
 
 def _cast(scope: Scope, node: NodeProto) -> Value:
-    raise refuse(node, "casts activations to integers, which is no quantiser; use Quant")
+    raise refuse(node, "casts activations to integers, which does not quantise them; use Quant")
 
 
 Handler = Callable[[Scope, NodeProto], Value]

@@ -1,4 +1,4 @@
-"""Means of codes: sums of windows that lie side by side, whose scale holds the division."""
+"""Means of codes: sums of windows side by side, with the division in the codes' scale."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_SUM_BITS = 16  # of a sum that a product reads
 
 
 def summed(builder: Builder, stream: Stream, *, most: int = MOST_SUM_BITS) -> Codes | None:
-    """Append the sums of the windows that a stream's means are of. Returns their codes.
+    """Append the layer that sums the windows of a stream's means. Returns the sums' codes.
 
     None where windows overlap or leave gaps, and where a sum has more than `most` bits.
     """
@@ -37,7 +37,7 @@ def summed(builder: Builder, stream: Stream, *, most: int = MOST_SUM_BITS) -> Co
         kernel=kernel,
     )
     if layer.out_bits <= MOST_BITS:
-        # Of wider sums float32 is off by more than comparisons of codes allow.
+        # Wider sums are not compared: float32 is off by more there than comparisons allow.
         builder.untapped.add(layer.name)
     made = replace(
         codes,
@@ -53,7 +53,7 @@ def summed(builder: Builder, stream: Stream, *, most: int = MOST_SUM_BITS) -> Co
 
 
 def _side_by_side(codes: Codes, kernel: tuple[int, int], stride: tuple[int, int]) -> bool:
-    """Whether each window begins where the one before it ends; a single one does."""
+    """Whether each window begins where the one before it ends, or there is only one."""
     sizes = zip((codes.height, codes.width), kernel, stride, strict=True)
     return all(
         (size - k) // s + 1 == size // k and (s == k or size // k == 1) for size, k, s in sizes

@@ -1,4 +1,4 @@
-"""Products with constant weights, in integers: units, offsets, windows that hardware can make."""
+"""Products with constant weights, in integers: units, offsets, and windows for the hardware."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from finn_build.frontend.stream import NO_SIDES, Codes, Product, Sums, wide
 from finn_build.network.layers import Ints
 
 MOST_WEIGHT_BITS = 16
-# Of a weight and a code together: the adders of dot products have 32 bits (nn_compressor).
+# A weight's and a code's bits together: the adders of dot products have 32 bits (nn_compressor).
 MOST_PRODUCT_BITS = 24
 MOST_UNROLLED = 1 << 22  # weights of a layer that is written as one product with the whole image
 
@@ -26,8 +26,8 @@ Refuse = Callable[[str], ModelError]
 def sums(product: Product, refuse: Refuse) -> Sums:
     """Accumulators of a product.
 
-    The whole image makes one vector where no window can be had, as for images that are hardly
-    larger than it. Raises ModelError by `refuse`.
+    Where the hardware cannot make the windows, as on images that are hardly larger than a window,
+    the whole image is one vector. Raises ModelError by `refuse`.
     """
     rows = len(product.integers)
     if min(product.out) < 1:
@@ -55,7 +55,7 @@ def whole(product: Product, positions: tuple[int, int], refuse: Refuse) -> Sums:
 
 
 def _windows(product: Product) -> bool:
-    """Whether the hardware has the window, or needs none."""
+    """Whether the hardware can make the windows, or needs none."""
     codes, (_, kh, kw, _) = product.codes, product.integers.shape
     if (kh, kw) == product.stride == (1, 1) and not any(product.pad):
         return True
@@ -68,8 +68,8 @@ def unrolled(product: Product, refuse: Refuse) -> Product:
     rows, kh, kw, channels = product.integers.shape
     if oh * ow * rows * codes.height * codes.width * channels > MOST_UNROLLED:
         raise refuse(
-            f"a window of {kh} x {kw}, stride {list(product.stride)}, padding {list(product.pad)} "
-            f"on an image of {codes.height} x {codes.width} is none that the hardware can make"
+            f"the hardware cannot make windows of {kh} x {kw} with stride {list(product.stride)} "
+            f"and padding {list(product.pad)} on an image of {codes.height} x {codes.width}"
         )
     shape = (oh, ow, rows, codes.height, codes.width, channels)
     integers, scales = np.zeros(shape, np.int64), np.ones(shape)
@@ -97,17 +97,17 @@ def unrolled(product: Product, refuse: Refuse) -> Product:
 
 
 def _within(first: int, count: int, size: int) -> slice:
-    """The part of a window that lies in the image; none of one that is all padding."""
+    """The part of a window that lies in the image; empty if the window is all padding."""
     start = min(max(first, 0), size)
     return slice(start, min(max(first + count, start), size))
 
 
 def _fill(product: Product, refuse: Refuse) -> int:
-    """The code of zero, which the padding holds."""
+    """The code that stands for zero: the padding holds it."""
     if not any(product.pad):
         return 0
     codes = product.codes
-    # A channel that is always zero is so whatever the padding holds.
+    # A channel that is always zero stays zero, whatever code the padding holds.
     zeros = {
         -shift / scale if scale else Fraction(-1)
         for scale, shift in zip(*_spread(codes), strict=True)
@@ -121,7 +121,7 @@ def _fill(product: Product, refuse: Refuse) -> int:
         what = "BIPOLAR" if codes.bits == 1 and low == -high else f"{low:g} to {high:g} in steps"
         raise refuse(
             f"its padding is zero, which {what} activations cannot be; use no padding, or "
-            "activations that can"
+            "activations that can be zero"
         )
     return int(zero)
 
@@ -140,7 +140,7 @@ def _in_units(
     positions: tuple[int, int],
     fill: int,
 ) -> Sums:
-    """Weights as integers: one unit for each row, the shifts of the codes in its offset."""
+    """Integer weights with one unit for each row; the offsets include the shifts of the codes."""
     codes, integers = product.codes, product.integers
     rows = len(integers)
     scales, shifts = _spread(codes)
@@ -176,7 +176,7 @@ def _in_units(
         raise refuse(
             _no_unit(product, codes)
             if bits > 24
-            else f"weights of {bits} bits on activations of {codes.bits}; at most {most} can be"
+            else f"weights of {bits} bits on activations of {codes.bits}; use at most {most}"
         )
     return Sums(
         product=product,
@@ -193,7 +193,7 @@ def _in_units(
 def _factors(
     product: Product, row: int, scales: list[Fraction], shifts: list[Fraction]
 ) -> tuple[dict[tuple[float, int], Fraction], Fraction]:
-    """What an integer weight times a code is worth, by weight scale and channel; and the offset."""
+    """The value of an integer weight times a code, by weight scale and channel; and the offset."""
     factors, offset = {}, Fraction(0)
     for channel in range(product.codes.channels):
         some = product.integers[row, :, :, channel]
@@ -212,7 +212,7 @@ def _no_unit(product: Product, codes: Codes) -> str:
             "bits; use one scale, or powers of two"
         )
     return (
-        "its weights are no integers of at most 16 bits with one scale for each output: put a "
+        "its weights are not integers of at most 16 bits with one scale for each output: put a "
         "quantiser (Quant) on them"
     )
 
@@ -225,7 +225,7 @@ def averaged(
     Returns the product, its rows in the order (row, column, output), and the rows and columns.
     """
     if made.unrolled:
-        raise refuse("takes means of what a product with the whole image gives; quantise it before")
+        raise refuse("takes means of a product with the whole image; quantise the product before")
     (oh, ow), rows = made.product.out, len(made.product.integers)
     base = unrolled(made.product, refuse)
     size = kernel[0] * kernel[1]
@@ -261,7 +261,7 @@ def spread_channels(
 ) -> Product:
     """Means over windows of codes, channel by channel, as a product.
 
-    Raises ModelError by `refuse` for more than can be had.
+    Raises ModelError by `refuse` for too many weights.
     """
     if codes.channels**2 * prod(kernel) > MOST_UNROLLED:
         raise refuse(

@@ -1,4 +1,4 @@
-"""What streams' quantisers leave: codes, what these stand for, which levels are told apart."""
+"""Quantised streams: their codes, the values of the codes, and levels that differ."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from finn_build.frontend.elementwise import Affine, Elementwise, Quantiser, appl
 from finn_build.frontend.stream import Codes, Pairs, Pool, Stream, wide
 
 MOST_BITS = 8  # of activations between layers
-WIDEST = 16  # bits of a quantiser, before what follows makes some of its levels equal
+WIDEST = 16  # bits of a quantiser, before later operations make some of its levels equal
 
 Refuse = Callable[[str], ModelError]
 
 
 def scaled(codes: Codes, ops: Sequence[Elementwise | Pool]) -> Codes:
-    """Codes that stand for what scales and biases make of their values."""
+    """The same codes, standing for their values after some scales and biases."""
     for op in ops:
         assert isinstance(op, Affine)
         parts = (codes.scales, codes.shifts, op.gains, op.offsets)
@@ -36,9 +36,9 @@ def uniform(ops: Sequence[Elementwise]) -> bool:
 
 
 def requantised(base: Codes | Pairs, stream: Stream) -> Stream:
-    """A stream of codes without a quantiser, as one that begins with the quantiser of the codes.
+    """A stream of codes without a quantiser, rewritten to begin with a quantiser of the codes.
 
-    So operations on codes that are there already need no quantiser of their own.
+    So operations on existing codes need no quantiser of their own in the file.
     """
     if isinstance(base, Pairs) or any(isinstance(op, Quantiser) for op in stream.ops):
         return stream
@@ -57,9 +57,9 @@ def requantised(base: Codes | Pairs, stream: Stream) -> Stream:
 def split(
     stream: Stream, refuse: Refuse
 ) -> tuple[list[Elementwise], Quantiser, list[Elementwise], list[tuple[Pool, bool]]]:
-    """Operations before the last quantiser, it, those after it, and the pools.
+    """Operations before the last quantiser, the quantiser, operations after it, and the pools.
 
-    Each pool goes with whether it comes before that quantiser.
+    Each pool comes with whether it is before that quantiser.
     """
     places = [i for i, op in enumerate(stream.ops) if isinstance(op, Quantiser)]
     if not places:
@@ -78,7 +78,7 @@ def split(
 
 
 def check_rising(ops: Sequence[Elementwise | Pool], channels: int, refuse: Refuse) -> None:
-    """A largest value has the largest code only if nothing between them turns the order round."""
+    """Refuse negative scales between a pool and a quantiser: the largest code must stay largest."""
     places = [i for i, op in enumerate(ops) if isinstance(op, Pool)]
     last = max(i for i, op in enumerate(ops) if isinstance(op, Quantiser))
     for place in places:
@@ -99,12 +99,13 @@ def values_of(
     *,
     most: int = MOST_BITS,
 ) -> tuple[tuple[tuple[Fraction, ...], tuple[Fraction, ...]], list[int]]:
-    """Scales and shifts of codes, and the quantiser's levels that the codes of `most` bits tell.
+    """Scales and shifts of codes of at most `most` bits, and the levels at which a new code begins.
 
-    What follows a quantiser, as a ReLU after a signed one, may make levels equal.
+    Operations after a quantiser may make levels equal, as a ReLU does with negative ones; equal
+    levels share a code.
     """
     if (bits := quantiser.levels.bit_length()) > WIDEST:
-        raise refuse(f"reads what is quantised to {bits} bits; at most {MOST_BITS} can be")
+        raise refuse(f"reads values quantised to {bits} bits; use at most {MOST_BITS}")
     scales, shifts, kept = [], [], None
     same = uniform((*after, quantiser))
     for channel in range(1 if same else channels):
@@ -118,12 +119,12 @@ def values_of(
         distances = {b - a for a, b in pairwise(told)}
         if len(distances) > 1:
             raise refuse("reads values that are not evenly spaced after their quantiser")
-        if not distances:  # a channel that is constant
+        if not distances:  # the channel is constant
             steps, distances = list(range(1, quantiser.levels + 1)), {Fraction(0)}
         if (bits := len(steps).bit_length()) > most:
-            raise refuse(f"reads activations of {bits} bits; at most {most} can be")
+            raise refuse(f"reads activations of {bits} bits; use at most {most}")
         if kept is not None and steps != kept:
-            raise refuse("reads channels of different numbers of levels")
+            raise refuse("reads channels whose quantised levels differ")
         kept = steps
         scales.append(distances.pop())
         shifts.append(told[0])

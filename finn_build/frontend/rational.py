@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Bits of a square root that is no fraction. Float32 parameters have 24 significant bits, so that
-# sums and products of a few of them that are not equal differ in far earlier ones.
+# Bits of a square root that is not a fraction. Float32 parameters have 24 significant bits, so sums
+# and products of a few of them, if they differ at all, differ in far earlier bits.
 _ROOT_BITS = 512
 
 
 def fractions(values: NDArray[Any]) -> list[Fraction]:
-    """The numbers of an array, flattened, as they are."""
+    """The exact numbers of an array, flattened."""
     return [Fraction(each) for each in np.asarray(values).ravel().tolist()]
 
 
 def root(x: Fraction) -> Fraction:
-    """Square root: exact where it is a fraction, else the next lower one of 512 bits."""
+    """Square root: exact if it is a fraction, else rounded down to 512 bits."""
     top, bottom = x.numerator * x.denominator, x.denominator
     exact = isqrt(top)
     if exact * exact == top:
@@ -45,9 +45,9 @@ def unit(values: Iterable[Fraction]) -> Fraction:
 
 @dataclass(frozen=True)
 class Half:
-    """Numbers on one side of a bound: y >= bound, y > bound (strict), or, if `down`, <= and <.
+    """Numbers y on one side of a bound: y >= bound, or y > bound if `strict`; <= and < if `down`.
 
-    Without a bound it is all numbers, or none of them if `empty`.
+    Without a bound it holds all numbers, or none if `empty`.
     """
 
     bound: Fraction | None = None
@@ -72,7 +72,7 @@ class Half:
         return replace(self, bound=(self.bound - offset) / gain, down=self.down != (gain < 0))
 
     def least(self) -> int:
-        """The least integer of those that have a lower bound."""
+        """The least integer in it. It must have a lower bound."""
         if self.bound is None or self.down:
             raise AssertionError(f"{self} has no least integer")
         down = floor(self.bound)

@@ -1,4 +1,4 @@
-"""What ONNX and QONNX say of a node: how many inputs and outputs, what types of attributes."""
+"""What ONNX and QONNX require of a node: its inputs and outputs, its attributes' types."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OURS = ("Quant", "IntQuant", "BipolarQuant")
 
 
 def check_text(proto: ModelProto) -> None:
-    """Raise ModelError for names that are no text: protobuf leaves them as bytes."""
+    """Raise ModelError for names that are not text: protobuf leaves these as bytes."""
     graph = proto.graph
     names: list[object] = [each.domain for each in proto.opset_import]
     names += [info.name for info in (*graph.input, *graph.output)]
@@ -32,9 +32,9 @@ def check_text(proto: ModelProto) -> None:
 
 
 def misfit(node: NodeProto, opset: int) -> str | None:
-    """What is wrong with the form of a node; None if nothing is, or nobody knows the operator.
+    """What is wrong with the form of a node; None if nothing is, or the operator is unknown.
 
-    opset: version of ONNX's own operators that the file wants.
+    opset: version of ONNX's own operators that the file uses.
     """
     if node.op_type in _OURS:
         return _mistyped(node, _QUANTISER)

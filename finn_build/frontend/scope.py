@@ -1,4 +1,4 @@
-"""What the walk along a graph knows: the value of each tensor, and the layers so far."""
+"""The state of the walk along a graph: the value of each tensor, and the layers so far."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Scope:
     builder: Builder = field(default_factory=Builder)
 
     def refuse(self, node: NodeProto) -> Refuse:
-        """What makes an error about a node."""
+        """A function that makes an error about a node from its text."""
         return partial(refuse, node)
 
     def stream(self, node: NodeProto, index: int = 0) -> Stream:
@@ -50,7 +50,7 @@ class Scope:
         return stream
 
     def constant(self, node: NodeProto, index: int) -> Constant | None:
-        """An input that is a constant, None where there is none. Raises ModelError for others."""
+        """A constant input, or None if it is missing. Raises ModelError for a computed one."""
         if index >= len(node.input) or not node.input[index]:
             return None
         value = self.values[node.input[index]]
@@ -62,12 +62,12 @@ class Scope:
         return value
 
     def numbers(self, node: NodeProto, index: int) -> NDArray[Any] | None:
-        """The numbers of a constant input, None where there is none."""
+        """The numbers of a constant input, or None if it is missing."""
         found = self.constant(node, index)
         return None if found is None else np.asarray(found.values)
 
     def settled(self, stream: Stream, node: NodeProto) -> Stream:
-        """The stream with the means that are to be taken of it made sums, or a product."""
+        """The stream with its pending means turned into sums of windows, or into a product."""
         if stream.average is None:
             return stream
         assert isinstance(stream.base, Codes)
@@ -88,8 +88,8 @@ class Scope:
             if found is None:
                 raise refuse(
                     node,
-                    "a mean goes into it whose windows overlap or leave gaps, or whose sums have "
-                    f"more than {MOST_SUM_BITS} bits; quantise the mean",
+                    "reads a mean whose windows overlap or leave gaps, or whose sums have more "
+                    f"than {MOST_SUM_BITS} bits; quantise the mean",
                 )
             codes = found
         if stream.pad == NO_SIDES and node.input and self.values.get(node.input[0]) is stream:
@@ -97,7 +97,7 @@ class Scope:
         return codes
 
     def shared(self, stream: Stream, node: NodeProto) -> Stream:
-        """A stream that several nodes read, as codes that are there once, if it is quantised."""
+        """A stream that several nodes read. If it is quantised, its codes are made once for all."""
         quantised = any(isinstance(op, Quantiser) for op in stream.ops)
         if not quantised or stream.average is not None or stream.pad != NO_SIDES:
             return stream
@@ -105,7 +105,7 @@ class Scope:
         return Stream(layout=stream.layout, base=codes, names=stream.names)
 
     def mean(self, stream: Stream, node: NodeProto, window: tuple[int, int, int, int]) -> Stream:
-        """The means over windows of a stream; its layout is still that of the stream before."""
+        """The means over windows of a stream, with the layout of the stream as it was before."""
         stream = self.settled(stream, node)
         sums_alone = isinstance(stream.base, Sums) and stream.base.skip is None
         if sums_alone and all(isinstance(op, Affine) for op in stream.ops):

@@ -1,4 +1,4 @@
-"""Operators that only move things: flatten, reshape, transpose, pad; and windows of ONNX."""
+"""Operators that only move elements (flatten, reshape, transpose, pad), and ONNX's windows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from finn_build.frontend.scope import Scope, Value
 from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Pool, Sides, Stream, added
 from finn_build.network.graph import IMAGE
 
-MOST_DIMENSIONS = 8  # that a node may add
+MOST_DIMENSIONS = 8  # dimensions that a node may add
 
 
 def shape_of(stream: Stream) -> str:
@@ -27,13 +27,13 @@ def shape_of(stream: Stream) -> str:
 
 
 def image_only(node: NodeProto, stream: Stream) -> tuple[bool, int]:
-    """Whether an image lies transposed, and its dimensions. Raises ModelError for no image."""
+    """Whether an image is transposed, and its dimensions. Raises ModelError for other tensors."""
     found = stream.layout.image()
     if found is None:
         raise refuse(
             node,
-            f"its input of shape {shape_of(stream)} is no image with channels first; transpose it "
-            "before, as ONNX wants it",
+            f"its input of shape {shape_of(stream)} is not an image with channels first; transpose "
+            "it before, as ONNX requires",
         )
     return found
 
@@ -44,7 +44,7 @@ def _moved(
     of_constant: Callable[[NDArray[Any]], NDArray[Any]],
     of_layout: Callable[[Layout], Layout | None],
 ) -> Value:
-    """A constant or a stream whose elements stay as they are."""
+    """A constant or a stream in another shape; its elements stay the same."""
     value = scope.values[node.input[0]]
     if isinstance(value, Constant):
         parts = (value.values, value.integers, value.scales)
@@ -62,8 +62,8 @@ def _moved(
     if layout is None:
         raise refuse(
             node,
-            f"takes activations of shape {shape_of(value)} apart in a way that no stream can be "
-            "read; merge whole dimensions alone",
+            f"splits activations of shape {shape_of(value)} in a way in which no stream can be "
+            "read; merge whole dimensions only",
         )
     return replace(value, layout=layout)
 
@@ -107,7 +107,7 @@ def reshape(scope: Scope, node: NodeProto) -> Value:
 
 
 def _unfolded(stream: Stream, sizes: list[int]) -> Stream | None:
-    """A row of numbers as an image of one channel, or one row of pixels."""
+    """A flat input reshaped to an image of one channel, or to one row of pixels; else None."""
     layout, base = stream.layout, stream.base
     alike = not any(isinstance(op, Pool) or not uniform((op,)) for op in stream.ops)
     plain = alike and stream.average is None
@@ -129,7 +129,7 @@ def _unfolded(stream: Stream, sizes: list[int]) -> Stream | None:
 
 
 def transpose(scope: Scope, node: NodeProto) -> Value:
-    """Transpose, where the batch stays the first dimension."""
+    """Transpose; the batch must stay the first dimension."""
     value = scope.values[node.input[0]]
     rank = 1 + len(value.layout.dims) if isinstance(value, Stream) else value.values.ndim
     order: list[int] = attributes(node).get("perm") or list(range(rank))[::-1]
@@ -147,7 +147,7 @@ def _axes(scope: Scope, node: NodeProto) -> list[int] | None:
 
 
 def squeeze(scope: Scope, node: NodeProto) -> Value:
-    """Squeeze: dimensions of size 1 go, never the batch."""
+    """Squeeze: remove dimensions of size 1, but never the batch."""
     axes = _axes(scope, node)
 
     def layout(before: Layout) -> Layout | None:
@@ -167,10 +167,10 @@ def squeeze(scope: Scope, node: NodeProto) -> Value:
 
 
 def unsqueeze(scope: Scope, node: NodeProto) -> Value:
-    """Unsqueeze: dimensions of size 1 come, behind the batch."""
+    """Unsqueeze: insert dimensions of size 1 after the batch."""
     axes = _axes(scope, node) or []
     if len(axes) > MOST_DIMENSIONS:
-        raise refuse(node, f"adds {len(axes):,} dimensions; at most {MOST_DIMENSIONS} can be")
+        raise refuse(node, f"adds {len(axes):,} dimensions; use at most {MOST_DIMENSIONS}")
 
     def layout(before: Layout) -> Layout | None:
         rank = 1 + len(before.dims) + len(axes)
@@ -194,7 +194,7 @@ def pad(scope: Scope, node: NodeProto) -> Value:
         raise refuse(node, f"mode {said['mode']!r} is not supported; pad with zeros")
     value = scope.numbers(node, 2)
     if float(said.get("value", 0.0) if value is None or not value.size else value.reshape(-1)[0]):
-        raise refuse(node, "pads with another number than zero")
+        raise refuse(node, "pads with a number other than zero")
     given = scope.numbers(node, 1)
     pads = said.get("pads") if given is None else [int(n) for n in given.ravel()]
     axes = scope.numbers(node, 3)
@@ -207,7 +207,7 @@ def pad(scope: Scope, node: NodeProto) -> Value:
     if pads is None or len(pads) != 2 * rank or min(pads) < 0:
         raise refuse(node, f"paddings {pads} do not fit; want zero or more on each side")
     if any(pads[i] for i in (0, 1, rank, rank + 1)):
-        raise refuse(node, "pads batch or channels; pad rows and columns alone")
+        raise refuse(node, "pads batch or channels; pad rows and columns only")
     more = _turned(_sides([*pads[2:rank], *pads[rank + 2 :]]), flipped)
     layout = stream.layout
     grown = layout.with_image(
@@ -216,7 +216,7 @@ def pad(scope: Scope, node: NodeProto) -> Value:
         layout.channels,
         flipped=flipped,
     )
-    # What is padded is a value: it has to be one before anything more is done to it.
+    # Padding adds zeros to values, so operations and means before it have to be done first.
     if stream.average is not None or stream.ops or not isinstance(stream.base, Codes):
         codes = scope.codes(stream, node)
         stream = Stream(layout=layout, base=codes, names=stream.names)
@@ -247,9 +247,9 @@ def window(
 ) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int], Sides]:
     """Kernel, stride, dilation and padding of a node, over rows and columns of the stream.
 
-    size: rows and columns of the image; dims: 1 or 2 of them in the tensor, `flipped` if columns
-    come first; kernel: of the weights, in the tensor's order. Raises ModelError for attributes that
-    no window has.
+    size: rows and columns of the image; dims: whether the tensor has 1 or 2 of them, `flipped` if
+    columns come first; kernel: that of the weights, in the tensor's order. Raises ModelError for
+    attributes that do not make a window.
     """
     shape = said.get("kernel_shape") or kernel
     if shape is None or len(shape) != dims or (kernel is not None and list(kernel) != list(shape)):

@@ -1,4 +1,4 @@
-"""What a tensor of the graph is in hardware: codes or sums of them, and what is left to do."""
+"""What a tensor of the graph is in hardware: codes or sums, and the operations still to do."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ NO_SIDES: Sides = (0, 0, 0, 0)
 
 
 def added(first: Sides, second: Sides) -> Sides:
-    """Paddings around each other."""
+    """One padding around another, side by side added up."""
     top, left, bottom, right = (a + b for a, b in zip(first, second, strict=True))
     return (top, left, bottom, right)
 
 
 def wide(values: tuple[Fraction, ...], channels: int) -> list[Fraction]:
-    """A number for each channel."""
+    """The values repeated, if needed, to one for each channel."""
     return list(values) * (channels if len(values) == 1 else 1)
 
 
@@ -34,7 +34,7 @@ class Constant:
     """A constant of the graph.
 
     values: float32 or int64. Quantised weights are integers * scales, both of the values' shape;
-    for others these are None.
+    other constants have None for both.
     """
 
     values: NDArray[np.float32] | NDArray[np.int64]
@@ -43,7 +43,7 @@ class Constant:
 
     @property
     def exact(self) -> NDArray[Any]:
-        """The numbers: quantised ones are integers times scales, not rounded to float32.
+        """The numbers. Quantised ones are integers times scales, not rounded to float32.
 
         The product of a float32 and an integer of up to 29 bits is exact in float64.
         """
@@ -58,7 +58,7 @@ class Codes:
 
     A code c of a channel stands for scales[channel] * c + shifts[channel]; single values serve all
     channels. source: the layer that makes them, or IMAGE. summed: whether they are sums of
-    others, which float programs round in an order of their own.
+    codes; float programs add these, and round, in different orders.
     """
 
     height: int
@@ -72,24 +72,24 @@ class Codes:
 
     @property
     def even(self) -> bool:
-        """Whether a code stands for the same in all channels."""
+        """Whether a code stands for the same value in all channels."""
         return len(self.scales) == len(self.shifts) == 1
 
     def value(self, code: int, channel: int) -> Fraction:
-        """What a code stands for."""
+        """The value that a code stands for."""
         scale, shift = (v[channel if len(v) > 1 else 0] for v in (self.scales, self.shifts))
         return scale * code + shift
 
     def value32(self, code: int, channel: int) -> Fraction:
-        """What a code stands for, in float32."""
+        """The value that a code stands for, in float32."""
         return float32(self.value(code, channel))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
-    """Sums of two codes for each channel, which lie beside each other, the first one lower.
+    """Sums of two codes for each channel: the stream has them side by side, the first in low bits.
 
-    source: the layer that puts them there.
+    source: the layer that puts them side by side.
     """
 
     first: Codes
@@ -108,7 +108,7 @@ class Pairs:
 
     @property
     def bits(self) -> int:
-        """Of both codes together."""
+        """Bits of both codes together."""
         return self.first.bits + self.second.bits
 
     @property
@@ -122,14 +122,14 @@ class Pairs:
         return self.first.even and self.second.even
 
     def value32(self, code: int, channel: int) -> Fraction:
-        """What two codes stand for together, in float32."""
+        """The sum of the values that two codes stand for, in float32."""
         high, low = divmod(code, 1 << self.first.bits)
         return float32(self.first.value32(low, channel) + self.second.value32(high, channel))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
-    """Maximum over windows; what is padded never is the largest."""
+    """Maximum over windows; padding is never the largest value."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
@@ -138,10 +138,10 @@ class Pool:
 
 @dataclass(frozen=True, kw_only=True)
 class Product:
-    """A product with constant weights as the file has it.
+    """A product of constant weights with the windows of codes, as the file has it.
 
     integers, scales: (ROWS, KH, KW, CHANNELS), their products are the weights; bias: one for each
-    row; over the windows of codes.
+    row.
     """
 
     codes: Codes
@@ -166,10 +166,10 @@ class Product:
 class Sums:
     """Accumulators: a value is units[row] * accumulator + offsets[row].
 
-    weights: (ROWS, KH, KW, CHANNELS) integers. Rows of one unit and offset each; `channels` of
-    them belong to each of `positions`, the rows and columns of the output, one after the other
-    where the product is unrolled over the whole image: KH x KW is the image then. skip: codes of
-    the output's shape whose values are added.
+    weights: (ROWS, KH, KW, CHANNELS) integers; each row has one unit and one offset. positions:
+    rows and columns of the output, with `channels` values each. unrolled: the product is with the
+    whole image, which is KH x KW; then there are `channels` rows for each position, position after
+    position. skip: codes of the output's shape whose values are added.
     """
 
     product: Product
@@ -185,14 +185,14 @@ class Sums:
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
-    """A tensor: codes or sums, the operations on them that follow, zeros around an image.
+    """A tensor: codes or sums, operations still to do on them, and zeros around the image.
 
-    names: nodes that made it so, for messages.
+    names: the nodes that it went through, for messages.
     """
 
     layout: Layout
     base: Codes | Pairs | Sums
     ops: tuple[Elementwise | Pool, ...] = ()
     pad: Sides = NO_SIDES
-    average: tuple[int, int, int, int] | None = None  # kernel and stride of means to come
+    average: tuple[int, int, int, int] | None = None  # kernel, stride of means to take
     names: tuple[str, ...] = ()

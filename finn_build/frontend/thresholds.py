@@ -1,9 +1,9 @@
 """Integer thresholds of a layer, proven for every accumulator.
 
-The level that a quantiser gives is a rising function of the accumulator. Each threshold is the
-least integer that reaches a level, found backwards through the operations between them; it is right
-if forwards, through the same operations, the level is reached there and not one below. Both ways
-are exact, so that together they leave no accumulator out.
+A quantiser's level rises with the accumulator. Each threshold is the least integer that reaches a
+level, found backwards through the operations between accumulator and quantiser. It is checked
+forwards through the same operations: the threshold must reach the level, and the integer below it
+must not. Both directions are exact, so this proves the threshold for every accumulator.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from finn_build.frontend.stream import Sums, wide
 from finn_build.network.layers import Ints, Mvtu
 
 EPS = Fraction(1, 1 << 23)
-# Roundings of float32, of the largest number on the way, that a reference may be off.
+# How many roundings of float32 a reference may be off, relative to the largest number on the way.
 SLACK = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Levels:
-    """Weights with the sign that makes all rows rise, and their thresholds.
+    """Weights, negated where needed so that levels rise with all accumulators, and thresholds.
 
-    weights: (ROWS, ...); thresholds: (ROWS, CODES, T), ascending, for every code of what is added
-    (for one where nothing is); bounds: the float64 numbers that they follow from, infinite where no
-    accumulator decides; slack: (ROWS,), how far from a bound, in
+    weights: (ROWS, ...); thresholds: (ROWS, CODES, T), ascending, a set for every code that a skip
+    may add (one set without a skip); bounds: the float64 numbers that they follow from, infinite
+    where all accumulators or none reach the level; slack: (ROWS,), how far from a bound, in
     accumulators, float32 arithmetic may put a value on the wrong side.
     """
 
@@ -51,7 +51,7 @@ class Levels:
 
 @dataclass(frozen=True)
 class _Row:
-    """One row's way from the accumulator to the level."""
+    """The operations from one row's accumulator to its level."""
 
     ops: tuple[Elementwise, ...]
     quantiser: Quantiser
@@ -60,7 +60,7 @@ class _Row:
 
     @cached_property
     def way(self) -> tuple[Elementwise, ...]:
-        """From the accumulator to the quantiser."""
+        """All operations between the accumulator and the quantiser."""
         return joined((self.start, *self.ops), self.channel)
 
     def half(self, level: int) -> Half:
@@ -69,7 +69,7 @@ class _Row:
         return pull_all(self.way, reached, self.channel)
 
     def level(self, accumulator: int) -> int:
-        """The level of an accumulator, forwards."""
+        """The level of an accumulator, computed forwards."""
         x = apply_all(self.way, Fraction(accumulator), self.channel)
         return self.quantiser.level(x, self.channel)
 
@@ -97,12 +97,12 @@ def levels(
 ) -> Levels:
     """Thresholds of a layer.
 
-    ops: between the sums and the quantiser; kept: the quantiser's levels that later operations tell
-    from those below, ascending.
+    ops: operations between the sums and the quantiser; kept: the quantiser's levels that differ
+    from the level below after later operations, ascending.
     """
     weights = sums.weights.copy()
     count, added = len(weights), _added(sums)
-    rows: list[list[_Row]] = []  # of each row one for every code that may be added
+    rows: list[list[_Row]] = []  # for each row, one for every code of the skip
     for row in range(count):
         channel = row % sums.channels
         gain = sums.units[row]
@@ -128,7 +128,7 @@ def levels(
 
 
 def _added(sums: Sums) -> list[list[Fraction]]:
-    """By the output's channel, what every code of the skip adds; nothing where there is none."""
+    """For each output channel, what every code of the skip adds; 0 if there is no skip."""
     skip = sums.skip
     if skip is None:
         return [[Fraction(0)]] * sums.channels
@@ -138,7 +138,7 @@ def _added(sums: Sums) -> list[list[Fraction]]:
 
 
 def reach_of(weights: Ints, in_bits: int) -> tuple[int, int]:
-    """Lowest and highest accumulator of all rows (ROWS, ...) on codes of so many bits."""
+    """Lowest and highest accumulator of all rows (ROWS, ...) on codes of `in_bits` bits."""
     bare: Ints = weights.reshape(len(weights), -1)
     return Mvtu(
         name="reach", positions=1, windowed=False, in_bits=in_bits, weight_bits=64, weights=bare
@@ -146,9 +146,9 @@ def reach_of(weights: Ints, in_bits: int) -> tuple[int, int]:
 
 
 def doubtful(quantiser: Quantiser, x: Fraction, channel: int, most: Fraction = Fraction(0)) -> bool:
-    """Whether float32's roundings may take a number to another level.
+    """Whether float32's roundings may give a number another level.
 
-    most: the largest number on the way to it, if that is larger.
+    most: the largest number in its computation, if that is larger.
     """
     room = SLACK * EPS * (max(abs(x), most) + abs(quantiser.zero) * max(quantiser.scales))
     return quantiser.level(x - room, channel) != quantiser.level(x + room, channel)
@@ -159,7 +159,7 @@ def _sign(x: Fraction) -> int:
 
 
 def _first(row: _Row, half: Half, level: int, reach: tuple[int, int]) -> int:
-    """The least accumulator that reaches a level; one more than there are where none does."""
+    """The least accumulator that reaches a level; the highest plus one if none does."""
     low, high = reach
     if half.bound is None:
         first = high + 1 if half.empty else low

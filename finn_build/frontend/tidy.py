@@ -1,7 +1,8 @@
-"""A graph as exporters leave it, without what does not matter for its function.
+"""Tidy an exporter's graph: keep only what its function needs.
 
-One image in, logits out: nodes in order, unused branches, leftovers of training and what follows
-the logits gone, constants computed, batch size 1, operators of QONNX in qonnx's own domain.
+The result takes one image and gives logits. Nodes are in order, constants are computed, the batch
+size is 1, and QONNX's operators are in qonnx's own domain. Unused branches, leftovers of training
+and all nodes after the logits are removed.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from finn_build.system.quiet import quiet
 
 QONNX = "qonnx.custom_op.general"
 _OURS = ("Quant", "IntQuant", "BipolarQuant")
-# Domains that QONNX's operators have had, and none.
+# Domains that QONNX's operators have had; "" is none.
 _DOMAINS = (QONNX, "finn.custom_op.general", "onnx.brevitas", "qonnx", "")
 _IDLE = ("Identity", "Dropout")
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
@@ -44,7 +45,7 @@ CLASSES = "classes"  # metadata: names of the classes, a list in JSON
 
 
 def tidy(proto: ModelProto) -> ModelProto:
-    """Write a checked graph anew. Raises ModelError for what cannot be resolved."""
+    """Build a tidy copy of a checked graph. Raises ModelError for what cannot be resolved."""
     graph = proto.graph
     made = _Tidy(proto)
     output = graph.output[0].name
@@ -67,12 +68,12 @@ def tidy(proto: ModelProto) -> ModelProto:
 
 
 def _axes_of(proto: ModelProto) -> dict[str, str]:
-    """What an earlier `tidy` of the same graph noted."""
+    """The notes that an earlier `tidy` left in the same graph."""
     return {p.key: p.value for p in proto.metadata_props if p.key in (AXES, LEFT_OUT)}
 
 
 def _ordered(nodes: Iterable[NodeProto], output: str) -> list[NodeProto]:
-    """The nodes that an output depends on, each after those that it reads."""
+    """The nodes that an output depends on, each after the nodes that it reads."""
     makers = {name: node for node in nodes for name in node.output if name}
     done: dict[int, NodeProto] = {}
     entered: set[int] = set()
@@ -94,7 +95,7 @@ def _ordered(nodes: Iterable[NodeProto], output: str) -> list[NodeProto]:
 def scaled(graph: ModelProto, pixel_max: float) -> ModelProto:
     """A tidy graph that takes bytes where `pixel_max` stands for 255.
 
-    Bytes are divided, as PyTorch's ToTensor does it, so that the quotients are the same.
+    The bytes are divided, as in PyTorch's ToTensor, so that the quotients are bit for bit the same.
     """
     made = ModelProto()
     made.CopyFrom(graph)
@@ -111,7 +112,7 @@ def scaled(graph: ModelProto, pixel_max: float) -> ModelProto:
 
 
 class _Tidy:
-    """The new graph as it grows: nodes on images, constants, and names that stand for others."""
+    """The new graph so far: nodes that depend on images, constants, and aliases of tensors."""
 
     def __init__(self, proto: ModelProto) -> None:
         graph = proto.graph
@@ -120,7 +121,7 @@ class _Tidy:
         self.constants = {t.name: array(t, infinite=t.name in limits) for t in graph.initializer}
         self.images = {i.name: i for i in graph.input if i.name not in self.constants}
         self.computed = set(self.images)
-        self.weights: set[str] = set()  # quantised
+        self.weights: set[str] = set()  # tensors of quantised weights
         self.shapes: dict[str, list[int]] = {}  # of tensors on images, as far as asked for
         self.alias: dict[str, str] = {}
         self.nodes: list[NodeProto] = []
@@ -129,12 +130,12 @@ class _Tidy:
         self.batches = {-1, 0, 1, *(side.dim_value for first in sides for side in first)}
 
     def knows(self, name: str) -> bool:
-        """Whether a tensor is there."""
+        """Whether a tensor exists so far."""
         places = (self.constants, self.computed, self.weights, self.alias)
         return any(name in place for place in places)
 
     def take(self, node: NodeProto) -> None:
-        """Add a node, or what it amounts to."""
+        """Add a node, or the constant or alias that it amounts to."""
         node = _copy(node)
         node.input[:] = [self.alias.get(name, name) for name in node.input]
         said = attributes(node)
@@ -157,7 +158,7 @@ class _Tidy:
             self.computed.update(name for name in node.output if name)
 
     def _constant(self, node: NodeProto, said: dict[str, Any]) -> None:
-        """Compute a node without images; quantisers of weights stay, so that they can be read."""
+        """Compute a node that no image enters. Quantisers of weights stay, for `read` to find."""
         if node.op_type in _OURS:
             self._keep(node)
             return
@@ -195,9 +196,9 @@ class _Tidy:
         self.weights.update(name for name in node.output if name)
 
     def _idle(self, node: NodeProto, said: dict[str, Any]) -> bool:
-        """Whether a node leaves images as they are."""
+        """Whether a node does not change images."""
         if node.op_type == "Cast":
-            # To integers: of labels, or `read` refuses it.
+            # A cast to integers belongs to labels; elsewhere `read` refuses it.
             return said.get("to") in _FLOATS
         if node.op_type == "Dropout" and len(node.input) > 2:
             mode = self.constants.get(node.input[2])
@@ -206,7 +207,7 @@ class _Tidy:
         return node.op_type in _IDLE
 
     def _reshape(self, node: NodeProto) -> None:
-        """Let a reshape keep whatever batch comes."""
+        """Make a reshape keep the batch, whatever its size."""
         target = self.constants.get(node.input[1])
         if target is None:
             raise refuse(node, "its target shape is computed from the image; export a fixed shape")
@@ -220,7 +221,7 @@ class _Tidy:
         del node.attribute[:]  # allowzero would take the 0 for a size
 
     def _shape(self, node: NodeProto, tensor: str) -> list[int]:
-        """Shape of a tensor on images, batch 1, as the nodes so far imply it."""
+        """Shape of a tensor that depends on images, for batch 1, inferred from the nodes so far."""
         if tensor in self.images:
             sides = _image(self.images[tensor]).type.tensor_type.shape.dim
             return [side.dim_value for side in sides]
@@ -235,7 +236,7 @@ class _Tidy:
         return self.shapes[tensor]
 
     def _behind(self, tensor: str) -> ModelProto:
-        """The nodes between tensors of known shape and this one."""
+        """A graph of the nodes that lead from tensors of known shape to this one."""
         nodes: list[NodeProto] = []
         wanted, known = {tensor}, {}
         for node in reversed(self.nodes):
@@ -261,7 +262,7 @@ def _copy(node: NodeProto) -> NodeProto:
 
 
 def _quantiser(node: NodeProto) -> None:
-    """Give a quantiser of QONNX's the name and domain that qonnx has for it today."""
+    """Give a QONNX quantiser the operator name and domain that qonnx uses today."""
     wanted = 2 if node.op_type == "BipolarQuant" else 4
     if len(node.input) != wanted or "" in node.input:
         raise refuse(node, f"has {len(node.input)} inputs; want {wanted}")
@@ -279,7 +280,7 @@ def _quantiser(node: NodeProto) -> None:
 
 
 def with_shapes(graph: ModelProto) -> ModelProto:
-    """A tidy graph with the shapes of all tensors, as qonnx wants it for execution."""
+    """A tidy graph with the shapes of all tensors, which qonnx needs to execute it."""
     made: ModelProto = _with_shapes(ModelWrapper(graph)).model
     return made
 
@@ -299,9 +300,9 @@ _SHAPING = ("Cast", "Squeeze", "Unsqueeze", "Reshape", "Flatten")
 
 
 def _before_labels(made: _Tidy, output: str, axes: list[int]) -> tuple[str, list[str]]:
-    """The logits from which an output's labels or probabilities are made, and what makes them.
+    """The logits behind an output of labels or probabilities, and the nodes that follow them.
 
-    The axes that these are taken over are added to `axes`.
+    The axes that labels or probabilities are taken over are added to `axes`.
     """
     makers = {name: node for node in made.nodes for name in node.output}
     at, followed = output, list[str]()
@@ -311,7 +312,7 @@ def _before_labels(made: _Tidy, output: str, axes: list[int]) -> tuple[str, list
         node = makers[at]
         if node.op_type in _LABELS:
             if kinds and (at != logits or node.op_type not in ("Softmax", "LogSoftmax")):
-                raise refuse(node, "makes labels or probabilities that others are made of")
+                raise refuse(node, "makes labels or probabilities from which others are made")
             axes.append(_label_axis(node, attributes(node)))
             logits = node.input[0]
             followed.append(called(node))
@@ -329,7 +330,7 @@ def _before_labels(made: _Tidy, output: str, axes: list[int]) -> tuple[str, list
 
 def _label_axis(node: NodeProto, said: dict[str, Any]) -> int:
     if said.get("select_last_index") or not said.get("largest", 1):
-        raise refuse(node, "takes another than the first of the largest; the label is that one")
+        raise refuse(node, "does not take the first of the largest values; the label is that one")
     return int(said.get("axis", 0 if node.op_type == "ArgMax" else -1))
 
 
@@ -363,7 +364,7 @@ def _graph(
 
 
 def _values(made: _Tidy, nodes: Sequence[NodeProto]) -> dict[str, NDArray[Any]]:
-    """Constants that nodes read; those of quantisers in float32, as qonnx computes."""
+    """Constants that nodes read. Those of quantisers are float32, in which qonnx computes."""
     read = {name for node in nodes for name in node.input}
     floats = {n for node in nodes if node.domain == QONNX for n in node.input}
     return {
@@ -374,7 +375,7 @@ def _values(made: _Tidy, nodes: Sequence[NodeProto]) -> dict[str, NDArray[Any]]:
 
 
 def _image(given: ValueInfoProto) -> ValueInfoProto:
-    """The input with batch 1. Raises ModelError for shapes that no image has."""
+    """The input with batch 1. Raises ModelError for shapes that are not those of an image."""
     kind, name = given.type.tensor_type, shown(given.name)
     if kind.elem_type not in (*_FLOATS, TensorProto.UINT8):
         raise ModelError(f"input {name}: data type {kind.elem_type} is not supported; use float")
@@ -389,7 +390,5 @@ def _image(given: ValueInfoProto) -> ValueInfoProto:
         )
     size = int(np.prod([float(side or 0) for side in rest]))
     if size > MOST_PIXELS:
-        raise ModelError(
-            f"input {name}: {size:,} values in an image; at most {MOST_PIXELS:,} can be"
-        )
+        raise ModelError(f"input {name}: {size:,} values in an image; use at most {MOST_PIXELS:,}")
     return helper.make_tensor_value_info(given.name, TensorProto.FLOAT, [1, *rest])

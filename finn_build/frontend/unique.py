@@ -1,10 +1,10 @@
-"""Names of tensors that no other has."""
+"""Unique names of tensors."""
 
 from onnx import ModelProto
 
 
 def all_names(proto: ModelProto) -> set[str]:
-    """Names of all tensors that a graph speaks of."""
+    """Names of all tensors in a graph."""
     graph = proto.graph
     named = (*graph.input, *graph.output, *graph.initializer)
     return {each.name for each in named} | {
@@ -13,7 +13,7 @@ def all_names(proto: ModelProto) -> set[str]:
 
 
 def fresh(name: str, names: set[str]) -> str:
-    """A name like this one that nothing has, and that is had from now on."""
+    """An unused name that begins with this one; it is added to `names`."""
     while name in names:
         name += "_"
     names.add(name)

@@ -1,4 +1,4 @@
-"""Walk along a tidy graph and leave the integer network."""
+"""Walk along a tidy graph and build the integer network."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _PIXEL_BITS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """A network, and what of the graph it came from can be compared with it.
+    """A network, and where to compare it with the graph that it came from.
 
-    image: how the graph's input lies over rows, columns and channels; logits: how its output does;
-    taps: its quantised tensors, in stream order.
+    image: how the dimensions of the graph's input map to rows, columns and channels; logits: the
+    same for its output; taps: its quantised tensors, in stream order.
     """
 
     network: Network
@@ -40,7 +40,7 @@ class Reading:
 def read(graph: ModelProto, name: str) -> Reading:
     """The integer network of a graph that `load` returned, for images of bytes.
 
-    Raises ModelError, naming the node, for what the hardware has no layers for.
+    Raises ModelError, naming the node, for operators that the hardware has no layer for.
     """
     image = image_of(graph)
     scope = Scope()
@@ -87,28 +87,28 @@ def read(graph: ModelProto, name: str) -> Reading:
         layers=tuple(scope.builder.layers),
         reads=scope.builder.reads,
     )
-    network.shapes()  # names layers that do not fit together
+    network.shapes()  # raises ModelError where layers do not fit together
     return Reading(network=network, image=image, logits=last.layout, taps=tuple(scope.builder.taps))
 
 
 def _check_axes(graph: ModelProto, logits: Layout) -> None:
-    """Refuse labels that are taken over another dimension than that of all classes."""
+    """Refuse labels that are taken over a dimension that does not hold all classes."""
     said = "".join(p.value for p in graph.metadata_props if p.key == AXES)
     shape = (1, *logits.shape)
     for axis in (int(each) for each in said.split(",") if each):
         if not -len(shape) <= axis < len(shape) or shape[axis] != prod(shape):
             raise ModelError(
                 f"the label or probability at the end is taken over dimension {axis} of {shape}, "
-                "which is not that of all classes"
+                "which does not hold all classes"
             )
 
 
 def image_of(graph: ModelProto) -> Layout:
-    """How a graph's input lies over rows, columns and channels.
+    """How the dimensions of a graph's input map to rows, columns and channels.
 
-    Four dimensions are channels, rows and columns, three are channels and columns, or they have the
-    channels last where the first thing that is done to them is to bring these to the front; two are
-    the columns of a single row.
+    After the batch, three dimensions are channels, rows and columns, two are channels and columns,
+    and one is the columns of a single row. Channels are last if the graph begins with a transpose
+    that brings them to the front.
     """
     source = graph.graph.input[0]
     sides = [d.dim_value for d in source.type.tensor_type.shape.dim][1:]
@@ -129,7 +129,7 @@ def image_of(graph: ModelProto) -> Layout:
 
 
 def _channels_last(graph: ModelProto, tensor: str) -> bool:
-    """Whether a transpose to channels first is the first node that does more than to scale."""
+    """Whether the first node beyond scales, biases and quantisers brings channels to the front."""
     readers: dict[str, list[NodeProto]] = {}
     for node in graph.graph.node:
         for name in node.input:

@@ -13,10 +13,10 @@ CASES = case_layers.CASES | case_networks.CASES | case_branches.CASES | broken.C
 PIXEL_MAX = {"brev_TFC_1W1A": 1.0, "brev_pow2": 1.0, "qcdq": 1.0}
 REFUSED = broken.REFUSED | {
     "act_perchan": r"Conv.*scales of its input differ from channel to channel.*use one scale",
-    "avg_heavy": r"MatMul.*weights of 11 bits on activations of 15; at most 9 can be",
-    "avg_wide": r"MatMul.*a mean goes into it .*more than 16 bits; quantise the mean",
-    "avg_over_bare": r"MatMul.*a mean goes into it whose windows overlap.*quantise the mean",
-    "bits_w2a12u": r"Conv.*activations of 12 bits; at most 8",
+    "avg_heavy": r"MatMul.*weights of 11 bits on activations of 15; use at most 9",
+    "avg_wide": r"MatMul.*reads a mean .*more than 16 bits; quantise the mean",
+    "avg_over_bare": r"MatMul.*reads a mean whose windows overlap.*quantise the mean",
+    "bits_w2a12u": r"Conv.*activations of 12 bits; use at most 8",
     "end_sigmoid": r"'Sigmoid_\d+' \(Sigmoid\).*leave it out; the label is the same",
     "float_first": r"Conv.*put a quantiser \(Quant\) on them",
     "float_last": r"MatMul.*put a quantiser \(Quant\) on them",

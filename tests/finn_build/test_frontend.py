@@ -222,7 +222,7 @@ def test_many_levels_are_refused_before_they_are_counted(bits, monkeypatch):
     monkeypatch.setattr(build, "apply_all", counted)
     g = Graph(3, 6, 6)
     graph = g.end(g.block(g.act(g.conv(g.quant("in0"), 4), 2.0**-10, bits), 4))
-    with pytest.raises(ModelError, match=f"Conv.*{bits} bits; at most 8 can be"):
+    with pytest.raises(ModelError, match=f"Conv.*{bits} bits; use at most 8"):
         frontend.read(tidy(graph), "m")
 
 
