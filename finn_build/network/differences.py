@@ -1,8 +1,8 @@
-"""What a comparison of two stages found, in words, and when people must be warned of it.
+"""The result of comparing two stages, in words, and when to warn of it.
 
-An entry is one of report.json's `verification`: stage, against, images, mismatches, explained,
-explanations; and of the mismatches, `labels` and `logits`: how many images have other ones. Reports
-from before these were counted lack them.
+An entry is one of report.json's `verification`: stage, against, images, mismatches, explained and
+explanations; `labels` and `logits` are how many of the mismatches have other labels and logits.
+Older reports lack these two.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ Verdict = Literal["equal", "differs", "wrong"]
 
 
 def warning(images: int, explained: int, labels: int | None, logits: int | None) -> str | None:
-    """What to warn of where rounding changes more than LIMIT of the images, else None."""
+    """The warning if rounding changes more than LIMIT of the images, else None."""
     if explained <= LIMIT * images:
         return None
     share = f"{100 * explained / images:.1f} % of {images:,} images differ by float rounding"
@@ -21,22 +21,22 @@ def warning(images: int, explained: int, labels: int | None, logits: int | None)
 
 
 def verdict(entry: Mapping[str, Any]) -> Verdict:
-    """Equal where at most activations differ, on few images; wrong where rounding is no reason."""
+    """Wrong if rounding does not explain all; equal if only activations differ, on few images."""
     if entry["mismatches"] > entry["explained"]:
         return "wrong"
     return "differs" if other_logits(entry) or warned(entry) is not None else "equal"
 
 
 def other_logits(entry: Mapping[str, Any]) -> int:
-    """Images with other logits; all that differ where nobody counted these."""
+    """Images with other logits; all mismatches if an old report did not count them."""
     logits = entry.get("logits")
     return int(entry["mismatches"] if logits is None else logits)
 
 
 def counted(entry: Mapping[str, Any]) -> str:
-    """Of the mismatches: why they are, and how many have other labels and logits if that is known.
+    """Why images differ, and how many have other labels and logits, if that is known.
 
-    Empty where there are none.
+    Empty if none differ.
     """
     if not entry["mismatches"]:
         return ""
@@ -54,9 +54,9 @@ def warned(entry: Mapping[str, Any]) -> str | None:
 
 
 def worst(entries: Sequence[Mapping[str, Any]]) -> str | None:
-    """One line for the terminal: the warning about the largest share, and how many more there are.
+    """One line for the terminal: the warning about the most images, and how many more there are.
 
-    None where no entry has one.
+    None if no entry has a warning.
     """
     many = sorted(
         (e for e in entries if warned(e)), key=lambda e: e["explained"] / e["images"], reverse=True

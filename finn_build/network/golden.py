@@ -1,4 +1,4 @@
-"""The integer arithmetic that defines what the hardware computes: that of every layer, in order."""
+"""The integer arithmetic, layer by layer, that defines what the hardware computes."""
 
 from dataclasses import dataclass
 
@@ -14,9 +14,9 @@ from finn_build.network.layers.argmax import first_largest
 class Outputs:
     """What a network gives for N images.
 
-    labels: (N,) int64; logits: (N, CLASSES) int64 in accumulator units, as they are put out;
-    activations: the output of every lookup, pool and thresholded layer by name, (N, H, W, C) or
-    (N, ROWS).
+    labels: (N,) int64; logits: (N, CLASSES) int64 in accumulator units, as the accelerator gives
+    them; activations: the output of every lookup, pool and thresholded layer by name, (N, H, W, C)
+    or (N, ROWS).
     """
 
     labels: NDArray[np.int64]
@@ -38,7 +38,7 @@ def run(network: Network, images: Integers, *, batch: int = 50) -> Outputs:
 
 
 def classify(network: Network, logits: Integers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Labels (N,) of logits (N, CLASSES), and the logits as they are put out."""
+    """Labels (N,) of logits (N, CLASSES), and the logits as the accelerator gives them."""
     if not network.ends:
         return first_largest(logits), logits.astype(np.int64)
     return _split(network.ends[0].compute(logits))
@@ -68,5 +68,5 @@ def _run(network: Network, x: Integers) -> Outputs:
 
 
 def _split(words: Integers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Labels and logits, of the words that leave the accelerator for N images."""
+    """Split the words that leave the accelerator for N images into labels and logits."""
     return words[:, 0].astype(np.int64), words[:, 1:].astype(np.int64)

@@ -19,7 +19,7 @@ from finn_build.errors import ModelError
 from finn_build.network.layers import KINDS, Argmax, Floats, Ints, Layer, Mvtu, Shape, Window
 from finn_build.system.files import save_npz
 
-# What a file that is none of ours, or half of one, raises.
+# What reading a foreign or truncated file raises.
 _DAMAGE = (
     OSError,
     ValueError,
@@ -30,9 +30,9 @@ _DAMAGE = (
     BadZipFile,
     zlib.error,
 )
-# Fields of a network that are not described as they are.
+# Fields of a network that its stored description holds in another form.
 _GRAPH = ("layers", "reads")
-# What a layer reads that is fed by the images themselves.
+# The source of a layer that reads the images themselves.
 IMAGE = "image"
 
 
@@ -40,10 +40,10 @@ IMAGE = "image"
 class Network:
     """Named layers for images of HEIGHT x WIDTH x CHANNELS unsigned 8-bit pixels.
 
-    layers: none before what it reads; reads: by a layer's name the layers that it reads, or IMAGE;
-    where nothing is given each layer reads the one before it. A stream forks where several read it.
-    scale: value of one logit unit in the trained network; offset: what is added to a logit's value;
-    each (CLASSES,) float64 where classes differ. floor: the lowest value, or None.
+    layers: each after the layers that it reads; reads: by a layer's name, the layers that it reads,
+    or IMAGE; a layer that it leaves out reads the one before it. A stream that several layers read
+    forks. scale: value of one logit unit in the trained network; offset: what is added to a logit's
+    value; both are (CLASSES,) float64 if classes differ. floor: the lowest value, or None.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Network:
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Keep what all classes share as one float, and every edge.
+        """Complete the edges; make a scale or offset that all classes share one float.
 
         Raises ModelError for a scale or offset of another shape, and for layers out of order.
         """
@@ -94,20 +94,20 @@ class Network:
         read = {source for sources in reads.values() for source in sources}
         if unread := [name for name in before[1:-1] if name not in read]:
             raise ModelError(
-                f"{self.name}: nothing reads {', '.join(unread)}; the last layer alone is the end"
+                f"{self.name}: nothing reads {', '.join(unread)}; only the last layer is the end"
             )
         return reads
 
     def walk(self) -> Iterator[tuple[Layer, tuple[str, ...]]]:
-        """Each layer and what it reads, none before what it reads."""
+        """Each layer with the layers that it reads, which all come before it."""
         return ((layer, self.reads[layer.name]) for layer in self.layers)
 
     def readers(self, name: str) -> int:
-        """How often the stream of a layer, or IMAGE, is read; 1 for what leaves the network."""
+        """How many inputs read the stream of a layer or of IMAGE; 1 for the network's output."""
         return max(1, sum(sources.count(name) for sources in self.reads.values()))
 
     def shapes(self) -> dict[str, Shape]:
-        """What leaves each layer in a frame, and the images, by name."""
+        """The shape of the images and of each layer's output, by name."""
         made = {IMAGE: Shape(sizes=(self.height, self.width, self.channels), bits=8)}
         for layer, sources in self.walk():
             made[layer.name] = layer.shape(*(made[source] for source in sources))
@@ -124,7 +124,7 @@ class Network:
         return tuple(layer for layer in self.layers if isinstance(layer, Argmax))
 
     def values(self, logits: Ints) -> Floats:
-        """What logits (N, CLASSES) stand for in the trained network."""
+        """The values in the trained network that logits (N, CLASSES) stand for."""
         values: Floats = np.asarray(logits, np.float64) * self.scale + self.offset
         return values if self.floor is None else np.maximum(values, self.floor)
 
@@ -159,7 +159,7 @@ class Network:
         arrays: dict[str, NDArray[Any]] = {}
 
         def record(owner: Any, prefix: str) -> dict[str, Any]:
-            """Fields as JSON holds them; an array has its place among the arrays instead."""
+            """Fields for JSON; arrays go to `arrays` and leave a placeholder."""
             made = {f.name: getattr(owner, f.name) for f in fields(owner) if f.name not in _GRAPH}
             for key, value in made.items():
                 if isinstance(value, np.ndarray):
@@ -184,7 +184,7 @@ class Network:
             head = json.loads(arrays["description"].tobytes())
 
             def whole(record: dict[str, Any], prefix: str) -> dict[str, Any]:
-                """Fields with their arrays in place, and tuples, which JSON has as lists."""
+                """Fields with their arrays in place, and with tuples for JSON's lists."""
                 held = {key: arrays.get(f"{prefix}{key}", v) for key, v in record.items()}
                 return {k: tuple(v) if isinstance(v, list) else v for k, v in held.items()}
 

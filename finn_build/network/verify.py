@@ -1,7 +1,7 @@
-"""Compare two stages image by image, and explain what float rounding alone can explain.
+"""Compare two stages image by image, and explain the differences that float rounding causes.
 
 Thresholds follow from exact arithmetic over the file's numbers (finn_build.frontend.thresholds), so
-the golden model is on the right side of every one of them. A float stage may differ only where the
+the golden model is always on the right side of them. A float stage may differ only where the
 accumulator lies so near to a bound that float32 cannot tell on which side it is.
 """
 
@@ -21,7 +21,7 @@ from finn_build.network.layers.base import Codes, Layer
 _EPS = float(np.finfo(np.float32).eps)
 _SLACK = 16  # roundings of float32, relative to the largest value that the accumulator can reach
 _WHOLE = 1 << 22  # below it float32 rounds sums of products by less than a quarter
-_LOGIT_ROUNDING = 1e-2  # of one integer step: what a logit may be off where its sums are small
+_LOGIT_ROUNDING = 1e-2  # share of one integer step by which a logit with small sums may be off
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +29,8 @@ class Comparison:
     """Outcome of one comparison.
 
     mismatches: images that differ anywhere; labels, logits: images that differ in these; explained:
-    mismatches where the first stage, a float one, is beside a bound by a rounding; `explanations`
-    says which value lay within a rounding of what.
+    mismatches in which a value of the first stage, a float one, lies within a rounding of a bound;
+    explanations: which value it was, and of which bound.
     """
 
     stage: str
@@ -50,9 +50,9 @@ class Comparison:
 def settle(network: Network, outputs: Outputs, exact: Outputs) -> Outputs:
     """Turn a float stage's logits into integers, and its labels into those of the integers.
 
-    A logit within float32's rounding of the golden model's is that one; equal logits go to the
-    lowest index everywhere, so float rounding must not break ties. Raises MismatchError where a
-    logit is not finite, or lies between two integers.
+    A logit within float32's rounding of the golden model's is set to it: with equal logits the
+    lowest index is the label in every stage, so float rounding must not break ties. Raises
+    MismatchError where a logit is not finite, or lies between two integers.
     """
     scale = np.broadcast_to(np.asarray(network.scale, np.float64), outputs.logits.shape[1:])
     offset = np.broadcast_to(np.asarray(network.offset, np.float64), scale.shape)
@@ -72,7 +72,7 @@ def settle(network: Network, outputs: Outputs, exact: Outputs) -> Outputs:
     if between.any():
         i, c = np.argwhere(between)[0]
         raise MismatchError(
-            f"image {i}, class {c}: logit {outputs.logits[i, c]!r} is no multiple of the scale "
+            f"image {i}, class {c}: logit {outputs.logits[i, c]!r} is not a multiple of the scale "
             f"{float(scale[c])!r}; the golden model has {float(expected[i, c])!r}"
         )
     logits = np.where(near, exact.logits, other)
@@ -153,8 +153,8 @@ def _explain(
         if layer.name in shared:
             wrong, why = _wrong(layer, step, names, first, second, index, number)
             text = text or why
-            # Both go on from the codes that both have, which need not be the golden model's. Only
-            # what follows from codes that differ may differ after them, in whatever branch.
+            # The next layers are computed from the first stage's codes, which need not be the
+            # golden model's. In every branch only what follows from differing codes may differ.
             codes = first.activations[layer.name][index].reshape(step.codes.shape)
             step = Codes(codes=codes, unsure=wrong)
         steps[layer.name] = step
@@ -182,7 +182,7 @@ def _wrong(
     index: int,
     number: int,
 ) -> tuple[NDArray[np.bool_], str]:
-    """Where a layer's codes of one image differ, and how; all where float32 is not sure."""
+    """Where a layer's codes of one image differ, and how. Raises MismatchError beyond rounding."""
     sides = [s.activations[layer.name][index].reshape(step.codes.shape) for s in (first, second)]
     wrong = sides[0] != sides[1]
     if not wrong.any():

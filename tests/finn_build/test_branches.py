@@ -158,7 +158,7 @@ def test_a_layer_that_nothing_reads_is_named():
         replace(random_unit(draw, (2, 2), weight_bits=2, in_bits=2, low=-1), name=name)
         for name in ("a", "b")
     ]
-    with pytest.raises(ModelError, match="nothing reads a; the last layer alone is the end"):
+    with pytest.raises(ModelError, match="nothing reads a; only the last layer is the end"):
         Network(
             name="n",
             height=1,

@@ -235,7 +235,7 @@ def test_a_saved_folding_comes_back(network, tmp_path):
         (ALL | {"pixels": 4}, r"conv0: pixels=4 cannot be taken at once; use 1, 2"),
         (ALL | {"pixels": 0}, r"conv0: pixels=0 cannot be taken at once; use 1, 2"),
         ({"lines": "tape"}, r"conv0: lines cannot be in 'tape'; use logic or block"),
-        (ALL | {"simd": 9}, r"conv0: memory constant takes all at once; use PE=4 and SIMD=18"),
+        (ALL | {"simd": 9}, r"constant takes all rows and inputs at once; use PE=4 and SIMD=18"),
         (ALL | {"slice_bits": 9}, r"conv0: slice_bits=9 of 8 bits of an input; use 1 to 8"),
         ({"speed": 1}, r"not a folding"),
     ],
@@ -305,6 +305,6 @@ def test_slices_are_offered_for_operands_that_go_into_them(weights, inputs, fits
     assert offered == ({False, True} if fits else {False})
     wide = Fold(pe=4, simd=4, memory="logic", dsp=True)
     if not fits:
-        message = f"weights of {weights} bits and inputs of {inputs}; use dsp false"
+        message = f"no room for weights of {weights} bits and inputs of {inputs}; use dsp false"
         with pytest.raises(FoldingError, match=message):
             unit.hardware(wide).check()

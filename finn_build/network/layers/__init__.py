@@ -1,4 +1,4 @@
-"""The kinds of layers: a file for each, and what their hardware is made of."""
+"""The kinds of layers, a file for each, and the parts of their hardware."""
 
 from finn_build.network.layers.argmax import OUTPUT_BITS, SCORE_BITS, Argmax
 from finn_build.network.layers.base import Floats, Integers, Ints, Layer, Place, Shape
@@ -10,7 +10,7 @@ from finn_build.network.layers.residual import Residual
 from finn_build.network.layers.sum_pool import SumPool
 from finn_build.network.layers.window import Window
 
-# What stored networks call them.
+# Kinds of layers by their names in stored networks.
 KINDS: dict[str, type[Layer]] = {
     c.kind: c for c in (Lookup, Window, MaxPool, SumPool, Mvtu, Residual, Concat, Argmax)
 }

@@ -12,7 +12,7 @@ from finn_build.network.layers.base import Codes, Integers, Ints, Layer, Place, 
 from finn_build.network.layers.scoring import LOGIC_CLASSES, Scoring, signed_bits
 from finn_build.rtl.design import Design, Stream
 
-# Words that leave the accelerator, and what int64 holds of a score with a bit to spare.
+# Bits of a word that leaves the accelerator, and of a score: int64 less one bit to spare.
 OUTPUT_BITS = 32
 SCORE_BITS = 63
 
@@ -26,9 +26,9 @@ def first_largest(logits: Integers) -> Ints:
 class Argmax(Layer):
     """Label (lowest index of the largest score) and the logits themselves.
 
-    gains, biases: (CLASSES,) int64; the score of class k is gains[k] * logit[k] + biases[k], where
-    None is a gain of 1 and a bias of 0, and at least `floor`. With neither gains nor biases the
-    scores are put out as the logits.
+    gains, biases: (CLASSES,) int64; the score of class k is gains[k] * logit[k] + biases[k], but at
+    least `floor`. None is a gain of 1, or a bias of 0. With neither gains nor biases the output has
+    the scores in place of the logits.
     """
 
     kind = "argmax"
@@ -40,7 +40,7 @@ class Argmax(Layer):
     floor: int | None = None
 
     def __post_init__(self) -> None:
-        """Raise ModelError for gains or biases that are not one a class, and for wide scores."""
+        """Raise ModelError unless there is a gain and bias for each class, and for wide scores."""
         if self.classes < 1:
             raise ModelError(f"{self.name}: {self.classes} classes; use 1 or more")
         for what, values in (("gains", self.gains), ("biases", self.biases)):
@@ -63,12 +63,12 @@ class Argmax(Layer):
 
     @property
     def scored(self) -> bool:
-        """Whether scores are something else than the logits that are put out."""
+        """Whether scores differ from the logits in the output."""
         return self.gains is not None or self.biases is not None
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
-        """Lowest and highest score of each class that logits of so many bits give, unfloored."""
+        """Lowest and highest score of each class for any logits, before the floor."""
         ends = -(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1
         gains = [1] * self.classes if self.gains is None else self.gains.tolist()
         biases = [0] * self.classes if self.biases is None else self.biases.tolist()
@@ -80,7 +80,7 @@ class Argmax(Layer):
 
     @property
     def reach(self) -> tuple[int, int]:
-        """Lowest and highest of all scores and the floor."""
+        """Lowest and highest number among all scores and the floor."""
         lows, highs = zip(*self.ranges, strict=True)
         floor = () if self.floor is None else (self.floor,)
         return min((*lows, *floor)), max((*highs, *floor))
@@ -92,11 +92,11 @@ class Argmax(Layer):
 
     @property
     def out_bits(self) -> int:
-        """Two's complement width of a logit that is put out."""
+        """Two's complement width of a logit in the output."""
         return self.bits if self.scored else self.score_bits
 
     def scores(self, logits: Integers) -> Ints:
-        """What each class counts for when the label is found, int64 of the logits' shape."""
+        """The scores that decide the label, int64 of the logits' shape."""
         made = logits.astype(np.int64)
         if self.gains is not None:
             made = made * self.gains
@@ -109,19 +109,19 @@ class Argmax(Layer):
         return Shape(sizes=(1 + self.classes,), bits=OUTPUT_BITS)
 
     def compute(self, *x: Integers) -> Integers:
-        """Label and logits (N, 1 + CLASSES) int64, as they are put out, of logits (N, CLASSES)."""
+        """The output, label and logits (N, 1 + CLASSES) int64, for logits (N, CLASSES)."""
         (logits,) = x
         scored = self.scores(logits)
         put_out = logits.astype(np.int64) if self.scored else scored
         return np.concatenate([first_largest(scored)[:, None], put_out], axis=1)
 
     def doubt(self, *steps: Codes) -> Codes:
-        """Labels and logits are compared for themselves."""
+        """The codes before it: labels and logits are compared separately."""
         return steps[0]
 
     @property
     def coded(self) -> bool:
-        """What leaves it are no codes."""
+        """Its output is a label and logits, not codes."""
         return False
 
     @property
@@ -133,7 +133,7 @@ class Argmax(Layer):
         """Cost of the label search; the gains' pieces are multiplied in DSP slices or in LUTs."""
         numbers = self.scoring
         out, compared = self.out_bits, numbers.score_bits
-        # Two frames of logits; those of few classes are in the sum below.
+        # It holds two frames of logits; the sum below includes those of few classes.
         words = 2 * self.classes
         kept = lutram(words, out) - lutram(32, out) + out * ceil(words / 256) if words > 32 else 0
         search = Cost(
@@ -155,7 +155,7 @@ class Argmax(Layer):
             made += rom(self.classes, word, memory) + Cost(lut=5, ff=bits_for(self.classes))
         if not pieces:
             return made + (Cost(lut=wide, ff=wide) if numbers.words else Cost(lut=0, ff=0))
-        # Of the gain, what later pieces need.
+        # Registers for the parts of the gain that later pieces need.
         made += Cost(lut=0, ff=numbers.gain_bits * (pieces - 1) // 2 + numbers.bias_bits)
         if dsp:
             return made + Cost(lut=0, ff=0, dsp=pieces * (1 + (self.bits > 25)))
@@ -163,13 +163,13 @@ class Argmax(Layer):
         return made + Cost(lut=pieces * (each + wide), ff=pieces * (each + wide))
 
     def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
-        """The label and the logits, after the last logit's score."""
+        """The label and the logits come after the last logit's score."""
         (beats,) = streams
         later, words = self.scoring.latency(dsp=place.fold.dsp), self.classes + 1
         return Beats(times=beats.times[-1:] + later + words, elems=words)
 
     def build(self, made: Design, place: Place) -> None:
-        """The label search."""
+        """Add the label search."""
         numbers, file = self.scoring, f"{self.name}_gains"
         if numbers.words:
             made.listing(file, [numbers.words])

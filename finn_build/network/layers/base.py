@@ -1,7 +1,7 @@
-"""What a kind of layer says of itself: its arithmetic, what of it is parallel, its hardware.
+"""The protocol of a kind of layer: its arithmetic, its parallelism, its hardware.
 
-A kind is one file in this folder with one class. All else knows this protocol and no kind, as
-qonnx's CustomOp holds an operator's shape, datatype and execution in one place.
+A kind is one file in this folder with one class. All other code knows only this protocol. qonnx's
+CustomOp likewise holds an operator's shape, datatype and execution in one place.
 """
 
 from abc import ABC, abstractmethod
@@ -27,7 +27,7 @@ Integers = NDArray[np.integer]  # of any width, as activations are
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What leaves a layer in a frame: sizes, channels last, and the bits of an element."""
+    """A layer's output for one frame: sizes, channels last, and the bits of an element."""
 
     sizes: tuple[int, ...]
     bits: int
@@ -35,7 +35,7 @@ class Shape:
 
 @dataclass(frozen=True, kw_only=True)
 class Codes:
-    """A layer's codes of some images, where float32 may give others, and of a unit its sums."""
+    """A layer's codes for some images, where float32 may give others, and its sums, if any."""
 
     codes: NDArray[Any]
     unsure: NDArray[np.bool_]
@@ -44,10 +44,10 @@ class Codes:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a layer stands in the accelerator: with a unit, whose fold it goes by.
+    """Where a layer stands in the accelerator: the unit of its stage, and that unit's fold.
 
-    window: what gathers windows for the unit; cycles: of the unit, per frame; brought: beats in
-    which an image comes to a unit that no other is before, else 0.
+    window: the layer that gathers windows for the unit; cycles: cycles of the unit per frame;
+    brought: beats in which the image comes, for a unit that has no other before it, else 0.
     """
 
     fold: Fold
@@ -64,13 +64,13 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layer(ABC):
-    """A layer of the network, and hardware of its own in the accelerator.
+    """A layer of the network, which has hardware of its own in the accelerator.
 
-    What it reads comes to each method in the order of the network's edges.
+    Methods take the streams that it reads in the order of the network's edges.
 
-    kind: its name in stored networks and reports; stage: whether it multiplies ("unit"), or goes by
-    the fold of the next unit ("before") or of the one before it ("after"); arity: streams that it
-    reads.
+    kind: its name in stored networks and reports; stage: "unit" if it multiplies, "before" if it
+    has the fold of the next unit, "after" if it has that of the unit before it; arity: the number
+    of streams that it reads.
     """
 
     kind: ClassVar[str]
@@ -80,26 +80,26 @@ class Layer(ABC):
 
     @abstractmethod
     def shape(self, *before: Shape) -> Shape:
-        """What leaves it, of what enters."""
+        """The shape of its output, from those of its inputs."""
 
     @abstractmethod
     def compute(self, *x: Integers) -> Integers:
-        """Its output for N images, exactly: this is the definition of the layer.
+        """Its exact output for N images: this is the definition of the layer.
 
-        x: of each layer that it reads (N, H, W, C) or (N, ...) unsigned codes, or accumulators.
+        x: for each layer that it reads, (N, H, W, C) or (N, ...) unsigned codes, or accumulators.
         """
 
     @abstractmethod
     def doubt(self, *steps: Codes) -> Codes:
-        """Its codes, and those of which float32 arithmetic is not sure."""
+        """Its codes, and where float32 arithmetic may give others."""
 
     def why(self, step: Codes, position: tuple[int, ...]) -> str:
-        """What a code at a position follows from, in words that continue a sentence."""
+        """The numbers that a code at a position follows from, in words that continue a sentence."""
         return ""
 
     @property
     def coded(self) -> bool:
-        """Whether codes leave it that any other stage has as well, under its name."""
+        """Whether its output is codes that other stages also have, under its name."""
         return True
 
     @property
@@ -108,23 +108,23 @@ class Layer(ABC):
         return 0
 
     def at_once(self, pixels: int) -> int:
-        """Pixels in a beat of it, in a stage whose unit takes so many."""
+        """Pixels in a beat of this layer, if the unit of its stage takes `pixels` at once."""
         return pixels
 
     def memory(self, fold: Fold) -> str | None:
-        """Where it keeps its weights or lines; None if it has none to place."""
+        """The memory of its weights or lines; None if it has neither."""
         return None
 
     def simd(self, fold: Fold) -> int | None:
-        """Elements of its input per cycle, where they are pieces of a pixel or a vector."""
+        """Elements of its input per cycle; None unless it takes a pixel or a vector in pieces."""
         return None
 
     def fits(self, place: Place) -> bool:
-        """Whether its hardware can be had with the fold that it goes by."""
+        """Whether its hardware is possible with the fold of its stage."""
         return True
 
     def needs_begun(self, fold: Fold) -> bool:
-        """Whether it has to know how many frames have begun."""
+        """Whether its hardware needs the count of frames that have begun."""
         return False
 
     @abstractmethod
@@ -133,7 +133,7 @@ class Layer(ABC):
 
     @abstractmethod
     def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
-        """When its output's beats are there; what waits before it goes into `timing`."""
+        """When the beats of its output come. The beats that wait before it go into `timing`."""
 
     @abstractmethod
     def build(self, made: Design, place: Place) -> None:

@@ -15,10 +15,10 @@ from finn_build.rtl.design import Design, Stream
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Concat(Layer):
-    """Two streams' channels in one pixel, of POSITIONS pixels a frame: one's, then the other's.
+    """The channels of two streams in one pixel, first one stream's, then the other's.
 
-    channels, widths: of each stream, and its codes' bits; by_turns: its first channel with the
-    other's first, and so on.
+    positions: pixels of a frame; channels, widths: each stream's channels, and its codes' bits;
+    by_turns: the streams' channels alternate.
     """
 
     kind = "concat"
@@ -30,13 +30,13 @@ class Concat(Layer):
     by_turns: bool = False
 
     def __post_init__(self) -> None:
-        """Raise ModelError for channels that cannot take turns."""
+        """Raise ModelError for channels that cannot alternate because their numbers differ."""
         if self.by_turns and len(set(self.channels)) > 1:
             raise ModelError(f"{self.name}: {self.channels} channels cannot take turns; use equal")
 
     @property
     def bits(self) -> int:
-        """Of a code that leaves it."""
+        """Bits of a code in its output."""
         return max(self.widths)
 
     def shape(self, *before: Shape) -> Shape:
@@ -58,7 +58,7 @@ class Concat(Layer):
         return self._joined(*x)
 
     def doubt(self, *steps: Codes) -> Codes:
-        """Unsure as either is."""
+        """A code is unsure where it was unsure in its stream."""
         first, second = steps
         return Codes(
             codes=self._joined(first.codes, second.codes),
@@ -71,7 +71,7 @@ class Concat(Layer):
         return Cost(cycles=self.positions, lut=beat + 10, ff=2 * beat + 10)
 
     def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
-        """A pixel as soon as both have theirs."""
+        """A pixel comes as soon as both streams have theirs."""
         pieces = [s.in_pieces(c) for s, c in zip(streams, self.channels, strict=True)]
         both = np.maximum(pieces[0].times, pieces[1].times)
         for stream, mine, side in zip(streams, pieces, "ab", strict=True):
@@ -79,7 +79,7 @@ class Concat(Layer):
         return replace(pieces[0], times=both + JOIN, elems=sum(self.channels), pooled=None, spare=0)
 
     def build(self, made: Design, place: Place) -> None:
-        """The join, between FIFOs for what comes earlier."""
+        """Add the join, after FIFOs in which the earlier stream waits."""
         ends = []
         for source, channels, side in zip(made.inputs, self.channels, "ab", strict=True):
             made.end = source

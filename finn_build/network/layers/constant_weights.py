@@ -1,4 +1,4 @@
-"""A unit with constant weights, which are wires of a generated module (nn_constant)."""
+"""A unit with constant weights, which are wires in a generated module (nn_constant)."""
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -22,7 +22,7 @@ from finn_build.network.layers.numbers import (
 )
 from finn_build.rtl.design import Design, Stream, pack
 
-# More constant weights than that are a large part of any chip.
+# More constant weights than these would fill a large part of any chip.
 MAX_CONSTANTS = 30_000
 
 
@@ -32,7 +32,7 @@ def can_be(layer: Matrix) -> bool:
 
 
 def folds(layer: Matrix, legal_pixels: Sequence[int]) -> Iterator[Fold]:
-    """Folds that a search looks at."""
+    """Folds that a search tries."""
     if not can_be(layer) or layer.weights.size > MAX_CONSTANTS:
         return
     for bits in range(1, layer.in_bits + 1):
@@ -50,7 +50,7 @@ def folds(layer: Matrix, legal_pixels: Sequence[int]) -> Iterator[Fold]:
 class ConstantWeights(Hardware):
     """All rows and columns at once, a slice of the inputs' bits per cycle.
 
-    The layer is there for each pixel of a beat: all their inputs and rows make one unit.
+    The layer is built once for each pixel of a beat; together they are one unit.
     """
 
     def check(self) -> None:
@@ -64,7 +64,8 @@ class ConstantWeights(Hardware):
             )
         if (fold.pe, fold.simd) != (layer.rows, layer.cols):
             raise self.error(
-                f"memory {CONSTANT} takes all at once; use PE={layer.rows} and SIMD={layer.cols}"
+                f"memory {CONSTANT} takes all rows and inputs at once; use PE={layer.rows} and "
+                f"SIMD={layer.cols}"
             )
         if not 1 <= fold.slice_bits <= layer.in_bits:
             raise self.error(
@@ -78,7 +79,7 @@ class ConstantWeights(Hardware):
         return constants(self.layer, self.fold.slice_bits)
 
     def cost(self) -> Cost:
-        """Cycles per frame and resources: the vectors of a beat are in LUTs of their own."""
+        """Cycles per frame and resources; each vector of a beat has LUTs of its own."""
         layer, pixels = self.layer, self.fold.pixels
         made = _vector_cost(layer, self.fold.slice_bits)
         return Cost(
@@ -93,7 +94,7 @@ class ConstantWeights(Hardware):
         return self.numbers.latency + passes + 6
 
     def build(self, made: Design) -> None:
-        """The generated module, and the images of its thresholds."""
+        """Add the generated module, and the images of its thresholds."""
         layer, fold, numbers = self.layer, self.fold, self.numbers
         module = f"{layer.name}_unit"
         cols, outputs = fold.pixels * layer.inputs, fold.pixels * layer.rows
@@ -139,7 +140,7 @@ class ConstantWeights(Hardware):
 
 @lru_cache(maxsize=128)
 def _vector_cost(layer: Matrix, slice_bits: int) -> Cost:
-    """One vector at a time of all rows: dot products with constant weights, and thresholds."""
+    """Cost of all rows for one vector: dot products with constant weights, and thresholds."""
     numbers = constants(layer, slice_bits)
     operands = layer.inputs * slice_bits
     bits = {"in_bits": slice_bits, "sum_bits": numbers.sum_bits}

@@ -1,4 +1,4 @@
-"""The hardware of a matrix-vector product: with its weights in a memory, or built for them."""
+"""The hardware of a matrix-vector product: its weights are in a memory, or constant."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -11,16 +11,15 @@ from finn_build.network.layers.matrix import Matrix
 from finn_build.network.layers.numbers import Counting, threshold_memory
 from finn_build.rtl.design import Design
 
-# Positions of an image whose vectors a unit takes at once: bytes that the input brings in a cycle.
+# Most positions that a unit takes at once, as many as the input brings bytes in a cycle.
 MAX_PIXELS = 8
-# Deeper block RAMs have ports of 9 bits or fewer, which open tools fill with other words than they
-# are told to.
+# Deeper block RAMs have ports of 9 bits or fewer; the open tools fill these with wrong words.
 MAX_BLOCK_WORDS = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware(ABC):
-    """A unit for a layer with a fold; sliding: its windows come piece by piece."""
+    """A unit for a layer with a fold; sliding: whether its windows come piece by piece."""
 
     layer: Matrix
     fold: Fold
@@ -40,10 +39,10 @@ class Hardware(ABC):
 
     @abstractmethod
     def build(self, made: Design) -> None:
-        """Add the unit, and what brings its vectors to it, to the design."""
+        """Add the unit to the design, and the modules that bring its vectors."""
 
     def error(self, text: str) -> FoldingError:
-        """What is wrong with the fold of this layer."""
+        """An error about the fold of this layer."""
         return FoldingError(f"{self.layer.name}: {text}")
 
     def divides(self, what: str, value: int, count: int, of: str) -> None:

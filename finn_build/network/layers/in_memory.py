@@ -24,13 +24,13 @@ from finn_build.network.layers.numbers import (
 from finn_build.rtl.design import STYLES, Design, Parameters, Stream, several
 from finn_build.rtl.rom import BANK
 
-# A wider dot product saves hardly a LUT, but identical narrow ones go through Verilator and Yosys
-# once for all lanes; a user's folding may be wider.
+# A wider dot product saves hardly a LUT, and Verilator and Yosys process identical narrow ones only
+# once. A user's folding may be wider.
 MAX_SIMD = 144
 
 
 def folds(layer: Matrix, *, dsp: bool, cycles: float) -> Iterator[Fold]:
-    """Folds of at most `cycles` per frame that a search looks at, with DSPs or without."""
+    """Folds of at most `cycles` per frame that a search tries, with DSPs or without."""
     for pe in legal_pe(layer):
         for simd in divisors(layer.cols):
             words = layer.weights.size // (pe * simd)
@@ -48,7 +48,7 @@ def folds(layer: Matrix, *, dsp: bool, cycles: float) -> Iterator[Fold]:
 
 
 def legal_pe(layer: Matrix) -> tuple[int, ...]:
-    """Rows that can be worked on at once: some of a group, or all of some groups."""
+    """Legal numbers of rows at once: a part of one group, or several whole groups."""
     several = (layer.filters * groups for groups in divisors(layer.groups))
     return tuple(sorted({*divisors(layer.filters), *several}))
 
@@ -75,7 +75,8 @@ def weight_words(layer: Matrix, fold: Fold) -> tuple[NDArray[np.int64], int]:
 class InMemory(Hardware):
     """PE rows times SIMD columns per cycle, in LUTs or in DSP slices.
 
-    Rows of a group share their columns: a lane of the unit. Several groups are lanes side by side.
+    Rows of a group share their columns; they are a lane of the unit. Several groups at once are
+    lanes side by side.
     """
 
     @property
@@ -104,13 +105,13 @@ class InMemory(Hardware):
         self.divides("SIMD", fold.simd, layer.cols, "inputs")
         if fold.dsp and not dsp_packing.fits(layer, self.lane_rows):
             raise self.error(
-                f"a DSP for weights of {layer.weight_bits} bits and inputs of {layer.in_bits}; "
-                "use dsp false"
+                f"a DSP has no room for weights of {layer.weight_bits} bits and inputs of "
+                f"{layer.in_bits}; use dsp false"
             )
         if fold.dsp and not dsp_packing.worth(layer, self.lane_rows):
             raise self.error(
-                f"a DSP for one product of {layer.weight_bits} by {layer.in_bits} bits; use a "
-                "larger PE or dsp false"
+                f"synthesis gives no DSP to one product of {layer.weight_bits} by "
+                f"{layer.in_bits} bits; use a larger PE or dsp false"
             )
         if fold.slice_bits:
             raise self.error(f"slice_bits are for memory {CONSTANT} only; use 0")
@@ -148,7 +149,7 @@ class InMemory(Hardware):
         return replace(made, cycles=layer.positions * depth)
 
     def _products(self, numbers: Unit) -> tuple[int, int, Cost]:
-        """Bits of a weight, copies of the inputs, and what the dot products cost."""
+        """Bits of a weight, copies of the inputs, and the cost of the dot products."""
         layer, pe, simd = self.layer, self.fold.pe, self.fold.simd
         if self.fold.dsp:
             lanes, rows = self.lanes, self.lane_rows
@@ -191,7 +192,7 @@ class InMemory(Hardware):
         return dot + passes + 8 + memory
 
     def build(self, made: Design) -> None:
-        """The unit; windows come as a whole or piece by piece, any other vector in pieces."""
+        """Add the unit. Windows come whole or piece by piece; all other vectors come in pieces."""
         layer, fold = self.layer, self.fold
         whole = layer.windowed and not self.sliding
         elems = layer.inputs if whole else self.lanes * fold.simd
@@ -251,12 +252,12 @@ class InMemory(Hardware):
 
 
 def _accumulators(numbers: Unit, pe: int, groups: int, chunks: int, *, partial: bool) -> Cost:
-    """Cost of the accumulators of `pe` rows, and of what they start from.
+    """Cost of the accumulators of `pe` rows, and of the values that they start from.
 
-    partial: sums of all row groups are kept from one beat of inputs to the next.
+    partial: whether the sums of all row groups are kept from one beat of inputs to the next.
     """
     sums, varied = pe * numbers.acc_bits, numbers.starts_differ
-    # An accumulator that starts from a constant in every cycle is none.
+    # An accumulator that starts again from zero in every cycle needs no adder.
     adders = (chunks > 1 or bool(numbers.start.any())) + (varied and chunks > 1)
     made = Cost(lut=sums * adders, ff=sums + pe * (1 + (chunks > 1)))
     if varied and groups > 1:

@@ -1,4 +1,4 @@
-"""A table per channel: what a quantiser makes of pixels, or of codes that are added."""
+"""A table per channel: the codes that a quantiser gives for pixels, or for sums of codes."""
 
 from dataclasses import dataclass, replace
 
@@ -24,9 +24,9 @@ def look_up(x: Integers, tables: Integers) -> Integers:
 class Lookup(Layer):
     """A table per channel, for an image of HEIGHT x WIDTH x CHANNELS.
 
-    tables: (CHANNELS, 2**in_bits) int64, zero or more; unsure: of the same shape, the entries that
-    float32 arithmetic may give otherwise, to explain rounding. parts: what so many neighbours of
-    the stream make one address, the first in its low bits, as where two branches are added.
+    tables: (CHANNELS, 2**in_bits) int64, zero or more; unsure: of the same shape, the entries for
+    which float32 arithmetic may give another code, to explain rounding. parts: how many neighbours
+    in the stream make one address, the first in its low bits: two where branches are added.
     """
 
     kind = "lookup"
@@ -50,19 +50,19 @@ class Lookup(Layer):
 
     @property
     def idle(self) -> bool:
-        """Whether every value stays as it is, so that the hardware needs no table."""
+        """Whether the tables change no value, so that the hardware needs none."""
         values = np.arange(1 << self.in_bits)
         return self.parts == 1 and np.array_equal(
             self.tables, np.broadcast_to(values, self.tables.shape)
         )
 
     def shape(self, *before: Shape) -> Shape:
-        """As many pixels, of its channels."""
+        """As many pixels as enter, with its own channels."""
         (image,) = before
         return Shape(sizes=(*image.sizes[:-1], self.channels), bits=self.out_bits)
 
     def addresses(self, x: Integers) -> Integers:
-        """What its tables are looked up with: (N, H, W, C), of C * PARTS neighbours."""
+        """The addresses in its tables, (N, H, W, C), from C * PARTS neighbours."""
         if self.parts == 1:
             return x
         parts = x.reshape(*x.shape[:-1], self.channels, self.parts).astype(np.int64)
@@ -74,7 +74,7 @@ class Lookup(Layer):
         return look_up(self.addresses(*x), self.tables)
 
     def doubt(self, *steps: Codes) -> Codes:
-        """Unsure entries, and all that is looked up with an unsure code."""
+        """A code is unsure if its table entry is, or a code of its address."""
         (step,) = steps
         table = np.zeros(self.tables.shape, bool) if self.unsure is None else self.unsure
         at, channels = self.addresses(step.codes), np.arange(len(table))
@@ -92,7 +92,7 @@ class Lookup(Layer):
         return Cost(cycles=cycles, lut=values * table + 5, ff=values * self.out_bits + 5)
 
     def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
-        """A cycle after its elements; at once where there is no table."""
+        """A beat comes one cycle after its elements; at once if there is no table."""
         (beats,) = streams
         if self.idle:
             return beats
@@ -100,7 +100,7 @@ class Lookup(Layer):
         return replace(pieces, times=pieces.times + 1, elems=pieces.elems // self.parts)
 
     def build(self, made: Design, place: Place) -> None:
-        """A table for each element of a beat; nothing where every value stays as it is."""
+        """Add a table for each element of a beat; nothing if the tables change no value."""
         if self.idle:
             return
         pixels = place.fold.pixels

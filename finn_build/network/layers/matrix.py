@@ -18,7 +18,7 @@ _CHUNK_ELEMENTS = 1 << 24  # bounds the memory of one block of windows
 def matvec(
     v: Integers, weights: Integers, bias: Integers | None = None, *, groups: int = 1
 ) -> Ints:
-    """Exact product of vectors with a matrix, or of each of a vector's groups with its own rows.
+    """Exact product of vectors with a matrix, or of each group of a vector with its own rows.
 
     v: (..., groups * COLS) unsigned or signed, weights: (ROWS, COLS), bias: (ROWS,) or None.
     Products run through BLAS in float32 where every partial sum stays below 2**24 and in float64
@@ -61,12 +61,13 @@ class Matrix(Layer):
     """Matrix-vector product with a threshold count, or with a bias (the last layer).
 
     weights: (ROWS, COLS) int64; thresholds: (ROWS, T) int64, ascending along T, or None;
-    float_thresholds: the numbers that they follow from, as float64, infinite where no accumulator
-    decides; slack: (ROWS,) how far from these, in accumulators, float32 arithmetic may err;
-    bias: (ROWS,) int64 in accumulator units, or None. `positions` vectors make a frame. A
-    `windowed` unit works on windows of an image; any other gets its vector in SIMD pieces. A vector
-    is `groups` times COLS inputs, group after group, and each group is for as many rows. image:
-    rows and columns of pixels that the rows of any other unit make, a pixel's channels together.
+    float_thresholds: the float64 numbers that they follow from, infinite where all accumulators or
+    none reach the level; slack: (ROWS,) how far from these, in accumulators, float32 arithmetic may
+    err; bias: (ROWS,) int64 in accumulator units, or None; positions: vectors of a frame; windowed:
+    whether it works on windows of an image, or gets its vector in SIMD pieces; groups: a vector is
+    as many groups of COLS inputs, one after the other, and each group feeds ROWS/groups rows;
+    image: if not windowed, the rows and columns of pixels that the outputs make, a pixel's channels
+    together.
     """
 
     kind = "mvtu"
@@ -147,7 +148,7 @@ class Matrix(Layer):
 
     @property
     def acc_bits(self) -> int:
-        """Two's complement width of an accumulator, and of a threshold that none can reach."""
+        """Two's complement width of an accumulator, and of a threshold above its reach."""
         low, high = self.reach
         return max((-low - 1).bit_length() if low < 0 else 0, (high + 1).bit_length()) + 1
 
@@ -163,7 +164,7 @@ class Matrix(Layer):
 
     @property
     def coded(self) -> bool:
-        """Accumulators that leave it are logits."""
+        """It gives codes if it has thresholds; accumulators are logits."""
         return self.thresholds is not None
 
     def shape(self, *before: Shape) -> Shape:
@@ -174,12 +175,12 @@ class Matrix(Layer):
 
     @property
     def _sizes(self) -> tuple[int, ...]:
-        """What the rows of a product that is not windowed make."""
+        """The shape of a product's output if it is not windowed."""
         whole = self.image != (1, 1)
         return (*self.image, self.rows // prod(self.image)) if whole else (self.rows,)
 
     def _laid(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Values of all rows as they lie in the image that they make."""
+        """Values of all rows in the shape of the output."""
         return values if self.windowed else values.reshape(len(values), *self._sizes)
 
     def accumulate(self, x: Integers) -> Ints:
@@ -189,12 +190,12 @@ class Matrix(Layer):
         return matvec(x, self.weights, self.bias, groups=self.groups)
 
     def compute(self, *x: Integers) -> Integers:
-        """Codes (N, H, W, ROWS) or (N, ROWS), or the accumulators where nothing is counted."""
+        """Codes (N, H, W, ROWS) or (N, ROWS), or the accumulators if there are no thresholds."""
         sums = self.accumulate(*x)
         return self._laid(sums if self.thresholds is None else threshold(sums, self.thresholds))
 
     def doubt(self, *steps: Codes) -> Codes:
-        """Unsure beside a bound, and where a vector holds codes that may be others."""
+        """Unsure if the accumulator lies beside a bound, or the vector holds unsure codes."""
         (step,) = steps
         sums = self.accumulate(step.codes)
         codes = sums if self.thresholds is None else threshold(sums, self.thresholds)
@@ -213,7 +214,7 @@ class Matrix(Layer):
         return found
 
     def why(self, step: Codes, position: tuple[int, ...]) -> str:
-        """The accumulator, and the bound that is nearest to it."""
+        """The accumulator, and the bound nearest to it."""
         if step.sums is None or self.float_thresholds is None:
             return ""
         row = int(np.ravel_multi_index(position[1:], step.sums.shape[1:])) % self.rows

@@ -1,4 +1,4 @@
-"""The maximum of every window, of windows that may overlap and be padded."""
+"""The maximum of every window; windows may overlap and be padded."""
 
 from dataclasses import dataclass, fields
 from math import gcd
@@ -36,7 +36,7 @@ class MaxPool(Layer):
     """Maximum of every window of an image of HEIGHT x WIDTH x CHANNELS.
 
     kernel, stride: rows and columns; pad: rows above, columns at the left, rows below, columns at
-    the right, all of them code 0, which is no more than any pixel. A ragged rest is dropped.
+    the right, all of them code 0, which no pixel is below. A ragged rest is dropped.
     """
 
     kind = "maxpool"
@@ -81,7 +81,7 @@ class MaxPool(Layer):
 
     @property
     def window(self) -> Window | None:
-        """What gathers windows that overlap or are padded; None where each pixel is in one."""
+        """The layer that gathers windows; None if they neither overlap nor are padded."""
         if self.stride == self.kernel and not any(self.pad):
             return None
         shape = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -103,25 +103,25 @@ class MaxPool(Layer):
         return Codes(codes=self.compute(step.codes), unsure=unsure)
 
     def at_once(self, pixels: int) -> int:
-        """Whole windows or parts of one."""
+        """The most pixels that are whole windows, or an even part of one."""
         if self.window is not None:
             return max(n for n in self.window.legal_pixels if pixels % n == 0)
         legal, across = divisors(gcd(pixels, self.width)), self.kernel[1]
         return max(n for n in legal if n % across == 0 or across % n == 0)
 
     def needs_begun(self, fold: Fold) -> bool:
-        """As the windows that it gathers do."""
+        """It does if it gathers windows."""
         return self.window is not None
 
     def cost(self, place: Place) -> Cost:
-        """Cost at so many pixels per cycle."""
+        """Cost with the pixels of a beat in every cycle."""
         pixels = self.at_once(place.fold.pixels)
         if self.window is not None:
             return self.window.whole_cost(pixels, "logic") + self._maxima_cost(pixels)
         across = self.kernel[1]
         pixel, squares = self.channels * self.bits, max(1, pixels // across)
         row = lutram(self.width // across // squares, squares * pixel)
-        # Of the pixels of a square beside each other, of its beats, and of its rows.
+        # Comparisons between the neighbouring pixels of a square, its beats, and its rows.
         compared = pixels - squares + (pixels < across) + squares
         out = squares * pixel
         return Cost(
@@ -131,7 +131,7 @@ class MaxPool(Layer):
         )
 
     def _maxima_cost(self, windows: int) -> Cost:
-        """Cost of the largest of whole windows: of their rows, then of what these leave."""
+        """Cost of the maxima of whole windows: first of each row, then of these maxima."""
         (high, wide), pixel = self.kernel, self.channels * self.bits
         made = NOTHING
         for rows, across in ((high, wide), (1, high)):
@@ -140,7 +140,7 @@ class MaxPool(Layer):
         return made
 
     def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
-        """The largest of each window, there soon after the window's last pixel."""
+        """The maximum of each window comes soon after the window's last pixel."""
         (beats,) = streams
         pixels = self.at_once(place.fold.pixels)
         pieces = beats.in_pieces(pixels * self.channels)
@@ -163,17 +163,17 @@ class MaxPool(Layer):
     def _overlapping(
         self, window: Window, pixels: int, beats: Beats, pieces: Beats, timing: Timing
     ) -> Beats:
-        """The largest of each window, some cycles after the window is there as a whole."""
+        """The maximum of each window comes some cycles after the whole window."""
         started, taken = window.gather(pieces, pixels, 1, timing.frames)
         last = np.searchsorted(taken, started, side="right") - 1
-        # Of each of the two maxima; of pixels of a window beside each other, a register more.
+        # Both maxima take two cycles, and a third where they compare neighbouring pixels.
         latency = sum(2 + (across > 1) for across in self.kernel)
         pooled = Pooled(times=pieces.times, last=last, spare=pieces.spare)
         timing.waits[self.name] = beats.before(pieces, taken, taken)
         return Beats(times=started + latency, elems=pieces.elems, pooled=pooled)
 
     def build(self, made: Design, place: Place) -> None:
-        """A module for the maxima, after the windows where these overlap."""
+        """Add a module for the maxima, after one that gathers windows if that is needed."""
         pixels = self.at_once(place.fold.pixels)
         if self.window is None:
             made.resize(self.name, pixels * self.channels)
@@ -181,8 +181,7 @@ class MaxPool(Layer):
             return
         made.feed(self.name, pixels * self.channels)
         self.window.whole(made, pixels, "logic", prompt=True)
-        # A row of pixels in one beat is an image of one row, and what is left of each window
-        # another.
+        # The rows of all windows in a beat are an image of one row; their maxima are another.
         high, wide = self.kernel
         for name, rows, across in ((f"{self.name}_across", high, wide), (self.name, 1, high)):
             count = pixels * rows * across
@@ -196,7 +195,7 @@ class MaxPool(Layer):
         kernel: tuple[int, int],
         pixels: int,
     ) -> None:
-        """A module for the largest of rectangles that do not overlap, so many pixels in a beat."""
+        """Add a module for the maxima of rectangles side by side, at `pixels` pixels in a beat."""
         made.add(
             "nn_maxpool",
             name,

@@ -1,4 +1,4 @@
-"""A matrix-vector-threshold unit: a convolution's or a dense layer's product in hardware."""
+"""A matrix-vector-threshold unit: the product of a convolution or a dense layer in hardware."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,23 +20,23 @@ from finn_build.rtl.design import Design
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mvtu(Matrix):
-    """A product with its hardware: of weights in a memory, or constant ones."""
+    """A product with its hardware, whose weights are in a memory or constant."""
 
     def hardware(self, fold: Fold, window: Window | None = None) -> Hardware:
-        """The unit with a fold, whose windows come from `window`."""
+        """The hardware for a fold; its windows come from `window`."""
         if fold.memory == CONSTANT:
             return constant_weights.ConstantWeights(layer=self, fold=fold)
         sliding = window is not None and window.slides(fold)
         return in_memory.InMemory(layer=self, fold=fold, sliding=sliding)
 
     def legal_pixels(self, window: Window | None) -> tuple[int, ...]:
-        """Positions that it can take at once with constant weights."""
+        """Numbers of positions that it can take at once with constant weights."""
         return divisors(self.positions) if window is None else window.legal_pixels
 
     def folds(self, window: Window | None, *, dsp: bool, cycles: float) -> Iterator[Fold]:
-        """Folds that a search looks at, with DSPs or without.
+        """Folds that a search tries, with DSPs or without.
 
-        cycles: per frame at most, where that is known before the cost.
+        cycles: leave out folds that take more per frame, if that is known before their cost.
         """
         return chain(
             in_memory.folds(self, dsp=dsp, cycles=cycles),
@@ -44,7 +44,7 @@ class Mvtu(Matrix):
         )
 
     def memory(self, fold: Fold) -> str | None:
-        """Where its weights are."""
+        """The memory of its weights."""
         return fold.memory
 
     def simd(self, fold: Fold) -> int | None:
@@ -56,7 +56,7 @@ class Mvtu(Matrix):
         return self.hardware(place.fold, place.window).cost()
 
     def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
-        """The results of its vectors."""
+        """When the results of its vectors come."""
         (beats,) = streams
         later = self.hardware(place.fold, place.window).latency()
         if not self.windowed:
@@ -72,11 +72,11 @@ class Mvtu(Matrix):
         return self._trickle(started + later, later, place)
 
     def _dense(self, beats: Beats, place: Place, timing: Timing) -> Times:
-        """When the last piece of each vector is worked on."""
+        """When the work on the last piece of each vector begins."""
         simd = place.fold.simd
         pieces = self.cols // simd
         step = place.spent / pieces
-        # The beat that brings a piece's last element, and the piece that has a beat's first.
+        # The beat that brings each piece's last element; the piece with each beat's first element.
         brings = (np.arange(1, timing.frames * pieces + 1) * simd - 1) // beats.elems
         takes = np.arange(len(beats.times)) * beats.elems // simd
         started = in_turn(beats.times[brings], step)
@@ -90,12 +90,12 @@ class Mvtu(Matrix):
         return started[pieces - 1 :: pieces]
 
     def _burst(self, times: Times, fold: Fold) -> Beats:
-        """The results of a dense layer's vectors, one group in every cycle from these times on."""
+        """The results of a dense layer's vectors: from these times on, a group in every cycle."""
         groups = np.arange(1, self.rows // fold.pe + 1)
         return Beats(times=(times[:, None] + groups).ravel(), elems=fold.pe)
 
     def _trickle(self, started: Times, later: int, place: Place) -> Beats:
-        """The results of a windowed layer's vectors, group by group while each is worked on."""
+        """The results of a windowed layer's vectors: a group whenever its work is done."""
         fold, spent = place.fold, place.spent
         groups = self.rows // fold.pe
         done = started[:, None] + np.arange(1, groups + 1) * (spent / groups)
@@ -103,5 +103,5 @@ class Mvtu(Matrix):
         return Beats(times=done.ravel(), elems=fold.pixels * fold.pe, spare=spare)
 
     def build(self, made: Design, place: Place) -> None:
-        """The unit."""
+        """Add the unit."""
         self.hardware(place.fold, place.window).build(made)

@@ -1,9 +1,9 @@
-"""What a matrix-vector unit holds in place of a layer's numbers.
+"""The numbers that a matrix-vector unit holds in place of a layer's numbers.
 
-In LUTs its dot product lifts every product w * x to zero or more, so that it sums positive bits
-only. The rows' starts and thresholds take off again what that adds: the unit costs nothing for it.
-There are two units: one with its weights in a memory (rtl_templates: nn_mvtu), and one with
-constant weights (nn_constant), where a weight is the sum of a few signed powers of two.
+A dot product in LUTs lifts every product w * x to zero or more, so that it sums positive bits only.
+The rows' starts and thresholds make up for the lift, which therefore costs nothing. There are two
+units: one with its weights in a memory (rtl_templates: nn_mvtu), and one with constant weights
+(nn_constant), where a weight is the sum of a few signed powers of two.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from finn_build.network.layers.base import Ints
 from finn_build.network.layers.matrix import Matrix
 from finn_build.rtl.rom import BANK
 
-# LUTs, or bits that are chosen, for one register of a unit (rtl_templates: nn_mvtu, nn_constant).
+# LUTs, or selected bits, that one register of a unit drives (rtl_templates: nn_mvtu, nn_constant).
 DRIVEN = 24
 
 
@@ -25,7 +25,7 @@ DRIVEN = 24
 class Unit:
     """Numbers of a unit.
 
-    ternary: its weights are -1, 0 and 1 in two bits;
+    ternary: whether its weights are -1, 0 and 1 in two bits;
     acc_bits: width of its accumulators, unsigned with thresholds, two's complement without;
     start: (ROWS,) int64, where each row's accumulator starts;
     thresholds: (ROWS, T) int64 in 0..2^acc_bits - 1, or None.
@@ -38,7 +38,7 @@ class Unit:
 
     @property
     def starts_differ(self) -> bool:
-        """Whether the rows do not all start alike."""
+        """Whether rows start from different values."""
         return bool(np.ptp(self.start))
 
 
@@ -65,11 +65,11 @@ def unit(layer: Matrix, *, dsp: bool = False) -> Unit:
 
 
 def _thresholds(layer: Matrix, added: Ints) -> tuple[int, Ints]:
-    """Width of the accumulators, and the thresholds, if `added` (ROWS,) is in the sums as well."""
+    """Width of the accumulators, and the thresholds, if the sums are larger by `added` (ROWS,)."""
     assert layer.thresholds is not None
     bias = np.zeros(layer.rows, np.int64) if layer.bias is None else layer.bias
     high = added + np.maximum(layer.weights, 0).sum(axis=1) * ((1 << layer.in_bits) - 1)
-    # One more than the highest sum is a threshold that none reaches.
+    # The highest sum plus one is a threshold that no sum reaches.
     most = int(high.max()) + 1
     return most.bit_length(), np.clip(layer.thresholds + (added - bias)[:, None], 0, most)
 
@@ -78,7 +78,7 @@ def _thresholds(layer: Matrix, added: Ints) -> tuple[int, Ints]:
 class Counting:
     """How a unit compares sums with thresholds (rtl_templates: nn_threshold).
 
-    ways: comparators of an accumulator; passes: cycles that they need for all its thresholds.
+    ways: comparators of an accumulator; passes: cycles in which they compare all its thresholds.
     """
 
     steps: int
@@ -87,17 +87,17 @@ class Counting:
 
     @classmethod
     def of(cls, steps: int, spacing: int) -> "Counting":
-        """The comparisons with `steps` thresholds, spread over `spacing` cycles between results."""
+        """The comparisons with `steps` thresholds, spread over the `spacing` cycles of a result."""
         ways = ceil(steps / spacing)
         return cls(steps=steps, ways=ways, passes=ceil(steps / ways))
 
     @property
     def slots(self) -> int:
-        """Words of a row group: a pass is part of the address."""
+        """Words of a row group: its passes, rounded up so that they are bits of the address."""
         return 1 << (self.passes - 1).bit_length()
 
     def words(self, thresholds: Ints, pe: int) -> Ints:
-        """(ROWS/PE * slots, PE * ways), the levels of PE rows in a pass, from (ROWS, steps)."""
+        """Thresholds (ROWS, steps) as words (ROWS/PE * slots, PE * ways) of PE rows in a pass."""
         room = self.slots * self.ways - self.steps
         levels = np.pad(thresholds, ((0, 0), (0, room)))
         levels = levels.reshape(-1, pe, self.slots, self.ways).transpose(0, 2, 1, 3)
@@ -118,13 +118,13 @@ def threshold_words(layer: Matrix, *, pe: int, simd: int) -> int:
 
 
 def threshold_memory(words: int) -> str:
-    """Where so many words of thresholds are (rtl_templates: nn_threshold)."""
+    """The memory of so many words of thresholds (rtl_templates: nn_threshold)."""
     return "block" if words > BANK else "logic"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Term:
-    """A power of two in a weight: its input, its place, and whether it is taken off."""
+    """A power of two in a weight: its input, its exponent, and whether it is subtracted."""
 
     col: int
     place: int
@@ -135,8 +135,8 @@ class Term:
 class Constants:
     """Numbers of a unit with constant weights.
 
-    terms: of each row, by place; slice_bits: of every input, taken at a time, in so many steps;
-    acc_bits, thresholds: as in Unit.
+    terms: those of each row, by place; slice_bits: bits of every input that are taken at a time;
+    steps: how many times that is; acc_bits, thresholds: as in Unit.
     """
 
     terms: tuple[tuple[Term, ...], ...]
@@ -146,13 +146,13 @@ class Constants:
     thresholds: Ints
 
     def places(self, row: int) -> tuple[int, ...]:
-        """Terms of a row at each place."""
+        """How many terms of a row are at each place."""
         found = [term.place for term in self.terms[row]]
         return tuple(found.count(place) for place in range(max(found, default=0) + 1))
 
     @cached_property
     def copies(self) -> tuple[int, ...]:
-        """Which copy of the inputs each row takes, so that none of its registers drives too much.
+        """Which copy of the inputs each row reads, so that no register drives too many LUTs.
 
         A term goes to a counter of six bits, which is three LUTs.
         """
@@ -166,13 +166,13 @@ class Constants:
 
     @property
     def sum_bits(self) -> int:
-        """Width of the largest dot product with slices of the inputs."""
+        """Width of the largest dot product with a slice of the inputs."""
         most = max(sum(1 << term.place for term in row) for row in self.terms)
         return max(1, (most * ((1 << self.slice_bits) - 1)).bit_length())
 
     @property
     def latency(self) -> int:
-        """Registers in the dot product (nn_compressor) that are enough for every row."""
+        """Registers in the dot product (nn_compressor), enough for every row."""
         most = max(len(row) for row in self.terms)
         return ceil(log2(max(2, most))) + ceil(log2(self.slice_bits)) + 4
 
@@ -182,14 +182,15 @@ def constants(layer: Matrix, slice_bits: int) -> Constants:
     """The numbers of a unit with constant weights, of a layer with thresholds."""
     terms = _all_terms(layer)
     steps = ceil(layer.in_bits / slice_bits)
-    # Zeros above the input's own bits are inverted with them.
+    # The last slice may have zeros above the input's bits; they are inverted with the bits.
     top = (1 << (steps * slice_bits)) - 1
     lift = [sum(top << term.place for term in row if term.negative) for row in terms]
     acc_bits, thresholds = _thresholds(layer, np.array(lift))
     made = Constants(
         terms=terms, slice_bits=slice_bits, steps=steps, acc_bits=acc_bits, thresholds=thresholds
     )
-    # A weight of 7 is 8 - 1, whose terms alone would sum to 9: no sum that occurs, but a wire.
+    # A weight of 7 is 8 - 1. Its terms, both positive, would sum to 9: the value never occurs, but
+    # the wires for it do.
     return replace(made, acc_bits=max(acc_bits, made.sum_bits))
 
 
@@ -202,9 +203,9 @@ def _all_terms(layer: Matrix) -> tuple[tuple[Term, ...], ...]:
 
 
 def _terms(weights: list[int], first: int = 0) -> list[Term]:
-    """Weights in the fewest signed powers of two (non-adjacent form: Reitwiesner, 1960).
+    """Weights as the fewest signed powers of two (non-adjacent form: Reitwiesner, 1960).
 
-    first: the input of the first one.
+    first: the input of the first weight.
     """
     found = []
     for col, weight in enumerate(weights, first):
@@ -219,7 +220,7 @@ def _terms(weights: list[int], first: int = 0) -> list[Term]:
 
 
 def _lift(layer: Matrix, *, only_signs: bool) -> Ints:
-    """(ROWS,) what the dot product adds to each row's sum: nn_compressor's lift of its weights."""
+    """What nn_compressor's lift of the products adds to each row's sum, (ROWS,)."""
     top = (1 << layer.in_bits) - 1
     if only_signs:
         negative: Ints = (layer.weights < 0).sum(axis=1)

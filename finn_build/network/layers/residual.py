@@ -1,7 +1,7 @@
 """An addition that costs no adder: thresholds on sums that depend on the code that is added.
 
-quantise(slope * sum + offset + s * code) counts the sums that are no less than
-ceil((t - offset - s * code) / slope), an integer for every code, whatever the scales are.
+A sum passes the threshold t of quantise(slope * sum + offset + s * code) if it is at least
+ceil((t - offset - s * code) / slope). This bound is an integer for every code, whatever the scales.
 """
 
 from dataclasses import dataclass
@@ -19,18 +19,17 @@ from finn_build.network.layers.matrix import threshold
 from finn_build.network.layers.numbers import Counting, spacing, threshold_memory
 from finn_build.rtl.design import Design, Stream
 
-# LUTs of a bit of thresholds, by each 64 words of these: each lane has an address of its own.
+# LUTs of a bit of thresholds by the number of 64 words; each lane has an address of its own.
 _ROM_LUTS = {1: 1.0, 2: 3.7, 3: 4.7, 4: 5.6}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Residual(Layer):
-    """Codes of a unit's sums and of a stream of codes that is added to them, a skip connection.
+    """A skip connection: codes of the sums of a unit and of the codes that are added to them.
 
-    thresholds: (ROWS, 2**skip_bits, T) int64, those of each row for every code of the skip,
-    ascending along T; float_thresholds: the numbers that they follow from, as float64; slack:
-    (ROWS,) how far from these, in sums, float32 arithmetic may err. sum_bits: two's complement
-    width of a sum.
+    thresholds: (ROWS, 2**skip_bits, T) int64, a set for each row and code of the skip, ascending
+    along T; float_thresholds: the float64 numbers that they follow from; slack: (ROWS,) how far
+    from these, in sums, float32 arithmetic may err; sum_bits: two's complement width of a sum.
     """
 
     kind = "residual"
@@ -43,7 +42,7 @@ class Residual(Layer):
     slack: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        """Raise ModelError for thresholds that do not ascend, or are not there for every code."""
+        """Raise ModelError for thresholds that do not ascend, or that do not cover every code."""
         _, codes, _ = self.thresholds.shape
         if codes != 1 << self.skip_bits:
             raise ModelError(
@@ -64,7 +63,7 @@ class Residual(Layer):
 
     @property
     def steps(self) -> int:
-        """Thresholds of a row with a code."""
+        """Thresholds of a row for one code."""
         return int(self.thresholds.shape[2])
 
     @property
@@ -73,7 +72,7 @@ class Residual(Layer):
         return self.steps.bit_length()
 
     def shape(self, *before: Shape) -> Shape:
-        """As the sums. Raises ModelError for a skip of another shape."""
+        """The shape of the sums. Raises ModelError for a skip of another shape."""
         sums, skip = before
         count = prod(sums.sizes)
         if count != prod(skip.sizes) or count % self.rows:
@@ -83,7 +82,7 @@ class Residual(Layer):
         return Shape(sizes=sums.sizes, bits=self.out_bits)
 
     def compute(self, *x: Integers) -> Integers:
-        """The count of thresholds that each sum (N, ..., ROWS) reaches beside its skip's code."""
+        """How many thresholds of its skip's code each sum (N, ..., ROWS) reaches."""
         sums, skip = (each.reshape(len(each), -1, self.rows) for each in x)
         made = np.zeros(sums.shape, np.uint8 if self.steps <= 255 else np.uint16)
         for code in range(1 << self.skip_bits):
@@ -92,7 +91,7 @@ class Residual(Layer):
         return made.reshape(x[0].shape)
 
     def doubt(self, *steps: Codes) -> Codes:
-        """Unsure beside a bound, and where the sum or the skip is."""
+        """A code is unsure if its sum lies beside a bound, or if the sum or the skip is unsure."""
         sums, skip = steps
         codes = skip.codes.reshape(sums.codes.shape)
         unsure = sums.unsure | skip.unsure.reshape(codes.shape)
@@ -115,7 +114,7 @@ class Residual(Layer):
         return spacing(place.unit, pe=place.fold.pe, simd=place.fold.simd)
 
     def _words(self, place: Place) -> int:
-        """Words of a lane's thresholds: of each row group with every code, a word for each pass."""
+        """Words of a lane's thresholds: one for each row group, code and pass."""
         return (self.rows // place.fold.pe << self.skip_bits) * self._counting(place).slots
 
     def fits(self, place: Place) -> bool:
@@ -143,7 +142,7 @@ class Residual(Layer):
         return held + Cost(lut=pe * lane.lut, ff=pe * lane.ff, bram18=pe * lane.bram18)
 
     def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
-        """A beat's codes, some cycles after its sums and its skip are both there."""
+        """A beat's codes come some cycles after both its sums and its skip."""
         sums, skip = streams
         pieces = skip.in_pieces(sums.elems)
         both = np.maximum(sums.times, pieces.times)
@@ -155,7 +154,7 @@ class Residual(Layer):
         return Beats(times=started + later, elems=sums.elems, spare=RESULTS // 2)
 
     def build(self, made: Design, place: Place) -> None:
-        """The comparison, between FIFOs for what comes earlier: sums or skip."""
+        """Add the comparison, after FIFOs in which the sums or the skip wait for the other."""
         sums, skip = made.inputs
         made.end = sums
         made.buffer(self.name)

@@ -1,4 +1,4 @@
-"""What the label search holds of the classes' scores (rtl_templates: nn_argmax, nn_score)."""
+"""The numbers of the classes' scores in the label search (rtl_templates: nn_argmax, nn_score)."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -11,19 +11,20 @@ if TYPE_CHECKING:
     from finn_build.network.layers.argmax import Argmax
 
 
-# Bits of a gain that are multiplied in a cycle, in a DSP slice and by an adder.
+# Bits of a gain that are multiplied in a cycle: in a DSP slice (True), and by an adder.
 _PIECES = {True: 17, False: 2}
-# Classes whose gains and biases are in logic, a LUT for each bit; more are in block RAM (nn_score).
+# Up to so many classes have gains and biases in LUTs, one a bit; more are in block RAM (nn_score).
 LOGIC_CLASSES = 64
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scoring:
-    """Numbers of a label search; all widths 0 and no floor: a logit is its own score.
+    """Numbers of a label search.
 
-    gain_bits, bias_bits: two's complement, 0 where every gain is 1 and every bias 0;
-    score_bits: of a score before the floor; words: of the table, one a class, the gain in the low
-    bits and the bias above it; floor: None where no score is below it.
+    gain_bits, bias_bits: two's complement widths; 0 if every gain is 1, or every bias 0;
+    score_bits: width of a score before the floor; words: the table, a word for each class, with
+    the gain in the low bits and the bias above it; floor: None if no score is below it. Without
+    words and floor, a logit is its own score.
     """
 
     gain_bits: int
@@ -36,8 +37,9 @@ class Scoring:
     def of(cls, layer: "Argmax") -> "Scoring":
         """The numbers of the label search that computes a layer.
 
-        Scores that share a floor are moved so that it is zero, which the sign of a score tells: all
-        of them move alike, and the largest stays the largest. A single class needs no scores.
+        Scores with a floor are shifted so that the floor is zero: the sign then tells which scores
+        are below it. All shift alike, so the largest stays the largest. A single class needs no
+        scores.
         """
         plain = cls(gain_bits=0, bias_bits=0, score_bits=layer.bits, words=[], floor=None)
         lows, highs = zip(*layer.ranges, strict=True)
@@ -52,7 +54,7 @@ class Scoring:
         biases = [bias - taken for bias in _listed(layer.biases, 0, layer.classes)]
         gain_bits, bias_bits = _bits(gains, idle=1), _bits(biases, idle=0)
         if floor is not None and not gain_bits:
-            bias_bits = max(2, bias_bits)  # Without a table the floor would be put out.
+            bias_bits = max(2, bias_bits)  # Without a table the output would have the floor.
         words = [
             (gain & ((1 << gain_bits) - 1)) | (bias & ((1 << bias_bits) - 1)) << gain_bits
             for gain, bias in zip(gains, biases, strict=True)
@@ -72,7 +74,7 @@ class Scoring:
         return not self.words and self.floor is None
 
     def parameters(self, file: str, *, dsp: bool) -> dict[str, int | str]:
-        """Parameters of nn_argmax beside its shape, none where it is idle; file: of the words."""
+        """Parameters of nn_argmax beside its shape; none if it is idle. file: holds the words."""
         if self.idle:
             return {}
         made: dict[str, int | str] = {"SCORE_W": self.score_bits}
@@ -84,7 +86,7 @@ class Scoring:
         return made
 
     def pieces(self, *, dsp: bool) -> int:
-        """Multiplications one after the other, of which each takes a part of the gain."""
+        """Multiplications in sequence, each with a part of the gain's bits."""
         return ceil(self.gain_bits / _PIECES[dsp])
 
     def latency(self, *, dsp: bool) -> int:
@@ -98,7 +100,7 @@ def _listed(values: NDArray[np.int64] | None, idle: int, classes: int) -> list[i
 
 
 def _bits(values: list[int], *, idle: int) -> int:
-    """Width of numbers of a table, at least 2; 0 where all are what the hardware takes anyway."""
+    """Width of a table's numbers, at least 2; 0 if all are `idle`, the hardware's default."""
     if all(value == idle for value in values):
         return 0
     return max(2, signed_bits(min(values), max(values)))

@@ -1,4 +1,4 @@
-"""The sum of every window, of windows that do not overlap: means whose division comes later."""
+"""The sum of every window, for means; windows do not overlap, and a later scale divides."""
 
 from dataclasses import dataclass
 from math import ceil, gcd
@@ -11,7 +11,7 @@ from finn_build.folding.cost import Cost, bits_for, divisors, lutram
 from finn_build.network.layers.base import Codes, Integers, Ints, Layer, Place, Shape
 from finn_build.rtl.design import Design, Stream
 
-# Cycles of a sum's last beat on its way through (rtl_templates: nn_sumpool).
+# Cycles from a sum's last beat to the sum (rtl_templates: nn_sumpool).
 LATENCY = 2
 
 
@@ -36,7 +36,7 @@ class SumPool(Layer):
     """Sum of every window of an image of HEIGHT x WIDTH x CHANNELS codes.
 
     kernel: rows and columns of the windows, which lie side by side; a ragged rest is dropped. A
-    mean is such a sum: who reads it divides by the window's size, in the scale of the codes.
+    mean is such a sum, divided by the window's size in the scale of its codes.
     """
 
     kind = "sumpool"
@@ -48,7 +48,7 @@ class SumPool(Layer):
     kernel: tuple[int, int]
 
     def __post_init__(self) -> None:
-        """Make a tuple of what JSON has as a list. Raises ModelError for windows that cannot be."""
+        """Make a tuple of JSON's list. Raises ModelError for empty or too large windows."""
         object.__setattr__(self, "kernel", tuple(self.kernel))
         kh, kw = self.kernel
         if min(self.kernel) < 1:
@@ -89,18 +89,18 @@ class SumPool(Layer):
         return Codes(codes=self.compute(step.codes), unsure=unsure)
 
     def at_once(self, pixels: int) -> int:
-        """Whole windows or parts of one."""
+        """The most pixels that are whole windows, or an even part of one."""
         legal, across = divisors(gcd(pixels, self.width)), self.kernel[1]
         return max(n for n in legal if n % across == 0 or across % n == 0)
 
     def _beat(self, place: Place) -> tuple[int, int]:
-        """Pixels of a beat, or beats of a pixel: as the unit before it gives them."""
+        """Pixels of a beat, and beats of a pixel, as the unit before gives them."""
         pixels = self.at_once(place.fold.pixels)
         parts = self.channels // place.fold.pe if place.unit.rows == self.channels else 1
         return pixels, parts if pixels == 1 else 1
 
     def cost(self, place: Place) -> Cost:
-        """Cost of adders for a beat, of sums that are not complete, and of counters."""
+        """Cost of the adders of a beat, the incomplete sums, and the counters."""
         (pixels, parts), (high, across) = self._beat(place), self.kernel
         squares = max(1, pixels // across)
         side, elems = pixels // squares, squares * self.channels // parts
@@ -123,7 +123,7 @@ class SumPool(Layer):
         )
 
     def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
-        """The sum of each window, there soon after the window's last pixel."""
+        """The sum of each window comes soon after the window's last pixel."""
         (beats,) = streams
         (pixels, parts), (down, wide) = self._beat(place), self.kernel
         pieces = beats.in_pieces(pixels * self.channels // parts)
@@ -140,7 +140,7 @@ class SumPool(Layer):
         )
 
     def build(self, made: Design, place: Place) -> None:
-        """A module for the sums."""
+        """Add a module for the sums."""
         pixels, parts = self._beat(place)
         made.resize(self.name, pixels * self.channels // parts)
         squares = max(1, pixels // self.kernel[1])
@@ -163,6 +163,6 @@ class SumPool(Layer):
 
 
 def _line(words: int, bits: int) -> int:
-    """LUTs of the sums of a row: RAM64M holds 64 words of 3 bits in four, where that is less."""
+    """LUTs of a row of sums, in RAM32M or in RAM64M (64 words of 3 bits in four), the fewer."""
     choice = bits if words > 64 else 0
     return min(lutram(words, bits), 4 * ceil(bits / 3) * ceil(words / 64) + choice)

@@ -1,4 +1,4 @@
-"""Windows over an image, which a unit takes as a whole or piece by piece."""
+"""Windows over an image, which a unit takes whole or piece by piece."""
 
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -46,8 +46,9 @@ class Window(Layer):
     """Padded windows over an image of HEIGHT x WIDTH x CHANNELS.
 
     kernel: rows and columns of a window; stride: rows and columns from one window to the next; pad:
-    rows and columns around the image, (top, left, bottom, right); fill: what they hold, the code of
-    zero; groups: of channels, whose windows follow each other; filters: rows of the unit for each.
+    rows and columns around the image, (top, left, bottom, right); fill: the code in the padding,
+    that of zero; groups: groups of channels, whose windows follow each other; filters: rows of the
+    unit for each group.
     """
 
     kind = "window"
@@ -64,7 +65,7 @@ class Window(Layer):
     filters: int = 1
 
     def __post_init__(self) -> None:
-        """Raise ModelError for windows that the padded image does not hold or that hold nothing."""
+        """Raise ModelError for windows that do not fit the padded image, or may be all padding."""
         if self.groups not in divisors(self.channels):
             raise ModelError(
                 f"{self.name}: {self.channels} channels in {self.groups} groups; use "
@@ -120,14 +121,14 @@ class Window(Layer):
         return self.out_height * self.out_width
 
     def _reach(self, pixels: int) -> tuple[int, int]:
-        """Rows below and beats at the right of the first pixel that the first window reaches."""
+        """How many rows down and beats to the right of the first pixel the first window reaches."""
         return self.kernel[0] - 1 - self.pad[0], ceil((self.kernel[1] - 1 - self.pad[1]) / pixels)
 
     def grid(self, pixels: int) -> tuple[int, int]:
         """Rows of a frame and beats of a row in the hardware (rtl_templates: nn_window).
 
-        The image's, and as many more without a pixel as windows need that begin beyond its own rows
-        and beats, or the first one to end.
+        These are the image's rows and beats, and as many more without pixels as there must be for
+        windows that begin beyond the image, and for the first window to end.
         """
         below, after = self._reach(pixels)
         down, right = self.out_height - 1, self.out_width // pixels - 1
@@ -136,7 +137,7 @@ class Window(Layer):
         return rows, cols
 
     def lag(self, pixels: int) -> int:
-        """Beats of the grid that come between a window's place in it and its last one."""
+        """Beats of the grid between a window's place in it and the window's last beat."""
         below, after = self._reach(pixels)
         return below * self.grid(pixels)[1] + after
 
@@ -168,20 +169,20 @@ class Window(Layer):
 
     @property
     def coded(self) -> bool:
-        """Other stages have no windows."""
+        """Other stages have no windows to compare."""
         return False
 
     @property
     def legal_pixels(self) -> tuple[int, ...]:
-        """Windows that can be gathered at once (rtl_templates: nn_window)."""
+        """Numbers of windows that can be gathered at once (rtl_templates: nn_window)."""
         if self.stride[1] > 1:
             return (1,)
         legal = divisors(gcd(self.width, self.out_width))
-        # A row of a single beat would take as long as one of two.
+        # A row needs two beats or more: a single beat would take as long as two.
         return tuple(n for n in legal if n == 1 or 2 * n <= self.width)
 
     def slides(self, fold: Fold) -> bool:
-        """Whether a unit gets its windows piece by piece, as it takes them, and not as a whole."""
+        """Whether the unit gets its windows piece by piece as it takes them, instead of whole."""
         square = self.same and self.kernel[0] == self.kernel[1] > 1
         channels = self.channels // self.groups
         pieces = divisors(channels) if self.lanes(fold) == 1 else (channels,)
@@ -192,19 +193,19 @@ class Window(Layer):
         return min(self.groups, max(1, fold.pe // self.filters))
 
     def piece(self, fold: Fold) -> int:
-        """Channels of a piece, where it slides."""
+        """Channels of a piece, if windows come in pieces."""
         return self.lanes(fold) * fold.simd
 
     def memory(self, fold: Fold) -> str | None:
-        """Where its lines are."""
+        """The memory of its lines."""
         return fold.lines
 
     def simd(self, fold: Fold) -> int | None:
-        """Channels of a piece, where it slides."""
+        """Channels of a piece, if windows come in pieces."""
         return self.piece(fold) if self.slides(fold) else None
 
     def needs_begun(self, fold: Fold) -> bool:
-        """Whole windows of a frame's end come with the next frame's beginning."""
+        """A window generator does: the next frame's first beats push out a frame's last windows."""
         return not self.slides(fold)
 
     def cost(self, place: Place) -> Cost:
@@ -215,7 +216,7 @@ class Window(Layer):
         return self.whole_cost(fold.pixels, fold.lines)
 
     def whole_cost(self, pixels: int, lines: str) -> Cost:
-        """Cost of a window generator with a FIFO of a line: one push per beat, KH-1 lines."""
+        """Cost of a window generator: a beat per cycle, KH-1 lines, and a FIFO of a line."""
         (high, wide), left = self.kernel, self.pad[1]
         rows, beats = self.grid(pixels)
         cycles, bits = rows * beats, pixels * self.channels * self.bits
@@ -242,11 +243,11 @@ class Window(Layer):
         return max(32, 1 << (span - 1).bit_length())
 
     def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
-        """The pixels as they come: when windows are there depends on the unit that takes them."""
+        """The pixels as they come; the unit that takes the windows decides when these come."""
         return streams[0]
 
     def taken(self, beats: Beats, place: Place, timing: Timing) -> Times:
-        """When the work on each window begins in the unit that takes them."""
+        """When the unit begins to work on each window."""
         if self.slides(place.fold):
             pieces = beats.in_pieces(self.piece(place.fold))
             started, taken = self._slide(pieces, place, timing.frames)
@@ -272,12 +273,12 @@ class Window(Layer):
     ) -> tuple[Times, Times]:
         """When the work on each beat of windows begins, and when each beat of pixels is taken.
 
-        gathered: windows that the FIFO between them holds, 0: there is none; every: cycles from one
-        beat to the next, which stand still while one waits.
+        gathered: windows that the FIFO before the unit holds, or 0 if there is no FIFO; every:
+        cycles from one beat to the next; all beats stand still while one waits.
         """
         grid, needed = self.grid(pixels), self._needed(pixels)
         due = (np.arange(frames)[:, None] * prod(grid) + needed).ravel()
-        # Beats beyond the image have no pixel to wait for.
+        # Beats of the grid beyond the image do not wait for a pixel.
         image = np.zeros((frames, *grid), bool)
         image[:, : self.height, : self.width // pixels] = True
         come = beats.times[np.cumsum(image) - 1]
@@ -289,9 +290,9 @@ class Window(Layer):
         return started + WIDTH, pushed[: image.size][image.ravel()]
 
     def _needed(self, pixels: int) -> Ints:
-        """The beat that completes each beat of windows, counted in the window's grid.
+        """The beat of the grid that completes each beat of windows.
 
-        After the frame's own come the next one's.
+        Beats are counted on into the next frame, whose beats complete the last windows.
         """
         rows = np.arange(self.out_height) * self.stride[0]
         cols = np.arange(self.out_width // pixels) * self.stride[1]
@@ -299,17 +300,16 @@ class Window(Layer):
 
     def _slide(self, beats: Beats, place: Place, frames: int) -> tuple[Times, Times]:
         """When the work on each window begins, and when each piece of a pixel is taken (nn_swu)."""
-        # Square, and every pixel the middle of one.
+        # Sliding windows are square, and every pixel is the middle of one.
         pieces, pad, spent = self.channels // beats.elems, self.pad[0], place.spent
         blocks = self.groups // self.lanes(place.fold)
         held = self.sliding_words(beats.elems)
-        # The window that has to end before a pixel has room, and the last pixel of each window.
+        # How far the last window that needs a pixel is after it, and the last pixel of each window.
         lead = pad * (self.width + 1)
         rows = np.minimum(np.arange(self.height) + pad, self.height - 1)
         cols = np.minimum(np.arange(self.width) + pad, self.width - 1)
         newest = (rows[:, None] * self.width + cols).ravel()
-        # What of a window is done when its last pixel's piece is taken for the first time, in each
-        # of the blocks that it is taken in.
+        # How far the work on a window is when its last pixel's piece is first taken, in each block.
         below = rows + pad - np.arange(self.height)
         right = cols + pad - np.arange(self.width)
         done = (below[:, None] * (2 * pad + 1) + right + 1).ravel() * (pieces // blocks) - 1
@@ -331,7 +331,7 @@ class Window(Layer):
         return started, pushed.ravel()
 
     def build(self, made: Design, place: Place) -> None:
-        """A window generator, or a sliding window unit."""
+        """Add a window generator, or a sliding window unit."""
         fold, unit = place.fold, place.unit
         if self.slides(fold):
             piece, blocks = self.piece(fold), self.groups // self.lanes(fold)
@@ -355,12 +355,12 @@ class Window(Layer):
             )
             return
         made.feed(self.name, fold.pixels * self.channels)
-        # Windows that may have to follow each other in every cycle.
+        # Windows may follow each other in every cycle if a FIFO takes them, or the unit does.
         prompt = unit.name in made.depths or place.spent == 1
         self.whole(made, fold.pixels, fold.lines, prompt=prompt)
 
     def whole(self, made: Design, pixels: int, lines: str, *, prompt: bool) -> None:
-        """The window generator alone; prompt: windows may follow each other in every cycle."""
+        """Add a window generator; prompt: windows may follow each other in every cycle."""
         made.add(
             "nn_window",
             self.name,
@@ -385,9 +385,10 @@ class Window(Layer):
 
 @lru_cache(maxsize=1024)
 def _fewest(window: Window, pixels: int, spent: float, cycles: int, every: float) -> int:
-    """The fewest windows that must wait for the pixels that complete none, so that a unit keeps up.
+    """The fewest windows that a FIFO must hold so that the unit keeps up.
 
-    every: cycles from one pixel to the next; 0 if there is always one.
+    They are its work while pixels come that complete no window. every: cycles from one pixel to the
+    next; 0 if a pixel is always there.
     """
     beats, count = window.height * window.width // pixels, window.positions // pixels
     source = Beats(times=np.zeros(FRAMES * beats), elems=pixels * window.channels)
@@ -396,5 +397,5 @@ def _fewest(window: Window, pixels: int, spent: float, cycles: int, every: float
         started, _ = window.gather(source, pixels, spent, FRAMES, gathered, every)
         return float(started[-1] - started[-1 - count])
 
-    best = max(cycles, rate(count))  # more than the windows of a frame never wait
+    best = max(cycles, rate(count))  # never more than the windows of a frame wait
     return bisect_left(range(count), True, key=lambda gathered: rate(gathered) <= best)

@@ -1,4 +1,4 @@
-"""When a window unit (rtl_templates: nn_window) moves its beats and gives its windows."""
+"""When a window generator (rtl_templates: nn_window) takes its beats and gives its windows."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,13 @@ def moves(
 ) -> tuple[Times, Times]:
     """When the work on each window begins, and when each beat of the grid is pushed (nn_window).
 
-    due: the beat that completes each window; times: when each beat is there; steps: from each beat
-    to the next one, at least.
+    due: the beat that completes each window; times: when each beat comes; steps: the least cycles
+    from the beat before to each beat; spent: cycles of the work on a window; gathered: windows that
+    a FIFO holds, or 0 if there is none.
     """
     pushed, started = np.empty(len(times)), np.empty(len(due))
     depth, prompt = max(2, gathered), bool(gathered) or spent == 1
-    # left: when a window leaves the window unit; out: when it goes to the FIFO's output.
+    # left: when a window leaves the generator; out: when it comes to the FIFO's output.
     left, out = np.empty(len(due)), np.empty(len(due))
     now, free, busy, made, ready = -np.inf, -np.inf, -np.inf, 0, -np.inf
     for n, (arrival, step) in enumerate(zip(times, steps, strict=True)):
@@ -26,7 +27,7 @@ def moves(
         pushed[n] = now
         if made == len(due) or n != due[made]:
             continue
-        # It waits in a register while the one before it is at the output (nn_window).
+        # It waits in a register while the window before it is at the output (nn_window).
         before = left[made - 1] if made else -np.inf
         at_output = max(now + 1, before)
         free = at_output + (before >= now + 1 and not prompt)
