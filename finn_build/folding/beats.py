@@ -1,6 +1,6 @@
-"""When the beats of a stream are there, and how many wait for what takes them.
+"""When the beats of a stream come, and how many wait for the layer that takes them.
 
-Times are in cycles, frame after frame, in float64. Streams of this kind are monotone (Lee and
+Times are in cycles, frame after frame, in float64. Such streams are monotone (Lee and
 Messerschmitt, "Synchronous Data Flow", 1987): hardware that starts everything as early as possible
 is never slower than a schedule made of these times.
 """
@@ -11,14 +11,14 @@ from math import lcm
 import numpy as np
 from numpy.typing import NDArray
 
-# The first frame finds everything empty; two more show what repeats.
+# The first frame finds everything empty; the next two show what repeats.
 FRAMES = 3
-# Cycles of a pixel on its way through a width converter, and through it and a window.
+# Cycles of a pixel through a width converter, and through a width converter and a window unit.
 WIDTH, WINDOW = 1, 3
-# Cycles of a beat on its way through a FIFO, through a fork, and through a join.
+# Cycles of a beat through a FIFO, through a fork, and through a join.
 FIFO = 2
 FORK, JOIN = 1, 1
-# Results that a unit keeps room for (nn_mvtu, nn_constant: axis_reserve).
+# Results for which a unit has room (nn_mvtu, nn_constant: axis_reserve).
 RESULTS = 32
 
 Times = NDArray[np.float64]
@@ -26,9 +26,10 @@ Times = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Pooled:
-    """What a pool takes: when its beats are there, and the one that completes each beat it gives.
+    """The beats that a pool takes.
 
-    spare: beats that can wait before it.
+    times: when they come; last: for each beat that the pool gives, the beat that completes it;
+    spare: beats that can wait before the pool.
     """
 
     times: Times
@@ -38,9 +39,10 @@ class Pooled:
 
 @dataclass(frozen=True, kw_only=True)
 class Beats:
-    """When the beats of a stream are there, frame after frame, and the elements of each.
+    """When the beats of a stream come, frame after frame, and the elements of each.
 
-    spare: results that can wait in the unit that gives them; pooled: where a pool made the stream.
+    spare: results that can wait in the unit that gives them; pooled: what the pool that gives the
+    stream takes, or None.
     """
 
     times: Times
@@ -49,7 +51,7 @@ class Beats:
     pooled: Pooled | None = None
 
     def in_pieces(self, elems: int) -> "Beats":
-        """Beats of so many elements, each there with its last one (axis_width)."""
+        """Beats of `elems` elements, each of which comes with its last element (axis_width)."""
         wide = lcm(self.elems, elems)
         beats = np.arange(1, len(self.times) * self.elems // elems + 1)
         last = -(-beats * elems // wide) * (wide // self.elems) - 1
@@ -58,10 +60,10 @@ class Beats:
         return Beats(times=self.times[last], elems=elems, spare=spare, pooled=pooled)
 
     def split(self, elems: int, taken: Times) -> Times:
-        """When each beat is taken by what gives it on in pieces of `elems`, each `taken` then."""
+        """When a width converter takes each beat, if its pieces of `elems` are taken at `taken`."""
         wide = lcm(self.elems, elems)
         up, down = wide // self.elems, wide // elems
-        # What gathers beats holds a group of them, and so does what splits groups.
+        # The part that gathers beats holds a group of them, and so does the part that splits it.
         ahead = (up > 1) + (down > 1)
         left, done = self.times.copy(), taken[down - 1 :: down] + 1
         completes = left[up - 1 :: up]
@@ -69,9 +71,10 @@ class Beats:
         return left
 
     def before(self, pieces: "Beats", left: Times, taken: Times) -> int:
-        """Beats that wait before what takes the stream in pieces: whole ones if pieces are less.
+        """Beats that wait before a layer that takes the stream in pieces.
 
-        left: when each piece is the next one; taken: when it is gone.
+        Whole beats wait if pieces are narrower. left: when each piece becomes the next one to go;
+        taken: when it is gone.
         """
         if not narrows(self.elems, pieces.elems):
             return pieces.depth(left, taken)
@@ -79,9 +82,9 @@ class Beats:
         return self.depth(taken, taken)
 
     def depth(self, left: Times, taken: Times) -> int:
-        """Beats that a FIFO has to hold: those that wait, or all if a pool must never stand still.
+        """Beats that a FIFO has to hold: those that wait, or all if the pool must never stall.
 
-        left: when each beat is the next one; taken: when it is gone.
+        left: when each beat becomes the next one to go; taken: when it is gone.
         """
         waiting = _waiting(self.times, left)
         if self.pooled is None or _keeps_up(self, self.pooled, left, taken, waiting):
@@ -91,9 +94,10 @@ class Beats:
 
 @dataclass(kw_only=True)
 class Timing:
-    """What the frames of a schedule have in common, and what waits before each layer.
+    """What a schedule's frames have in common, and the beats that wait before each layer.
 
-    frames: that are worked through; cycles: from one to the next; waits: beats by a layer's name.
+    frames: frames that the schedule works through; cycles: from one frame to the next; waits: beats
+    that wait, by the layer's name.
     """
 
     frames: int
@@ -102,19 +106,19 @@ class Timing:
 
 
 def narrows(before: int, after: int) -> bool:
-    """Whether beats come in pieces, which wait as whole beats: a piece takes a cycle of its own."""
+    """Whether beats are split: whole beats wait then, since each piece takes a cycle of its own."""
     return after < before
 
 
 def in_turn(ready: Times, step: float) -> Times:
-    """Starts of works of `step` cycles each, every one as soon as it is ready and its turn."""
+    """Starts of works of `step` cycles each: each as soon as it is ready and the last one done."""
     turn = np.arange(len(ready)) * step
     begun: Times = np.maximum.accumulate(ready - turn) + turn
     return begun
 
 
 def _most(times: Times, taken: Times) -> int:
-    """Words of a FIFO that takes every beat at once, and one for what is rounded (axis_fifo)."""
+    """Words of a FIFO that takes every beat at once, plus one for rounded times (axis_fifo)."""
     out = np.maximum(times + 1, np.append(-np.inf, taken[:-1] + FIFO))
     beats = np.arange(len(times))
     gone = np.minimum(np.searchsorted(out, times, side="left"), beats)
@@ -122,7 +126,7 @@ def _most(times: Times, taken: Times) -> int:
 
 
 def _keeps_up(beats: Beats, pool: Pooled, left: Times, taken: Times, depth: int) -> bool:
-    """Whether a pool that stands still while its result waits makes up for it in the same frame."""
+    """Whether a pool that stalls while its result waits makes up for it in the same frame."""
     accepted, out = np.empty_like(pool.times), np.empty_like(taken)
     latency = beats.times - pool.times[pool.last]
     depth = max(2, depth) if depth else 0
@@ -150,7 +154,7 @@ def _keeps_up(beats: Beats, pool: Pooled, left: Times, taken: Times, depth: int)
 
 
 def _waiting(times: Times, pushed: Times) -> int:
-    """Most beats that have come and not gone."""
+    """The most beats that have come and not gone at any time."""
     come = np.arange(1, len(times) + 1)
     gone = np.searchsorted(pushed, times, side="right")
     return max(0, int((come - gone).max()))

@@ -1,4 +1,4 @@
-"""How near the cost functions are to what Yosys counts, on a grid of units."""
+"""Compare the cost functions with what Yosys counts, on a grid of units."""
 
 import os
 import tempfile
@@ -21,7 +21,7 @@ from finn_build.rtl import accelerator, emit
 class Case:
     """A unit of ROWS x COLS random weights with thresholds for OUT_BITS, and its fold.
 
-    low: the lowest weight, where there is more than one bit.
+    low: the lowest weight, if weights have more than one bit.
     """
 
     rows: int
@@ -34,7 +34,7 @@ class Case:
 
     @property
     def bits(self) -> str:
-        """The widths, as in W2A2; a ternary unit has no -2."""
+        """The widths, as in W2 A2-2; a ternary unit has no weight of -2."""
         ternary = self.weight_bits == 2 and self.low == -1
         return f"W{self.weight_bits}{' ternary' if ternary else ''} A{self.in_bits}-{self.out_bits}"
 
@@ -51,7 +51,7 @@ def _folded(rows: int, cols: int, fold: Fold, widths: Sequence[tuple[int, ...]])
     ]
 
 
-# What the functions were fitted to, what they had not seen, and constant weights.
+# Units that the functions were fitted to, units that were held out, and constant weights.
 GRID = [
     *_folded(16, 144, Fold(pe=4, simd=36, memory="block"), _WIDTHS),
     *_folded(32, 72, Fold(pe=8, simd=24, memory="logic"), _WIDTHS),
@@ -85,7 +85,7 @@ class Fit:
 
     @property
     def errors(self) -> tuple[float, float]:
-        """Of the LUTs and of the FFs, relative to those counted."""
+        """Errors of the estimated LUTs and FFs, relative to those counted."""
         return self.lut[0] / self.lut[1] - 1, self.ff[0] / self.ff[1] - 1
 
 
@@ -99,7 +99,7 @@ def random_unit(
     positions: int = 1,
     windowed: bool = False,
 ) -> Mvtu:
-    """A unit of (ROWS, COLS) random weights: -1 and 1 in one bit, from `low` up in more."""
+    """A unit of (ROWS, COLS) random weights: -1 and 1 if of one bit, else `low` and more."""
     legal = [-1, 1] if weight_bits == 1 else range(low, 1 << (weight_bits - 1))
     return Mvtu(
         name="unit",
@@ -112,7 +112,7 @@ def random_unit(
 
 
 def build(case: Case, seed: int) -> Mvtu:
-    """The unit of a case: weights and thresholds by the seed, these within each row's reach."""
+    """The unit of a case, with random weights, and random thresholds within each row's reach."""
     draw = np.random.default_rng(seed)
     unit = random_unit(
         draw,
@@ -125,7 +125,7 @@ def build(case: Case, seed: int) -> Mvtu:
     )
     top = (1 << case.in_bits) - 1
     low, high = (top * part(unit.weights, 0).sum(1) for part in (np.minimum, np.maximum))
-    # Of a threshold that every sum reaches, or none, nothing would be left.
+    # Synthesis would remove a threshold that every sum reaches, or none.
     shape = (case.rows, (1 << case.out_bits) - 1)
     steps = draw.integers(low[:, None] + 1, high[:, None] + 1, shape)
     return replace(unit, thresholds=np.sort(steps, axis=1))
@@ -151,7 +151,7 @@ def measure(case: Case, seed: int) -> Fit:
 
 
 def write(out: Path, console: Console) -> None:
-    """Measure all cases, side by side on all cores, and write the page."""
+    """Measure all cases, in parallel on all cores, and write the page."""
     parts = {
         "Fitted": GRID,
         "Held out": HELD_OUT,

@@ -1,4 +1,4 @@
-"""A dot product's LUTs and FFs: the plan of counters of rtl_templates' nn_compressor, counted."""
+"""LUTs and FFs of a dot product, counted from the plan of counters in nn_compressor."""
 
 from functools import cache
 
@@ -23,7 +23,7 @@ def latency(*, simd: int, weight_bits: int, in_bits: int) -> int:
 
 @cache
 def ff(*, simd: int, weight_bits: int, in_bits: int, ternary: bool, sum_bits: int) -> int:
-    """FFs of one nn_compressor with those parameters, of the latency that a unit gives it."""
+    """FFs of one nn_compressor with those parameters, with the latency that a unit gives it."""
     signs = ternary or weight_bits == 1
     heights = _heights((simd,) if signs else (simd,) * weight_bits, in_bits, sum_bits)
     if not ternary:
@@ -34,18 +34,21 @@ def ff(*, simd: int, weight_bits: int, in_bits: int, ternary: bool, sum_bits: in
 
 @cache
 def constant_ff(*, places: tuple[int, ...], in_bits: int, sum_bits: int, latency: int) -> int:
-    """FFs of one nn_compressor with constant weights, less those of products, which are shared."""
+    """FFs of one nn_compressor with constant weights, without those of shared products."""
     return _registers(_heights(places, in_bits, sum_bits), latency - 1, sum_bits)
 
 
 @cache
 def constant_lut(*, places: tuple[int, ...], in_bits: int, sum_bits: int) -> int:
-    """LUTs of one nn_compressor with so many constant weights at each place: products are wires."""
+    """LUTs of one nn_compressor with constant weights, whose products are wires.
+
+    places: how many weights are at each place.
+    """
     return _counters(_heights(places, in_bits, sum_bits))
 
 
 def _heights(planes: tuple[int, ...], in_bits: int, sum_bits: int) -> list[int]:
-    """Products in each column, of so many operands in each plane."""
+    """Products in each column; planes: how many operands are in each plane."""
     top = sum(n << i for i, n in enumerate(planes)) * ((1 << in_bits) - 1)
     heights = [0] * min(top.bit_length(), sum_bits)
     for i, operands in enumerate(planes):
@@ -66,7 +69,7 @@ def _counters(heights: list[int]) -> int:
 
 
 def _registers(heights: list[int], latency: int, sum_bits: int) -> int:
-    """Bits after each level of counters, then of the sum, in so many cycles."""
+    """Bits after each level of counters, and bits of the sum in the cycles that are left."""
     spent = 0
     while max(heights, default=0) > 2:
         heights = _next(_level(heights))
@@ -75,12 +78,12 @@ def _registers(heights: list[int], latency: int, sum_bits: int) -> int:
     return spent + max(1, latency) * min(sum_bits, len(heights) + 1)
 
 
-# Counters of six, three and two bits of a column, and the bits that pass them by.
+# Counters of six, three and two bits of a column, and the bits that no counter takes.
 _Column = tuple[tuple[int, int, int], int]
 
 
 def _level(heights: list[int]) -> list[_Column]:
-    """What a level of counters does to each column."""
+    """The counters of one level, column by column."""
     most, before, plan = max(heights), 0, list[_Column]()
     for rest in heights:
         six = three = two = 0
@@ -98,7 +101,7 @@ def _level(heights: list[int]) -> list[_Column]:
 
 
 def _next(plan: list[_Column]) -> list[int]:
-    """Bits per column after a level: sums and passed bits, carries, carries of six."""
+    """Bits per column after a level: sums, passed bits, carries, and second carries of sixes."""
     heights = []
     for c, (counters, passed) in enumerate(plan):
         carries = sum(plan[c - 1][0]) if c >= 1 else 0

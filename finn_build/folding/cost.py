@@ -1,4 +1,4 @@
-"""What a layer costs, and what memories take; layers add up the rest from these.
+"""The cost of a layer, and the costs of memories, from which layers make up their own.
 
 The LUT counts are fitted to Yosys' counts of the modules (finn_build.backends.yosys).
 """
@@ -48,12 +48,12 @@ def rom(depth: int, width: int, memory: str) -> Cost:
         return NOTHING
     address, copies = bits_for(depth), ceil(width / slice_bits(depth, memory))
     if depth <= 8:
-        # Of few words there are but so many functions, which a slice's bits share.
+        # Few words make only so many different functions of the address; a slice's bits share them.
         return Cost(
             lut=min(width, copies << max(4, depth)),
             ff=min(width, copies << depth) + copies * address,
         )
-    # Six address bits make a LUT.
+    # A LUT takes six address bits, so it holds a bit of 64 words.
     lut, banks = width * ceil(depth / 64), ceil(depth / BANK)
     if banks == 1:
         return Cost(lut=lut, ff=width + copies * address)
@@ -61,13 +61,13 @@ def rom(depth: int, width: int, memory: str) -> Cost:
 
 
 def bram18_count(depth: int, width: int) -> int:
-    """18 kbit blocks of a ROM in the best of the aspect ratios, each doubled for RAMB36."""
+    """18 kbit blocks of a ROM in the best aspect ratio; a RAMB36 is two of them."""
     shapes = [(512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)]
     return min(ceil(depth / d) * ceil(width / w) for d, w in shapes)
 
 
 def bits_for(count: int) -> int:
-    """Bits that tell so many apart."""
+    """Bits that number `count` things."""
     return (count - 1).bit_length()
 
 

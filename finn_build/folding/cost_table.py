@@ -1,4 +1,4 @@
-"""The cost model as data, for tools that choose a network by what it will cost."""
+"""The cost model as data, for tools that choose a network by its cost."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ _PE, _SIMD, _MEMORY = 8, 72, "block"
 
 
 def table() -> dict[str, Any]:
-    """LUTs of one multiply-accumulate per cycle by widths, and where the numbers come from."""
+    """LUTs of one multiply-accumulate per cycle by widths, and the source of the numbers."""
     source = json.dumps(provenance.fingerprint(in_memory)).encode()
     return {
         "format": FORMAT,
@@ -42,7 +42,7 @@ def table() -> dict[str, Any]:
 def _lut_per_mac(weight_bits: int, in_bits: int) -> float:
     """LUTs of a unit at the typical fold for each of its multiply-accumulates per cycle.
 
-    With accumulators, without thresholds, whose number follows from the next layer's width.
+    Accumulators are included. Thresholds are not: their number depends on the next layer's width.
     """
     top = max(1, (1 << (weight_bits - 1)) - 1)
     weights = np.where(np.arange(_ROWS * _COLS) % 2, top, -top).reshape(_ROWS, _COLS)

@@ -1,4 +1,4 @@
-"""Dot products in DSP48E1 slices: what rtl_templates' nn_dsp needs, takes and holds."""
+"""Dot products in DSP48E1 slices (rtl_templates: nn_dsp): resources, latency, coded weights."""
 
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -9,17 +9,17 @@ from finn_build.network.layers.matrix import Matrix
 
 # Bits of the multiplier's wider port.
 _PORT = 25
-# Bits of a product that synthesis gives to a slice.
+# Fewest bits of a single product for which synthesis takes a slice.
 _LEAST = 9
 # Most bits of a weight as coded, and of an input (rtl_templates: nn_dsp).
 MOST_WEIGHT, MOST_INPUT = 9, 8
-# Slices that add up one after the other, the first that leaves room for two rows or more.
+# Lengths of a chain of slices, which add in sequence; the first with room for two rows is taken.
 _CHAINS = (4, 2)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How operands of some widths share a slice: rows of a slice, slices of a chain."""
+    """How operands share slices: rows of a slice, slices of a chain."""
 
     weight_bits: int
     in_bits: int
@@ -32,11 +32,11 @@ class Plan:
 
     @property
     def most(self) -> int:
-        """Rows whose weights have room beside each other in a multiplier."""
+        """Most rows whose weights fit beside each other in a multiplier."""
         return (_PORT - self.weight_bits) // self.spacing + 1
 
     def groups(self, pe: int) -> list[range]:
-        """Rows that share a multiplier, of PE rows."""
+        """PE rows in groups that share a multiplier."""
         count = ceil(pe / self.most)
         return [range(g * pe // count, (g + 1) * pe // count) for g in range(count)]
 
@@ -57,7 +57,7 @@ class Plan:
         return pe * spent
 
     def ff(self, pe: int, simd: int) -> int:
-        """FFs of those trees, and of operands that wait for their slice of a chain."""
+        """FFs of those trees, and of operands that wait for their slice in a chain."""
         left, width, spent = ceil(simd / self.chain), self.spacing, 0
         while left > 1:
             left = ceil(left / 2)
@@ -68,18 +68,18 @@ class Plan:
 
 @cache
 def plan(weight_bits: int, in_bits: int) -> Plan:
-    """The plan for two's complement weights and unsigned inputs of so many bits."""
+    """The plan for two's complement weights and unsigned inputs of these widths."""
     plans = [Plan(weight_bits=weight_bits, in_bits=in_bits, chain=chain) for chain in _CHAINS]
     return next((made for made in plans if made.most > 1), plans[0])
 
 
 def fits(layer: Matrix, pe: int) -> bool:
-    """Whether operands of a layer's widths go into a slice."""
+    """Whether operands of a layer's widths fit a slice."""
     return layer.in_bits <= MOST_INPUT and plan_of(layer, pe).weight_bits <= MOST_WEIGHT
 
 
 def worth(layer: Matrix, pe: int) -> bool:
-    """Whether synthesis takes a slice for PE rows: for a single product of few bits it does not."""
+    """Whether synthesis takes slices for PE rows: for a single narrow product it takes none."""
     return pe > 1 or max(2, layer.weight_bits) + layer.in_bits + 1 >= _LEAST
 
 
@@ -88,7 +88,7 @@ def plan_of(layer: Matrix, pe: int) -> Plan:
     """The plan for the weights of a layer, as coded for PE rows at a time."""
     bits = max(2, layer.weight_bits)
     made, lowest = plan(bits, layer.in_bits), -(1 << (bits - 1))
-    # Only a lowest weight can become one that takes another bit.
+    # Coding may lower a weight by one, and only the lowest weight then takes another bit.
     if int(layer.weights.min()) > lowest or int(_code(layer.weights, pe, made).min()) >= lowest:
         return made
     return plan(bits + 1, layer.in_bits)

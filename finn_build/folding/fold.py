@@ -8,12 +8,12 @@ CONSTANT = "constant"
 
 @dataclass(frozen=True, kw_only=True)
 class Fold:
-    """Parallelism of one layer: PE outputs and SIMD inputs per cycle, and where its weights are.
+    """Parallelism of one layer: PE outputs and SIMD inputs per cycle, and its memories.
 
-    `memory`: "logic", a ROM of LUTs; "block", block RAM; "constant", wires, where all outputs and
-    inputs are taken at once, `slice_bits` bits of every input per cycle, of `pixels` neighbouring
-    positions. `dsp`: multiplied in DSP slices. `lines`: where the window before the layer keeps its
-    rows.
+    `memory`: the weights are in "logic" (a ROM of LUTs), in "block" RAM, or "constant" (wires).
+    Constant weights take all outputs and inputs of `pixels` neighbouring positions at once, with
+    `slice_bits` bits of every input per cycle. `dsp`: multiply in DSP slices. `lines`: the memory
+    in which the window before the layer keeps its rows.
     """
 
     pe: int

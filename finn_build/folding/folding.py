@@ -1,4 +1,4 @@
-"""The parallelism of every layer, as a user reads and edits it, and what it costs."""
+"""The parallelism of every layer, as a user reads and edits it, and its cost."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,9 +15,10 @@ from finn_build.system.files import load_json, save_json
 
 @dataclass(frozen=True, kw_only=True)
 class Folding:
-    """Folds by layer name; costs by layer name, of every layer.
+    """The folds of all units and the costs of all layers.
 
-    stages: the stage that a layer is in, by its name; input_cycles: beats in which an image comes.
+    folds: by the unit's name; costs, stages: each layer's cost and stage, by its name;
+    input_cycles: beats in which an image comes.
     """
 
     folds: dict[str, Fold]
@@ -26,11 +27,11 @@ class Folding:
     input_cycles: int
 
     def fold(self, layer: Layer) -> Fold:
-        """The fold that a layer goes by: of its stage's unit."""
+        """The fold of a layer: that of its stage's unit."""
         return self.folds[self.stages[layer.name].unit.name]
 
     def place(self, layer: Layer) -> Place:
-        """Where a layer stands."""
+        """The place of a layer in the accelerator."""
         stage = self.stages[layer.name]
         cycles = self.costs[stage.unit.name].cycles
         brought = self.input_cycles if stage.first else 0
@@ -42,7 +43,7 @@ class Folding:
 
     @property
     def cycles(self) -> int:
-        """Cycles per frame in the steady state: the slowest layer's, or the input's."""
+        """Cycles per frame in the steady state: those of the slowest layer or of the input."""
         return max(self.input_cycles, *(c.cycles for c in self.costs.values()))
 
     @property
@@ -97,9 +98,9 @@ def make(network: Network, folds: dict[str, Fold]) -> Folding:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A unit that multiplies, and the layers in order that go by its fold.
+    """A unit that multiplies, and all layers, in order, that have its fold.
 
-    window: what gathers windows for the unit; first: no other unit is before it.
+    window: the layer that gathers windows for the unit; first: whether no other unit is before it.
     """
 
     unit: Mvtu
@@ -108,22 +109,22 @@ class Stage:
     first: bool = False
 
     def place(self, fold: Fold, *, cycles: int = 0, brought: int = 0) -> Place:
-        """Where its layers stand, with a fold."""
+        """The place of its layers, with a fold."""
         return Place(fold=fold, unit=self.unit, window=self.window, cycles=cycles, brought=brought)
 
     def legal_lines(self, fold: Fold) -> tuple[str, ...]:
-        """Where the window's lines can be; logic if there are none, or it slides."""
+        """Memories that the window's lines can be in; logic if it has none, or slides."""
         window = self.window
         whole = window is not None and window.kernel[0] > 1 and not window.slides(fold)
         return MEMORIES if whole else MEMORIES[:1]
 
     @property
     def legal_pixels(self) -> tuple[int, ...]:
-        """Positions that the unit can take at once with constant weights."""
+        """Numbers of positions that the unit can take at once with constant weights."""
         return self.unit.legal_pixels(self.window)
 
     def fits(self, fold: Fold) -> bool:
-        """Whether the hardware of all layers can be had with a fold that is legal for the unit."""
+        """Whether the hardware of all layers is possible with a fold that is legal for the unit."""
         return all(layer.fits(self.place(fold)) for layer in self.layers)
 
     def check(self, fold: Fold) -> None:
@@ -152,9 +153,9 @@ class Stage:
 
 
 def stages(network: Network) -> list[Stage]:
-    """All layers: what a unit's stream goes through before it, and what goes by it after it."""
+    """All layers, each in the stage of a unit that it leads to or follows."""
     found: dict[str, list[Layer]] = {unit.name: [] for unit in network.mvtus}
-    behind: dict[str, str | None] = {IMAGE: None}  # the last unit on the way to a stream
+    behind: dict[str, str | None] = {IMAGE: None}  # the last unit that a stream went through
     for layer, (source, *_) in network.walk():
         behind[layer.name] = layer.name if layer.stage == "unit" else behind[source]
     fed = {IMAGE: False}  # whether a unit is anywhere before a layer

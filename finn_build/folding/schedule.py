@@ -1,9 +1,10 @@
-"""When the layers work within a frame, and what has to wait between them.
+"""When the layers work within a frame, and how many beats wait between them.
 
-A layer that is as fast as the slowest one stands still whenever its input comes in bursts (a pooled
-row) or gives nothing for a while (the first rows of a frame make no windows), unless enough waits
-before it. The frames are worked through on paper, the first layer evenly and every other one as
-soon as it can; what waits at most is what a FIFO has to hold.
+A layer that is as fast as the slowest one falls behind whenever its input stops for a while, unless
+enough beats wait before it. Input stops between bursts (pooled rows), and while nothing is complete
+(the first rows of a frame make no windows). A few frames are worked through on paper: the first
+layer works evenly, and every other one as soon as it can. A FIFO has to hold the most beats that
+ever wait.
 """
 
 from dataclasses import replace
@@ -18,8 +19,8 @@ from finn_build.network.graph import IMAGE, Network
 def depths(network: Network, folding: Folding) -> dict[str, int]:
     """Beats that wait before each window and each layer that multiplies, by its name.
 
-    A window's beat is a pixel, or several; before the first window nothing has to wait: what is
-    there to feed it is not part of the accelerator.
+    A window's beat is a pixel, or several. Nothing has to wait before the first window: what feeds
+    it is outside the accelerator.
     """
     pixels = np.arange(FRAMES * network.height * network.width, dtype=np.float64)
     pace = folding.cycles / (network.height * network.width)
@@ -43,7 +44,7 @@ def latency(network: Network, folding: Folding) -> int:
 
 
 def _source(network: Network, times: Times) -> Beats:
-    """The image's pixels at some times, or the accelerator's beats where these are less."""
+    """The image's pixels at these times, or input beats if these are narrower than pixels."""
     pixels = Beats(times=times, elems=network.channels)
     beat = network.input_bytes
     return pixels.in_pieces(beat) if beat < network.channels else pixels
@@ -68,7 +69,7 @@ def _follow(network: Network, folding: Folding, source: Beats, timing: Timing) -
 
 
 def _forked(network: Network, name: str, beats: Beats) -> Beats:
-    """A stream as one reader gets it: no room in the unit before a fork is its own."""
+    """A stream as one reader gets it; after a fork, no room in the unit before is its own."""
     if network.readers(name) == 1:
         return beats
     return replace(beats, times=beats.times + FORK, spare=0)

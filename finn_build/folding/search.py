@@ -1,4 +1,4 @@
-"""Choose the folding whose slowest layer is as fast as the chip allows."""
+"""Choose the folding whose slowest layer is as fast as the budget allows."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,22 +17,22 @@ from finn_build.folding.schedule import latency
 from finn_build.network.graph import Network
 from finn_build.system.quiet import silent
 
-# Weight of the share of BRAM or DSPs, that of LUTs being 1: a BRAM36 must save some 25 LUTs.
+# Weight of the share of BRAM or DSPs; that of LUTs is 1. A BRAM36 must save some 25 LUTs.
 _COLUMNS = 0.1
-# Integer programs for each number of cycles, in the search for the quickest.
+# Integer programs that the search for the quickest folding solves for each number of cycles.
 _TURNS = 2
 
 Choices = list[tuple[Fold, Cost]]
-# Price of a unit's fold, by the unit's name and the fold's cost; their sum is minimised.
+# Price of a unit's fold, from the unit's name and the fold's cost; the sum is minimised.
 Price = Callable[[str, Cost], float]
 
 
 class Search:
     """All foldings of a network, and a budget.
 
-    Exact for the cost model: for a number of cycles per frame, an integer program picks one fold
-    per unit, the cheapest in all within the budget. A fold's cost includes that of the layers
-    that follow its unit's folding: windows and pools.
+    The search is exact for the cost model: for a number of cycles per frame, an integer program
+    picks one fold per unit, so that the total is the cheapest within the budget. A fold's cost is
+    that of its whole stage: the unit, and the windows, pools and others that have its fold.
     """
 
     def __init__(self, network: Network, budget: Resources) -> None:
@@ -44,14 +44,14 @@ class Search:
             each.unit.name: _unbeaten(choices(each, dsp=budget.dsp > 0), _spent) for each in made
         }
         folded = [{c.cycles for _, c in choices} for choices in self.choices.values()]
-        # No folding is faster: the input is the limit, or a stage that takes all at once.
+        # No folding is faster: the limit is the input, or a stage at its highest parallelism.
         self.floor = max(network.frame_bytes // network.input_bytes, *map(min, folded))
         self.targets = sorted({max(self.floor, cycles) for each in folded for cycles in each})
 
     def fastest(self) -> Folding:
         """The folding with the fewest cycles per frame within the budget.
 
-        Raises FoldingError if nothing fits, by how much.
+        Raises FoldingError if nothing fits; it says what is over the budget.
         """
         found = None
         low, high = 0, len(self.targets)
@@ -72,12 +72,12 @@ class Search:
     def within(self, cycles: int) -> Folding:
         """The cheapest folding of at most `cycles` per frame.
 
-        Raises FoldingError if there is none or it is over the budget, with the nearest that is not.
+        Raises FoldingError if there is none, or if it is over the budget; it says what is possible.
         """
         if cycles < self.floor:
             raise FoldingError(
-                f"{self.network.name}: {cycles} cycles per frame cannot be reached; with all the "
-                f"room there is they are {self.floor}"
+                f"{self.network.name}: {cycles} cycles per frame cannot be reached; even with "
+                f"unlimited resources they are {self.floor}"
             )
         folding = self.cheapest(cycles)
         if folding is None:
@@ -88,10 +88,10 @@ class Search:
         return folding
 
     def quickest(self) -> Folding:
-        """The folding within the budget whose single image takes the fewest cycles, or near it.
+        """The folding within the budget with the fewest cycles for a single image, or nearly so.
 
-        What each layer's cycles add to that time depends on all others: it is taken as linear about
-        one folding, an integer program finds the next, and the best of them all is kept.
+        What a layer's cycles add to that time depends on all other layers. The search takes it as
+        linear around one folding, lets an integer program find the next, and keeps the best of all.
 
         Raises FoldingError if nothing fits.
         """
@@ -107,8 +107,10 @@ class Search:
         return best
 
     def _time(self, folding: Folding) -> Price:
-        """What a layer's cycles add to the time of a single image, beside the other layers of
-        `folding`."""
+        """What a layer's cycles add to the time of a single image.
+
+        The other layers are those of `folding`.
+        """
         share = {}
         whole = latency(self.network, folding)
         for name in folding.folds:
@@ -120,7 +122,7 @@ class Search:
         return lambda name, spent: share[name] * spent.cycles + weight(spent, self.budget)
 
     def step_up(self, folding: Folding) -> str:
-        """What the next folding faster than `folding` would take, in words; "" if there is none."""
+        """The resources that the next faster folding would take, in words; "" if there is none."""
         target = max((t for t in self.targets if t < folding.cycles), default=None)
         if target is None or not all(self._candidates(target).values()):
             return ""
@@ -129,7 +131,7 @@ class Search:
         return f"{target:,} cycles would take {need}"
 
     def cheapest(self, target: int) -> Folding | None:
-        """The lowest weight within `target` cycles, or None if the budget is too small."""
+        """The cheapest folding within `target` cycles, or None if the budget is too small."""
         return self._solve(self._candidates(target), lambda _, spent: weight(spent, self.budget))
 
     def _choices_within(self, target: int) -> dict[str, Choices]:
@@ -140,7 +142,7 @@ class Search:
         }
 
     def _candidates(self, target: int) -> dict[str, Choices]:
-        """Folds within `target` cycles that no other beats in all resources, cheapest first."""
+        """Folds within `target` cycles, without those that another beats; the cheapest first."""
         return {
             name: sorted(_unbeaten(fast, _used), key=lambda o: weight(o[1], self.budget))
             for name, fast in self._choices_within(target).items()
@@ -149,9 +151,9 @@ class Search:
     def _solve(
         self, candidates: dict[str, Choices], value: Price, *, any_logic: bool = False
     ) -> Folding | None:
-        """One of each layer's candidates, at the lowest price in all and within the budget.
+        """Pick one of each unit's candidates, for the lowest total price within the budget.
 
-        None if the budget is too small; with any_logic no number of LUTs or FFs is too high.
+        None if the budget is too small. any_logic: leave LUTs and FFs without a limit.
         """
         if not all(candidates.values()):
             return None
@@ -161,7 +163,7 @@ class Search:
         logic = (np.inf, np.inf) if any_logic else (most.lut, most.ff)
         room = np.array([most.dsp, 2 * most.bram36, *logic])
         one_each = np.array([[name == each for name, _, _ in folds] for each in candidates])
-        with silent():  # HiGHS leaves a line of its own debugging now and then
+        with silent():  # HiGHS sometimes prints a line of its own debugging
             solved = milp(
                 [value(name, made) for name, _, made in folds],
                 integrality=np.ones(len(folds)),
@@ -177,7 +179,7 @@ class Search:
         return make(self.network, chosen)
 
     def least(self, target: int) -> Folding:
-        """The fewest LUTs within `target` cycles, however many those are; BRAM fits if it can."""
+        """The fewest LUTs within `target` cycles, even over the budget; BRAM fits if it can."""
         candidates = self._candidates(target)
         made = self._solve(candidates, lambda _, spent: spent.lut, any_logic=True)
         if made is None:
@@ -186,15 +188,15 @@ class Search:
         return made
 
     def _need(self, target: int) -> str:
-        """What `target` cycles take beyond the budget, in words: LUTs, or BRAM if that lacks."""
+        """The resources for `target` cycles that are over the budget, in words."""
         return shortfall(self.least(target).total, self.budget)
 
 
 def weight(made: Cost, budget: Resources) -> float:
-    """One figure for LUTs, BRAM and DSPs: the shares of the budget that they take.
+    """The price of LUTs, BRAM and DSPs in one figure: the shares of the budget that they take.
 
-    LUTs count in full, since wires and clock suffer from them; what stands ready in columns is
-    there to be used.
+    LUTs count in full, since many of them make routing harder and the clock slower. BRAM and DSPs
+    count little: they stand ready in columns, and unused ones are of no use.
     """
     columns = made.bram18 / 2 / budget.bram36
     columns += made.dsp / budget.dsp if made.dsp else 0
@@ -210,9 +212,12 @@ def _spent(made: Cost) -> tuple[int, ...]:
 
 
 def _unbeaten(choices: Choices, of: Callable[[Cost], tuple[int, ...]]) -> Choices:
-    """Choices that no other one beats in all figures; of equal ones the one with fewest outputs."""
+    """Choices that no other one beats in all figures.
+
+    Of choices with equal figures, the one with the fewest outputs stays.
+    """
     kept: Choices = []
-    # In this order a choice can only be beaten by one that comes before it.
+    # A choice that another beats comes after it in this order.
     for choice in sorted(choices, key=lambda o: (*of(o[1]), o[0].pe)):
         figures = of(choice[1])
         if not any(all(map(le, of(other), figures)) for _, other in kept):
@@ -221,9 +226,9 @@ def _unbeaten(choices: Choices, of: Callable[[Cost], tuple[int, ...]]) -> Choice
 
 
 def choices(stage: Stage, *, dsp: bool, cycles: float = inf) -> Choices:
-    """All folds of a stage's unit, with DSPs or without, and what the stage costs with them.
+    """All folds of a stage's unit, with DSPs or without, and the cost of the stage with each.
 
-    cycles: per frame, at most.
+    cycles: leave out folds that take more per frame.
     """
     folds = [
         replace(fold, lines=lines)

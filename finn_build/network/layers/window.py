@@ -46,9 +46,8 @@ class Window(Layer):
     """Padded windows over an image of HEIGHT x WIDTH x CHANNELS.
 
     kernel: rows and columns of a window; stride: rows and columns from one window to the next; pad:
-    rows and columns around the image, (top, left, bottom, right); fill: the code in the padding,
-    that of zero; groups: groups of channels, whose windows follow each other; filters: rows of the
-    unit for each group.
+    rows and columns around the image, (top, left, bottom, right); fill: the padding's code, that of
+    zero; groups: of channels, with windows one after another; filters: a group's rows of the unit.
     """
 
     kind = "window"
