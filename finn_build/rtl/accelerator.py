@@ -1,4 +1,4 @@
-"""The accelerator of a network and its folding: modules, streams, memory images."""
+"""The accelerator for a network and its folding: modules, streams, memory images."""
 
 from finn_build.folding.fold import Fold
 from finn_build.folding.folding import Folding
@@ -7,12 +7,12 @@ from finn_build.network.graph import IMAGE, Network
 from finn_build.network.layers import Mvtu
 from finn_build.rtl.design import Design, Stream
 
-# Bits in which frames that have begun are counted (rtl_templates: axis_begun, nn_window).
+# Bits of the counter of frames that have begun (rtl_templates: axis_begun, nn_window).
 _BEGUN_BITS = 8
 
 
 def design(network: Network, folding: Folding) -> Design:
-    """Modules for a network and its folding."""
+    """The design of a network with a folding."""
     beat = network.input_bytes
     made = Design(
         name=network.name,
@@ -34,7 +34,7 @@ def design(network: Network, folding: Folding) -> Design:
 
 
 def alone(layer: Mvtu, fold: Fold) -> Design:
-    """One windowed layer without the window before it."""
+    """The design of one windowed layer alone, without the window before it."""
     source = Stream(elems=fold.pixels * layer.inputs, bits=layer.in_bits)
     made = Design(name=layer.name, source=source, depths={})
     layer.hardware(fold).build(made)

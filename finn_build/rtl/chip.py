@@ -13,16 +13,17 @@ CHIP = Path(__file__).with_name("chip.sv.j2")
 
 
 def model_hash(path: Path) -> str:
-    """The 128 bits, as 32 hex digits, by which driver and chip know a stored network."""
+    """The 128 bits, as 32 hex digits, by which driver and chip recognise a stored network."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
 
 
 def write(made: Design, network: Network, hash_digits: str, folder: Path) -> None:
     """Add the chip to a folder that `emit.write` filled.
 
-    chip.sv with module chip, which has no ports; the modules around the accelerator; chip.f, which
-    lists all sources for synthesis in order (the primitives PS7 and BUFG are the tool's), and
-    sim.f, which adds what stands in for these; registers.json, the register map for the driver.
+    The chip is: chip.sv with module chip, which has no ports; the modules around the accelerator;
+    chip.f, which lists all sources for synthesis in order (the primitives PS7 and BUFG come from
+    the tool); sim.f, which adds models of these primitives; and registers.json, the register map
+    for the driver.
     """
     render = environment(CHIP.parent).get_template(CHIP.name)
     text = render.render(

@@ -1,4 +1,4 @@
-"""An accelerator while it is put together: modules, their streams, and images of memories."""
+"""An accelerator under construction: modules, their streams, and images of memories."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from finn_build.folding.beats import narrows
 from finn_build.rtl.rom import images, parts
 
-# What the modules call the memory of a folding; 0 leaves it to the tool.
+# The modules' numbers for the memories of a folding; 0 leaves the choice to the tool.
 STYLES = {"logic": 1, "block": 2}
 
 Parameters = dict[str, int | str]
@@ -31,7 +31,7 @@ class Stream:
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """One of the streams that leave an instance; of "" it is the image's."""
+    """One of the output streams of an instance; the instance "" is the image."""
 
     instance: str = ""
     index: int = 0
@@ -42,10 +42,10 @@ IMAGE = Output()
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """One module, its parameters, the streams that it reads and those that leave it.
+    """One module, its parameters, and the streams at its inputs and outputs.
 
-    reads: what its inputs take, one or two; out: what leaves each of its outputs; sidebands: wires
-    of top beside the streams, by the module's port.
+    reads: the streams at its inputs, one or two; out: the shape of each output's stream; sidebands:
+    wires of top beside the streams, by the module's port.
     """
 
     module: str
@@ -58,7 +58,7 @@ class Instance:
 
     @property
     def inputs(self) -> list[tuple[str, Output]]:
-        """What each input takes, by the port's prefix."""
+        """The stream at each input, by the port's prefix."""
         prefixes = ("s_axis",) if len(self.reads) == 1 else ("a_axis", "b_axis")
         return list(zip(prefixes, self.reads, strict=True))
 
@@ -67,9 +67,10 @@ class Instance:
 class Design:
     """The instances, memory images and generated modules, by name.
 
-    depths: beats that a FIFO before a layer holds, by its name; wires: bits of each wire that
-    sidebands are connected by; constant: what the modules of layers with constant weights are made
-    from; inputs: what the layer at hand reads; end: what the next instance reads.
+    depths: beats that the FIFO before a layer holds, by the layer's name; wires: bits of each wire
+    that connects sidebands; constant: the values from which modules with constant weights are
+    generated; inputs: the streams that the layer under construction reads; end: the stream that the
+    next instance reads.
     """
 
     name: str
@@ -93,7 +94,7 @@ class Design:
         return ["", *(each.name for each in self.instances)].index(output.instance)
 
     def wire(self, output: Output, what: str) -> str:
-        """The data, valid or ready of a stream, as top has it."""
+        """The name of a stream's data, valid or ready wire in top."""
         number = self._number(output)
         wire = f"t{number}_{what}"
         if number == 0 or self.instances[number - 1].outputs == 1:
@@ -106,7 +107,7 @@ class Design:
     def add(
         self, module: str, name: str, out: Stream, parameters: Parameters, **sidebands: str
     ) -> None:
-        """Append a module to the stream at hand."""
+        """Append a module that reads `end`."""
         self.join(module, name, out, parameters, (self.end,), **sidebands)
 
     def join(
@@ -118,7 +119,7 @@ class Design:
         reads: tuple[Output, ...],
         **sidebands: str,
     ) -> None:
-        """Append a module that reads some streams."""
+        """Append a module that reads several streams."""
         self.instances.append(
             Instance(
                 module=module,
@@ -132,7 +133,7 @@ class Design:
         self.end = Output(instance=name)
 
     def fork(self, name: str, readers: int) -> list[Output]:
-        """What each of so many readers takes of the stream at hand."""
+        """Append a fork of `end` if it has several readers. Returns the stream for each reader."""
         if readers == 1:
             return [self.end]
         made = Instance(
@@ -147,7 +148,7 @@ class Design:
         return [Output(instance=made.name, index=index) for index in range(readers)]
 
     def resize(self, name: str, elems: int) -> None:
-        """A width converter before a layer, if its beats have another number of elements."""
+        """Append a width converter before a layer, unless beats have `elems` elements already."""
         stream = self.stream
         if stream.elems != elems:
             self.add(
@@ -158,7 +159,10 @@ class Design:
             )
 
     def feed(self, name: str, elems: int) -> None:
-        """A FIFO and a width converter, whose narrow side cannot keep up with a burst of beats."""
+        """Append a FIFO and a width converter, with the FIFO on the wide side.
+
+        The narrow side could not keep up with a burst of beats.
+        """
         narrow = narrows(self.stream.elems, elems)
         if narrow:
             self.buffer(name)
@@ -167,7 +171,7 @@ class Design:
             self.buffer(name)
 
     def buffer(self, name: str) -> None:
-        """The FIFO before a layer, if anything has to wait there."""
+        """Append the FIFO before a layer, if beats have to wait there."""
         depth, stream = self.depths.get(name, 0), self.stream
         if depth:
             parameters: Parameters = {"DATA_W": stream.width, "DEPTH": max(2, depth)}
@@ -176,18 +180,18 @@ class Design:
     def image(
         self, name: str, words: NDArray[np.int64], bits: int, memory: str, *, banked: bool = False
     ) -> str:
-        """Keep the images of a ROM: words (DEPTH, ELEMENTS), element 0 in the low bits."""
+        """Add the images of a ROM: words (DEPTH, ELEMENTS), element 0 in the low bits."""
         packed = [pack(row, bits) for row in words]
         return self.listing(name, parts(packed, words.shape[1] * bits, memory, banked=banked))
 
     def listing(self, name: str, arrays: Sequence[Sequence[int]]) -> str:
-        """Keep the images of a ROM's arrays; returns what the names of all of them begin with."""
+        """Add the images of a ROM's arrays. Returns the prefix of their names."""
         self.images |= images(name, arrays)
         return name
 
 
 def several(parameter: str, count: int) -> Parameters:
-    """A parameter that is 1 in most modules, which then do not name it."""
+    """A parameter that is left out if it is 1, as in most modules."""
     return {parameter: count} if count > 1 else {}
 
 

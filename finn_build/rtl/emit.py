@@ -13,12 +13,12 @@ from finn_build.system.templates import environment
 
 TOP = Path(__file__).with_name("top.sv.j2")
 CONSTANT = Path(__file__).with_name("constant_weights.sv.j2")
-# What accelerators are made of; axi and vendor are the chip around them.
+# Areas with the modules of accelerators; axi and vendor are for the chip around them.
 AREAS = ("axis", "mem", "nn")
 
 
 def templates(*areas: str, suffix: str = ".sv") -> list[Path]:
-    """Files of the library's areas, the accelerator's where none is named, sorted by name."""
+    """Files of the library's areas, sorted by name; without areas, those of the accelerator."""
     root = Path(str(resources.files("rtl_templates")))
     folders = [root / area for area in areas or AREAS]
     return sorted(
@@ -27,10 +27,11 @@ def templates(*areas: str, suffix: str = ".sv") -> list[Path]:
 
 
 def write(made: Design, folder: Path) -> list[Path]:
-    """Write the design into an empty folder; returns the files.
+    """Write the design into an empty folder. Returns the files.
 
-    top.sv, the modules it needs, *.hex memory images (one word a line), files.f, which lists the
-    sources in order (modules.f: without top), and instances.json: modules and parameters.
+    These are top.sv, the modules that it needs, *.hex memory images (one word a line), files.f with
+    the sources in order (modules.f is the same without top), and instances.json with modules and
+    parameters.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []

@@ -1,4 +1,4 @@
-"""Read the folder that `emit` left: its modules and its lists of sources."""
+"""Read a folder that `emit` wrote: its modules and its lists of sources."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from finn_build.rtl.design import Instance, Output, Stream
 
 
 def read_instances(folder: Path) -> list[Instance]:
-    """The modules that `write` left in a folder."""
+    """The instances that `emit.write` stored in a folder."""
     stored = json.loads((folder / "instances.json").read_text())
     return [
         Instance(
@@ -22,7 +22,7 @@ def read_instances(folder: Path) -> list[Instance]:
 
 
 def sources(rtl: Path, listed: str) -> list[str]:
-    """Files of a list in folder `rtl`, in order, with those of the lists that it names."""
+    """Files of a list in folder `rtl`, in order, including those of lists that it names."""
     found = []
     for line in (rtl / listed).read_text().splitlines():
         if line.startswith("-f "):

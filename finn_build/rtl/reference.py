@@ -19,7 +19,7 @@ _PORT = re.compile(r"^\s*(input|output|inout)\s+(?:wire|logic)\s*(\[[^\]]*\])?\s
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """A parameter: its type, its name, and what it is where nobody sets it."""
+    """A parameter: its type, its name, and its default value."""
 
     kind: str
     name: str
@@ -37,7 +37,7 @@ class Port:
 
 @dataclass(frozen=True, kw_only=True)
 class Module:
-    """A module: what it is in a sentence, the rest of its head as written, its declaration."""
+    """A module: a sentence on what it is, the rest of its head as written, its declaration."""
 
     name: str
     area: str
@@ -48,13 +48,13 @@ class Module:
 
 
 def read(path: Path) -> Module:
-    """Read a module's head. A file of ours that has none is a bug."""
+    """Read a module's head. A module without one is our bug, hence the assertions."""
     source = path.read_text()
     head = source.split("`default_nettype", 1)[0].splitlines()
     lines = [line.removeprefix("//").removeprefix(" ") for line in head]
     first = f"{path.stem} - "
     assert lines and lines[0].startswith(first), f"{path}: its first line is not // {first}..."
-    # The sentence goes on in lines that are set in under it.
+    # The sentence goes on in the lines that are indented under it.
     until = next((i for i, t in enumerate(lines[1:], 1) if not t.startswith(12 * " ")), len(lines))
     summary = " ".join(line.strip() for line in lines[:until]).removeprefix(first)
     declared = re.search(rf"^module {path.stem}\b(.*?)\n?\);", source, re.M | re.S)

@@ -15,8 +15,8 @@ from finn_build.system.files import save_json
 
 SOURCE = Path(str(resources.files("rtl_templates"))) / "axi" / "axi_regs.rdl"
 MODULES = ("axi_regs_pkg.sv", "axi_regs.sv")
-# Verilator's rules that PeakRDL's modules break: one structure that several processes fill, bits of
-# the bus and parameters that this register map does not need.
+# Verilator's rules that PeakRDL's modules break: several processes fill one structure, and this
+# register map does not need some bits of the bus and some parameters.
 _WAIVED = ("MULTIDRIVEN", "UNUSEDSIGNAL", "UNUSEDPARAM")
 
 
@@ -34,7 +34,7 @@ class Field:
 
 @dataclass(frozen=True, kw_only=True)
 class Register:
-    """A 32-bit register, or count of them in a row, from a byte offset on."""
+    """A 32-bit register at a byte offset, or `count` of them in a row from there."""
 
     name: str
     offset: int
@@ -86,16 +86,16 @@ def _text(node: AddrmapNode | RegNode | FieldNode) -> str:
 
 
 def write(folder: Path) -> list[str]:
-    """Leave the AXI4-Lite register block in a folder; returns the files, in order of reading.
+    """Write the AXI4-Lite register block into a folder. Returns the files, in order of reading.
 
-    Without names of this machine or times, and with its breaches of Verilator's rules waived.
+    They hold no name of this machine and no time, and they waive Verilator's rules that they break.
     """
     RegblockExporter().export(
         _compiled(),
         str(folder),
         cpuif_cls=AXI4Lite_Cpuif_flattened,
         default_reset_activelow=True,
-        # A register in the reading multiplexer: four levels of LUTs, not six.
+        # A register in the read multiplexer leaves four levels of LUTs instead of six.
         retime_read_fanin=True,
     )
     for name in MODULES:

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from math import ceil
 
-# Words of a bank in logic, whose words are read one bank beside the other.
+# Words of a bank in logic; all banks are read at once, side by side.
 BANK = 256
-# Bits of an array at most, so that every tool takes it.
+# Most bits of an array, so that every tool accepts it.
 MOST_BITS = 1_000_000
 # Bits of a word in the widest block RAM.
 _BLOCK = 72
 
 
 def slice_bits(depth: int, memory: str) -> int:
-    """Bits of each word that are in one array, in "logic" or "block", if the word has so many."""
+    """Most bits of each word that one array holds, in memory "logic" or "block"."""
     if memory == "logic":
-        # What one address register reads.
+        # As many bits as one address register drives.
         return 256 if depth <= 8 else 64 // ceil(depth / 64) if depth <= 512 else 8
     most = max(1, MOST_BITS // max(2, depth))
     return most // _BLOCK * _BLOCK or most
@@ -23,9 +23,9 @@ def slice_bits(depth: int, memory: str) -> int:
 def parts(
     words: Sequence[int], width: int, memory: str, *, banked: bool = False
 ) -> list[list[int]]:
-    """Words of each array, in their order, of a ROM with words of so many bits.
+    """The words of each array, in order, of a ROM with words of `width` bits.
 
-    banked: more than a bank of words in logic are read bank by bank (mem_rom's OUT_REG 2).
+    banked: split a ROM in logic into banks of BANK words (mem_rom's OUT_REG 2).
     """
     bits = slice_bits(len(words), memory)
     step = BANK if banked and memory == "logic" else len(words)
@@ -37,10 +37,10 @@ def parts(
 
 
 def images(name: str, arrays: Sequence[Sequence[int]]) -> dict[str, str]:
-    """Files of a ROM's arrays, whose names begin with `name`, one word a line.
+    """Files of a ROM's arrays, one word a line, by their names, which begin with `name`.
 
-    A single word is there twice, since an array has two words or more, and banks are all of the
-    same depth where there are several.
+    The last word of an array is repeated where needed: an array has two words or more, and all
+    banks have the same depth.
     """
     depth = max(2, *map(len, arrays))
     return {
