@@ -130,26 +130,26 @@ def _keeps_up(beats: Beats, pool: Pooled, left: Times, taken: Times, depth: int)
     accepted, out = np.empty_like(pool.times), np.empty_like(taken)
     latency = beats.times - pool.times[pool.last]
     depth = max(2, depth) if depth else 0
-    now, made, stands = -np.inf, 0, [(-np.inf, -np.inf)] * 4
+    now, result, stands = -np.inf, 0, [(-np.inf, -np.inf)] * 4
     for n, arrival in enumerate(pool.times):
         now = max(arrival, now + 1)
         for begin, end in stands[-4:]:
             if begin <= now < end:
                 now = end
         accepted[n] = now
-        while made < len(taken) and pool.last[made] == n:
+        while result < len(taken) and pool.last[result] == n:
             begin, end = stands[-1]
-            there = now + latency[made] + (end - begin if now < begin else 0)
+            there = now + latency[result] + (end - begin if now < begin else 0)
             if depth:
-                gone = max(there, out[made - depth] + 1 if made >= depth else -np.inf)
-                before = taken[made - 1] + FIFO if made else -np.inf
-                out[made] = max(gone + 1, before)
+                gone = max(there, out[result - depth] + 1 if result >= depth else -np.inf)
+                before = taken[result - 1] + FIFO if result else -np.inf
+                out[result] = max(gone + 1, before)
             else:
-                gone = max(there, taken[made])
+                gone = max(there, taken[result])
             stands.append((there, gone))
-            if (gone if depth else there) > max(beats.times[made], left[made]):
+            if (gone if depth else there) > max(beats.times[result], left[result]):
                 return False
-            made += 1
+            result += 1
     return _waiting(pool.times, accepted) <= pool.spare
 
 

@@ -88,12 +88,12 @@ def make(network: Network, folds: dict[str, Fold]) -> Folding:
     if sorted(folds) != sorted(names):
         raise FoldingError(f"the folding is for {sorted(folds)}; the network has {sorted(names)}")
     costs: dict[str, Cost] = {}
-    found: dict[str, Stage] = {}
+    by_layer: dict[str, Stage] = {}
     for stage in stages(network):
         costs |= stage.costs(folds[stage.unit.name])
-        found |= {layer.name: stage for layer in stage.layers}
+        by_layer |= {layer.name: stage for layer in stage.layers}
     beats = network.frame_bytes // network.input_bytes
-    return Folding(folds=folds, costs=costs, stages=found, input_cycles=beats)
+    return Folding(folds=folds, costs=costs, stages=by_layer, input_cycles=beats)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,13 +154,13 @@ class Stage:
 
 def stages(network: Network) -> list[Stage]:
     """All layers, each in the stage of a unit that it leads to or follows."""
-    found: dict[str, list[Layer]] = {unit.name: [] for unit in network.mvtus}
+    members: dict[str, list[Layer]] = {unit.name: [] for unit in network.mvtus}
     behind: dict[str, str | None] = {IMAGE: None}  # the last unit that a stream went through
     for layer, (source, *_) in network.walk():
         behind[layer.name] = layer.name if layer.stage == "unit" else behind[source]
     fed = {IMAGE: False}  # whether a unit is anywhere before a layer
     for layer, sources in network.walk():
-        fed[layer.name] = any(fed[source] or source in found for source in sources)
+        fed[layer.name] = any(fed[source] or source in members for source in sources)
     ahead: dict[str, str] = {}  # the first unit that a stream goes to
     for layer, sources in reversed(list(network.walk())):
         unit = layer.name if layer.stage == "unit" else ahead.get(layer.name)
@@ -169,12 +169,12 @@ def stages(network: Network) -> list[Stage]:
         near, far = behind[layer.name], ahead.get(layer.name)
         chosen = far or near if layer.stage == "before" else near or far
         assert chosen is not None, "a network without a unit has no folding"
-        found[chosen].append(layer)
+        members[chosen].append(layer)
     windows = network.windows
     return [
         Stage(
             unit=unit,
-            layers=tuple(found[unit.name]),
+            layers=tuple(members[unit.name]),
             window=windows.get(unit.name),
             first=not fed[unit.name],
         )

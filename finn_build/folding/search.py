@@ -236,5 +236,5 @@ def choices(stage: Stage, *, dsp: bool, cycles: float = inf) -> Choices:
         for lines in stage.legal_lines(fold)
         if stage.fits(fold)
     ]
-    made = [(fold, sum(stage.costs(fold).values(), NOTHING)) for fold in folds]
-    return [choice for choice in made if choice[1].cycles <= cycles]
+    costed = [(fold, sum(stage.costs(fold).values(), NOTHING)) for fold in folds]
+    return [choice for choice in costed if choice[1].cycles <= cycles]

@@ -100,11 +100,11 @@ def compute(
     options.log_severity_level = 4
     try:
         session = onnxruntime.InferenceSession(model.SerializeToString(), options)
-        made = session.run(None, dict(given))
+        results = session.run(None, dict(given))
     except Exception as error:  # ONNX Runtime's own types, one for each kind of failure
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise refuse(node, f"cannot be computed ({first[:200]!r})") from error
-    return [_widened(np.asarray(value)) for value in made]
+    return [_widened(np.asarray(value)) for value in results]
 
 
 def _widened(value: NDArray[Any]) -> NDArray[Any]:

@@ -251,16 +251,16 @@ def level32(ops: Sequence[Elementwise], quantiser: Quantiser, x: Fraction, chann
 
 def joined(ops: Sequence[Elementwise], channel: int) -> tuple[Elementwise, ...]:
     """The operations of one channel, with neighbouring affine operations merged into one."""
-    made: list[Elementwise] = []
+    merged: list[Elementwise] = []
     for op in ops:
         if isinstance(op, Affine):
             gain, offset = _of(op.gains, channel), _of(op.offsets, channel)
-            if made and isinstance(first := made[-1], Affine):
-                made.pop()
+            if merged and isinstance(first := merged[-1], Affine):
+                merged.pop()
                 gain, offset = gain * first.gains[0], gain * first.offsets[0] + offset
             op = Affine(gains=(gain,), offsets=(offset,))
-        made.append(op)
-    return tuple(made)
+        merged.append(op)
+    return tuple(merged)
 
 
 def apply_all(ops: Sequence[Elementwise], x: Fraction, channel: int) -> Fraction:

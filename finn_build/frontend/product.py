@@ -149,13 +149,13 @@ def _in_units(
     weights: Ints = integers.copy()
     for row in range(rows):
         used = integers[row] != 0
-        found = np.unique(product.scales[row][used])
-        if not len(found):
+        row_scales = np.unique(product.scales[row][used])
+        if not len(row_scales):
             units.append(scales[0] or Fraction(1))
             offsets.append(product.bias[row])
             continue
-        if even and len(found) == 1:
-            factor = Fraction(float(found[0]))
+        if even and len(row_scales) == 1:
+            factor = Fraction(float(row_scales[0]))
             units.append(factor * scales[0])
             offset = int(integers[row].sum()) * factor * shifts[0]
         else:

@@ -67,15 +67,15 @@ class _Known:
 @cache
 def _history() -> dict[str, _Known]:
     kinds = AttributeProto.AttributeType
-    found: dict[str, _Known] = {}
+    known: dict[str, _Known] = {}
     for schema in defs.get_all_schemas_with_history():
         if schema.domain == "":
-            of = found.setdefault(schema.name, _Known())
-            of.inputs = max(of.inputs, schema.max_input)
+            operator = known.setdefault(schema.name, _Known())
+            operator.inputs = max(operator.inputs, schema.max_input)
             for name, each in schema.attributes.items():
                 kind = kinds.Value(str(each.type).rpartition(".")[2])
-                of.types.setdefault(name, set()).add(int(kind))
-    return found
+                operator.types.setdefault(name, set()).add(int(kind))
+    return known
 
 
 def _mistyped(node: NodeProto, types: dict[str, set[int]]) -> str | None:

@@ -108,10 +108,10 @@ class Network:
 
     def shapes(self) -> dict[str, Shape]:
         """The shape of the images and of each layer's output, by name."""
-        made = {IMAGE: Shape(sizes=(self.height, self.width, self.channels), bits=8)}
+        shapes = {IMAGE: Shape(sizes=(self.height, self.width, self.channels), bits=8)}
         for layer, sources in self.walk():
-            made[layer.name] = layer.shape(*(made[source] for source in sources))
-        return made
+            shapes[layer.name] = layer.shape(*(shapes[source] for source in sources))
+        return shapes
 
     @property
     def mvtus(self) -> tuple[Mvtu, ...]:

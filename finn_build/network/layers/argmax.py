@@ -97,12 +97,12 @@ class Argmax(Layer):
 
     def scores(self, logits: Integers) -> Ints:
         """The scores that decide the label, int64 of the logits' shape."""
-        made = logits.astype(np.int64)
+        scores = logits.astype(np.int64)
         if self.gains is not None:
-            made = made * self.gains
+            scores = scores * self.gains
         if self.biases is not None:
-            made = made + self.biases
-        return made if self.floor is None else np.maximum(made, self.floor)
+            scores = scores + self.biases
+        return scores if self.floor is None else np.maximum(scores, self.floor)
 
     def shape(self, *before: Shape) -> Shape:
         """Words: the label, then the logits."""

@@ -316,17 +316,17 @@ class Window(Layer):
         pixels = len(newest)
         arrivals = beats.times.reshape(frames * pixels, pieces)
         pushed, started = np.empty_like(arrivals), np.empty(frames * pixels)
-        now, busy, made = -np.inf, -np.inf, 0
+        now, busy, window = -np.inf, -np.inf, 0
         for n, arrived in enumerate(arrivals):
             ended = ((n + 1) * pieces - 1 - held) // pieces + lead
-            free = started[ended] + spent + 1 if 0 <= ended < made else -np.inf
+            free = started[ended] + spent + 1 if 0 <= ended < window else -np.inf
             pushed[n] = in_turn(np.maximum(arrived, max(now + 1, free)), 1)
             now = pushed[n, -1]
-            while made < n + 1 and made // pixels * pixels + newest[made % pixels] <= n:
+            while window < n + 1 and window // pixels * pixels + newest[window % pixels] <= n:
                 come = pushed[n].reshape(blocks, -1)[:, -1] - before
-                started[made] = max(come.max() + WINDOW - done[made % pixels], busy)
-                busy = started[made] + spent
-                made += 1
+                started[window] = max(come.max() + WINDOW - done[window % pixels], busy)
+                busy = started[window] + spent
+                window += 1
         return started, pushed.ravel()
 
     def build(self, made: Design, place: Place) -> None:

@@ -20,25 +20,25 @@ def moves(
     depth, prompt = max(2, gathered), bool(gathered) or spent == 1
     # left: when a window leaves the generator; out: when it comes to the FIFO's output.
     left, out = np.empty(len(due)), np.empty(len(due))
-    now, free, busy, made, ready = -np.inf, -np.inf, -np.inf, 0, -np.inf
+    now, free, busy, window, ready = -np.inf, -np.inf, -np.inf, 0, -np.inf
     for n, (arrival, step) in enumerate(zip(times, steps, strict=True)):
         ready = max(arrival, ready + step, now)
         now = max(ready, now + 1, free)
         pushed[n] = now
-        if made == len(due) or n != due[made]:
+        if window == len(due) or n != due[window]:
             continue
         # It waits in a register while the window before it is at the output (nn_window).
-        before = left[made - 1] if made else -np.inf
+        before = left[window - 1] if window else -np.inf
         at_output = max(now + 1, before)
         free = at_output + (before >= now + 1 and not prompt)
         there = at_output + 1
         if gathered:
-            left[made] = max(there, out[made - depth] + 1 if made >= depth else -np.inf)
-            out[made] = max(left[made] + 1, busy - 1)
-            there = out[made] + 1
-        started[made] = max(there, busy)
-        busy = started[made] + spent
+            left[window] = max(there, out[window - depth] + 1 if window >= depth else -np.inf)
+            out[window] = max(left[window] + 1, busy - 1)
+            there = out[window] + 1
+        started[window] = max(there, busy)
+        busy = started[window] + spent
         if not gathered:
-            left[made] = busy - 1
-        made += 1
+            left[window] = busy - 1
+        window += 1
     return started, pushed
