@@ -148,9 +148,9 @@ def test_dot_products_take_as_long_as_python_says(shape: Shape) -> None:
     if fold.dsp:
         made = plan_of(shape.layer(), fold.pe)
         assert facts["LATENCY"] == made.latency(fold.simd)
-        assert facts["gen_dsp.u_dsp.K"] == made.spacing
-        assert facts["gen_dsp.u_dsp.MOST"] == made.most
-        assert facts["gen_dsp.u_dsp.GROUPS"] == len(made.groups(fold.pe))
+        assert facts["gen_dsp.gen_lane[0].u_dsp.K"] == made.spacing
+        assert facts["gen_dsp.gen_lane[0].u_dsp.MOST"] == made.most
+        assert facts["gen_dsp.gen_lane[0].u_dsp.GROUPS"] == len(made.groups(fold.pe))
     else:
         assert facts["LATENCY"] == compressor_tree.latency(
             simd=fold.simd, weight_bits=shape.weight_bits, in_bits=shape.in_bits

@@ -153,8 +153,9 @@ class Builder:
                 codes, (kh, kw), product.stride, product.pad, name=f"{name}_window", fill=base.fill
             )
             assert window is not None, "product.sums looks first"
-            grouped = replace(window, groups=groups, filters=len(weights) // groups)
-            source = self.add(grouped, source)
+            if groups > 1:
+                window = replace(window, groups=groups, filters=len(weights) // groups)
+            source = self.add(window, source)
         flat: Ints = np.ascontiguousarray(weights.reshape(len(weights), -1))
         unit = Mvtu(
             name=name,

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from finn_build import frontend
 from finn_build.backends import verilator
+from finn_build.folding import dsp_packing
 from finn_build.folding.fold import Fold
 from finn_build.folding.folding import Folding, make
 from finn_build.frontend import execute, finn
@@ -202,7 +203,8 @@ def lowest_fold(layer: Mvtu) -> Fold:
     """Two outputs and three inputs at a time where they divide the layer; DSPs from 4 bits on."""
     simd = next(n for n in (3, 2, 1) if layer.cols % n == 0)
     pe = 2 if 2 in in_memory.legal_pe(layer) else 1
-    return Fold(pe=pe, simd=simd, memory="logic", dsp=layer.weight_bits >= 4)
+    dsp = layer.weight_bits >= 4 and dsp_packing.fits(layer, pe)
+    return Fold(pe=pe, simd=simd, memory="logic", dsp=dsp)
 
 
 def simulate(
