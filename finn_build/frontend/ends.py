@@ -57,13 +57,7 @@ def finish(scope: Scope, stream: Stream, node: NodeProto) -> Ended:
     gains, offsets = [], []
     for row in range(classes):
         channel = order[row] % stream.layout.channels
-        gain, offset = base.units[row], base.offsets[row]
-        for op in ops:
-            assert isinstance(op, Affine)
-            gain, offset = (
-                op.apply(gain, channel) - op.apply(Fraction(0), channel),
-                op.apply(offset, channel),
-            )
+        gain, offset = base.scaled(row, ops, channel)
         gains.append(gain)
         offsets.append(offset)
     return _scored(scope, base, gains, offsets, floor=floor)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from onnx import NodeProto
 
 from finn_build.frontend.check import attributes, refuse, shown
-from finn_build.frontend.elementwise import Affine
 from finn_build.frontend.quantised import MOST_BITS
 from finn_build.frontend.scope import Scope
 from finn_build.frontend.stream import NO_SIDES, Codes, Pairs, Stream, Sums, wide
@@ -87,9 +86,7 @@ def _names(stream: Stream, node: NodeProto) -> tuple[str, ...]:
 
 def _bare(stream: Stream) -> bool:
     """Whether a stream is a product's sums with nothing but scales and biases after them."""
-    plain = stream.average is None and stream.pad == NO_SIDES
-    affine = all(isinstance(op, Affine) for op in stream.ops)
-    return plain and affine and isinstance(stream.base, Sums) and stream.base.skip is None
+    return stream.pad == NO_SIDES and stream.scaled_sums is not None
 
 
 def _quantised(scope: Scope, node: NodeProto, stream: Stream) -> Codes:
@@ -103,14 +100,13 @@ def _skipped(stream: Stream, skip: Codes) -> Sums:
     """A product's sums with the scales and biases that follow them, and the skip's codes."""
     base = stream.base
     assert isinstance(base, Sums)
-    units, offsets = list(base.units), list(base.offsets)
-    for op in stream.ops:
-        assert isinstance(op, Affine)
-        for row in range(len(units)):
-            channel = row % base.channels
-            units[row] *= op.gain(channel)
-            offsets[row] = op.apply(offsets[row], channel)
-    return replace(base, units=tuple(units), offsets=tuple(offsets), skip=skip)
+    rows = [base.scaled(row, stream.ops, row % base.channels) for row in range(len(base.units))]
+    return replace(
+        base,
+        units=tuple(unit for unit, _ in rows),
+        offsets=tuple(offset for _, offset in rows),
+        skip=skip,
+    )
 
 
 def _beside(scope: Scope, first: Codes, second: Codes, *, by_turns: bool) -> Codes:

@@ -12,11 +12,11 @@ from onnx import NodeProto
 
 from finn_build.frontend.build import Builder
 from finn_build.frontend.check import refuse, shown
-from finn_build.frontend.elementwise import Affine, Quantiser
+from finn_build.frontend.elementwise import Quantiser
 from finn_build.frontend.pooling import MOST_SUM_BITS, summed
 from finn_build.frontend.product import averaged, spread_channels, sums, whole
 from finn_build.frontend.quantised import MOST_BITS, Refuse
-from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Stream, Sums
+from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Stream
 
 Value = Constant | Stream
 PADDED = "reads a padded image; only a convolution can follow a Pad"
@@ -107,10 +107,8 @@ class Scope:
     def mean(self, stream: Stream, node: NodeProto, window: tuple[int, int, int, int]) -> Stream:
         """The means over windows of a stream, with the layout of the stream as it was before."""
         stream = self.settled(stream, node)
-        sums_alone = isinstance(stream.base, Sums) and stream.base.skip is None
-        if sums_alone and all(isinstance(op, Affine) for op in stream.ops):
-            assert isinstance(stream.base, Sums)
-            product, size = averaged(stream.base, window[:2], window[2:], self.refuse(node))
+        if (base := stream.scaled_sums) is not None:
+            product, size = averaged(base, window[:2], window[2:], self.refuse(node))
             return Stream(
                 layout=stream.layout,
                 base=whole(product, size, self.refuse(node)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from finn_build.frontend.elementwise import Elementwise, float32
+from finn_build.frontend.elementwise import Affine, Elementwise, float32
 from finn_build.frontend.layout import Layout
 from finn_build.network.graph import IMAGE
 from finn_build.network.layers import Ints
@@ -182,6 +183,16 @@ class Sums:
     fill: int = 0
     skip: Codes | None = None
 
+    def scaled(
+        self, row: int, ops: Sequence[Elementwise | Pool], channel: int
+    ) -> tuple[Fraction, Fraction]:
+        """Unit and offset of a row behind the scales and biases `ops` of its channel."""
+        unit, offset = self.units[row], self.offsets[row]
+        for op in ops:
+            assert isinstance(op, Affine)
+            unit, offset = unit * op.gain(channel), op.apply(offset, channel)
+        return unit, offset
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
@@ -196,3 +207,11 @@ class Stream:
     pad: Sides = NO_SIDES
     average: tuple[int, int, int, int] | None = None  # kernel, stride of means to take
     names: tuple[str, ...] = ()
+
+    @property
+    def scaled_sums(self) -> Sums | None:
+        """A product's sums, if nothing but scales and biases follow and no skip is added."""
+        base = self.base
+        if not isinstance(base, Sums) or base.skip is not None:
+            return None
+        return base if all(isinstance(op, Affine) for op in self.ops) else None

@@ -31,6 +31,12 @@ def maxima(
     return np.asarray(views[:, :: stride[0], :: stride[1]].max(axis=(4, 5)))
 
 
+def side_by_side(pixels: int, width: int, across: int) -> int:
+    """The most pixels of a row that are whole windows of so many columns, or even parts of one."""
+    legal = divisors(gcd(pixels, width))
+    return max(n for n in legal if n % across == 0 or across % n == 0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class MaxPool(Layer):
     """Maximum of every window of an image of HEIGHT x WIDTH x CHANNELS.
@@ -106,8 +112,7 @@ class MaxPool(Layer):
         """The most pixels that are whole windows, or an even part of one."""
         if self.window is not None:
             return max(n for n in self.window.legal_pixels if pixels % n == 0)
-        legal, across = divisors(gcd(pixels, self.width)), self.kernel[1]
-        return max(n for n in legal if n % across == 0 or across % n == 0)
+        return side_by_side(pixels, self.width, self.kernel[1])
 
     def needs_begun(self, fold: Fold) -> bool:
         """It does if it gathers windows."""

@@ -1,14 +1,15 @@
 """The sum of every window, for means; windows do not overlap, and a later scale divides."""
 
 from dataclasses import dataclass
-from math import ceil, gcd
+from math import ceil
 
 import numpy as np
 
 from finn_build.errors import ModelError
 from finn_build.folding.beats import Beats, Pooled, Timing, in_turn
-from finn_build.folding.cost import Cost, bits_for, divisors, lutram
+from finn_build.folding.cost import Cost, bits_for, lutram
 from finn_build.network.layers.base import Codes, Integers, Ints, Layer, Place, Shape
+from finn_build.network.layers.max_pool import side_by_side
 from finn_build.rtl.design import Design, Stream
 
 # Cycles from a sum's last beat to the sum (rtl_templates: nn_sumpool).
@@ -90,8 +91,7 @@ class SumPool(Layer):
 
     def at_once(self, pixels: int) -> int:
         """The most pixels that are whole windows, or an even part of one."""
-        legal, across = divisors(gcd(pixels, self.width)), self.kernel[1]
-        return max(n for n in legal if n % across == 0 or across % n == 0)
+        return side_by_side(pixels, self.width, self.kernel[1])
 
     def _beat(self, place: Place) -> tuple[int, int]:
         """Pixels of a beat, and beats of a pixel, as the unit before gives them."""
