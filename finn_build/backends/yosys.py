@@ -29,6 +29,7 @@ LANED = ("nn_mvtu",)
 # Modules without multipliers are small: one process synthesises them all.
 SMALL = (
     "axis_",
+    "nn_add",
     "nn_argmax",
     "nn_join",
     "nn_lookup",
@@ -36,6 +37,7 @@ SMALL = (
     "nn_residual",
     "nn_sumpool",
     "nn_swu",
+    "nn_upsample",
     "nn_window",
 )
 LANE_PARAMETERS = ("SIMD", "W_BITS", "A_BITS", "TERNARY", "SUM_W", "LATENCY")

@@ -28,12 +28,14 @@ from finn_build.frontend.quantised import (
     uniform,
     values_of,
 )
-from finn_build.frontend.stream import Codes, Pairs, Pool, Stream, Sums
-from finn_build.frontend.thresholds import Levels, doubtful, levels
-from finn_build.network.layers import Ints, Layer, Lookup, MaxPool, Mvtu, Residual
+from finn_build.frontend.stream import Codes, Moving, Pairs, Pool, Skip, Stream, Sums, wide
+from finn_build.frontend.thresholds import Levels, doubtful, falls, levels
+from finn_build.network.layers import Add, Ints, Layer, Lookup, Mvtu, Residual
 
 MOST_PIXEL_BITS = 12
-_PIXELS = 8  # bits of a pixel, and of the largest table
+MOST_PAIR_BITS = 6  # of two codes that a table adds, although they could be added
+_PIXELS = 8  # bits of a pixel
+_ENTRIES = 10  # bits of the largest table's address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +58,8 @@ class Builder:
     """The layers so far, each after the layers that it reads, and the tensors to compare with them.
 
     reads: what each layer reads, by its name; made: the codes of streams whose layers exist
-    already, by the streams' identity; untapped: layers whose codes no tap compares, because no
-    quantiser of the file gives them.
+    already, by the streams' identity; sums: those of pairs that a layer adds, by the pairs' source;
+    untapped: layers whose codes no tap compares, because no quantiser of the file gives them.
     """
 
     layers: list[Layer] = field(default_factory=list)
@@ -66,6 +68,7 @@ class Builder:
     layouts: dict[str, Layout] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     made: dict[int, tuple[Stream, Codes]] = field(default_factory=dict)
+    sums: dict[str, Codes] = field(default_factory=dict)
     untapped: set[str] = field(default_factory=set)
 
     def name(self, prefix: str) -> str:
@@ -84,6 +87,8 @@ class Builder:
         base = stream.base
         if isinstance(base, Sums):
             codes = self._thresholded(base, stream, refuse)
+        elif isinstance(base, Pairs) and _added(base, stream):
+            return self.codes(replace(stream, base=self._sum(base)), refuse)
         elif isinstance(base, Codes) and all(isinstance(op, Affine) for op in stream.ops):
             return scaled(base, stream.ops)
         else:
@@ -105,7 +110,12 @@ class Builder:
         values, kept = values_of(quantiser, after, channels, refuse)
         bits = max(1, len(kept).bit_length())
         found = levels(base, before, quantiser, kept, base.product.codes.bits)
-        if base.skip is None:
+        skip = base.skip
+        if skip is not None and skip.gains is not None:
+            rows = range(len(base.units))
+            if any(falls(base, before, row) for row in rows):
+                raise refuse("scales a sum of two branches by less than zero; scale before the Add")
+        if skip is None:
             name = self.add_product(
                 base,
                 found.weights,
@@ -114,7 +124,7 @@ class Builder:
                 slack=found.slack,
             ).name
         else:
-            name = self._residual(base.skip, self.add_product(base, found.weights), found)
+            name = self._residual(skip, self.add_product(base, found.weights), found)
         height, width = base.positions
         codes = Codes(
             height=height,
@@ -129,17 +139,61 @@ class Builder:
             codes, pools, name, quantiser, whole=len(kept) == quantiser.levels, refuse=refuse
         )
 
-    def _residual(self, skip: Codes, unit: Mvtu, found: Levels) -> str:
-        """Append the layer that adds a skip's codes to the sums of a unit."""
+    def _residual(self, skip: Skip, unit: Mvtu, found: Levels) -> str:
+        """Append the layer that adds a skip to the sums of a unit."""
+        base = skip.base
+        if isinstance(base, Sums):
+            other = self.add_product(base, base.weights)
+            bits, source = other.out_bits, other.name
+        else:
+            bits, source = base.bits, base.source
         layer = Residual(
             name=self.name("residual"),
-            skip_bits=skip.bits,
+            skip_bits=bits,
             sum_bits=unit.out_bits,
             thresholds=found.thresholds,
             float_thresholds=found.bounds,
             slack=found.slack,
+            gains=skip.gains,
+            skip_signed=isinstance(base, Sums),
         )
-        return self.add(layer, unit.name, skip.source)
+        return self.add(layer, unit.name, source)
+
+    def _sum(self, pairs: Pairs) -> Codes:
+        """The sums of codes of one scale, by a layer that adds them."""
+        if pairs.source in self.sums:
+            return self.sums[pairs.source]
+        first, second, gains = pairs.first, pairs.second, pairs.gains
+        assert gains is not None
+        layer = Add(
+            name=self.name("add"),
+            positions=first.height * first.width,
+            channels=first.channels,
+            gains=gains,
+            widths=(first.bits, second.bits),
+        )
+        if layer.out_bits <= MOST_BITS:
+            # Wider sums are not compared: float32 is off by more there than comparisons allow.
+            self.untapped.add(layer.name)
+        # The lowest sum is code 0.
+        scales = tuple(scale / gains[0] for scale in first.scales)
+        shifts = [
+            a + b - layer.start * scale
+            for a, b, scale in zip(
+                *(wide(values, first.channels) for values in (first.shifts, second.shifts, scales)),
+                strict=True,
+            )
+        ]
+        made = replace(
+            first,
+            bits=layer.out_bits,
+            scales=scales,
+            shifts=tuple(shifts[:1] if len(set(shifts)) == len(scales) == 1 else shifts),
+            source=self.add(layer, pairs.source),
+            summed=True,
+        )
+        self.sums[pairs.source] = made
+        return made
 
     def add_product(self, base: Sums, weights: Ints, **more: object) -> Mvtu:
         """Append a window, if one is needed, and the unit."""
@@ -174,7 +228,7 @@ class Builder:
     def _pools(
         self,
         codes: Codes,
-        pools: Sequence[tuple[Pool, bool]],
+        pools: Sequence[tuple[Moving, bool]],
         name: str,
         quantiser: Quantiser,
         *,
@@ -186,22 +240,27 @@ class Builder:
         for pool, before in pools:
             if not before and not tapped:
                 tapped = self._tap(name, quantiser, whole=whole)
-            name = self.name("pool")
-            layer = hardware.pool(codes, pool, name=name)
-            if layer is None:
-                raise refuse(
-                    f"the hardware has no maximum over {pool.kernel[0]} x {pool.kernel[1]} pixels "
-                    f"with stride {list(pool.stride)} and padding {list(pool.pad)}; use windows "
-                    "within the image, and padding smaller than the window"
-                )
-            height, width = hardware.pooled(codes.height, codes.width, pool)
-            made = self.add(layer, codes.source)
-            codes = replace(codes, height=height, width=width, source=made)
+            codes = self._moved(codes, pool, refuse)
+            name = codes.source
         if not tapped:
             self._tap(name, quantiser, whole=whole)
         if not whole:
             self.untapped.add(codes.source)
         return codes
+
+    def _moved(self, codes: Codes, op: Moving, refuse: Refuse) -> Codes:
+        """Append a pool or an upsampling."""
+        name = self.name("pool" if isinstance(op, Pool) else "upsample")
+        layer = hardware.moved(codes, op, name=name)
+        if layer is None:
+            assert isinstance(op, Pool)
+            raise refuse(
+                f"the hardware has no maximum over {op.kernel[0]} x {op.kernel[1]} pixels with "
+                f"stride {list(op.stride)} and padding {list(op.pad)}; use windows within the "
+                "image, and padding smaller than the window"
+            )
+        source = self.add(layer, codes.source)
+        return replace(codes, height=layer.out_height, width=layer.out_width, source=source)
 
     def _tap(self, name: str, quantiser: Quantiser, *, whole: bool) -> bool:
         if whole and quantiser.tensor:  # each level of the quantiser has a code of its own
@@ -240,13 +299,13 @@ class Builder:
         The table holds what float32 gives: where nothing is summed, every program gives the same.
         For sums it holds the exact levels.
         """
-        if isinstance(base, Codes) and all(isinstance(op, Pool) for op in stream.ops):
+        if isinstance(base, Codes) and all(isinstance(op, Moving) for op in stream.ops):
             return self._plain_pools(base, stream, refuse)
         stream = requantised(base, stream)
         before, quantiser, after, pools = split(stream, refuse)
         check_rising(stream.ops, base.channels, refuse)
-        if base.bits > _PIXELS:
-            raise refuse(f"quantises codes of more than {_PIXELS} bits again")
+        if base.bits > _ENTRIES:
+            raise refuse(f"quantises codes of {base.bits} bits again; use at most {_ENTRIES}")
         # The quantiser may be wide: codes of few bits reach few of its levels.
         values, kept = values_of(quantiser, after, base.channels, refuse, most=WIDEST)
         same = base.even and uniform((*before, quantiser))
@@ -309,21 +368,21 @@ class Builder:
 
     def _plain_pools(self, codes: Codes, stream: Stream, refuse: Refuse) -> Codes:
         """Append pools of codes on which nothing else is done."""
-        if any(scale < 0 for scale in codes.scales):
+        pools = any(isinstance(op, Pool) for op in stream.ops)
+        if pools and any(scale < 0 for scale in codes.scales):
             raise refuse("takes the largest of values with a negative scale; scale after the pool")
-        for pool in stream.ops:
-            assert isinstance(pool, Pool)
-            name = self.name("pool")
-            layer: MaxPool | None = hardware.pool(codes, pool, name=name)
-            if layer is None:
-                raise refuse(
-                    "the hardware does not have its pooling windows; use padding smaller than the "
-                    "window"
-                )
-            height, width = hardware.pooled(codes.height, codes.width, pool)
-            made = self.add(layer, codes.source)
-            codes = replace(codes, height=height, width=width, source=made)
+        for op in stream.ops:
+            assert isinstance(op, Moving)
+            codes = self._moved(codes, op, refuse)
         return codes
+
+
+def _added(pairs: Pairs, stream: Stream) -> bool:
+    """Whether a layer adds the pairs; a small table is cheaper where a quantiser follows."""
+    if pairs.gains is None:
+        return False
+    quantised = any(isinstance(op, Quantiser) for op in stream.ops)
+    return not quantised or pairs.bits > MOST_PAIR_BITS
 
 
 def weight_bits(weights: Ints) -> int:

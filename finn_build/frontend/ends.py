@@ -17,7 +17,7 @@ from finn_build.frontend.layout import Layout
 from finn_build.frontend.product import sums, unrolled, whole
 from finn_build.frontend.rational import unit
 from finn_build.frontend.scope import Scope
-from finn_build.frontend.stream import NO_SIDES, Pool, Product, Stream, Sums
+from finn_build.frontend.stream import NO_SIDES, Moving, Product, Stream, Sums
 from finn_build.network.layers import Argmax, Ints, Mvtu
 
 MOST_CLASSES = 1024
@@ -63,7 +63,7 @@ def finish(scope: Scope, stream: Stream, node: NodeProto) -> Ended:
     return _scored(scope, base, gains, offsets, floor=floor)
 
 
-def _ending(ops: Sequence[Elementwise | Pool]) -> tuple[list[Elementwise] | None, bool]:
+def _ending(ops: Sequence[Elementwise | Moving]) -> tuple[list[Elementwise] | None, bool]:
     """Scales and biases after the last product, and whether a ReLU follows; None for other ends."""
     rest = list(ops)
     floor = bool(rest) and rest[-1] == Clip(low=Fraction(0))

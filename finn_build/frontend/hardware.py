@@ -1,13 +1,14 @@
 """Windows and pools of the network, if the hardware has them."""
 
 from math import gcd
+from typing import Any
 
 import numpy as np
 
 from finn_build.errors import ModelError
 from finn_build.folding.cost import divisors
-from finn_build.frontend.stream import Codes, Pool, Sides
-from finn_build.network.layers import Ints, MaxPool, Window
+from finn_build.frontend.stream import Codes, Moving, Pool, Repeat, Sides
+from finn_build.network.layers import Ints, MaxPool, Upsample, Window
 
 
 def window(
@@ -36,19 +37,19 @@ def window(
         return None
 
 
-def pool(codes: Codes, pool: Pool, *, name: str) -> MaxPool | None:
-    """The layer that takes maxima of codes; None if the hardware has no such layer."""
+def moved(codes: Codes, op: Moving, *, name: str) -> MaxPool | Upsample | None:
+    """The layer that pools or upsamples codes; None if the hardware has no such layer."""
+    image: dict[str, Any] = {
+        "name": name,
+        "height": codes.height,
+        "width": codes.width,
+        "channels": codes.channels,
+        "bits": codes.bits,
+    }
     try:
-        return MaxPool(
-            name=name,
-            height=codes.height,
-            width=codes.width,
-            channels=codes.channels,
-            bits=codes.bits,
-            kernel=pool.kernel,
-            stride=pool.stride,
-            pad=pool.pad,
-        )
+        if isinstance(op, Repeat):
+            return Upsample(**image, factors=op.factors)
+        return MaxPool(**image, kernel=op.kernel, stride=op.stride, pad=op.pad)
     except ModelError:
         return None
 

@@ -1,18 +1,21 @@
-"""Where branches meet: Concat of codes, Add of codes, and Add of codes to a product's sums."""
+"""Where branches meet: Concat of codes, and Add of codes and of products' sums."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from fractions import Fraction
 
 from onnx import NodeProto
 
 from finn_build.frontend.check import attributes, refuse, shown
 from finn_build.frontend.quantised import MOST_BITS
 from finn_build.frontend.scope import Scope
-from finn_build.frontend.stream import NO_SIDES, Codes, Pairs, Stream, Sums, wide
+from finn_build.frontend.stream import NO_SIDES, Codes, Pairs, Skip, Stream, Sums, wide
 from finn_build.network.layers import Concat
 
 MOST_SKIP_BITS = 5  # of a skip's codes: each code has a set of thresholds of its own
+MOST_GAIN = 1 << 12  # of codes or sums that are added as multiples of one scale
 
 
 def concat(scope: Scope, node: NodeProto) -> Stream:
@@ -38,55 +41,117 @@ def concat(scope: Scope, node: NodeProto) -> Stream:
     return Stream(layout=joined, base=made, names=_names(streams[0], node))
 
 
-def add(scope: Scope, node: NodeProto) -> Stream:
-    """Add of two branches of one shape, before a quantiser.
+def add(scope: Scope, node: NodeProto, first: Stream, second: Stream) -> Stream:
+    """Add of two branches of one shape.
 
-    Codes are added to a product's sums by thresholds that depend on the code. Codes are added to
-    codes by a table.
+    To a product's sums codes are added by thresholds that depend on the code. Wider codes, other
+    sums, and codes to codes are added as whole numbers, where both are multiples of one scale.
+    Codes of few bits to others by a table, if a quantiser follows.
     """
-    streams = [scope.stream(node, index) for index in (0, 1)]
-    if streams[0].layout != streams[1].layout:
+    if first.layout != second.layout:
         raise refuse(
             node,
             "adds activations of different shapes, or with their elements in another order; only "
             "equal ones can be added",
         )
-    sums = [stream for stream in streams if _bare(stream)]
+    names = _names(first, node)
+    # What has rows for each position goes first, codes last.
+    streams = sorted((first, second), key=_order)
+    sums = [base for base in map(_bare, streams) if base is not None]
     if len(sums) == 2:
+        made: Sums | Pairs = _both(scope, node, *sums)
+    elif sums:
+        made = _skipped(scope, node, sums[0], _quantised(scope, node, streams[1]))
+    else:
+        made = _pairs(scope, node, *(_quantised(scope, node, stream) for stream in streams))
+    return Stream(layout=first.layout, base=made, names=names)
+
+
+def _pairs(scope: Scope, node: NodeProto, first: Codes, second: Codes) -> Pairs:
+    """Codes side by side, which a layer adds or a table reads."""
+    scales = zip(*(wide(c.scales, c.channels) for c in (first, second)), strict=True)
+    gains = multiples(scales)
+    if gains is None and 2 * max(first.bits, second.bits) > MOST_BITS:
         raise refuse(
             node,
-            "adds the results of two products: put a quantiser (Quant) on one of them, of at most "
-            f"{MOST_SKIP_BITS} bits",
+            f"adds activations of {first.bits} and {second.bits} bits whose scales are not whole "
+            f"multiples of one number; use at most {MOST_BITS // 2} bits, or one scale for both",
         )
-    names = _names(streams[0], node)
-    if sums:
-        (stream,) = sums
-        (other,) = (each for each in streams if each is not stream)
-        skip = _quantised(scope, node, other)
-        if skip.bits > MOST_SKIP_BITS:
-            raise refuse(
-                node,
-                f"adds codes of {skip.bits} bits to a product; use at most {MOST_SKIP_BITS}",
-            )
-        return Stream(layout=stream.layout, base=_skipped(stream, skip), names=names)
-    first, second = (_quantised(scope, node, stream) for stream in streams)
-    bits = max(first.bits, second.bits)
-    if 2 * bits > MOST_BITS:
-        raise refuse(node, f"adds activations of {bits} bits; use at most {MOST_BITS // 2}")
     joined = _beside(scope, first, second, by_turns=True)
-    base = Pairs(
-        first=replace(first, bits=bits), second=replace(second, bits=bits), source=joined.source
+    return Pairs(first=first, second=second, source=joined.source, gains=gains)
+
+
+def _both(scope: Scope, node: NodeProto, first: Sums, second: Sums) -> Sums:
+    """Sums of two products, added as whole numbers."""
+    count = len(second.units)
+    others = [second.units[row % count] for row in range(len(first.units))]
+    gains = multiples(zip(first.units, others, strict=True))
+    if gains is None:
+        raise refuse(
+            node,
+            "adds the results of two products whose scales are not whole multiples of one number: "
+            f"put a quantiser (Quant) of at most {MOST_SKIP_BITS} bits on one of them",
+        )
+    offsets = [a + second.offsets[row % count] for row, a in enumerate(first.offsets)]
+    return replace(
+        first,
+        units=tuple(unit / gains[0] for unit in first.units),
+        offsets=tuple(offsets),
+        skip=Skip(base=second, gains=gains),
     )
-    return Stream(layout=streams[0].layout, base=base, names=names)
+
+
+def _skipped(scope: Scope, node: NodeProto, sums: Sums, skip: Codes) -> Sums:
+    """A product's sums and the codes that are added to them."""
+    if skip.bits <= MOST_SKIP_BITS:
+        return replace(sums, skip=Skip(base=skip))
+    rows = [row % sums.channels for row in range(len(sums.units))]
+    scales, shifts = wide(skip.scales, skip.channels), wide(skip.shifts, skip.channels)
+    gains = multiples((unit, scales[c]) for unit, c in zip(sums.units, rows, strict=True))
+    if gains is None:
+        raise refuse(
+            node,
+            f"adds codes of {skip.bits} bits to a product, and their scale and the product's are "
+            f"not whole multiples of one number; use at most {MOST_SKIP_BITS} bits",
+        )
+    return replace(
+        sums,
+        units=tuple(unit / gains[0] for unit in sums.units),
+        offsets=tuple(a + shifts[c] for a, c in zip(sums.offsets, rows, strict=True)),
+        skip=Skip(base=skip, gains=gains),
+    )
+
+
+def multiples(scales: Iterable[tuple[Fraction, Fraction]]) -> tuple[int, int] | None:
+    """The whole numbers of which pairs of scales are one multiple each, above zero if possible.
+
+    None if the ratio is not the same for all pairs, or if its numbers are large.
+    """
+    ratios = {Fraction(a, b) if a and b else None for a, b in scales}
+    if len(ratios) > 1 or (ratio := ratios.pop()) is None:
+        return None
+    gains = ratio.numerator, ratio.denominator
+    return gains if max(map(abs, gains)) <= MOST_GAIN else None
 
 
 def _names(stream: Stream, node: NodeProto) -> tuple[str, ...]:
     return (*stream.names, shown(node.name or node.output[0]))
 
 
-def _bare(stream: Stream) -> bool:
-    """Whether a stream is a product's sums with nothing but scales and biases after them."""
-    return stream.pad == NO_SIDES and stream.scaled_sums is not None
+def _bare(stream: Stream) -> Sums | None:
+    """A product's sums and the scales and biases after them; None if there is more to do."""
+    base = stream.scaled_sums
+    if base is None or stream.pad != NO_SIDES:
+        return None
+    rows = [base.scaled(row, stream.ops, row % base.channels) for row in range(len(base.units))]
+    return replace(
+        base, units=tuple(unit for unit, _ in rows), offsets=tuple(offset for _, offset in rows)
+    )
+
+
+def _order(stream: Stream) -> int:
+    base = _bare(stream)
+    return 2 if base is None else int(not base.unrolled)
 
 
 def _quantised(scope: Scope, node: NodeProto, stream: Stream) -> Codes:
@@ -94,19 +159,6 @@ def _quantised(scope: Scope, node: NodeProto, stream: Stream) -> Codes:
     if stream.pad != NO_SIDES:
         raise refuse(node, "joins padded images; pad within the convolution")
     return scope.codes(stream, node)
-
-
-def _skipped(stream: Stream, skip: Codes) -> Sums:
-    """A product's sums with the scales and biases that follow them, and the skip's codes."""
-    base = stream.base
-    assert isinstance(base, Sums)
-    rows = [base.scaled(row, stream.ops, row % base.channels) for row in range(len(base.units))]
-    return replace(
-        base,
-        units=tuple(unit for unit, _ in rows),
-        offsets=tuple(offset for _, offset in rows),
-        skip=skip,
-    )
 
 
 def _beside(scope: Scope, first: Codes, second: Codes, *, by_turns: bool) -> Codes:

@@ -20,8 +20,18 @@ from finn_build.frontend.quantised import scaled
 from finn_build.frontend.rational import fractions, root
 from finn_build.frontend.scope import PADDED, Scope, Value
 from finn_build.frontend.shaping import image_only, shape_of
-from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Pool, Sides, Stream
+from finn_build.frontend.stream import (
+    NO_SIDES,
+    Codes,
+    Constant,
+    Moving,
+    Pool,
+    Repeat,
+    Sides,
+    Stream,
+)
 from finn_build.frontend.tidy import QCDQ
+from finn_build.frontend.upsampling import upsampling
 
 _HINTS = {
     "QuantizeLinear": QCDQ,
@@ -50,7 +60,7 @@ def unsupported(node: NodeProto) -> str:
     return f"operator {kind(node)} is not supported{hint}; supported: {', '.join(supported)}"
 
 
-def then(scope: Scope, stream: Stream, node: NodeProto, op: Elementwise | Pool) -> Stream:
+def then(scope: Scope, stream: Stream, node: NodeProto, op: Elementwise | Moving) -> Stream:
     """A stream with one more operation."""
     names = (*stream.names, shown(node.name or node.output[0]))
     if stream.pad != NO_SIDES:
@@ -86,8 +96,11 @@ def _arithmetic(scope: Scope, node: NodeProto) -> Value:
     first, second = (scope.values[name] for name in node.input)
     if isinstance(first, Stream) and isinstance(second, Stream):
         if node.op_type == "Add":
-            return join.add(scope, node)
-        raise refuse(node, f"{node.op_type} of two computed tensors is not supported; Add is")
+            return join.add(scope, node, first, second)
+        if node.op_type == "Sub":
+            negated = then(scope, second, node, Affine(gains=(Fraction(-1),)))
+            return join.add(scope, node, first, negated)
+        raise refuse(node, f"{node.op_type} of two computed tensors is not supported; Add, Sub are")
     turned = not isinstance(first, Stream)
     stream = first if isinstance(first, Stream) else second
     other = second if isinstance(first, Stream) else first
@@ -262,6 +275,18 @@ def _pool(scope: Scope, node: NodeProto) -> Value:
     return replace(scope.mean(stream, node, (*kernel, *stride)), layout=layout)
 
 
+def _resize(scope: Scope, node: NodeProto) -> Value:
+    """Resize and Upsample to the nearest pixel, by whole factors."""
+    stream = scope.bare(node)
+    flipped, dims = image_only(node, stream)
+    factors = upsampling(node, scope.numbers, stream.layout.shape)
+    pair = (1, *factors) if dims == 1 else factors
+    repeat = Repeat(factors=(pair[1], pair[0]) if flipped else (pair[0], pair[1]))
+    size = (stream.layout.height * repeat.factors[0], stream.layout.width * repeat.factors[1])
+    layout = stream.layout.with_image(*size, stream.layout.channels, flipped=flipped)
+    return replace(then(scope, stream, node, repeat), layout=layout)
+
+
 def _reduce_mean(scope: Scope, node: NodeProto) -> Value:
     """ReduceMean over the rows, the columns, or both, in whichever dimensions they are."""
     said = attributes(node)
@@ -326,9 +351,11 @@ HANDLERS: dict[str, Handler] = {
     "Quant": _quant,
     "ReduceMean": _reduce_mean,
     "Relu": _relu,
+    "Resize": _resize,
     "Reshape": shaping.reshape,
     "Squeeze": shaping.squeeze,
     "Sub": _arithmetic,
     "Transpose": shaping.transpose,
     "Unsqueeze": shaping.unsqueeze,
+    "Upsample": _resize,
 }

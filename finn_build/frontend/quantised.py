@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from finn_build.errors import ModelError
 from finn_build.frontend.elementwise import Affine, Elementwise, Quantiser, apply_all, joined
-from finn_build.frontend.stream import Codes, Pairs, Pool, Stream, wide
+from finn_build.frontend.stream import Codes, Moving, Pairs, Pool, Stream, wide
 
 MOST_BITS = 8  # of activations between layers
 WIDEST = 16  # bits of a quantiser, before later operations make some of its levels equal
@@ -17,7 +17,7 @@ WIDEST = 16  # bits of a quantiser, before later operations make some of its lev
 Refuse = Callable[[str], ModelError]
 
 
-def scaled(codes: Codes, ops: Sequence[Elementwise | Pool]) -> Codes:
+def scaled(codes: Codes, ops: Sequence[Elementwise | Moving]) -> Codes:
     """The same codes, standing for their values after some scales and biases."""
     for op in ops:
         assert isinstance(op, Affine)
@@ -56,10 +56,10 @@ def requantised(base: Codes | Pairs, stream: Stream) -> Stream:
 
 def split(
     stream: Stream, refuse: Refuse
-) -> tuple[list[Elementwise], Quantiser, list[Elementwise], list[tuple[Pool, bool]]]:
+) -> tuple[list[Elementwise], Quantiser, list[Elementwise], list[tuple[Moving, bool]]]:
     """Operations before the last quantiser, the quantiser, operations after it, and the pools.
 
-    Each pool comes with whether it is before that quantiser.
+    Each pool, or upsampling, comes with whether it is before that quantiser.
     """
     places = [i for i, op in enumerate(stream.ops) if isinstance(op, Quantiser)]
     if not places:
@@ -71,13 +71,13 @@ def split(
     last = places[-1]
     quantiser = stream.ops[last]
     assert isinstance(quantiser, Quantiser)
-    before = [op for op in stream.ops[:last] if not isinstance(op, Pool)]
-    after = [op for op in stream.ops[last + 1 :] if not isinstance(op, Pool)]
-    pools = [(op, i < last) for i, op in enumerate(stream.ops) if isinstance(op, Pool)]
+    before = [op for op in stream.ops[:last] if not isinstance(op, Moving)]
+    after = [op for op in stream.ops[last + 1 :] if not isinstance(op, Moving)]
+    pools = [(op, i < last) for i, op in enumerate(stream.ops) if isinstance(op, Moving)]
     return before, quantiser, after, pools
 
 
-def check_rising(ops: Sequence[Elementwise | Pool], channels: int, refuse: Refuse) -> None:
+def check_rising(ops: Sequence[Elementwise | Moving], channels: int, refuse: Refuse) -> None:
     """Refuse negative scales between a pool and a quantiser: the largest code must stay largest."""
     places = [i for i, op in enumerate(ops) if isinstance(op, Pool)]
     last = max(i for i, op in enumerate(ops) if isinstance(op, Quantiser))

@@ -15,7 +15,7 @@ from finn_build.frontend.check import attributes, refuse
 from finn_build.frontend.layout import Layout, of_axes
 from finn_build.frontend.quantised import uniform
 from finn_build.frontend.scope import Scope, Value
-from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Pool, Sides, Stream, added
+from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Moving, Sides, Stream, added
 from finn_build.network.graph import IMAGE
 
 MOST_DIMENSIONS = 8  # dimensions that a node may add
@@ -109,7 +109,7 @@ def reshape(scope: Scope, node: NodeProto) -> Value:
 def _unfolded(stream: Stream, sizes: list[int]) -> Stream | None:
     """A flat input reshaped to an image of one channel, or to one row of pixels; else None."""
     layout, base = stream.layout, stream.base
-    alike = not any(isinstance(op, Pool) or not uniform((op,)) for op in stream.ops)
+    alike = not any(isinstance(op, Moving) or not uniform((op,)) for op in stream.ops)
     plain = alike and stream.average is None
     if not plain or not isinstance(base, Codes) or base.source != IMAGE:
         return None

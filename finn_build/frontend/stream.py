@@ -90,12 +90,14 @@ class Codes:
 class Pairs:
     """Sums of two codes for each channel: the stream has them side by side, the first in low bits.
 
-    source: the layer that puts them side by side.
+    source: the layer that puts them side by side; gains: whole numbers, one multiple of which the
+    scales of both codes are in every channel, or None.
     """
 
     first: Codes
     second: Codes
     source: str
+    gains: tuple[int, int] | None = None
 
     @property
     def height(self) -> int:
@@ -109,8 +111,8 @@ class Pairs:
 
     @property
     def bits(self) -> int:
-        """Bits of both codes together."""
-        return self.first.bits + self.second.bits
+        """Bits of both codes beside each other, as wide as the wider one."""
+        return 2 * max(self.first.bits, self.second.bits)
 
     @property
     def channels(self) -> int:
@@ -124,8 +126,15 @@ class Pairs:
 
     def value32(self, code: int, channel: int) -> Fraction:
         """The sum of the values that two codes stand for, in float32."""
-        high, low = divmod(code, 1 << self.first.bits)
+        high, low = divmod(code, 1 << self.bits // 2)
         return float32(self.first.value32(low, channel) + self.second.value32(high, channel))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repeat:
+    """Nearest upsampling: every row and every column as often as the factors say."""
+
+    factors: tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +144,9 @@ class Pool:
     kernel: tuple[int, int]
     stride: tuple[int, int]
     pad: Sides
+
+
+Moving = Pool | Repeat  # operations on the image, not on each element
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,13 +176,25 @@ class Product:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Skip:
+    """What is added to the sums of a product: codes, or other sums, of the output's shape.
+
+    gains: whole numbers g, h where what is added is units[row] * (g * sum + h * code), or of a sum
+    in place of the code; None if every code has thresholds of its own.
+    """
+
+    base: Codes | Sums
+    gains: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sums:
     """Accumulators: a value is units[row] * accumulator + offsets[row].
 
     weights: (ROWS, KH, KW, CHANNELS) integers; each row has one unit and one offset. positions:
     rows and columns of the output, with `channels` values each. unrolled: the product is with the
     whole image, which is KH x KW; then there are `channels` rows for each position, position after
-    position. skip: codes of the output's shape whose values are added.
+    position. skip: what is added to them.
     """
 
     product: Product
@@ -181,10 +205,10 @@ class Sums:
     channels: int
     positions: tuple[int, int]
     fill: int = 0
-    skip: Codes | None = None
+    skip: Skip | None = None
 
     def scaled(
-        self, row: int, ops: Sequence[Elementwise | Pool], channel: int
+        self, row: int, ops: Sequence[Elementwise | Moving], channel: int
     ) -> tuple[Fraction, Fraction]:
         """Unit and offset of a row behind the scales and biases `ops` of its channel."""
         unit, offset = self.units[row], self.offsets[row]
@@ -203,7 +227,7 @@ class Stream:
 
     layout: Layout
     base: Codes | Pairs | Sums
-    ops: tuple[Elementwise | Pool, ...] = ()
+    ops: tuple[Elementwise | Moving, ...] = ()
     pad: Sides = NO_SIDES
     average: tuple[int, int, int, int] | None = None  # kernel, stride of means to take
     names: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,9 @@ from finn_build.frontend.elementwise import (
     pull_all,
 )
 from finn_build.frontend.rational import Half
-from finn_build.frontend.stream import Sums, wide
+from finn_build.frontend.stream import Codes, Sums, wide
 from finn_build.network.layers import Ints, Mvtu
+from finn_build.network.layers.add import Weighted
 
 EPS = Fraction(1, 1 << 23)
 # How many roundings of float32 a reference may be off, relative to the largest number on the way.
@@ -106,15 +108,16 @@ def levels(
     for row in range(count):
         channel = row % sums.channels
         gain = sums.units[row]
-        falling = _sign(gain)
-        for op in ops:
-            falling *= _sign(op.gain(channel))
-        if falling < 0:
+        if falls(sums, ops, row):
             weights[row], gain = -weights[row], -gain
         start = Affine(gains=(gain,), offsets=(sums.offsets[row],))
         skips = [Affine(offsets=(value,)) for value in added[channel]]
         rows.append([_Row((skip, *ops), quantiser, channel, start) for skip in skips])
     low, high = reach_of(weights, in_bits)
+    if sums.skip is not None and sums.skip.gains is not None:
+        low, high = Weighted(
+            gains=sums.skip.gains, ranges=((low, high), _range(sums.skip.base))
+        ).reach
     thresholds = np.empty((count, len(added[0]), len(kept)), np.int64)
     bounds = np.empty(thresholds.shape)
     slack = np.array([max(way.slack(max(-low, high)) for way in ways) for ways in rows])
@@ -127,11 +130,25 @@ def levels(
     return Levels(weights=weights, thresholds=thresholds, bounds=bounds, slack=slack)
 
 
+def falls(sums: Sums, ops: Sequence[Elementwise], row: int) -> bool:
+    """Whether a row's level falls with its accumulator."""
+    channel = row % sums.channels
+    return prod((_sign(sums.units[row]), *(_sign(op.gain(channel)) for op in ops))) < 0
+
+
+def _range(base: Codes | Sums) -> tuple[int, int]:
+    """The lowest and the highest integer of a skip."""
+    if isinstance(base, Codes):
+        return 0, (1 << base.bits) - 1
+    return reach_of(base.weights, base.product.codes.bits)
+
+
 def _added(sums: Sums) -> list[list[Fraction]]:
-    """For each output channel, what every code of the skip adds; 0 if there is no skip."""
-    skip = sums.skip
-    if skip is None:
+    """For each output channel, what every code of the skip adds; 0 if thresholds go without."""
+    if sums.skip is None or sums.skip.gains is not None:
         return [[Fraction(0)]] * sums.channels
+    skip = sums.skip.base
+    assert isinstance(skip, Codes), "sums have no thresholds of their own"
     scales, shifts = wide(skip.scales, skip.channels), wide(skip.shifts, skip.channels)
     codes = range(1 << skip.bits)
     return [[s * code + t for code in codes] for s, t in zip(scales, shifts, strict=True)]

@@ -1,17 +1,20 @@
-// nn_residual - threshold count of accumulators to which a skip connection is added: the thresholds
-//               of a row depend on the skip's code.
-// y[r] = sum_t( T[r][v[r]][t] <= acc[r] )
+// nn_residual - threshold count of accumulators to which a skip connection is added. The thresholds
+//               of a row depend on the skip's code; or both are multiples of one scale, and the
+//               thresholds are those of their sum.
+// y[r] = sum_t( T[r][v[r]][t] <= acc[r] ), or sum_t( T[r][t] <= ACC_GAIN*acc[r] + SKIP_GAIN*v[r] )
 // Stream: ROWS/PE beats of each input per vector, in row order: PE accumulators acc in two's
-//         complement in a, PE unsigned codes v in b. A beat of PE elements out per beat of each.
+//         complement in a, PE codes v in b. A beat of PE elements out per beat of each.
 // Rate:   one beat per SPACING cycles; latency 6 + PASSES cycles, PASSES the comparisons that a
 //         comparator makes of a beat: ceil(THRESHOLDS / ceil(THRESHOLDS/SPACING)). An input is two
 //         beats ahead of the other at most: what runs further ahead needs a FIFO before it.
-// Needs:  ROWS % PE == 0, PE <= 10000; as many beats of a as of b.
+// Needs:  ROWS % PE == 0, PE <= 10000; as many beats of a as of b. v is unsigned; with SKIP_GAIN
+//         and SKIP_SIGNED it is in two's complement. SUM_W is ACC_W, or the bits of every sum in
+//         two's complement.
 //
 // THRESHOLD_FILE: each lane p has memories of its own, INIT_FILE THRESHOLD_FILE_LLLL as
 // nn_threshold says, LLLL the decimal digits of p: PE 1, group g*2^CODE_W + v has the thresholds of
-// row g*PE + p with the code v, plus 2^(ACC_W-1), within 0..2^ACC_W-1. What no accumulator is to
-// reach must be above them all there, too.
+// row g*PE + p with the code v, or group g has those of its sums, plus 2^(SUM_W-1), within
+// 0..2^SUM_W-1. What nothing is to reach must be above all that occurs there, too.
 `default_nettype none
 
 module nn_residual #(
@@ -22,6 +25,10 @@ module nn_residual #(
   parameter int unsigned THRESHOLDS     = 3,
   parameter int unsigned OUT_W          = 2,
   parameter int unsigned SPACING        = 1,
+  parameter int          ACC_GAIN       = 0,
+  parameter int          SKIP_GAIN      = 0,
+  parameter bit          SKIP_SIGNED    = 0,
+  parameter int unsigned SUM_W          = ACC_W,
   parameter              THRESHOLD_FILE = ""
 ) (
   input  wire                  clk,
@@ -53,11 +60,19 @@ module nn_residual #(
     $error("nn_residual: THRESHOLDS must be at least 1 and less than 2^OUT_W");
   end
 
+  if ((ACC_GAIN == 0) != (SKIP_GAIN == 0) || (SKIP_SIGNED && SKIP_GAIN == 0)) begin : gen_bad_gain
+    $error("nn_residual: ACC_GAIN and SKIP_GAIN go together, and SKIP_SIGNED with both");
+  end
+  if (SUM_W < ACC_W || (SKIP_GAIN == 0 && SUM_W != ACC_W) || (SKIP_GAIN != 0 && SUM_W < CODE_W))
+  begin : gen_bad_sum_w
+    $error("nn_residual: SUM_W must hold the sums, and be ACC_W without SKIP_GAIN");
+  end
+
   localparam int unsigned RF     = ROWS / PE;
   localparam int unsigned GRP_W  = (RF > 1) ? $clog2(RF) : 1;
-  // A row group and a code.
-  localparam int unsigned GROUPS = RF << CODE_W;
-  localparam int unsigned TAG_W  = $clog2(GROUPS);
+  // A row group and a code, or a row group alone.
+  localparam int unsigned GROUPS = (SKIP_GAIN == 0) ? RF << CODE_W : RF;
+  localparam int unsigned TAG_W  = (GROUPS > 1) ? $clog2(GROUPS) : 1;
 
   logic [PE*ACC_W-1:0]  acc;
   logic [PE*CODE_W-1:0] code;
@@ -125,12 +140,33 @@ module nn_residual #(
     localparam logic [31:0] DIGITS = {
       8'(48 + p / 1000 % 10), 8'(48 + p / 100 % 10), 8'(48 + p / 10 % 10), 8'(48 + p % 10)
     };
-    // Two's complement with the sign turned around is the value plus 2^(ACC_W-1), unsigned.
-    localparam logic [ACC_W-1:0] SIGN = ACC_W'(1) << (ACC_W - 1);
+    // Two's complement with the sign turned around is the value plus 2^(SUM_W-1), unsigned.
+    localparam logic [SUM_W-1:0] SIGN = SUM_W'(1) << (SUM_W - 1);
+    logic [SUM_W-1:0] sum;
+    logic [TAG_W-1:0] group;
+    if (SKIP_GAIN == 0) begin : gen_by_code
+      assign sum   = SUM_W'(acc[p*ACC_W +: ACC_W]);
+      assign group = TAG_W'({grp_q, code[p*CODE_W +: CODE_W]});
+    end else begin : gen_of_sum
+      nn_weigh #(
+        .A_W     (ACC_W),
+        .B_W     (CODE_W),
+        .OUT_W   (SUM_W),
+        .A_SIGNED(1),
+        .B_SIGNED(SKIP_SIGNED),
+        .A_GAIN  (ACC_GAIN),
+        .B_GAIN  (SKIP_GAIN)
+      ) u_weigh (
+        .a(acc[p*ACC_W +: ACC_W]),
+        .b(code[p*CODE_W +: CODE_W]),
+        .y(sum)
+      );
+      assign group = TAG_W'(grp_q);
+    end
     nn_threshold #(
       .PE        (1),
       .GROUPS    (GROUPS),
-      .ACC_W     (ACC_W),
+      .ACC_W     (SUM_W),
       .THRESHOLDS(THRESHOLDS),
       .OUT_W     (OUT_W),
       // Not 0, by which it would divide before the guard above has had its say.
@@ -139,8 +175,8 @@ module nn_residual #(
     ) u_threshold (
       .clk      (clk),
       .rst_n    (rst_n),
-      .acc      (acc[p*ACC_W +: ACC_W] ^ SIGN),
-      .group    (TAG_W'({grp_q, code[p*CODE_W +: CODE_W]})),
+      .acc      (sum ^ SIGN),
+      .group    (group),
       .acc_valid(issue),
       .out      (result[p*OUT_W +: OUT_W]),
       .out_valid(result_vld[p])

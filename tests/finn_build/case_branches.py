@@ -1,6 +1,7 @@
 """Graphs whose streams fork and meet again."""
 
 from collections.abc import Callable
+from typing import Any
 
 from graphs import SAME, Cases, Graph
 from onnx import ModelProto
@@ -61,6 +62,87 @@ def sum_of_codes() -> ModelProto:
     x = g.first(pads=SAME)
     y = g.act(_sums(g, g.block(x, 5, pads=SAME), 4, pads=SAME), 0.45, 4)
     return g.end(g.quant(g.op("Add", y, x), 0.7, 3))
+
+
+def _of_one_scale(kind: str, bits: tuple[int, int], scales: tuple[float, float]) -> Graph:
+    """Two branches of codes that are added or subtracted; the last tensor is their sum."""
+    g = Graph(3, 8, 8)
+    x = g.quant(g.first(pads=SAME), scales[0], bits[0], signed=1)
+    y = g.quant(_sums(g, x, 4, pads=SAME), scales[1], bits[1], signed=1)
+    g.op(kind, x, y)
+    return g
+
+
+def _after(make: Callable[[Graph, str], ModelProto], *how: Any) -> Callable[[], ModelProto]:
+    return lambda: make(g := _of_one_scale(*how), list(g.shapes)[-1])
+
+
+CASES["sum_of_one_scale"] = _after(
+    lambda g, x: g.end(g.act(x, 0.25, 4)), "Add", (6, 5), (0.0625, 0.125)
+)
+CASES["sum_of_wide_codes"] = _after(
+    lambda g, x: g.end(g.quant(x, 0.173, 8, signed=1)), "Add", (8, 8), (0.037, 0.037)
+)
+CASES["sum_that_is_read"] = _after(
+    lambda g, x: g.end(g.block(x, 5, pads=SAME)), "Add", (4, 4), (0.25, 0.25)
+)
+CASES["difference"] = _after(
+    lambda g, x: g.end(g.quant(x, 0.5, 4, signed=1)), "Sub", (4, 5), (0.1875, 0.125)
+)
+CASES["sum_of_uneven_codes"] = _after(
+    lambda g, x: g.end(g.quant(x, 0.5, 4)), "Add", (5, 5), (0.19, 0.123)
+)
+CASES["sum_that_is_wide"] = _after(
+    lambda g, x: g.end(g.quant(x, 0.5, 4)), "Add", (8, 8), (0.00390625, 0.25)
+)
+
+
+@CASES.add
+def sum_of_three() -> ModelProto:
+    """Sums of sums, which a skip and a convolution read as they are."""
+    g = Graph(3, 8, 8)
+    x = g.quant(g.first(pads=SAME), 0.25, 3)
+    y = g.op("Add", x, g.quant(_sums(g, x, 4, pads=SAME), 0.25, 3, signed=1))
+    z = g.op("Add", g.quant(_sums(g, y, 4, pads=SAME), 0.5, 3), y)
+    return g.end(g.act(_sums(g, z, 5)))
+
+
+def _products(scales: tuple[float, float], *, after: float = 1.0) -> ModelProto:
+    """Two products of one image are added, neither of them quantised."""
+    g = Graph(3, 8, 8)
+    x = g.quant(g.first(pads=SAME), 0.25, 3)
+    y = g.conv(x, 4, pads=SAME, weights=g.weights(4, 4, 3, 3, scale=scales[0]))
+    z = g.conv(x, 4, kernel=1, weights=g.weights(4, 4, 1, 1, scale=scales[1], bits=4), bias=[1] * 4)
+    total = g.op("Mul", g.op("Add", y, z), g.constant(after))
+    return g.end(g.quant(total, 0.31, 4, signed=1))
+
+
+CASES["sum_of_products"] = lambda: _products((0.125, 0.375))
+CASES["sum_of_uneven_products"] = lambda: _products((0.125, 0.31))
+CASES["sum_of_negated_products"] = lambda: _products((0.125, 0.125), after=-1.0)
+
+
+@CASES.add
+def sum_of_dense_products() -> ModelProto:
+    """A product with the whole image and one with each pixel."""
+    g = Graph(2, 4, 4)
+    x = g.quant(g.first(3, kernel=1), 0.25, 3)
+    y = g.conv(x, 4, kernel=1, weights=g.weights(4, 3, 1, 1, scale=0.25))
+    z = g.conv(x, 4, pads=(2, 2, 2, 2), kernel=5, weights=g.weights(4, 3, 5, 5, scale=0.125))
+    return g.end(g.act(g.op("Add", y, z), 0.4, 3))
+
+
+def _wide_skip(scale: float) -> ModelProto:
+    """Codes of eight bits are added to a product's sums."""
+    g = Graph(3, 8, 8)
+    x = g.quant(g.first(pads=SAME), scale, 8, signed=1)
+    low = g.quant(x, 0.25, 3)
+    y = g.conv(low, 4, pads=SAME, weights=g.weights(4, 4, 3, 3, scale=0.0625))
+    return g.end(g.act(g.op("Add", x, y), 0.3, 5))
+
+
+CASES["skip_wide"] = lambda: _wide_skip(0.03125)
+CASES["skip_of_uneven_scale"] = lambda: _wide_skip(0.031)
 
 
 @CASES.add

@@ -8,8 +8,15 @@ import broken
 import case_branches
 import case_layers
 import case_networks
+import case_upsampling
 
-CASES = case_layers.CASES | case_networks.CASES | case_branches.CASES | broken.CASES
+CASES = (
+    case_layers.CASES
+    | case_networks.CASES
+    | case_branches.CASES
+    | case_upsampling.CASES
+    | broken.CASES
+)
 PIXEL_MAX = {"brev_TFC_1W1A": 1.0, "brev_pow2": 1.0, "qcdq": 1.0}
 REFUSED = broken.REFUSED | {
     "act_perchan": r"Conv.*scales of its input differ from channel to channel.*use one scale",
@@ -24,5 +31,13 @@ REFUSED = broken.REFUSED | {
     "mean_axes": r"ReduceMean.*axes \[\]; want some of 1 to 3",
     "mean_channels": r"ReduceMean.*takes means over batch or channels",
     "no_quant": r"Conv.*values that are not quantised \(after .*'Relu_\d+'.*put a quantiser",
+    "sum_of_uneven_codes": r"Add.*5 and 5 bits whose scales are not whole.*use at most 4 bits",
+    "sum_of_uneven_products": r"Add.*two products whose scales are not whole multiples",
+    "sum_of_negated_products": r"scales a sum of two branches by less than zero",
+    "sum_that_is_wide": r"quantises codes of 15 bits again; use at most 10",
+    "skip_of_uneven_scale": r"Add.*codes of 8 bits to a product.*use at most 5 bits",
     "qcdq": r"DequantizeLinear.*QCDQ export; export as QONNX",
+    "up_linear": r"Resize.*mode 'linear' computes pixels between others; use nearest",
+    "up_half": r"Resize.*scales \[1.0, 1.0, 2.0, 1.5\].*whole numbers of 1 to 64",
+    "up_uneven": r"Resize.*does not repeat every pixel equally often",
 }

@@ -23,6 +23,7 @@ for _name in (
     "graphs",
     "broken",
     "case_branches",
+    "case_upsampling",
     "case_layers",
     "case_networks",
     "cases",

@@ -1,6 +1,7 @@
 """Streams that fork and meet again: what they give, how long they take, what waits for them."""
 
 from dataclasses import replace
+from fractions import Fraction
 from itertools import product
 
 import case_branches
@@ -19,6 +20,7 @@ from finn_build.folding.calibration import random_unit
 from finn_build.folding.fold import Fold
 from finn_build.folding.folding import make, stages
 from finn_build.folding.search import Search
+from finn_build.frontend.join import multiples
 from finn_build.network import golden
 from finn_build.network.graph import IMAGE, Network
 from finn_build.network.layers import Concat, Mvtu, Place, Residual, Shape
@@ -27,7 +29,8 @@ from finn_build.network.verify import compare
 from finn_build.rtl import accelerator, emit
 
 # Beats that wait in the FIFOs of each network, for a window's lag and the pipelines of the longer
-# branch. Two blocks, one with a projection; three branches of different depths and widths.
+# branch. Two blocks, one with a projection; three branches of different depths and widths; sums of
+# sums; the sums of two products; an image that becomes larger and meets another.
 DEPTHS = {
     "resnet_small": {
         "conv1_window": 2,
@@ -36,6 +39,9 @@ DEPTHS = {
         "residual1_skip": 42,
     },
     "concat_deep": {"conv1_window": 6, "concat0_a": 27, "concat1_b": 27, "conv3_window": 23},
+    "sum_of_three": {"conv1_window": 2, "concat0_a": 14, "concat1_b": 12, "conv3_window": 18},
+    "sum_of_products": {"conv1_window": 2, "residual0_skip": 25},
+    "up_and_joined": {"concat0_a": 39, "conv2_window": 37},
 }
 SEEDS = 50
 
@@ -129,7 +135,7 @@ def test_a_residual_is_unsure_beside_the_bounds_of_its_code_alone():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"skip_bits": 3}, "thresholds for 4 codes of 3 bits; use 8"),
+        ({"skip_bits": 3}, "4 sets of thresholds for a skip of 3 bits; use 8"),
         ({"thresholds": np.array([[[2, 1]] * 4])}, "threshold 1 of row 0 with code 0 is below"),
     ],
 )
@@ -286,3 +292,71 @@ def test_a_residual_costs_what_yosys_counts(shape, counted):
         pytest.approx(counted[1], rel=0.16),
     )
     assert (made.bram18 > 0) == (rows // pe << bits > 128)
+
+
+@pytest.mark.parametrize(
+    ("shape", "added", "counted"),
+    [
+        ((8, 3, 1, 16), {"gains": (1, 4), "skip_bits": 8}, (480, 645)),
+        ((8, 15, 9, 64), {"gains": (1, 16), "skip_bits": 8}, (711, 994)),
+        (
+            (4, 15, 9, 64),
+            {"gains": (1, 1), "skip_bits": 12, "skip_signed": True},
+            (742, 547),
+        ),
+        ((8, 3, 9, 64), {"gains": (3, 1), "skip_bits": 8}, (634, 828)),
+    ],
+)
+def test_the_sums_of_a_skip_cost_what_yosys_counts(shape, added, counted):
+    """LUTs and FFs of PE lanes of 12 bits: thresholds, cycles of a beat, rows; what is added."""
+    pe, steps, spacing, rows = shape
+    draw = np.random.default_rng(0)
+    unit = random_unit(
+        draw, (rows, 4 * spacing), weight_bits=2, in_bits=2, low=-1, positions=4, windowed=True
+    )
+    levels = np.sort(draw.integers(-1000, 1000, (rows, 1, steps)), axis=2)
+    layer = Residual(name="r", sum_bits=12, thresholds=levels, **added)
+    fold = Fold(pe=pe, simd=4, memory="logic")
+    made = layer.cost(Place(fold=fold, unit=unit, window=None, cycles=1, brought=0))
+    assert (made.lut, made.ff) == pytest.approx(counted, rel=0.1)
+
+
+@pytest.mark.parametrize("signed", [False, True], ids=["codes", "sums"])
+def test_what_has_a_scale_in_common_is_added(signed):
+    draw = np.random.default_rng(2)
+    levels = np.sort(draw.integers(-300, 300, (3, 1, 7)), axis=2)
+    layer = Residual(
+        name="r",
+        skip_bits=6,
+        sum_bits=7,
+        thresholds=levels,
+        float_thresholds=levels - 0.25,
+        slack=np.full(3, 0.3),
+        gains=(2, -5),
+        skip_signed=signed,
+    )
+    low = -32 if signed else 0
+    sums, skip = draw.integers(-64, 64, (2, 5, 3)), draw.integers(low, low + 64, (2, 5, 3))
+    totals = 2 * sums - 5 * skip
+    made = layer.compute(sums, skip)
+    assert np.array_equal(made, (totals[..., None] >= levels[:, 0]).sum(axis=-1))
+    assert layer.total_bits == 10
+    sure = np.zeros(sums.shape, bool)
+    doubted = layer.doubt(Codes(codes=sums, unsure=sure), Codes(codes=skip, unsure=sure))
+    assert np.array_equal(doubted.unsure, (totals[..., None] == levels[:, 0]).any(axis=-1))
+    assert np.array_equal(doubted.sums, totals)
+
+
+@pytest.mark.parametrize(
+    ("scales", "gains"),
+    [
+        ([(Fraction(1, 8), Fraction(3, 8))], (1, 3)),
+        ([(Fraction(3, 4), Fraction(1, 2)), (Fraction(-3), Fraction(-2))], (3, 2)),
+        ([(Fraction(-1), Fraction(2))], (-1, 2)),
+        ([(Fraction(1), Fraction(2)), (Fraction(1), Fraction(3))], None),
+        ([(Fraction(1), Fraction(0))], None),
+        ([(Fraction(1), Fraction(4097))], None),
+    ],
+)
+def test_scales_are_whole_multiples_of_one_number_or_not(scales, gains):
+    assert multiples(scales) == gains

@@ -30,6 +30,14 @@ KINDS = {
     "skip_dense": "a skip between dense layers",
     "sum_of_codes": "codes that are added to codes",
     "sum_of_digits": "a table of two codes that is none",
+    "sum_of_one_scale": "codes of two widths, one of them doubled",
+    "sum_of_three": "sums of codes that are read as they are, and added again",
+    "difference": "codes that are subtracted",
+    "sum_of_products": "the sums of two products",
+    "sum_of_dense_products": "sums of a product with an image, and of one with each pixel",
+    "skip_wide": "codes of eight bits that are added to sums",
+    "up_and_joined": "an image that becomes larger and meets another",
+    "up_before_a_quantiser": "an image that becomes larger, and is pooled",
     "joined_whole": "products with a whole image, joined",
 }
 

@@ -12,7 +12,15 @@ from finn_build.errors import ConfigError
 from finn_build.folding import compressor_tree, cost_table
 from finn_build.folding.calibration import random_unit
 from finn_build.folding.fold import Fold
-from finn_build.network.layers import Argmax, Mvtu, Place, SumPool, Window
+from finn_build.network.layers import Add, Argmax, Mvtu, Place, SumPool, Upsample, Window
+
+PLACE = Place(
+    fold=Fold(pe=1, simd=1, memory="logic"),
+    unit=random_unit(np.random.default_rng(0), (2, 2), weight_bits=2, in_bits=2, low=-1),
+    window=None,
+    cycles=1,
+    brought=0,
+)
 
 
 def test_every_width_has_its_cost_and_more_bits_cost_more(tmp_path):
@@ -148,10 +156,7 @@ def test_more_words_than_a_bank_take_another_register(rows, counted):
 @pytest.mark.parametrize(("classes", "counted"), [(60, 100), (100, 135), (128, 134)])
 def test_the_label_search_keeps_two_frames_of_logits(classes, counted):
     """Of 12 bits, as Yosys counts them in LUTRAM with what chooses among it."""
-    fold = Fold(pe=1, simd=1, memory="logic")
-    unit = random_unit(np.random.default_rng(0), (2, 2), weight_bits=2, in_bits=2, low=-1)
-    place = Place(fold=fold, unit=unit, window=None, cycles=1, brought=0)
-    made = Argmax(name="argmax", classes=classes, bits=12).cost(place)
+    made = Argmax(name="argmax", classes=classes, bits=12).cost(PLACE)
     assert made.lut == pytest.approx(counted, rel=0.08)
 
 
@@ -173,6 +178,38 @@ def test_sums_of_windows_take_what_yosys_counts(size, bits, kernel, pe, pixels, 
     fold = Fold(pe=pe, simd=2, memory="logic", pixels=pixels)
     made = layer.cost(Place(fold=fold, unit=unit, window=None, cycles=1, brought=0))
     assert (made.lut, made.ff) == pytest.approx(counted, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("channels", "gains", "widths", "counted"),
+    [
+        (16, (1, 2), (6, 5), (81, 113)),
+        (8, (3, 1), (8, 8), (129, 81)),
+        (8, (1, -1), (4, 5), (33, 49)),
+        (32, (1, 1), (8, 8), (257, 289)),
+        (8, (7, 10), (4, 4), (145, 65)),
+    ],
+)
+def test_additions_take_what_yosys_counts(channels, gains, widths, counted):
+    made = Add(name="a", positions=64, channels=channels, gains=gains, widths=widths).cost(PLACE)
+    assert (made.lut, made.ff) == pytest.approx(counted, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("channels", "bits", "width", "factors", "counted"),
+    [
+        (16, 2, 8, (2, 2), (56, 38)),
+        (32, 4, 16, (2, 2), (201, 135)),
+        (8, 8, 32, (3, 1), (104, 72)),
+        (16, 4, 10, (1, 2), (5, 66)),
+        (64, 4, 80, (2, 2), (779, 266)),
+    ],
+)
+def test_larger_images_take_what_yosys_counts(channels, bits, width, factors, counted):
+    layer = Upsample(name="u", height=8, width=width, channels=channels, bits=bits, factors=factors)
+    made = layer.cost(PLACE)
+    assert (made.lut, made.ff) == pytest.approx(counted, rel=0.08)
+    assert made.cycles == 8 * width * factors[0] * factors[1]
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from finn_build.errors import ModelError
 from finn_build.network import golden
 from finn_build.network.graph import Network
-from finn_build.network.layers import MaxPool, SumPool, Window
+from finn_build.network.layers import Add, MaxPool, SumPool, Upsample, Window
 from finn_build.network.layers.base import Codes
 
 
@@ -165,3 +165,39 @@ def test_a_window_that_the_image_has_not_is_no_sum():
         SumPool(name="p", kernel=(0, 2), **shape)
     with pytest.raises(ModelError, match="p: a 7 x 2 window is larger than the 6 x 7 image"):
         SumPool(name="p", kernel=(7, 2), **shape)
+
+
+def test_neighbours_are_added_with_their_gains(tmp_path):
+    layer = Add(name="a", positions=2, channels=2, gains=(3, -1), widths=(2, 3))
+    assert (layer.start, layer.out_bits) == (7, 5)
+    network = Network(name="n", height=1, width=2, channels=4, scale=1.0, layers=(layer,))
+    network.save(tmp_path / "n.npz")
+    loaded = Network.load(tmp_path / "n.npz").layers[0]
+    assert isinstance(loaded, Add) and (loaded.gains, loaded.widths) == ((3, -1), (2, 3))
+    x = np.array([[[[0, 7, 3, 0], [1, 2, 2, 1]]]], np.uint8)
+    assert layer.compute(x).tolist() == [[[[0, 16], [8, 12]]]]
+    unsure = np.zeros(x.shape, bool)
+    unsure[0, 0, 0, 3] = unsure[0, 0, 1, 0] = True
+    doubted = layer.doubt(Codes(codes=x, unsure=unsure)).unsure
+    assert doubted.tolist() == [[[[False, True], [True, False]]]]
+
+
+@pytest.mark.parametrize(("gains", "text"), [((0, 1), "gains"), ((1, 0), "gains")])
+def test_nothing_is_added_without_a_gain(gains, text):
+    with pytest.raises(ModelError, match=f"a: {text}"):
+        Add(name="a", positions=2, channels=2, gains=gains, widths=(2, 3))
+
+
+def test_a_pixel_becomes_several(tmp_path):
+    layer = Upsample(name="u", height=2, width=2, channels=1, bits=4, factors=(2, 3))
+    network = Network(name="n", height=2, width=2, channels=1, scale=1.0, layers=(layer,))
+    network.save(tmp_path / "n.npz")
+    assert Network.load(tmp_path / "n.npz").layers == (layer,)
+    x = np.array([[1, 2], [3, 4]], np.uint8).reshape(1, 2, 2, 1)
+    y = layer.compute(x)
+    top, bottom = [1, 1, 1, 2, 2, 2], [3, 3, 3, 4, 4, 4]
+    assert y[0, ..., 0].tolist() == [top, top, bottom, bottom]
+    doubted = layer.doubt(Codes(codes=x, unsure=x == 3))
+    assert np.array_equal(doubted.unsure, y == 3) and np.array_equal(doubted.codes, y)
+    with pytest.raises(ModelError, match=r"u: factors \(0, 1\); use 1 or more"):
+        Upsample(name="u", height=2, width=2, channels=1, bits=4, factors=(0, 1))

@@ -13,7 +13,8 @@ from streams import CASE, SEED, Sink, Source, meet, pack, reset, start
 from streams import PARAMETERS as P
 
 PORTS = ("a_axis", "b_axis")
-THRESHOLDS = np.array(CASE["thresholds"])  # (ROWS, codes, thresholds)
+THRESHOLDS = np.array(CASE["thresholds"])  # (ROWS, codes or 1, thresholds)
+ADDS = P["SKIP_GAIN"] != 0
 GROUPS = P["ROWS"] // P["PE"]
 # What the module's head says.
 LATENCY = 6 + ceil(P["THRESHOLDS"] / ceil(P["THRESHOLDS"] / P["SPACING"]))
@@ -30,12 +31,17 @@ def vectors(count: int, rng: random.Random, stalls: int = 0) -> tuple[list[Sourc
     some = np.random.default_rng(rng.getrandbits(32))
     half, shape = 1 << (P["ACC_W"] - 1), (count, P["ROWS"])
     rows = np.arange(P["ROWS"])
-    code = some.integers(0, 1 << P["CODE_W"], shape)
+    lift = P["SKIP_SIGNED"] << (P["CODE_W"] - 1)
+    code = some.integers(0, 1 << P["CODE_W"], shape) - lift
     acc = some.integers(-half, half - 1, shape)
-    near = THRESHOLDS[rows, code, some.integers(0, P["THRESHOLDS"], shape)]
+    chosen = 0 if ADDS else code
+    near = THRESHOLDS[rows, chosen, some.integers(0, P["THRESHOLDS"], shape)]
+    if ADDS:
+        near = (near - P["SKIP_GAIN"] * code) // P["ACC_GAIN"]
     acc = np.where(some.random(shape) < 0.5, near - some.integers(0, 2, shape), acc)
     acc = np.clip(acc, -half, half - 2)
-    count_of = (THRESHOLDS[rows, code] <= acc[..., None]).sum(axis=-1)
+    total = P["ACC_GAIN"] * acc + P["SKIP_GAIN"] * code if ADDS else acc
+    count_of = (THRESHOLDS[rows, chosen] <= total[..., None]).sum(axis=-1)
     a, b, y = (
         [pack(beat, width) for beat in each.reshape(-1, P["PE"])]
         for each, width in ((acc, P["ACC_W"]), (code, P["CODE_W"]), (count_of, P["OUT_W"]))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from conftest import Simulate
 
 NAMES = ("ROWS", "PE", "ACC_W", "CODE_W", "THRESHOLDS", "OUT_W", "SPACING")
+ADDING = ("ACC_GAIN", "SKIP_GAIN", "SKIP_SIGNED", "SUM_W")
 CASES = {
     "smallest": (1, 1, 2, 1, 1, 1, 1),
     "every_cycle": (16, 8, 12, 2, 3, 2, 1),
@@ -26,9 +27,15 @@ CASES = {
     "groups_in_block": (160, 2, 8, 2, 3, 2, 1),
     "passes_in_block": (12, 4, 14, 4, 15, 4, 9),
 }
+# What is added as whole numbers: wide codes, and the sums of another unit.
+SUMS = {
+    "codes": ((12, 4, 10, 8, 7, 3, 3), (1, 4, 0, 12)),
+    "one_row": ((1, 1, 3, 1, 1, 1, 1), (3, 1, 0, 5)),
+    "sums": ((6, 3, 9, 12, 15, 4, 2), (3, -5, 1, 15)),
+}
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*CASES, *SUMS])
 def test_residual(simulate: Simulate, name: str) -> None:
     run(simulate, name)
 
@@ -41,9 +48,10 @@ def test_residual_netlist(simulate: Simulate, name: str) -> None:
 
 
 def run(simulate: Simulate, name: str, *, netlist: bool = False) -> None:
-    p = dict(zip(NAMES, CASES[name], strict=True))
-    half = 1 << (p["ACC_W"] - 1)
-    shape = p["ROWS"], 1 << p["CODE_W"], p["THRESHOLDS"]
+    plain, more = SUMS.get(name) or (CASES[name], (0, 0, 0, CASES[name][2]))
+    p = dict(zip((*NAMES, *ADDING), (*plain, *more), strict=True))
+    half = 1 << (p["SUM_W"] - 1)
+    shape = p["ROWS"], 1 if p["SKIP_GAIN"] else 1 << p["CODE_W"], p["THRESHOLDS"]
     # Some are below every accumulator, some are not reached by any.
     thresholds = np.random.default_rng(len(name)).integers(
         -half - half // 4, half + half // 4, shape
@@ -54,8 +62,8 @@ def run(simulate: Simulate, name: str, *, netlist: bool = False) -> None:
     files = {}
     for lane in range(p["PE"]):
         words = counting.words(stored[lane :: p["PE"]].reshape(-1, p["THRESHOLDS"]), 1)
-        width = counting.ways * p["ACC_W"]
-        packed = [pack(word, p["ACC_W"]) for word in words]
+        width = counting.ways * p["SUM_W"]
+        packed = [pack(word, p["SUM_W"]) for word in words]
         arrays = rom.parts(packed, width, threshold_memory(len(words)))
         files |= rom.images(f"levels_{lane:04}", arrays)
     simulate(

@@ -1,5 +1,6 @@
 """The kinds of layers, a file for each, and the parts of their hardware."""
 
+from finn_build.network.layers.add import Add
 from finn_build.network.layers.argmax import OUTPUT_BITS, SCORE_BITS, Argmax
 from finn_build.network.layers.base import Floats, Integers, Ints, Layer, Place, Shape
 from finn_build.network.layers.concat import Concat
@@ -8,17 +9,20 @@ from finn_build.network.layers.max_pool import MaxPool
 from finn_build.network.layers.mvtu import Mvtu
 from finn_build.network.layers.residual import Residual
 from finn_build.network.layers.sum_pool import SumPool
+from finn_build.network.layers.upsample import Upsample
 from finn_build.network.layers.window import Window
 
 # Kinds of layers by their names in stored networks.
 KINDS: dict[str, type[Layer]] = {
-    c.kind: c for c in (Lookup, Window, MaxPool, SumPool, Mvtu, Residual, Concat, Argmax)
+    c.kind: c
+    for c in (Lookup, Window, MaxPool, SumPool, Upsample, Mvtu, Residual, Concat, Add, Argmax)
 }
 
 __all__ = [
     "KINDS",
     "OUTPUT_BITS",
     "SCORE_BITS",
+    "Add",
     "Argmax",
     "Concat",
     "Floats",
@@ -32,5 +36,6 @@ __all__ = [
     "Residual",
     "Shape",
     "SumPool",
+    "Upsample",
     "Window",
 ]

@@ -1,7 +1,9 @@
-"""An addition that costs no adder: thresholds on sums that depend on the code that is added.
+"""A skip connection: what is added to the sums of a unit before they are quantised.
 
-A sum passes the threshold t of quantise(slope * sum + offset + s * code) if it is at least
-ceil((t - offset - s * code) / slope). This bound is an integer for every code, whatever the scales.
+Codes of few bits cost no adder: a sum passes the threshold t of quantise(slope * sum + offset + s *
+code) if it is at least ceil((t - offset - s * code) / slope). This bound is an integer for every
+code, whatever the scales. Wider codes, and the sums of another unit, are added as integers, where
+both are multiples of one scale (FINN's AddStreams).
 """
 
 from dataclasses import dataclass
@@ -13,11 +15,12 @@ from numpy.typing import NDArray
 from finn_build.errors import ModelError
 from finn_build.folding.beats import FIFO, JOIN, RESULTS, Beats, Timing, in_turn
 from finn_build.folding.cost import Cost, bits_for, lutram, rom
+from finn_build.network.layers.add import Weighted
 from finn_build.network.layers.base import Codes, Integers, Ints, Layer, Place, Shape
 from finn_build.network.layers.hardware import MAX_BLOCK_WORDS
 from finn_build.network.layers.matrix import threshold
 from finn_build.network.layers.numbers import Counting, spacing, threshold_memory
-from finn_build.rtl.design import Design, Stream
+from finn_build.rtl.design import Design, Parameters, Stream
 
 # LUTs of a bit of thresholds by the number of 64 words; each lane has an address of its own.
 _ROM_LUTS = {1: 1.0, 2: 3.7, 3: 4.7, 4: 5.6}
@@ -25,11 +28,15 @@ _ROM_LUTS = {1: 1.0, 2: 3.7, 3: 4.7, 4: 5.6}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Residual(Layer):
-    """A skip connection: codes of the sums of a unit and of the codes that are added to them.
+    """A skip connection: codes of the sums of a unit and of what is added to them.
 
     thresholds: (ROWS, 2**skip_bits, T) int64, a set for each row and code of the skip, ascending
     along T; float_thresholds: the float64 numbers that they follow from; slack: (ROWS,) how far
     from these, in sums, float32 arithmetic may err; sum_bits: two's complement width of a sum.
+
+    gains: factors of the sums and of the skip, where thresholds (ROWS, 1, T) are those of
+    gains[0] * sum + gains[1] * skip; None where every code has thresholds of its own.
+    skip_signed: whether the skip is sums, in two's complement.
     """
 
     kind = "residual"
@@ -40,14 +47,22 @@ class Residual(Layer):
     thresholds: Ints
     float_thresholds: NDArray[np.float64] | None = None
     slack: NDArray[np.float64] | None = None
+    gains: tuple[int, int] | None = None
+    skip_signed: bool = False
 
     def __post_init__(self) -> None:
         """Raise ModelError for thresholds that do not ascend, or that do not cover every code."""
-        _, codes, _ = self.thresholds.shape
-        if codes != 1 << self.skip_bits:
+        if self.gains is not None:
+            object.__setattr__(self, "gains", tuple(self.gains))
+            if not all(self.gains):
+                raise ModelError(f"{self.name}: gains {self.gains}; use numbers other than 0")
+        elif self.skip_signed:
+            raise ModelError(f"{self.name}: thresholds for each code of sums; use gains")
+        _, sets, _ = self.thresholds.shape
+        if sets != self.sets:
             raise ModelError(
-                f"{self.name}: thresholds for {codes} codes of {self.skip_bits} bits; use "
-                f"{1 << self.skip_bits}"
+                f"{self.name}: {sets} sets of thresholds for a skip of {self.skip_bits} bits; use "
+                f"{self.sets}"
             )
         if (falls := np.diff(self.thresholds, axis=2) < 0).any():
             row, code, step = np.argwhere(falls)[0]
@@ -60,6 +75,28 @@ class Residual(Layer):
     def rows(self) -> int:
         """Sums of a vector."""
         return int(self.thresholds.shape[0])
+
+    @property
+    def sets(self) -> int:
+        """Sets of thresholds of a row: one for each code of the skip, or one for the totals."""
+        return 1 << self.skip_bits if self.gains is None else 1
+
+    @property
+    def _weighted(self) -> Weighted | None:
+        """The addition, if there is one."""
+        if self.gains is None:
+            return None
+        top, half = 1 << (self.sum_bits - 1), 1 << (self.skip_bits - 1)
+        skip = (-half, half - 1) if self.skip_signed else (0, 2 * half - 1)
+        return Weighted(gains=self.gains, ranges=((-top, top - 1), skip))
+
+    @property
+    def total_bits(self) -> int:
+        """Two's complement width of a total, which is compared with the thresholds."""
+        if self._weighted is None:
+            return self.sum_bits
+        low, high = self._weighted.reach
+        return max((-low - 1).bit_length(), high.bit_length()) + 1
 
     @property
     def steps(self) -> int:
@@ -81,26 +118,40 @@ class Residual(Layer):
             )
         return Shape(sizes=sums.sizes, bits=self.out_bits)
 
+    def _totals(self, sums: Integers, skip: Integers) -> tuple[Integers, Integers]:
+        """What the thresholds are compared with, and the set of each: both (N, positions, ROWS)."""
+        sums, skip = (x.reshape(len(x), -1, self.rows) for x in (sums, skip))
+        if self.gains is None:
+            return sums, skip
+        first, second = (
+            x.astype(np.int64) * g for x, g in zip((sums, skip), self.gains, strict=True)
+        )
+        return first + second, np.zeros_like(skip)
+
     def compute(self, *x: Integers) -> Integers:
-        """How many thresholds of its skip's code each sum (N, ..., ROWS) reaches."""
-        sums, skip = (each.reshape(len(each), -1, self.rows) for each in x)
-        made = np.zeros(sums.shape, np.uint8 if self.steps <= 255 else np.uint16)
-        for code in range(1 << self.skip_bits):
-            here = skip == code
-            made[here] = threshold(sums, self.thresholds[:, code])[here]
+        """How many thresholds of its skip's code each sum (N, ..., ROWS) reaches, or its total."""
+        totals, chosen = self._totals(*x)
+        made = np.zeros(totals.shape, np.uint8 if self.steps <= 255 else np.uint16)
+        for index in range(self.sets):
+            here = chosen == index
+            made[here] = threshold(totals, self.thresholds[:, index])[here]
         return made.reshape(x[0].shape)
 
     def doubt(self, *steps: Codes) -> Codes:
-        """A code is unsure if its sum lies beside a bound, or if the sum or the skip is unsure."""
+        """A code is unsure if its sum or skip is, or if its total lies beside a bound."""
         sums, skip = steps
-        codes = skip.codes.reshape(sums.codes.shape)
-        unsure = sums.unsure | skip.unsure.reshape(codes.shape)
+        shape = sums.codes.shape
+        totals, chosen = self._totals(sums.codes, skip.codes)
+        unsure = sums.unsure | skip.unsure.reshape(shape)
         if self.float_thresholds is not None and self.slack is not None:
-            by_rows = (len(codes), -1, self.rows)
-            bounds = self.float_thresholds[np.arange(self.rows), codes.reshape(by_rows)]
-            far = np.abs(bounds - sums.codes.reshape(by_rows)[..., None])
-            unsure = unsure | (far <= self.slack[:, None]).any(axis=-1).reshape(codes.shape)
-        return Codes(codes=self.compute(sums.codes, codes), unsure=unsure, sums=sums.codes)
+            bounds = self.float_thresholds[np.arange(self.rows), chosen]
+            far = np.abs(bounds - totals[..., None])
+            unsure = unsure | (far <= self.slack[:, None]).any(axis=-1).reshape(shape)
+        return Codes(
+            codes=self.compute(sums.codes, skip.codes),
+            unsure=unsure,
+            sums=totals.reshape(shape).astype(np.int64),
+        )
 
     def why(self, step: Codes, position: tuple[int, ...]) -> str:
         """The sum that a code follows from."""
@@ -115,7 +166,7 @@ class Residual(Layer):
 
     def _words(self, place: Place) -> int:
         """Words of a lane's thresholds: one for each row group, code and pass."""
-        return (self.rows // place.fold.pe << self.skip_bits) * self._counting(place).slots
+        return self.rows // place.fold.pe * self.sets * self._counting(place).slots
 
     def fits(self, place: Place) -> bool:
         """Whether a block RAM holds the thresholds of a lane."""
@@ -130,15 +181,24 @@ class Residual(Layer):
             lut=beat + lutram(RESULTS, pe * self.out_bits) + 30,
             ff=2 * beat + 40,
         )
-        words, bits = self._words(place), counting.ways * self.sum_bits
+        words, bits = self._words(place), counting.ways * self.total_bits
+        adders = 0 if self._weighted is None else self._weighted.adders
+        # Few words make only so many different functions of the address.
+        shared = min(bits, 1 << words) if words <= 4 else bits
         lane = Cost(
-            lut=ceil(counting.ways * 0.55 * self.sum_bits) + (10 if counting.passes > 1 else 2),
-            ff=2 * self.sum_bits + bits_for(words) + ceil(0.35 * bits) + self.out_bits + 21,
+            lut=ceil(counting.ways * 0.55 * self.total_bits)
+            + (10 if counting.passes > 1 else 2)
+            + adders * self.total_bits,
+            ff=2 * self.total_bits
+            + bits_for(words)
+            + ceil(0.8 * shared)
+            + self.out_bits
+            + (13 if counting.passes > 1 else 8),
         )
         if threshold_memory(words) == "block":
             lane += rom(words, bits, "block") + Cost(lut=8, ff=0)
         else:
-            lane += Cost(lut=ceil(bits * _ROM_LUTS[ceil(words / 64)] * (words > 8 or 0.75)), ff=0)
+            lane += Cost(lut=ceil(shared * _ROM_LUTS[ceil(words / 64)] * (words > 8 or 0.75)), ff=0)
         return held + Cost(lut=pe * lane.lut, ff=pe * lane.ff, bram18=pe * lane.bram18)
 
     def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
@@ -153,6 +213,18 @@ class Residual(Layer):
         later = JOIN + FIFO + 3 + self._counting(place).passes
         return Beats(times=started + later, elems=sums.elems, spare=RESULTS // 2)
 
+    @property
+    def _adding(self) -> Parameters:
+        """The module's parameters for an addition."""
+        if self.gains is None:
+            return {}
+        return {
+            "ACC_GAIN": self.gains[0],
+            "SKIP_GAIN": self.gains[1],
+            "SKIP_SIGNED": int(self.skip_signed),
+            "SUM_W": self.total_bits,
+        }
+
     def build(self, made: Design, place: Place) -> None:
         """Add the comparison, after FIFOs in which the sums or the skip wait for the other."""
         sums, skip = made.inputs
@@ -161,13 +233,13 @@ class Residual(Layer):
         sums, lanes = made.end, made.stream.elems
         made.end = skip
         made.feed(f"{self.name}_skip", lanes)
-        counting, lift = self._counting(place), 1 << (self.sum_bits - 1)
-        levels = np.clip(self.thresholds + lift, 0, (1 << self.sum_bits) - 1)
+        counting, lift = self._counting(place), 1 << (self.total_bits - 1)
+        levels = np.clip(self.thresholds + lift, 0, (1 << self.total_bits) - 1)
         groups = levels.reshape(-1, lanes, *levels.shape[1:])
         file = f"{self.name}_thresholds"
         for lane in range(lanes):
             words = counting.words(groups[:, lane].reshape(-1, self.steps), 1)
-            made.image(f"{file}_{lane:04}", words, self.sum_bits, threshold_memory(len(words)))
+            made.image(f"{file}_{lane:04}", words, self.total_bits, threshold_memory(len(words)))
         made.join(
             "nn_residual",
             self.name,
@@ -181,6 +253,7 @@ class Residual(Layer):
                 "OUT_W": self.out_bits,
                 "SPACING": self._spacing(place),
                 "THRESHOLD_FILE": file,
+                **self._adding,
             },
             (sums, made.end),
         )
