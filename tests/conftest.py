@@ -15,6 +15,11 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Verilator's makefiles start the compiler by this program, whoever calls them.
+_LAUNCHER = Path(__file__).with_name("object_cache.py")
+_OBJECTS = Path(__file__).parents[1] / "build" / "tests" / "objects"
+os.environ["OBJCACHE"] = f"{sys.executable} -IS {_LAUNCHER} {_OBJECTS}"
+
 # The tests are no package: make what several folders use importable.
 sys.path.append(str(Path(__file__).parent))
 

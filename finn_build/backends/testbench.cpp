@@ -3,6 +3,7 @@
 //   PIXELS   raw input bytes, whole frames          RESULTS  words out, int32, little endian
 //   LIMIT    cycles without any transfer that count as a hang
 //   STALL    chance in 256 that a side pauses in a cycle
+// beat.h defines INPUT_BYTES, how many bytes come in a beat.
 // Prints one line per frame on stdout: cycle of its first input beat, cycle of its last word.
 #include <cstdint>
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "Vtop.h"
+#include "beat.h"
 #include "verilated.h"
 
 int main(int argc, char** argv) {

