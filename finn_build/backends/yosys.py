@@ -36,6 +36,7 @@ SMALL = (
     "nn_residual",
     "nn_sumpool",
     "nn_swu",
+    "nn_values",
     "nn_window",
 )
 LANE_PARAMETERS = ("SIMD", "W_BITS", "A_BITS", "TERNARY", "SUM_W", "LATENCY")

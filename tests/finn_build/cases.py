@@ -8,8 +8,11 @@ import broken
 import case_branches
 import case_layers
 import case_networks
+import case_values
 
-CASES = case_layers.CASES | case_networks.CASES | case_branches.CASES | broken.CASES
+CASES = (
+    case_layers.CASES | case_networks.CASES | case_branches.CASES | case_values.CASES | broken.CASES
+)
 PIXEL_MAX = {"brev_TFC_1W1A": 1.0, "brev_pow2": 1.0, "qcdq": 1.0}
 REFUSED = broken.REFUSED | {
     "act_perchan": r"Conv.*scales of its input differ from channel to channel.*use one scale",

@@ -25,6 +25,7 @@ for _name in (
     "case_branches",
     "case_layers",
     "case_networks",
+    "case_values",
     "cases",
     "samples",
     "mlperf_tiny",
