@@ -26,7 +26,7 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
     ],
     "axi_reset": [],
     "axi_shell": [
-        {"WIDTH": 8, "FRAME_BYTES": 1, "RESULT_WORDS": 2},
+        {"WIDTH": 8, "FRAME_BYTES": 1, "RESULT_WORDS": 1},
         {"WIDTH": 192, "FRAME_BYTES": 150528, "RESULT_WORDS": 1001, "HASH": "128'h1"},
     ],
     "axi_tally": [{"MOST": 2}, {"MOST": 100}],
@@ -206,6 +206,11 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"WIDTH": 1, "UP_H": 3, "UP_W": 1},
         {"UP_H": 1},
     ],
+    "nn_values": [
+        {"VALUES": 1, "VALUE_W": 1, "SIGNED": 0},
+        {"VALUES": 65536, "VALUE_W": 32},
+        {"VALUES": 2, "VALUE_W": 1},
+    ],
     "nn_window": [
         {"ELEM_W": 1, "CHANNELS": 1, "HEIGHT": 1, "WIDTH": 2, **_windows(1, 0)},
         {"CHANNELS": 64, "HEIGHT": 32, "WIDTH": 32, **_windows(5, 2), "STRIDE_H": 2, "STRIDE_W": 2},
@@ -237,7 +242,7 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("axi_read", {"OUTSTANDING": 1}, "OUTSTANDING"),
     ("axi_read", {"FIFO_BEATS": 127}, "FIFO_BEATS"),
     ("axi_read", {"MARKS": 7}, "MARKS"),
-    ("axi_shell", {"RESULT_WORDS": 1}, "RESULT_WORDS"),
+    ("axi_shell", {"RESULT_WORDS": 0}, "RESULT_WORDS"),
     ("axi_tally", {"MOST": 1}, "MOST"),
     ("axi_unpack", {"WIDTH": 24}, "WIDTH"),
     ("axi_unpack", {"FRAME_BYTES": 12}, "FRAME_BYTES"),
@@ -322,6 +327,8 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_threshold", {"THRESHOLDS": 4}, "THRESHOLDS"),
     ("nn_upsample", {"WIDTH": 0}, "WIDTH"),
     ("nn_upsample", {"UP_H": 0}, "UP_H"),
+    ("nn_values", {"VALUES": 0}, "VALUES"),
+    ("nn_values", {"VALUE_W": 33}, "VALUE_W"),
     ("nn_weigh", {"OUT_W": 3}, "OUT_W"),
     ("nn_window", {"PAD_TOP": 3}, "PAD_TOP"),
     ("nn_window", {"PAD_LEFT": 3}, "PAD_LEFT"),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from finn_build.backends import tools
 from finn_build.errors import ToolError
+from finn_build.network.layers import End
 from finn_build.rtl.emitted import sources
 from finn_build.system.files import relative
 
@@ -30,7 +31,7 @@ _SAFE = re.compile(r"[A-Za-z0-9_./+,@-]+")  # characters that make and a shell t
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Simulated:
-    """Results of N frames: labels (N,), logits (N, CLASSES), and cycle numbers (N,).
+    """Results of N frames: labels and logits as of golden.Outputs, and cycle numbers (N,).
 
     first_in: when a frame's first beat was taken; last_out: when its last word left; fifos: depth
     of each FIFO of top, and the most beats that waited in it; seconds: how long the simulation
@@ -43,6 +44,11 @@ class Simulated:
     last_out: NDArray[np.int64]
     fifos: dict[str, tuple[int, int]]
     seconds: float
+
+    @property
+    def words(self) -> NDArray[np.int64]:
+        """(N, WORDS) as they left the accelerator."""
+        return np.column_stack([self.labels, self.logits])
 
     @property
     def cycles_per_frame(self) -> float:
@@ -167,7 +173,7 @@ def run(
     rtl: Path,
     images: NDArray[np.uint8],
     *,
-    classes: int,
+    end: End,
     limit: int,
     scratch: Path,
     log: Path,
@@ -176,24 +182,24 @@ def run(
 ) -> Simulated:
     """Run images (N, H, W, C) through the compiled accelerator, back to back.
 
-    limit: cycles without a transfer that count as a hang; stall: chance in 256 that either side
-    pauses in a cycle. Raises ToolError if the simulation hangs or fails.
+    end: says what its words are; limit: cycles without a transfer that count as a hang; stall:
+    chance in 256 that either side pauses in a cycle. Raises ToolError if the simulation hangs or
+    fails.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     pixels, results = (scratch / "pixels.bin").resolve(), (scratch / "results.bin").resolve()
     images.tofile(pixels)
-    words = classes + 1
-    command = [program, pixels, results, images[0].nbytes, words, limit, stall, seed]
+    command = [program, pixels, results, images[0].nbytes, end.words, limit, stall, seed]
     start = time.monotonic()
     printed = tools.run([str(c) for c in command], cwd=rtl, log=log)
     seconds = time.monotonic() - start
-    out = np.fromfile(results, "<i4").reshape(len(images), words).astype(np.int64)
+    labels, logits = end.split(np.fromfile(results, "<i4").reshape(len(images), end.words))
     lines = [line.split() for line in printed.splitlines()]
     times = np.array([line for line in lines if len(line) == 2], np.int64)
     fifos = [line[1:] for line in lines if line[0] == "fifo"]
     return Simulated(
-        labels=out[:, 0],
-        logits=out[:, 1:],
+        labels=labels,
+        logits=logits,
         first_in=times[:, 0],
         last_out=times[:, 1],
         fifos={

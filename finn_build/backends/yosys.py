@@ -38,6 +38,7 @@ SMALL = (
     "nn_sumpool",
     "nn_swu",
     "nn_upsample",
+    "nn_values",
     "nn_window",
 )
 LANE_PARAMETERS = ("SIMD", "W_BITS", "A_BITS", "TERNARY", "SUM_W", "LATENCY")

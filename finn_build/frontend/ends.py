@@ -1,4 +1,4 @@
-"""The last layer: logits as integers, and the values that they stand for."""
+"""The end of a network that gives a label: logits as integers, and the values they stand for."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from onnx import NodeProto
 from finn_build.frontend.check import refuse
 from finn_build.frontend.elementwise import Affine, Clip, Elementwise
 from finn_build.frontend.layout import Layout
+from finn_build.frontend.outputs import MOST_CLASSES
 from finn_build.frontend.product import sums, unrolled, whole
 from finn_build.frontend.rational import unit
 from finn_build.frontend.scope import Scope
-from finn_build.frontend.stream import NO_SIDES, Moving, Product, Stream, Sums
+from finn_build.frontend.stream import NO_SIDES, Codes, Moving, Product, Stream, Sums
 from finn_build.network.layers import Argmax, Ints, Mvtu
 
-MOST_CLASSES = 1024
+PADDED = "ends the network with a padded image; only a convolution can follow"
 # How far an exporter's float32 product of two scales may be off: relative, and in units of a scale.
 _ROUNDED, _NEAR = Fraction(1, 1 << 22), Fraction(1, 1 << 10)
 _GAIN_BITS = 31  # of scores' gains without a common unit; their error is far below float32's
@@ -41,18 +42,18 @@ class Ended:
 def finish(scope: Scope, stream: Stream, node: NodeProto) -> Ended:
     """Append the last product and the argmax. Raises ModelError for ends that have no logits."""
     if stream.pad != NO_SIDES:
-        raise refuse(node, "ends the network with a padded image; only a convolution can follow")
+        raise refuse(node, PADDED)
     stream = scope.settled(stream, node)
     ops, floor = _ending(stream.ops)
     if ops is None or not isinstance(stream.base, Sums) or stream.base.skip is not None:
-        base = _copied(scope, stream, node)
+        base = identity(scope.codes(stream, node), scope, node)
         ops, floor = [], False
     else:
         base = stream.base
     base = _flat(scope, base, stream.layout, node)
     classes = len(base.weights)
     if classes > MOST_CLASSES:
-        raise refuse(node, f"gives {classes:,} values; use at most {MOST_CLASSES:,}")
+        raise refuse(node, _too_many(classes))
     order = _order(stream.layout)
     gains, offsets = [], []
     for row in range(classes):
@@ -61,6 +62,10 @@ def finish(scope: Scope, stream: Stream, node: NodeProto) -> Ended:
         gains.append(gain)
         offsets.append(offset)
     return _scored(scope, base, gains, offsets, floor=floor)
+
+
+def _too_many(classes: int) -> str:
+    return f"gives {classes:,} classes; use at most {MOST_CLASSES:,}, or --output values"
 
 
 def _ending(ops: Sequence[Elementwise | Moving]) -> tuple[list[Elementwise] | None, bool]:
@@ -74,17 +79,16 @@ def _ending(ops: Sequence[Elementwise | Moving]) -> tuple[list[Elementwise] | No
     return None, False
 
 
-def _copied(scope: Scope, stream: Stream, node: NodeProto) -> Sums:
+def identity(codes: Codes, scope: Scope, node: NodeProto) -> Sums:
     """A product with the identity, for a network that ends in a quantiser or a pool."""
-    codes = scope.codes(stream, node)
     count = codes.height * codes.width * codes.channels
     if count > MOST_CLASSES:
-        raise refuse(node, f"gives {count:,} values; use at most {MOST_CLASSES:,}")
-    identity: Ints = np.eye(count, dtype=np.int64)
+        raise refuse(node, _too_many(count))
+    diagonal: Ints = np.eye(count, dtype=np.int64)
     shape = (count, codes.height, codes.width, codes.channels)
     product = Product(
         codes=codes,
-        integers=identity.reshape(shape),
+        integers=diagonal.reshape(shape),
         scales=np.ones(shape),
         bias=(Fraction(0),) * count,
     )

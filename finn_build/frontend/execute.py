@@ -82,7 +82,8 @@ def _run(
         except Exception as error:  # qonnx and ONNX Runtime raise whatever their operators do
             first = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ModelError(f"qonnx cannot execute the model ({first[:200]!r})") from error
-        logits: NDArray[Any] = np.asarray(context[target], np.float64).reshape(len(block), -1)
+        out = np.asarray(context[target], np.float64).reshape(len(block), -1)
+        logits = reading.network.end.ordered(out)
         parts.append(
             Outputs(
                 labels=np.argmax(logits, axis=1),

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
+import numpy as np
+
 from finn_build.frontend.build import Builder
+from finn_build.frontend.layout import Layout
+from finn_build.frontend.product import MOST_PRODUCT_BITS
 from finn_build.frontend.quantised import MOST_BITS
-from finn_build.frontend.stream import Codes, Stream
+from finn_build.frontend.stream import Codes, Product, Stream, Sums
 from finn_build.network.layers import SumPool
 from finn_build.network.layers.sum_pool import sum_bits
 
@@ -50,6 +54,26 @@ def summed(builder: Builder, stream: Stream, *, most: int = MOST_SUM_BITS) -> Co
     )
     builder.made[id(stream)] = stream, made
     return made
+
+
+def mean_first(
+    builder: Builder, base: Sums, layout: Layout, window: tuple[int, int, int, int]
+) -> Product | None:
+    """The product of means, which is the mean of products where each is of one pixel.
+
+    So the product has one position for each window, not one for each pixel. Appends the sums of
+    the windows; window: their kernel and stride. None for products of several pixels, and where the
+    sums have too many bits.
+    """
+    product, (kh, kw) = base.product, window[:2]
+    if base.unrolled or (*product.integers.shape[1:3], *product.stride) != (1, 1, 1, 1):
+        return None
+    bits = int(np.abs(base.weights).max(initial=0)).bit_length() + 1
+    most = min(MOST_SUM_BITS, MOST_PRODUCT_BITS - bits)
+    if any(product.pad) or sum_bits(product.codes.bits, (kh, kw)) > most:
+        return None
+    codes = summed(builder, Stream(layout=layout, base=product.codes, average=window))
+    return None if codes is None else replace(product, codes=codes)
 
 
 def _side_by_side(codes: Codes, kernel: tuple[int, int], stride: tuple[int, int]) -> bool:

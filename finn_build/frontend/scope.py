@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -13,10 +13,10 @@ from onnx import NodeProto
 from finn_build.frontend.build import Builder
 from finn_build.frontend.check import refuse, shown
 from finn_build.frontend.elementwise import Quantiser
-from finn_build.frontend.pooling import MOST_SUM_BITS, summed
+from finn_build.frontend.pooling import MOST_SUM_BITS, mean_first, summed
 from finn_build.frontend.product import averaged, spread_channels, sums, whole
 from finn_build.frontend.quantised import MOST_BITS, Refuse
-from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Stream
+from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Stream, Sums
 
 Value = Constant | Stream
 PADDED = "reads a padded image; only a convolution can follow a Pad"
@@ -108,12 +108,19 @@ class Scope:
         """The means over windows of a stream, with the layout of the stream as it was before."""
         stream = self.settled(stream, node)
         if (base := stream.scaled_sums) is not None:
-            product, size = averaged(base, window[:2], window[2:], self.refuse(node))
-            return Stream(
-                layout=stream.layout,
-                base=whole(product, size, self.refuse(node)),
-                ops=stream.ops,
-                names=stream.names,
-            )
+            return replace(stream, base=self._mean_of_sums(base, stream, node, window))
         codes = self.codes(stream, node)
         return Stream(layout=stream.layout, base=codes, average=window, names=stream.names)
+
+    def _mean_of_sums(
+        self, base: Sums, stream: Stream, node: NodeProto, window: tuple[int, int, int, int]
+    ) -> Sums:
+        """The means over windows of a product: of its input where it can be, else of its weights.
+
+        The latter is one product with the whole image.
+        """
+        found = mean_first(self.builder, base, stream.layout, window)
+        if found is not None:
+            return sums(found, self.refuse(node))
+        product, size = averaged(base, window[:2], window[2:], self.refuse(node))
+        return whole(product, size, self.refuse(node))

@@ -41,6 +41,7 @@ _IDLE = ("Identity", "Dropout")
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 LEFT_OUT = "headrace.left_out"  # metadata: outputs beyond the first, and what followed the logits
 AXES = "headrace.axes"  # metadata: dimensions over which labels or probabilities were taken
+OUTPUT = "headrace.output"  # metadata: what it ends in, label or values
 CLASSES = "classes"  # metadata: names of the classes, a list in JSON
 
 
@@ -60,7 +61,7 @@ def tidy(proto: ModelProto) -> ModelProto:
         raise ModelError(f"the output {shown(output)} does not depend on an image")
     model = _model(made, logits)
     left = [f"output {shown(o.name)}" for o in graph.output[1:]] + followed
-    notes = {p.key: p.value for p in proto.metadata_props if p.key == CLASSES}
+    notes = {p.key: p.value for p in proto.metadata_props if p.key in (CLASSES, OUTPUT)}
     notes |= {LEFT_OUT: ", ".join(left)} if left else {}
     notes |= {AXES: ",".join(map(str, axes))} if axes else _axes_of(proto)
     helper.set_model_props(model, notes)

@@ -10,10 +10,9 @@ from math import prod
 from onnx import ModelProto, NodeProto, numpy_helper
 
 from finn_build.errors import ModelError
-from finn_build.frontend import operators
+from finn_build.frontend import ends, operators, outputs, values
 from finn_build.frontend.build import Tap as Tap
 from finn_build.frontend.check import UNFORESEEN, refuse, shown
-from finn_build.frontend.ends import finish
 from finn_build.frontend.layout import Layout, of_axes
 from finn_build.frontend.scope import Scope
 from finn_build.frontend.stream import Codes, Constant, Stream
@@ -21,6 +20,8 @@ from finn_build.frontend.tidy import AXES
 from finn_build.network.graph import Network
 
 _PIXEL_BITS = 8
+# What appends the last layers, by what they give.
+ENDS = {outputs.LABEL: ends.finish, outputs.VALUES: values.finish}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,7 @@ def read(graph: ModelProto, name: str) -> Reading:
         raise ModelError(f"the output {shown(graph.graph.output[0].name)} is a constant")
     _check_axes(graph, last.layout)
     try:
-        ended = finish(scope, last, graph.graph.node[-1])
+        ended = ENDS[outputs.kind_of(graph, last.layout)](scope, last, graph.graph.node[-1])
     except UNFORESEEN as error:
         raise ModelError(f"the network's end cannot be read ({error!r})") from error
     network = Network(

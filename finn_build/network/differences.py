@@ -2,12 +2,17 @@
 
 An entry is one of report.json's `verification`: stage, against, images, mismatches, explained and
 explanations; `labels` and `logits` are how many of the mismatches have other labels and logits.
-Older reports lack these two.
+`labels` is None where the network ends in values; `logits` then counts these. Older reports lack
+both.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+FEW = 16  # integers that a message lists
 LIMIT = 0.01  # share of images that rounding may change without a warning
 Verdict = Literal["equal", "differs", "wrong"]
 
@@ -17,7 +22,7 @@ def warning(images: int, explained: int, labels: int | None, logits: int | None)
     if explained <= LIMIT * images:
         return None
     share = f"{100 * explained / images:.1f} % of {images:,} images differ by float rounding"
-    return share if labels is None or logits is None else f"{share}: {_counts(labels, logits)}"
+    return share if logits is None else f"{share}: {_counts(labels, logits)}"
 
 
 def verdict(entry: Mapping[str, Any]) -> Verdict:
@@ -43,7 +48,7 @@ def counted(entry: Mapping[str, Any]) -> str:
     unexplained = entry["mismatches"] - entry["explained"]
     cause = f"{unexplained:,} unexplained" if unexplained else "by float rounding alone"
     labels, logits = entry.get("labels"), entry.get("logits")
-    if labels is None or logits is None:
+    if logits is None:
         return cause
     return f"{cause}; {_counts(labels, logits)}"
 
@@ -68,5 +73,13 @@ def worst(entries: Sequence[Mapping[str, Any]]) -> str | None:
     return f"warning: {first['stage']} and {first['against']}: {warned(first)}{more}"
 
 
-def _counts(labels: int, logits: int) -> str:
+def few(values: NDArray[np.integer]) -> str:
+    """The first integers of an image, for messages."""
+    listed = ", ".join(map(str, values[:FEW].tolist()))
+    return f"[{listed}{', ...' if len(values) > FEW else ''}]"
+
+
+def _counts(labels: int | None, logits: int) -> str:
+    if labels is None:
+        return f"{logits:,} with other values"
     return f"{labels:,} with another label, {logits:,} with other logits"

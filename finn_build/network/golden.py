@@ -14,14 +14,19 @@ from finn_build.network.layers.argmax import first_largest
 class Outputs:
     """What a network gives for N images.
 
-    labels: (N,) int64; logits: (N, CLASSES) int64 in accumulator units, as the accelerator gives
-    them; activations: the output of every lookup, pool and thresholded layer by name, (N, H, W, C)
-    or (N, ROWS).
+    labels: (N,) int64, or (N, 0) where the network ends in values; logits: (N, CLASSES) int64 in
+    accumulator units, or (N, VALUES) integers, as the accelerator gives them; activations: the
+    output of every lookup, pool and thresholded layer by name, (N, H, W, C) or (N, ROWS).
     """
 
     labels: NDArray[np.int64]
     logits: NDArray[np.int64]
     activations: dict[str, Integers]
+
+    @property
+    def words(self) -> NDArray[np.int64]:
+        """(N, WORDS) as they leave the accelerator."""
+        return np.column_stack([self.labels, self.logits])
 
 
 def run(network: Network, images: Integers, *, batch: int = 50) -> Outputs:
@@ -41,7 +46,7 @@ def classify(network: Network, logits: Integers) -> tuple[NDArray[np.int64], NDA
     """Labels (N,) of logits (N, CLASSES), and the logits as the accelerator gives them."""
     if not network.ends:
         return first_largest(logits), logits.astype(np.int64)
-    return _split(network.ends[0].compute(logits))
+    return network.end.split(network.end.compute(logits))
 
 
 def _run(network: Network, x: Integers) -> Outputs:
@@ -57,7 +62,7 @@ def _run(network: Network, x: Integers) -> Outputs:
     labels: NDArray[np.int64] = np.zeros(len(x), np.int64)
     logits: NDArray[np.int64] = np.zeros((len(x), 0), np.int64)
     if network.ends:
-        labels, logits = _split(values[end.name])
+        labels, logits = network.end.split(values[end.name])
     elif not end.coded:
         logits = values[end.name].astype(np.int64)
     return Outputs(
@@ -65,8 +70,3 @@ def _run(network: Network, x: Integers) -> Outputs:
         logits=logits,
         activations={each.name: values[each.name] for each in network.layers if each.coded},
     )
-
-
-def _split(words: Integers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split the words that leave the accelerator for N images into labels and logits."""
-    return words[:, 0].astype(np.int64), words[:, 1:].astype(np.int64)

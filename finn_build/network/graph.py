@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finn_build.errors import ModelError
-from finn_build.network.layers import KINDS, Argmax, Floats, Ints, Layer, Mvtu, Shape, Window
+from finn_build.network.layers import KINDS, End, Floats, Ints, Layer, Mvtu, Shape, Window
 from finn_build.system.files import save_npz
 
 # What reading a foreign or truncated file raises.
@@ -43,7 +43,8 @@ class Network:
     layers: each after the layers that it reads; reads: by a layer's name, the layers that it reads,
     or IMAGE; a layer that it leaves out reads the one before it. A stream that several layers read
     forks. scale: value of one logit unit in the trained network; offset: what is added to a logit's
-    value; both are (CLASSES,) float64 if classes differ. floor: the lowest value, or None.
+    value; both are (CLASSES,) float64 if classes differ, or (CHANNELS,) or (VALUES,) where it ends
+    in values. floor: the lowest value, or None.
     """
 
     name: str
@@ -64,9 +65,11 @@ class Network:
         object.__setattr__(self, "reads", self._edges())
         for what in ("scale", "offset"):
             values = np.asarray(getattr(self, what), np.float64)
-            if values.ndim and values.shape not in [(end.classes,) for end in self.ends]:
+            possible = [(n,) for end in self.ends for n in (end.period, end.integers)]
+            if values.ndim and values.shape not in possible:
                 raise ModelError(
-                    f"{self.name}: {what} of shape {values.shape}; use one number, or one a class"
+                    f"{self.name}: {what} of shape {values.shape}; use one number, or one a class "
+                    "or channel"
                 )
             shared = values.ndim == 0 or bool((values == values[0]).all())
             object.__setattr__(self, what, float(values.flat[0]) if shared else values)
@@ -119,13 +122,36 @@ class Network:
         return tuple(layer for layer in self.layers if isinstance(layer, Mvtu))
 
     @property
-    def ends(self) -> tuple[Argmax, ...]:
-        """The layer that finds the label, if there is one."""
-        return tuple(layer for layer in self.layers if isinstance(layer, Argmax))
+    def ends(self) -> tuple[End, ...]:
+        """The layer whose words leave the accelerator, if there is one."""
+        return tuple(layer for layer in self.layers if isinstance(layer, End))
+
+    @property
+    def end(self) -> End:
+        """The layer whose words leave the accelerator. Raises ModelError where there is none."""
+        if not self.ends:
+            raise ModelError(f"{self.name}: gives neither a label nor values; end in one of them")
+        return self.ends[0]
+
+    @property
+    def reach(self) -> int:
+        """The largest absolute value of the integers that the end reads, or of the last unit's."""
+        source = self.reads[self.layers[-1].name][0] if self.ends else self.layers[-1].name
+        made = next(layer for layer in self.layers if layer.name == source)
+        if isinstance(made, Mvtu) and not made.coded:
+            return max(abs(value) for value in made.reach)
+        return (1 << self.shapes()[source].bits) - 1
+
+    def scales(self, count: int) -> tuple[Floats, Floats]:
+        """Scale and offset of each of the `count` integers of an image."""
+        wide = (np.atleast_1d(np.asarray(each, np.float64)) for each in (self.scale, self.offset))
+        scale, offset = (np.tile(each, count // len(each)) for each in wide)
+        return scale, offset
 
     def values(self, logits: Ints) -> Floats:
-        """The values in the trained network that logits (N, CLASSES) stand for."""
-        values: Floats = np.asarray(logits, np.float64) * self.scale + self.offset
+        """The values in the trained network that logits or other integers (N, ...) stand for."""
+        scale, offset = self.scales(logits.shape[1])
+        values: Floats = np.asarray(logits, np.float64) * scale + offset
         return values if self.floor is None else np.maximum(values, self.floor)
 
     @property

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from finn_build.errors import MismatchError
 from finn_build.network import golden
+from finn_build.network.differences import few
 from finn_build.network.golden import Outputs
 from finn_build.network.graph import IMAGE, Network
 from finn_build.network.layers.base import Codes, Layer
@@ -28,9 +29,9 @@ _LOGIT_ROUNDING = 1e-2  # share of one integer step by which a logit with small 
 class Comparison:
     """Outcome of one comparison.
 
-    mismatches: images that differ anywhere; labels, logits: images that differ in these; explained:
-    mismatches in which a value of the first stage, a float one, lies within a rounding of a bound;
-    explanations: which value it was, and of which bound.
+    mismatches: images that differ anywhere; labels, logits: images that differ in these, labels
+    None where there are none; explained: mismatches in which a value of the first stage, a float
+    one, lies within a rounding of a bound; explanations: which value it was, and of which bound.
     """
 
     stage: str
@@ -38,7 +39,7 @@ class Comparison:
     images: int
     mismatches: int
     explained: int
-    labels: int = 0
+    labels: int | None = 0
     logits: int = 0
     explanations: tuple[str, ...] = ()
 
@@ -51,12 +52,12 @@ def settle(network: Network, outputs: Outputs, exact: Outputs) -> Outputs:
     """Turn a float stage's logits into integers, and its labels into those of the integers.
 
     A logit within float32's rounding of the golden model's is set to it: with equal logits the
-    lowest index is the label in every stage, so float rounding must not break ties. Raises
-    MismatchError where a logit is not finite, or lies between two integers.
+    lowest index is the label in every stage, so float rounding must not break ties. The values of a
+    network that ends in these are settled alike. Raises MismatchError where a logit is not finite,
+    or lies between two integers.
     """
-    scale = np.broadcast_to(np.asarray(network.scale, np.float64), outputs.logits.shape[1:])
-    offset = np.broadcast_to(np.asarray(network.offset, np.float64), scale.shape)
-    reach = max(abs(v) for v in network.mvtus[-1].reach)
+    scale, offset = network.scales(outputs.logits.shape[1])
+    reach = network.reach
     rounding = _SLACK * _EPS * (np.abs(scale) * reach + np.abs(offset))
     if reach < _WHOLE:
         rounding = np.minimum(rounding, 0.25 * np.abs(scale))
@@ -65,18 +66,24 @@ def settle(network: Network, outputs: Outputs, exact: Outputs) -> Outputs:
     near = np.abs(outputs.logits - expected) <= room
     if not np.isfinite(outputs.logits).all():
         i, c = np.argwhere(~np.isfinite(outputs.logits))[0]
-        raise MismatchError(f"image {i}, class {c}: logit {outputs.logits[i, c]!r} is not finite")
+        raise MismatchError(f"{_place(network, i, c)} {outputs.logits[i, c]!r} is not finite")
     steps = np.where(scale == 0, 1.0, scale)
     other = np.rint((outputs.logits - offset) / steps).astype(np.int64)
     between = ~near & (other == exact.logits)
     if between.any():
         i, c = np.argwhere(between)[0]
         raise MismatchError(
-            f"image {i}, class {c}: logit {outputs.logits[i, c]!r} is not a multiple of the scale "
+            f"{_place(network, i, c)} {outputs.logits[i, c]!r} is not a multiple of the scale "
             f"{float(scale[c])!r}; the golden model has {float(expected[i, c])!r}"
         )
     logits = np.where(near, exact.logits, other)
     return replace(outputs, logits=logits, labels=golden.classify(network, logits)[0])
+
+
+def _place(network: Network, image: int, index: int) -> str:
+    """Which of an image's integers a message is about."""
+    plain = any(not end.labelled for end in network.ends)
+    return f"image {image}, value {index}:" if plain else f"image {image}, class {index}: logit"
 
 
 def compare(
@@ -105,7 +112,7 @@ def compare(
         images=len(images),
         mismatches=len(notes),
         explained=len(notes),
-        labels=int((first.labels != second.labels).sum()),
+        labels=int((first.labels != second.labels).sum()) if second.labels.size else None,
         logits=int((first.logits != second.logits).any(axis=1).sum()),
         explanations=tuple(notes),
     )
@@ -165,7 +172,7 @@ def _explain(
         return "a value lies within a rounding of its threshold, in a layer that cannot be compared"
     raise MismatchError(
         f"{names[0]} and {names[1]} differ on image {number} in the last layer alone: logits "
-        f"{first.logits[index].tolist()} and {second.logits[index].tolist()}"
+        f"{few(first.logits[index])} and {few(second.logits[index])}"
     )
 
 

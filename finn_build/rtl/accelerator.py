@@ -19,6 +19,8 @@ def design(network: Network, folding: Folding) -> Design:
         source=Stream(elems=beat, bits=8),
         depths=depths(network, folding),
     )
+    for end in network.ends:
+        made.summary, made.words = end.summary, end.stream
     if any(layer.needs_begun(folding.fold(layer)) for layer in network.layers):
         made.wires["begun"] = _BEGUN_BITS
         frame = network.frame_bytes // beat

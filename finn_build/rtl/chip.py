@@ -29,7 +29,7 @@ def write(made: Design, network: Network, hash_digits: str, folder: Path) -> Non
     text = render.render(
         design=made,
         frame_bytes=network.height * network.width * network.channels,
-        result_words=1 + network.mvtus[-1].rows,
+        result_words=network.end.words,
         model_hash=hash_digits,
     )
     (folder / "chip.sv").write_text(text)

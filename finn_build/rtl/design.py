@@ -70,7 +70,7 @@ class Design:
     depths: beats that the FIFO before a layer holds, by the layer's name; wires: bits of each wire
     that connects sidebands; constant: the values from which modules with constant weights are
     generated; inputs: the streams that the layer under construction reads; end: the stream that the
-    next instance reads.
+    next instance reads; summary, words: what leaves the design, for the head of top.sv.
     """
 
     name: str
@@ -82,6 +82,8 @@ class Design:
     constant: dict[str, dict[str, Any]] = field(default_factory=dict)
     inputs: tuple[Output, ...] = ()
     end: Output = IMAGE
+    summary: str = "results"
+    words: str = "results"
 
     @property
     def stream(self) -> Stream:

@@ -79,8 +79,8 @@ module axi_shell #(
   output logic             s_axis_tready
 );
 
-  if (RESULT_WORDS < 2) begin : gen_bad_result_words
-    $error("axi_shell: RESULT_WORDS must be at least 2");
+  if (RESULT_WORDS < 1) begin : gen_bad_result_words
+    $error("axi_shell: RESULT_WORDS must be at least 1");
   end
 
   localparam int unsigned FRAME_BEATS = (FRAME_BYTES + 7) / 8;

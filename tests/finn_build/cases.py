@@ -9,12 +9,14 @@ import case_branches
 import case_layers
 import case_networks
 import case_upsampling
+import case_values
 
 CASES = (
     case_layers.CASES
     | case_networks.CASES
     | case_branches.CASES
     | case_upsampling.CASES
+    | case_values.CASES
     | broken.CASES
 )
 PIXEL_MAX = {"brev_TFC_1W1A": 1.0, "brev_pow2": 1.0, "qcdq": 1.0}

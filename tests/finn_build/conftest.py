@@ -26,6 +26,7 @@ for _name in (
     "case_upsampling",
     "case_layers",
     "case_networks",
+    "case_values",
     "cases",
     "samples",
     "mlperf_tiny",

@@ -62,7 +62,7 @@ def built(request, tmp_path_factory):
             program,
             folder / "rtl",
             images,
-            classes=network.mvtus[-1].rows,
+            end=network.end,
             limit=100_000,
             scratch=folder / "scratch",
             log=folder / "log",

@@ -92,7 +92,7 @@ def test_what_is_built_is_equal_to_the_file(name, tmp_path):
     def together(tensor: str) -> np.ndarray:
         return np.concatenate([each[tensor] for each in ran])
 
-    logits = together(target).astype(np.float64).reshape(IMAGES, -1)
+    logits = network.end.ordered(together(target).astype(np.float64).reshape(IMAGES, -1))
     raw = Outputs(
         labels=np.argmax(logits, axis=1),
         logits=logits,
@@ -101,9 +101,10 @@ def test_what_is_built_is_equal_to_the_file(name, tmp_path):
     first = settle(network, raw, exact)
     made = compare(network, images, names=("qonnx", "golden"), first=first, second=exact)
     assert made.mismatches == made.explained <= ROUNDED.get(name, 10), made.explanations
-    assert made.labels <= 10
+    assert made.labels is None or made.labels <= 10
     same = (first.logits == exact.logits).all(axis=1)
-    check_labels(network, exact, raw, model, together, same)
+    if network.end.labelled:
+        check_labels(network, exact, raw, model, together, same)
     if name != "allzero_last":
         assert len(np.unique(exact.logits, axis=0)) >= 25
 

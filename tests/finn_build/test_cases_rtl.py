@@ -39,6 +39,12 @@ KINDS = {
     "up_and_joined": "an image that becomes larger and meets another",
     "up_before_a_quantiser": "an image that becomes larger, and is pooled",
     "joined_whole": "products with a whole image, joined",
+    "values_map": "sums of an image as values",
+    "values_codes": "codes as values",
+    "values_means": "sums of windows as values",
+    "values_one": "a single value",
+    "values_dense": "an autoencoder",
+    "mean_last": "a convolution of points and the mean of all",
 }
 
 
@@ -51,6 +57,6 @@ def test_the_accelerator_gives_what_the_golden_model_gives(name, tmp_path):
     expected = golden.run(network, images)
     assert len(np.unique(expected.logits, axis=0)) >= 5
     ran = models.simulate(network, images, tmp_path)
-    assert np.array_equal(ran.logits, expected.logits)
-    assert np.array_equal(ran.labels, expected.labels)
-    assert np.array_equal(ran.labels, np.argmax(network.values(expected.logits), axis=1))
+    assert np.array_equal(ran.words, expected.words)
+    if network.end.labelled:
+        assert np.array_equal(ran.labels, np.argmax(network.values(expected.logits), axis=1))

@@ -156,7 +156,7 @@ def test_the_accelerator_computes_what_the_golden_model_does(
             program,
             tmp_path,
             images,
-            classes=6,
+            end=network.end,
             limit=20_000,
             scratch=tmp_path / "scratch",
             log=log,

@@ -44,7 +44,7 @@ def ran(folder, network, *, stall):
         program,
         folder,
         IMAGES,
-        classes=6,
+        end=network.end,
         limit=20_000,
         scratch=folder,
         log=folder / "simulation.log",

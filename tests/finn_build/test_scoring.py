@@ -232,7 +232,7 @@ def test_the_accelerator_finds_the_label_by_the_scores(network, tmp_path, name):
             program,
             tmp_path,
             IMAGES,
-            classes=6,
+            end=made.end,
             limit=20_000,
             scratch=tmp_path / "scratch",
             log=tmp_path / "log",

@@ -138,7 +138,13 @@ def test_the_chip_is_as_fast_as_the_accelerator(
         whole.folder, tmp_path / "sim", input_bytes=whole.input_bytes, log=log, fast=True
     )
     ran = verilator.run(
-        program, whole.folder, images[:20], classes=10, limit=20_000, scratch=tmp_path, log=log
+        program,
+        whole.folder,
+        images[:20],
+        end=tiny(images, 10).end,
+        limit=20_000,
+        scratch=tmp_path,
+        log=log,
     )
     alone = int(ran.last_out[-1] - ran.first_in[0]) + 1
     run(simulate, whole, alone=alone, benches=["rate"])

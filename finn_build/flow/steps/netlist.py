@@ -37,7 +37,7 @@ def run(build: Build, out: Path) -> str:
         program,
         scratch,
         images,
-        classes=network.mvtus[-1].rows,
+        end=network.end,
         limit=20 * load_json(build.path("fold", "costs.json"))["cycles"] * len(network.layers),
         scratch=scratch,
         log=build.log("netlist-simulation"),

@@ -2,18 +2,20 @@
 
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from finn_build.errors import ModelError
 from finn_build.folding.beats import Beats, Timing
 from finn_build.folding.cost import Cost, bits_for, lutram, rom
-from finn_build.network.layers.base import Codes, Integers, Ints, Layer, Place, Shape
+from finn_build.network.layers.base import Integers, Ints, Place, Shape
+from finn_build.network.layers.end import OUTPUT_BITS, End
 from finn_build.network.layers.scoring import LOGIC_CLASSES, Scoring, signed_bits
 from finn_build.rtl.design import Design, Stream
 
-# Bits of a word that leaves the accelerator, and of a score: int64 less one bit to spare.
-OUTPUT_BITS = 32
+# Bits of a score: int64 less one bit to spare.
 SCORE_BITS = 63
 
 
@@ -23,7 +25,7 @@ def first_largest(logits: Integers) -> Ints:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Argmax(Layer):
+class Argmax(End):
     """Label (lowest index of the largest score) and the logits themselves.
 
     gains, biases: (CLASSES,) int64; the score of class k is gains[k] * logit[k] + biases[k], but at
@@ -33,6 +35,10 @@ class Argmax(Layer):
 
     kind = "argmax"
     stage = "after"
+    labelled = True
+    integer = "logit"
+    summary = "label and logits"
+    stream = "label, then the logits"
     classes: int
     bits: int
     gains: Ints | None = None
@@ -60,6 +66,29 @@ class Argmax(Layer):
                 f"{self.name}: logits of {self.out_bits} bits, more than the {OUTPUT_BITS} of an "
                 "output word; use fewer bits, or a floor within them"
             )
+
+    @property
+    def integers(self) -> int:
+        """A logit for each class."""
+        return self.classes
+
+    @property
+    def period(self) -> int:
+        """Each class may have a scale of its own."""
+        return self.classes
+
+    def ordered(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The file's output as it lies there: the classes are in its order."""
+        return values.reshape(len(values), -1)
+
+    def manifest(self, meaning: dict[str, Any]) -> dict[str, Any]:
+        """Words, and what logits mean."""
+        output = {"kind": "label", "words": self.names, "dtype": "int32"}
+        return {"output": output, **{f"logit_{name}": each for name, each in meaning.items()}}
+
+    def vectors(self, labels: Ints, integers: Ints) -> dict[str, Ints]:
+        """Labels and logits."""
+        return {"labels": labels, "logits": integers}
 
     @property
     def scored(self) -> bool:
@@ -106,7 +135,7 @@ class Argmax(Layer):
 
     def shape(self, *before: Shape) -> Shape:
         """Words: the label, then the logits."""
-        return Shape(sizes=(1 + self.classes,), bits=OUTPUT_BITS)
+        return Shape(sizes=(self.words,), bits=OUTPUT_BITS)
 
     def compute(self, *x: Integers) -> Integers:
         """The output, label and logits (N, 1 + CLASSES) int64, for logits (N, CLASSES)."""
@@ -114,15 +143,6 @@ class Argmax(Layer):
         scored = self.scores(logits)
         put_out = logits.astype(np.int64) if self.scored else scored
         return np.concatenate([first_largest(scored)[:, None], put_out], axis=1)
-
-    def doubt(self, *steps: Codes) -> Codes:
-        """The codes before it: labels and logits are compared separately."""
-        return steps[0]
-
-    @property
-    def coded(self) -> bool:
-        """Its output is a label and logits, not codes."""
-        return False
 
     @property
     def scoring(self) -> Scoring:
