@@ -199,7 +199,7 @@ class Builder:
             codes = replace(codes, height=height, width=width, source=made)
         if not tapped:
             self._tap(name, quantiser, whole=whole)
-        if not whole:
+        if not whole or not quantiser.tensor:
             self.untapped.add(codes.source)
         return codes
 

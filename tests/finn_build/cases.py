@@ -6,10 +6,17 @@ All must be built, so that the golden model gives what qonnx's own execution giv
 
 import broken
 import case_branches
+import case_exports
 import case_layers
 import case_networks
 
-CASES = case_layers.CASES | case_networks.CASES | case_branches.CASES | broken.CASES
+CASES = (
+    case_layers.CASES
+    | case_networks.CASES
+    | case_branches.CASES
+    | case_exports.CASES
+    | broken.CASES
+)
 PIXEL_MAX = {"brev_TFC_1W1A": 1.0, "brev_pow2": 1.0, "qcdq": 1.0}
 REFUSED = broken.REFUSED | {
     "act_perchan": r"Conv.*scales of its input differ from channel to channel.*use one scale",
@@ -17,6 +24,7 @@ REFUSED = broken.REFUSED | {
     "avg_wide": r"MatMul.*reads a mean .*more than 16 bits; quantise the mean",
     "avg_over_bare": r"MatMul.*reads a mean whose windows overlap.*quantise the mean",
     "bits_w2a12u": r"Conv.*activations of 12 bits; use at most 8",
+    "channels_last_other": r"AveragePool.*channels_last only BatchNormalization, Conv, MaxPool",
     "end_sigmoid": r"'Sigmoid_\d+' \(Sigmoid\).*leave it out; the label is the same",
     "float_first": r"Conv.*put a quantiser \(Quant\) on them",
     "float_last": r"MatMul.*put a quantiser \(Quant\) on them",
@@ -24,5 +32,8 @@ REFUSED = broken.REFUSED | {
     "mean_axes": r"ReduceMean.*axes \[\]; want some of 1 to 3",
     "mean_channels": r"ReduceMean.*takes means over batch or channels",
     "no_quant": r"Conv.*values that are not quantised \(after .*'Relu_\d+'.*put a quantiser",
+    "trunc_far": r"Trunc.*drops \[\d+\] bits; use one number of at most 24",
+    "trunc_parts": r"Trunc.*its output bit width \[3.5\] is not one whole number",
+    "trunc_weights": r"Trunc.*truncates constants; use Quant",
     "qcdq": r"DequantizeLinear.*QCDQ export; export as QONNX",
 }

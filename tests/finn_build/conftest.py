@@ -23,6 +23,7 @@ for _name in (
     "graphs",
     "broken",
     "case_branches",
+    "case_exports",
     "case_layers",
     "case_networks",
     "cases",
