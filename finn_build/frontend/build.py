@@ -244,7 +244,7 @@ class Builder:
             name = codes.source
         if not tapped:
             self._tap(name, quantiser, whole=whole)
-        if not whole:
+        if not whole or not quantiser.tensor:
             self.untapped.add(codes.source)
         return codes
 

@@ -8,36 +8,26 @@ from fractions import Fraction
 from math import ceil
 
 import numpy as np
-from numpy.typing import NDArray
 from onnx import NodeProto
 
 from finn_build.frontend import hardware, join, shaping
-from finn_build.frontend.check import attributes, kind, refuse, shown
-from finn_build.frontend.constant import quantised
-from finn_build.frontend.elementwise import ROUNDINGS, Affine, Clip, Elementwise, Leaky, Quantiser
+from finn_build.frontend.check import attributes, kind, refuse
+from finn_build.frontend.elementwise import Affine, Clip, Leaky
 from finn_build.frontend.linear import conv, gemm, matmul
-from finn_build.frontend.quantised import scaled
-from finn_build.frontend.rational import fractions, root
-from finn_build.frontend.scope import PADDED, Scope, Value
-from finn_build.frontend.shaping import image_only, shape_of
-from finn_build.frontend.stream import (
-    NO_SIDES,
-    Codes,
-    Constant,
-    Moving,
-    Pool,
-    Repeat,
-    Sides,
-    Stream,
-)
+from finn_build.frontend.operations import per_channel, then
+from finn_build.frontend.quantisers import quant
+from finn_build.frontend.rational import root
+from finn_build.frontend.scope import Scope, Value
+from finn_build.frontend.shaping import image_only
+from finn_build.frontend.stream import NO_SIDES, Constant, Pool, Repeat, Sides, Stream
 from finn_build.frontend.tidy import QCDQ
+from finn_build.frontend.truncation import trunc
 from finn_build.frontend.upsampling import upsampling
 
 _HINTS = {
     "QuantizeLinear": QCDQ,
     "DequantizeLinear": QCDQ,
     "Sigmoid": "leave it out; the label is the same",
-    "Trunc": "use Quant",
 }
 
 
@@ -58,37 +48,6 @@ def unsupported(node: NodeProto) -> str:
         }
     )
     return f"operator {kind(node)} is not supported{hint}; supported: {', '.join(supported)}"
-
-
-def then(scope: Scope, stream: Stream, node: NodeProto, op: Elementwise | Moving) -> Stream:
-    """A stream with one more operation."""
-    names = (*stream.names, shown(node.name or node.output[0]))
-    if stream.pad != NO_SIDES:
-        if not isinstance(op, Affine | Clip | Leaky):
-            raise refuse(node, PADDED)
-        if any(op.apply(Fraction(0), channel) for channel in range(stream.layout.channels)):
-            raise refuse(
-                node, "changes the zeros that an image was padded with; do it before the padding"
-            )
-    if stream.average is not None and isinstance(stream.base, Codes) and isinstance(op, Affine):
-        # The mean of scaled codes is the scaled mean.
-        return replace(stream, base=scaled(stream.base, (op,)), names=names)
-    stream = scope.settled(stream, node)
-    return replace(stream, ops=(*stream.ops, op), names=names)
-
-
-def per_channel(node: NodeProto, stream: Stream, values: NDArray[np.generic]) -> list[Fraction]:
-    """A constant that is broadcast to a stream: one number, or one for each channel."""
-    numbers = np.asarray(values, np.float64)
-    places = stream.layout.channel_of(numbers)
-    if places is None:
-        raise refuse(
-            node,
-            f"a constant of shape {list(numbers.shape)} on activations of {shape_of(stream)} "
-            "differs within a channel; use one number, or one for each channel",
-        )
-    flat = fractions(numbers)
-    return [flat[i] for i in places]
 
 
 def _arithmetic(scope: Scope, node: NodeProto) -> Value:
@@ -179,71 +138,6 @@ def _leaky(scope: Scope, node: NodeProto) -> Value:
     return then(scope, stream, node, Leaky(slopes=tuple(slopes)))
 
 
-def _quant(scope: Scope, node: NodeProto) -> Value:
-    value = scope.values[node.input[0]]
-    if isinstance(value, Constant):
-        inputs = [scope.numbers(node, i) for i in range(len(node.input))]
-        assert all(each is not None for each in inputs)
-        _parameters(scope, node)
-        integers, scales = quantised(node, [np.asarray(each) for each in inputs])
-        return Constant(
-            values=(integers * scales).astype(np.float32), integers=integers, scales=scales
-        )
-    scale = scope.numbers(node, 1)
-    assert scale is not None
-    steps = per_channel(node, value, scale)
-    if any(each <= 0 for each in steps):
-        raise refuse(node, f"a scale of {float(min(steps)):g} is not above zero")
-    low, high, zero, bipolar = _parameters(scope, node)
-    rounding = str(attributes(node).get("rounding_mode", "ROUND")).upper()
-    made = then(
-        scope,
-        value,
-        node,
-        Quantiser(
-            tensor=node.output[0],
-            low=low,
-            high=high,
-            zero=Fraction(zero),
-            scales=tuple(steps),
-            rounding=ROUNDINGS[rounding],
-            bipolar=bipolar,
-        ),
-    )
-    scope.builder.layouts[node.output[0]] = made.layout
-    return made
-
-
-def _parameters(scope: Scope, node: NodeProto) -> tuple[int, int, int, bool]:
-    """A quantiser's lowest and highest integer, its zero point, and whether it gives a sign."""
-    if node.op_type == "BipolarQuant":
-        return -1, 1, 0, True
-    said = attributes(node)
-    rounding = str(said.get("rounding_mode", "ROUND"))
-    if rounding.upper() not in ROUNDINGS:
-        raise refuse(node, f"rounding mode {shown(rounding)} is not known: {', '.join(ROUNDINGS)}")
-    numbers = []
-    for index, what in ((2, "zero point"), (3, "bit width")):
-        values = scope.numbers(node, index)
-        assert values is not None
-        found = np.unique(values)
-        if len(found) != 1 or found[0] != np.rint(found[0]):
-            few = ", ".join(f"{each:g}" for each in found[:3]) + (", ..." if len(found) > 3 else "")
-            raise refuse(node, f"its {what} [{few}] is not one whole number")
-        numbers.append(int(found[0]))
-    zero, bits = numbers
-    if not 1 <= bits <= 32:
-        raise refuse(node, f"a bit width of {bits}; use 1 to 32")
-    signed, narrow = bool(said.get("signed", 1)), bool(said.get("narrow", 0))
-    if bits == 1 and signed:
-        return -1, 1, zero, True
-    if signed:
-        return -(1 << (bits - 1)) + narrow, (1 << (bits - 1)) - 1, zero, False
-    if bits == 1 and narrow:
-        raise refuse(node, "one bit in a narrow range leaves nothing but zero")
-    return 0, (1 << bits) - 1 - narrow, zero, False
-
-
 def _pool(scope: Scope, node: NodeProto) -> Value:
     """MaxPool, AveragePool, GlobalMaxPool and GlobalAveragePool."""
     said = attributes(node)
@@ -332,7 +226,7 @@ HANDLERS: dict[str, Handler] = {
     "Add": _arithmetic,
     "AveragePool": _pool,
     "BatchNormalization": _batch_norm,
-    "BipolarQuant": _quant,
+    "BipolarQuant": quant,
     "Cast": _cast,
     "Clip": _clip,
     "Concat": join.concat,
@@ -348,7 +242,7 @@ HANDLERS: dict[str, Handler] = {
     "Mul": _arithmetic,
     "PRelu": _leaky,
     "Pad": shaping.pad,
-    "Quant": _quant,
+    "Quant": quant,
     "ReduceMean": _reduce_mean,
     "Relu": _relu,
     "Resize": _resize,
@@ -356,6 +250,7 @@ HANDLERS: dict[str, Handler] = {
     "Squeeze": shaping.squeeze,
     "Sub": _arithmetic,
     "Transpose": shaping.transpose,
+    "Trunc": trunc,
     "Unsqueeze": shaping.unsqueeze,
     "Upsample": _resize,
 }

@@ -14,7 +14,7 @@ _QUANTISER = {
     "narrow": {int(AttributeProto.INT)},
     "rounding_mode": {int(AttributeProto.STRING)},
 }
-_OURS = ("Quant", "IntQuant", "BipolarQuant")
+_OURS = ("Quant", "IntQuant", "BipolarQuant", "Trunc")
 
 
 def check_text(proto: ModelProto) -> None:

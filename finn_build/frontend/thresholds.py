@@ -116,7 +116,7 @@ def levels(
     low, high = reach_of(weights, in_bits)
     if sums.skip is not None and sums.skip.gains is not None:
         low, high = Weighted(
-            gains=sums.skip.gains, ranges=((low, high), _range(sums.skip.base))
+            gains=sums.skip.gains, ranges=((low, high), span(sums.skip.base))
         ).reach
     thresholds = np.empty((count, len(added[0]), len(kept)), np.int64)
     bounds = np.empty(thresholds.shape)
@@ -136,7 +136,7 @@ def falls(sums: Sums, ops: Sequence[Elementwise], row: int) -> bool:
     return prod((_sign(sums.units[row]), *(_sign(op.gain(channel)) for op in ops))) < 0
 
 
-def _range(base: Codes | Sums) -> tuple[int, int]:
+def span(base: Codes | Sums) -> tuple[int, int]:
     """The lowest and the highest integer of a skip."""
     if isinstance(base, Codes):
         return 0, (1 << base.bits) - 1

@@ -17,6 +17,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.infer_shapes import InferShapes
 
 from finn_build.errors import ModelError
+from finn_build.frontend import channels_last
 from finn_build.frontend.check import (
     MOST_PIXELS,
     array,
@@ -34,7 +35,8 @@ from finn_build.frontend.unique import all_names, fresh
 from finn_build.system.quiet import quiet
 
 QONNX = "qonnx.custom_op.general"
-_OURS = ("Quant", "IntQuant", "BipolarQuant")
+_OURS = ("Quant", "IntQuant", "BipolarQuant", "Trunc")
+_INPUTS = {"BipolarQuant": (2,), "Trunc": (5, 6)}  # of QONNX's operators; others have 4
 # Domains that QONNX's operators have had; "" is none.
 _DOMAINS = (QONNX, "finn.custom_op.general", "onnx.brevitas", "qonnx", "")
 _IDLE = ("Identity", "Dropout")
@@ -140,6 +142,9 @@ class _Tidy:
         node = _copy(node)
         node.input[:] = [self.alias.get(name, name) for name in node.input]
         said = attributes(node)
+        if node.domain == channels_last.DOMAIN:
+            self._rewritten(node)
+            return
         if node.op_type in _OURS and node.domain in _DOMAINS:
             _quantiser(node)
         elif node.domain not in ("", "ai.onnx"):
@@ -157,6 +162,16 @@ class _Tidy:
             node.output[:] = node.output[: 1 if node.op_type not in ("TopK", "Split") else None]
             self.nodes.append(node)
             self.computed.update(name for name in node.output if name)
+
+    def _rewritten(self, node: NodeProto) -> None:
+        """Add ONNX's own nodes for one on a channels-last tensor."""
+        made = channels_last.channels_first(
+            node,
+            rank=lambda: len(self._shape(node, node.input[0])),
+            fresh=lambda name: fresh(name, self.names),
+        )
+        for each in made:
+            self.take(each)
 
     def _constant(self, node: NodeProto, said: dict[str, Any]) -> None:
         """Compute a node that no image enters. Quantisers of weights stay, for `read` to find."""
@@ -264,9 +279,9 @@ def _copy(node: NodeProto) -> NodeProto:
 
 def _quantiser(node: NodeProto) -> None:
     """Give a QONNX quantiser the operator name and domain that qonnx uses today."""
-    wanted = 2 if node.op_type == "BipolarQuant" else 4
-    if len(node.input) != wanted or "" in node.input:
-        raise refuse(node, f"has {len(node.input)} inputs; want {wanted}")
+    wanted = _INPUTS.get(node.op_type, (4,))
+    if len(node.input) not in wanted or "" in node.input:
+        raise refuse(node, f"has {len(node.input)} inputs; want {' or '.join(map(str, wanted))}")
     if node.op_type == "IntQuant":
         node.op_type = "Quant"
     node.domain = QONNX
@@ -358,7 +373,9 @@ def _graph(
             for name, value in _values(made, nodes).items()
         ],
     )
-    opsets = [helper.make_opsetid("", made.opset), helper.make_opsetid(QONNX, 1)]
+    # Of QONNX's operators only Trunc has two versions that differ.
+    second = any(node.op_type == "Trunc" and len(node.input) == 6 for node in nodes)
+    opsets = [helper.make_opsetid("", made.opset), helper.make_opsetid(QONNX, 2 if second else 1)]
     model = helper.make_model(graph, opset_imports=opsets, producer_name="headrace")
     model.ir_version = 8
     return model

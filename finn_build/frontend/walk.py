@@ -12,7 +12,7 @@ from onnx import ModelProto, NodeProto, numpy_helper
 from finn_build.errors import ModelError
 from finn_build.frontend import ends, operators, outputs, values
 from finn_build.frontend.build import Tap as Tap
-from finn_build.frontend.check import UNFORESEEN, refuse, shown
+from finn_build.frontend.check import UNFORESEEN, attributes, refuse, shown
 from finn_build.frontend.layout import Layout, of_axes
 from finn_build.frontend.scope import Scope
 from finn_build.frontend.stream import Codes, Constant, Stream
@@ -22,6 +22,8 @@ from finn_build.network.graph import Network
 _PIXEL_BITS = 8
 # What appends the last layers, by what they give.
 ENDS = {outputs.LABEL: ends.finish, outputs.VALUES: values.finish}
+# Operators that want channels first, as ONNX has them.
+_ON_IMAGES = ("AveragePool", "Conv", "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "Pad")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,18 +132,23 @@ def image_of(graph: ModelProto) -> Layout:
 
 
 def _channels_last(graph: ModelProto, tensor: str) -> bool:
-    """Whether the first node beyond scales, biases and quantisers brings channels to the front."""
+    """Whether what reads a tensor beyond scales, biases and quantisers brings channels forward.
+
+    Where branches part there, one that does is enough, unless another one reads an image with
+    channels first.
+    """
     readers: dict[str, list[NodeProto]] = {}
     for node in graph.graph.node:
         for name in node.input:
             readers.setdefault(name, []).append(node)
     idle = ("Add", "BatchNormalization", "Div", "Mul", "Quant", "BipolarQuant", "Sub")
-    while len(readers.get(tensor, [])) == 1:
-        node = readers[tensor][0]
-        if node.op_type == "Transpose":
-            order = list(node.attribute[0].ints) if node.attribute else []
-            return order in ([0, 3, 1, 2], [0, 2, 1])
-        if node.op_type not in idle:
-            break
-        tensor = node.output[0]
-    return False
+    waiting, brought = [tensor], False
+    while waiting:
+        for node in readers.get(waiting.pop(), []):
+            if node.op_type in idle:
+                waiting += node.output
+            elif node.op_type == "Transpose":
+                brought |= attributes(node).get("perm") in ([0, 3, 1, 2], [0, 2, 1])
+            elif node.op_type in _ON_IMAGES:
+                return False
+    return brought

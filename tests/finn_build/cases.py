@@ -6,6 +6,7 @@ All must be built, so that the golden model gives what qonnx's own execution giv
 
 import broken
 import case_branches
+import case_exports
 import case_layers
 import case_networks
 import case_upsampling
@@ -17,6 +18,7 @@ CASES = (
     | case_branches.CASES
     | case_upsampling.CASES
     | case_values.CASES
+    | case_exports.CASES
     | broken.CASES
 )
 PIXEL_MAX = {"brev_TFC_1W1A": 1.0, "brev_pow2": 1.0, "qcdq": 1.0}
@@ -26,6 +28,7 @@ REFUSED = broken.REFUSED | {
     "avg_wide": r"MatMul.*reads a mean .*more than 16 bits; quantise the mean",
     "avg_over_bare": r"MatMul.*reads a mean whose windows overlap.*quantise the mean",
     "bits_w2a12u": r"Conv.*activations of 12 bits; use at most 8",
+    "channels_last_other": r"AveragePool.*channels_last only BatchNormalization, Conv, MaxPool",
     "end_sigmoid": r"'Sigmoid_\d+' \(Sigmoid\).*leave it out; the label is the same",
     "float_first": r"Conv.*put a quantiser \(Quant\) on them",
     "float_last": r"MatMul.*put a quantiser \(Quant\) on them",
@@ -38,6 +41,9 @@ REFUSED = broken.REFUSED | {
     "sum_of_negated_products": r"scales a sum of two branches by less than zero",
     "sum_that_is_wide": r"quantises codes of 15 bits again; use at most 10",
     "skip_of_uneven_scale": r"Add.*codes of 8 bits to a product.*use at most 5 bits",
+    "trunc_far": r"Trunc.*drops \[\d+\] bits; use one number of at most 24",
+    "trunc_parts": r"Trunc.*its output bit width \[3.5\] is not one whole number",
+    "trunc_weights": r"Trunc.*truncates constants; use Quant",
     "qcdq": r"DequantizeLinear.*QCDQ export; export as QONNX",
     "up_linear": r"Resize.*mode 'linear' computes pixels between others; use nearest",
     "up_half": r"Resize.*scales \[1.0, 1.0, 2.0, 1.5\].*whole numbers of 1 to 64",

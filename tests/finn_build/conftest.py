@@ -24,6 +24,7 @@ for _name in (
     "broken",
     "case_branches",
     "case_upsampling",
+    "case_exports",
     "case_layers",
     "case_networks",
     "case_values",
