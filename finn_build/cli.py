@@ -1,5 +1,6 @@
 """The command line: what each command may be given. What does it is imported when it is called."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -31,41 +32,49 @@ app = Program(
 )
 
 
-@app.command()
-def build(
-    board: Annotated[str, typer.Argument(help=f"Known boards: {', '.join(names())}.")],
-    model: Annotated[str, typer.Option(help="Zoo model or QONNX file.")] = DEFAULT_MODEL,
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    """What is built, and how; `Options` checks them."""
+
+    board: Annotated[str, typer.Argument(help=f"Known boards: {', '.join(names())}.")]
+    model: Annotated[str, typer.Option(help="Zoo model or QONNX file.")] = DEFAULT_MODEL
     pixel_max: Annotated[
         float, typer.Option(help="Brightest pixel for a QONNX file: 255 for bytes, 1 for 0 to 1.")
-    ] = 255.0,
+    ] = 255.0
     data: Annotated[
         Path | None, typer.Option(help="CIFAR-10 files to score it on; else data/cifar10, if any.")
-    ] = None,
+    ] = None
     labels: Annotated[
         Path | None, typer.Option(help="Text file with the names of the classes, one a line.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Instead of build/BOARD/MODEL.")] = None,
+    ] = None
+    out: Annotated[Path | None, typer.Option(help="Instead of build/BOARD/MODEL.")] = None
     tool: Annotated[
         str, typer.Option(help="Places, routes and writes the bitstream."), OneOf(TOOLS)
-    ] = "auto",
-    clock_mhz: Annotated[float, typer.Option(help="Clock of the accelerator.")] = 100.0,
+    ] = "auto"
+    clock_mhz: Annotated[float, typer.Option(help="Clock of the accelerator.")] = 100.0
     target_fps: Annotated[
         float | None, typer.Option(help="Cheapest that reaches it, not the fastest that fits.")
-    ] = None,
+    ] = None
     objective: Annotated[
         Objective, typer.Option(help="latency: the shortest time for a single image.")
-    ] = "throughput",
-    images: Annotated[int, typer.Option(help="Images to simulate at the RTL.")] = 10,
+    ] = "throughput"
+    images: Annotated[int, typer.Option(help="Images to simulate at the RTL.")] = 10
     netlist_images: Annotated[
         int, typer.Option(help="Images to simulate in the synthesised netlist; takes minutes.")
-    ] = 0,
-    folding: Annotated[Path | None, typer.Option(help="A folding.json to use.")] = None,
+    ] = 0
+    folding: Annotated[Path | None, typer.Option(help="A folding.json to use.")] = None
     seeds: Annotated[
         int, typer.Option(help="Place and route as often, side by side; the fastest is kept.")
-    ] = 1,
-    chipdb: Chipdb = None,
-    prjxray_db: PrjxrayDb = None,
-    vivado: Vivado = None,
+    ] = 1
+    chipdb: Chipdb = None
+    prjxray_db: PrjxrayDb = None
+    vivado: Vivado = None
+
+
+@app.command()
+def build(
+    *,
+    options: BuildOptions,
     first: Annotated[
         str | None, typer.Option("--from", help=f"Redo from this step: {', '.join(ORDER)}.")
     ] = None,
@@ -74,26 +83,7 @@ def build(
     """Build the accelerator of a model for a board, up to its report."""
     from finn_build.flow import command
 
-    options = Options(
-        board=board,
-        model=model,
-        data=data,
-        labels=labels,
-        out=out,
-        tool=tool,
-        clock_mhz=clock_mhz,
-        target_fps=target_fps,
-        objective=objective,
-        images=images,
-        netlist_images=netlist_images,
-        folding=folding,
-        pixel_max=pixel_max,
-        seeds=seeds,
-        chipdb=chipdb,
-        prjxray_db=prjxray_db,
-        vivado=vivado,
-    )
-    command.run(options, first=first, last=last)
+    command.run(Options(**vars(options)), first=first, last=last)
 
 
 @app.command()

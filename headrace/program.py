@@ -3,7 +3,9 @@
 import math
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -35,6 +37,41 @@ def _choices(hint: Any) -> Any:
         return hint
     kept = [part for part in get_args(hint)[1:] if part not in given]
     return Annotated[(Literal[given[0].words], *kept)]
+
+
+def _option(name: str, hint: Any, default: Any = Parameter.empty) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=_choices(hint))
+
+
+def _options(group: Any) -> list[Parameter]:
+    """An option for each field of a dataclass."""
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        _option(f.name, hints[f.name], Parameter.empty if f.default is MISSING else f.default)
+        for f in fields(group)
+    ]
+
+
+def _spread(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function for typer: instead of a parameter that is a dataclass it takes the fields."""
+    hints = get_type_hints(function, include_extras=True)
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+
+    @wraps(function)
+    def call(**values: Any) -> Any:
+        for name, group in groups.items():
+            values[name] = group(**{f.name: values.pop(f.name) for f in fields(group)})
+        return function(**values)
+
+    options = list[Parameter]()
+    for name, parameter in signature(function).parameters.items():
+        if name in groups:
+            options += _options(groups[name])
+        else:
+            options.append(_option(name, hints[name], parameter.default))
+    call.__annotations__ = {option.name: option.annotation for option in options}
+    call.__dict__["__signature__"] = Signature(options)
+    return call
 
 
 class _Command(TyperCommand):
@@ -84,13 +121,15 @@ class Program(typer.Typer):
         self._command: type[_Command] = type("Command", (_Command,), {"interrupted": interrupted})
 
     def command(self, name: str | None = None, **options: Any) -> Callable[[_F], _F]:
-        """Take a function as a command, as typer does, with the choices that OneOf says."""
+        """Take a function as a command, as typer does, with the choices that OneOf says.
+
+        A parameter may be a dataclass, for options that go together: its fields are the options.
+        """
         take = super().command(name, cls=self._command, **options)
 
         def command(function: _F) -> _F:
-            hints = get_type_hints(function, include_extras=True)
-            function.__annotations__ = {name: _choices(hint) for name, hint in hints.items()}
-            return take(function)
+            take(_spread(function))
+            return function
 
         return command
 

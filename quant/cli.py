@@ -9,34 +9,21 @@ from typing import Annotated
 
 import typer
 
-from headrace.program import OneOf, Program
+from headrace.program import Program
 from headrace.terminal import say
-from quant.config import Device, Norm, Precision, Ranking, Training, WeightScale, preset
+from quant.config import Ranking, Training, preset
 from quant.errors import ConfigError
-from quant.networks import NETWORKS, TEACHER, get_network
+from quant.networks import get_network
+from quant.options import Cache, Computer, Data, Place, PrecisionOption, Recipe, TrainOptions
 from quant.places import DEFAULT_CACHE, DEFAULT_DATA, ZOO
-from quant.recipes import RECIPES, find_recipe, given
+from quant.recipes import find_recipe, given
 
 app = Program(
     help="Train small quantised CNNs for CIFAR-10 and export them to QONNX.",
     interrupted="interrupted; the same command goes on, a training after its last finished epoch",
 )
-_DataOption = Annotated[
-    Path, typer.Option("--data", help="Folder with CIFAR-10, in any of its layouts.")
-]
-_CacheOption = Annotated[Path, typer.Option(help="Folder where decoded images are kept.")]
 _OutOption = Annotated[
     Path | None, typer.Option(help="Result folder; the model takes its name. [runs/NETWORK]")
-]
-_CompileOption = Annotated[
-    bool, typer.Option("--compile/--no-compile", help="Compile with torch.compile.")
-]
-_DeviceOption = Annotated[Device, typer.Option(help="What computes; auto: a GPU, if any.")]
-_PrecisionOption = Annotated[
-    Precision | None, typer.Option(help="Of float training; bfloat16 is faster.")
-]
-_RecipeOption = Annotated[
-    str, typer.Option(help="The way to train; paper: as the paper says."), OneOf((*RECIPES,))
 ]
 _FreshOption = Annotated[
     bool, typer.Option("--fresh", help="Drop the checkpoints in OUT, do not resume.")
@@ -45,125 +32,39 @@ _FreshOption = Annotated[
 
 @app.command()
 def train(
-    network: Annotated[
-        str, typer.Option(help=f"One of {', '.join(NETWORKS)}, {TEACHER}, or a .toml file.")
-    ] = "arch2_slim",
-    bits: Annotated[str, typer.Option(help="float, or weights and activations as in w2a2.")] = (
-        "w2a2"
-    ),
-    layer: Annotated[
-        list[str] | None, typer.Option(help="Other bits for one layer: conv3=w4a2, last=w8.")
-    ] = None,
-    start: Annotated[
-        Path | None, typer.Option("--from", help="Float model to start from, a float.safetensors.")
-    ] = None,
-    earlier: Annotated[
-        str | None,
-        typer.Option(
-            "--tune",
-            help="Quantised model to train further, --from its float model, or with --bits float.",
-        ),
-    ] = None,
-    recipe: _RecipeOption = "ours",
-    float_epochs: Annotated[int | None, typer.Option(help="Epochs before quantisation.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs of the quantised network.")] = None,
-    float_lr: Annotated[float | None, typer.Option(help="Highest learning rate, float.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Highest learning rate, quantised.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Images in a step.")] = None,
-    batch_norm: Annotated[
-        Norm | None, typer.Option(help="Layers with batch norm, instead of the recipe's.")
-    ] = None,
-    stage_dropout: Annotated[
-        float | None, typer.Option(help="Dropout after each stage of convolutions, float.")
-    ] = None,
-    dense_dropout: Annotated[
-        float | None, typer.Option(help="Dropout after each hidden dense layer, float.")
-    ] = None,
-    weight_scale: Annotated[
-        WeightScale, typer.Option(help="What the scale of the weights follows.")
-    ] = "statistics",
-    distill: Annotated[
-        float | None, typer.Option(help="Share of the loss that imitates a float model.")
-    ] = None,
-    teacher: Annotated[
-        Path | None,
-        typer.Option(help="Float model to imitate, instead of the one to start from."),
-    ] = None,
-    views: Annotated[
-        int | None,
-        typer.Option(
-            help="With --teacher: fixed shifts of each image, predicted once and kept beside it; "
-            "0 to ask it at every step. [8]"
-        ),
-    ] = None,
-    temperature: Annotated[
-        float | None, typer.Option(help="What logits are divided by where they are imitated.")
-    ] = None,
-    precision: _PrecisionOption = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
-    out: _OutOption = None,
-    data: _DataOption = DEFAULT_DATA,
-    cache: _CacheOption = DEFAULT_CACHE,
-    compiled: _CompileOption = True,
-    device: _DeviceOption = "auto",
-    fresh: _FreshOption = False,
+    *, options: TrainOptions, out: _OutOption = None, place: Place, fresh: _FreshOption = False
 ) -> None:
     """Train float, then quantised; the same command resumes an interrupted training."""
     from quant import commands
     from quant.plan import Plan
 
-    plan = Plan(
-        network=network,
-        bits=bits,
-        layer=tuple(layer or ()),
-        start=start,
-        tune=earlier,
-        recipe=recipe,
-        float_epochs=float_epochs,
-        epochs=epochs,
-        float_lr=float_lr,
-        lr=lr,
-        batch=batch,
-        batch_norm=batch_norm,
-        stage_dropout=stage_dropout,
-        dense_dropout=dense_dropout,
-        weight_scale=weight_scale,
-        teacher=teacher,
-        views=views,
-        distill=distill,
-        temperature=temperature,
-        precision=precision,
-        seed=seed,
-    )
-    place = commands.Place(data=data, cache=cache, device=device, compiled=compiled)
-    commands.train(plan, place, _out(out, network), fresh=fresh)
+    plan = Plan(**{**vars(options), "layer": tuple(options.layer or ())})
+    commands.train(plan, place, _out(out, options.network), fresh=fresh)
 
 
 @app.command()
 def series(
+    *,
     file: Annotated[Path, typer.Argument(help="TOML file with a table for each training.")],
     out: Annotated[
         Path | None, typer.Option(help="Folder of the trainings' folders. [runs/NAME of FILE]")
     ] = None,
-    data: _DataOption = DEFAULT_DATA,
-    cache: _CacheOption = DEFAULT_CACHE,
-    compiled: _CompileOption = True,
-    device: _DeviceOption = "auto",
+    place: Place,
 ) -> None:
     """Do a list of trainings in order; the same command resumes, and skips what is done."""
     from quant import commands
 
-    place = commands.Place(data=data, cache=cache, device=device, compiled=compiled)
     commands.series(file, place, _out(out, str(file)))
 
 
 @app.command()
 def prune(
+    *,
     start: Annotated[Path, typer.Option("--from", help="Float model, a float.safetensors.")],
     iterations: Annotated[int, typer.Option(help="How often filters are removed.")] = 6,
     share: Annotated[float, typer.Option(help="Share of the filters that go each time.")] = 0.05,
     ranking: Annotated[Ranking, typer.Option(help="What says which filters go.")] = "taylor",
-    recipe: _RecipeOption = "ours",
+    recipe: Recipe = "ours",
     tune_epochs: Annotated[int, typer.Option(help="Epochs after each iteration.")] = 1,
     epochs: Annotated[int, typer.Option(help="Epochs after the last iteration.")] = 16,
     hardware: Annotated[
@@ -174,13 +75,10 @@ def prune(
     ] = 0.05,
     bits: Annotated[str, typer.Option(help="With --hardware, bits that it will have.")] = "w2a2",
     batch: Annotated[int | None, typer.Option(help="Images in a step.")] = None,
-    precision: _PrecisionOption = None,
+    precision: PrecisionOption = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
     out: _OutOption = None,
-    data: _DataOption = DEFAULT_DATA,
-    cache: _CacheOption = DEFAULT_CACHE,
-    compiled: _CompileOption = True,
-    device: _DeviceOption = "auto",
+    place: Place,
     fresh: _FreshOption = False,
 ) -> None:
     """Remove filters of a float model step by step; the same command resumes."""
@@ -198,7 +96,6 @@ def prune(
         costs=Costs.load(hardware, preset(bits)) if hardware else None,
         cost_share=cost_share,
     )
-    place = commands.Place(data=data, cache=cache, device=device, compiled=compiled)
     final = replace(training, epochs=epochs)
     folder = _out(out, f"{start.parent.name}_pruned")
     commands.prune(start, plan, final, place, folder, fresh=fresh)
@@ -206,6 +103,7 @@ def prune(
 
 @app.command()
 def grow(
+    *,
     filters: Annotated[int, typer.Option(help="Filters of the one convolution at the start.")] = 32,
     epochs: Annotated[int, typer.Option(help="Epochs of each proxy training.")] = 4,
     gain: Annotated[
@@ -215,13 +113,10 @@ def grow(
     steps: Annotated[int, typer.Option(help="Steps at most.")] = 10,
     macs: Annotated[int, typer.Option(help="Multiply-accumulates at most.")] = 60_000_000,
     validation: Annotated[int, typer.Option(help="Training images held out to decide.")] = 5000,
-    precision: _PrecisionOption = None,
+    precision: PrecisionOption = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
     out: _OutOption = None,
-    data: _DataOption = DEFAULT_DATA,
-    cache: _CacheOption = DEFAULT_CACHE,
-    compiled: _CompileOption = True,
-    device: _DeviceOption = "auto",
+    place: Place,
     fresh: _FreshOption = False,
 ) -> None:
     """Grow a network from one convolution on short trainings; the same command resumes."""
@@ -237,7 +132,6 @@ def grow(
         most_steps=steps,
         most_macs=macs,
     )
-    place = commands.Place(data=data, cache=cache, device=device, compiled=compiled)
     commands.grow(plan, place, _out(out, "grown"), validation=validation, fresh=fresh)
 
 
@@ -250,7 +144,7 @@ def benchmark(
     steps: Annotated[int, typer.Option(min=1, help="Steps in a block.")] = 10,
     blocks: Annotated[int, typer.Option(min=1, help="Blocks of either way.")] = 5,
     batch: Annotated[int, typer.Option(help="Images in a step.")] = 128,
-    device: _DeviceOption = "auto",
+    device: Computer = "auto",
 ) -> None:
     """Compare the speed of quantised training: plain Brevitas against the compiled twin."""
     from quant import benchmark as module
@@ -310,7 +204,7 @@ def export(
     data: Annotated[
         Path | None, typer.Option("--data", help="Also recompute the accuracy on this test set.")
     ] = None,
-    cache: _CacheOption = DEFAULT_CACHE,
+    cache: Cache = DEFAULT_CACHE,
 ) -> None:
     """Write QONNX and golden vectors of the zoo's hundred images, compared with each other."""
     from quant import commands
@@ -321,8 +215,8 @@ def export(
 @app.command("data")
 def data_(
     out: Annotated[Path, typer.Option(help="The .npz file to write.")],
-    data: _DataOption = DEFAULT_DATA,
-    cache: _CacheOption = DEFAULT_CACHE,
+    data: Data = DEFAULT_DATA,
+    cache: Cache = DEFAULT_CACHE,
     sample: Annotated[
         bool, typer.Option("--sample", help="Only the hundred images that come with quant.")
     ] = False,

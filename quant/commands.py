@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from quant.grow import Growing, growing_table, topology
 from quant.grow import grow as grow_network
 from quant.images import Images, accuracy
 from quant.networks import NETWORKS
+from quant.options import Place
 from quant.plan import Plan
 from quant.plots import plot_growing, plot_pruning
 from quant.prune import Pruning
@@ -31,31 +33,22 @@ from quant.train import Setting
 from quant.zoo import load_trained, zoo_images, zoo_names
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a training gets its images, and what computes it; device: auto, cpu or cuda."""
-
-    data: Path
-    cache: Path
-    device: str
-    compiled: bool
-
-    def setting(self, *, validation: int = 1000) -> Setting:
-        """Join the other processes, if any, and read the images."""
-        device = distributed.join(self.device)
-        return Setting.of(
-            load_cifar10(self.data, "train", cache=self.cache),
-            load_cifar10(self.data, "test", cache=self.cache),
-            validation=validation,
-            device=device,
-            compiled=self.compiled,
-            command=command_line(),
-        )
+def _setting(place: Place, *, validation: int = 1000) -> Setting:
+    """Join the other processes, if any, and read the images."""
+    device = distributed.join(place.device)
+    return Setting.of(
+        load_cifar10(place.data, "train", cache=place.cache),
+        load_cifar10(place.data, "test", cache=place.cache),
+        validation=validation,
+        device=device,
+        compiled=place.compiled,
+        command=command_line(),
+    )
 
 
 def train(plan: Plan, place: Place, folder: Path, *, fresh: bool) -> None:
     """Do one training, or resume it; fresh: without the checkpoints that are there."""
-    setting = place.setting()
+    setting = _setting(place)
     if fresh:
         _forget(folder)
     _print_record(folder, plan.run(setting, folder))
@@ -64,7 +57,7 @@ def train(plan: Plan, place: Place, folder: Path, *, fresh: bool) -> None:
 def series(file: Path, place: Place, folder: Path) -> None:
     """Do a list of trainings."""
     plans = read_series(file, folder)
-    records = run_series(plans, place.setting, folder, distributed.console(None))
+    records = run_series(plans, partial(_setting, place), folder, distributed.console(None))
     for name, record in records.items():
         _print_record(folder / name, record)
 
@@ -73,7 +66,7 @@ def prune(
     start: Path, plan: Pruning, final: Training, place: Place, folder: Path, *, fresh: bool
 ) -> None:
     """Prune a float model, or resume; final: the training after it."""
-    setting = place.setting()
+    setting = _setting(place)
     if fresh:
         _forget(folder)
     model = prune_model(setting, load_float(start, setting.device), plan, final, folder)
@@ -83,7 +76,7 @@ def prune(
 
 def grow(plan: Growing, place: Place, folder: Path, *, validation: int, fresh: bool) -> None:
     """Grow a network, or resume; validation: images held out to decide."""
-    setting = place.setting(validation=validation)
+    setting = _setting(place, validation=validation)
     if fresh:
         _forget(folder)
         (folder / "growing.json").unlink(missing_ok=True)

@@ -260,14 +260,10 @@ def train_quantised(
         "quantisation": asdict(quantisation),
         "float": start.record["sha256"],
         **lesson.identity,
+        **({"earlier": earlier.record["sha256"]} if earlier else {}),
     }
     before = start.record
-    if earlier is None:
-        start_from_float(model, start.model.state_dict(), setting.train.pixels[:512].float())
-        done, settings = Status(), {"quantised": asdict(training)}
-    else:
-        done, settings = _go_on(model, start, earlier, training)
-        identity["earlier"] = earlier.record["sha256"]
+    done, settings = _first_weights(setting, model, start, earlier, training)
     status = Phase(
         "quantised",
         model,
@@ -301,14 +297,21 @@ def _need_float32(training: Training) -> None:
         )
 
 
-def _go_on(
-    model: Model, start: FloatModel, earlier: Trained, training: Training
+def _first_weights(
+    setting: Setting,
+    model: Model,
+    start: FloatModel,
+    earlier: Trained | None,
+    training: Training,
 ) -> tuple[Status, dict[str, Any]]:
-    """Give a quantised model the weights of an earlier one.
+    """Give a quantised model the weights of a float model, or of an earlier quantised one.
 
     Returns:
-        The epochs and seconds of that one, and the trainings as the record names them.
+        The epochs and seconds of that earlier one, and the trainings as the record names them.
     """
+    if earlier is None:
+        start_from_float(model, start.model.state_dict(), setting.train.pixels[:512].float())
+        return Status(), {"quantised": asdict(training)}
     if earlier.network != start.network:
         raise ConfigError(
             f"{earlier.name}: not the float model's network; use the float model that it came from"

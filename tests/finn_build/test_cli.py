@@ -8,6 +8,7 @@ import pytest
 from finn_build.backends import registry, tools, verilator
 from finn_build.backends.levels import Levels
 from finn_build.backends.yosys import Counts, count
+from finn_build.cli import BuildOptions
 from finn_build.config import Options
 from finn_build.errors import ConfigError, ToolError
 
@@ -52,6 +53,11 @@ def test_bad_input_is_one_clear_message(tmp_path, arguments, message):
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.rglob("*.onnx"))
+
+
+def test_the_command_line_has_the_builds_options_and_defaults():
+    asked = BuildOptions(board="pynq-z2", model="arch1_w2a2")
+    assert vars(asked) == vars(Options(board="pynq-z2", model="arch1_w2a2"))
 
 
 def test_a_tool_that_there_is_not_is_refused_without_the_command_line_too():

@@ -1,13 +1,23 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from quant.networks import TEACHER
+from quant.options import TrainOptions
 from quant.plan import Plan
 from quant.recipes import RECIPES, TEACHER_TRAINING
 
 OURS = RECIPES["ours"]
+
+
+def test_the_command_line_has_the_plans_options_and_defaults() -> None:
+    """But the teacher's widths, which only a list of trainings gives, and no layer is None."""
+    options = vars(TrainOptions())
+    assert {**options, "layer": ()} == {
+        f.name: f.default for f in fields(Plan) if f.name != "widths"
+    }
+    assert options["layer"] is None
 
 
 def test_without_a_teacher_only_the_quantised_network_imitates() -> None:

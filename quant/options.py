@@ -1,0 +1,98 @@
+"""Options of the command line that go together: what each is called and may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headrace.program import OneOf
+from quant.config import Device, Norm, Precision, WeightScale
+from quant.networks import NETWORKS, TEACHER
+from quant.places import DEFAULT_CACHE, DEFAULT_DATA
+from quant.recipes import RECIPES
+
+Data = Annotated[Path, typer.Option("--data", help="Folder with CIFAR-10, in any of its layouts.")]
+Cache = Annotated[Path, typer.Option(help="Folder where decoded images are kept.")]
+Computer = Annotated[Device, typer.Option(help="What computes; auto: a GPU, if any.")]
+Recipe = Annotated[
+    str, typer.Option(help="The way to train; paper: as the paper says."), OneOf((*RECIPES,))
+]
+PrecisionOption = Annotated[
+    Precision | None, typer.Option(help="Of float training; bfloat16 is faster.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a training gets its images, and what computes it."""
+
+    data: Data = DEFAULT_DATA
+    cache: Cache = DEFAULT_CACHE
+    compiled: Annotated[
+        bool, typer.Option("--compile/--no-compile", help="Compile with torch.compile.")
+    ] = True
+    device: Computer = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """One training; `quant.plan.Plan` says what the options mean together, and checks them."""
+
+    network: Annotated[
+        str, typer.Option(help=f"One of {', '.join(NETWORKS)}, {TEACHER}, or a .toml file.")
+    ] = "arch2_slim"
+    bits: Annotated[str, typer.Option(help="float, or weights and activations as in w2a2.")] = (
+        "w2a2"
+    )
+    layer: Annotated[
+        list[str] | None, typer.Option(help="Other bits for one layer: conv3=w4a2, last=w8.")
+    ] = None
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Float model to start from, a float.safetensors.")
+    ] = None
+    tune: Annotated[
+        str | None,
+        typer.Option(
+            help="Quantised model to train further, --from its float model, or with --bits float.",
+        ),
+    ] = None
+    recipe: Recipe = "ours"
+    float_epochs: Annotated[int | None, typer.Option(help="Epochs before quantisation.")] = None
+    epochs: Annotated[int | None, typer.Option(help="Epochs of the quantised network.")] = None
+    float_lr: Annotated[float | None, typer.Option(help="Highest learning rate, float.")] = None
+    lr: Annotated[float | None, typer.Option(help="Highest learning rate, quantised.")] = None
+    batch: Annotated[int | None, typer.Option(help="Images in a step.")] = None
+    batch_norm: Annotated[
+        Norm | None, typer.Option(help="Layers with batch norm, instead of the recipe's.")
+    ] = None
+    stage_dropout: Annotated[
+        float | None, typer.Option(help="Dropout after each stage of convolutions, float.")
+    ] = None
+    dense_dropout: Annotated[
+        float | None, typer.Option(help="Dropout after each hidden dense layer, float.")
+    ] = None
+    weight_scale: Annotated[
+        WeightScale, typer.Option(help="What the scale of the weights follows.")
+    ] = "statistics"
+    distill: Annotated[
+        float | None, typer.Option(help="Share of the loss that imitates a float model.")
+    ] = None
+    teacher: Annotated[
+        Path | None,
+        typer.Option(help="Float model to imitate, instead of the one to start from."),
+    ] = None
+    views: Annotated[
+        int | None,
+        typer.Option(
+            help="With --teacher: fixed shifts of each image, predicted once and kept beside it; "
+            "0 to ask it at every step. [8]"
+        ),
+    ] = None
+    temperature: Annotated[
+        float | None, typer.Option(help="What logits are divided by where they are imitated.")
+    ] = None
+    precision: PrecisionOption = None
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1
