@@ -88,7 +88,7 @@ class Builder:
         if isinstance(base, Sums):
             codes = self._thresholded(base, stream, refuse)
         elif isinstance(base, Pairs) and _added(base, stream):
-            return self.codes(replace(stream, base=self._sum(base)), refuse)
+            codes = self.codes(replace(stream, base=self._sum(base)), refuse)
         elif isinstance(base, Codes) and all(isinstance(op, Affine) for op in stream.ops):
             return scaled(base, stream.ops)
         else:

@@ -123,14 +123,17 @@ def _skipped(scope: Scope, node: NodeProto, sums: Sums, skip: Codes) -> Sums:
 
 
 def multiples(scales: Iterable[tuple[Fraction, Fraction]]) -> tuple[int, int] | None:
-    """The whole numbers of which pairs of scales are one multiple each, above zero if possible.
+    """The whole numbers of which the scales of each pair are one multiple, which is above zero.
 
-    None if the ratio is not the same for all pairs, or if its numbers are large.
+    None if the ratio is not the same for all pairs, or if its numbers are large. The multiple is
+    below zero for pairs whose first scale has another sign than that of the first pair.
     """
-    ratios = {Fraction(a, b) if a and b else None for a, b in scales}
+    pairs = list(scales)
+    ratios = {a / b if a and b else None for a, b in pairs}
     if len(ratios) > 1 or (ratio := ratios.pop()) is None:
         return None
-    gains = ratio.numerator, ratio.denominator
+    sign = 1 if pairs[0][0] * ratio > 0 else -1
+    gains = sign * ratio.numerator, sign * ratio.denominator
     return gains if max(map(abs, gains)) <= MOST_GAIN else None
 
 

@@ -132,16 +132,17 @@ def sum_of_dense_products() -> ModelProto:
     return g.end(g.act(g.op("Add", y, z), 0.4, 3))
 
 
-def _wide_skip(scale: float) -> ModelProto:
-    """Codes of eight bits are added to a product's sums."""
+def _wide_skip(scale: float, kind: str = "Add") -> ModelProto:
+    """Codes of eight bits are added to a product's sums, or subtracted."""
     g = Graph(3, 8, 8)
     x = g.quant(g.first(pads=SAME), scale, 8, signed=1)
     low = g.quant(x, 0.25, 3)
     y = g.conv(low, 4, pads=SAME, weights=g.weights(4, 4, 3, 3, scale=0.0625))
-    return g.end(g.act(g.op("Add", x, y), 0.3, 5))
+    return g.end(g.act(g.op(kind, y, x), 0.3, 5))
 
 
 CASES["skip_wide"] = lambda: _wide_skip(0.03125)
+CASES["skip_subtracted"] = lambda: _wide_skip(0.03125, "Sub")
 CASES["skip_of_uneven_scale"] = lambda: _wide_skip(0.031)
 
 

@@ -353,6 +353,7 @@ def test_what_has_a_scale_in_common_is_added(signed):
         ([(Fraction(1, 8), Fraction(3, 8))], (1, 3)),
         ([(Fraction(3, 4), Fraction(1, 2)), (Fraction(-3), Fraction(-2))], (3, 2)),
         ([(Fraction(-1), Fraction(2))], (-1, 2)),
+        ([(Fraction(1), Fraction(-2))], (1, -2)),
         ([(Fraction(1), Fraction(2)), (Fraction(1), Fraction(3))], None),
         ([(Fraction(1), Fraction(0))], None),
         ([(Fraction(1), Fraction(4097))], None),
