@@ -1,14 +1,24 @@
 """A build as the command line asks for it: its files are looked for before the first step."""
 
+from collections.abc import Callable
+
 from finn_build.config import Options
 from finn_build.errors import ConfigError
 from finn_build.flow import labels, pipeline
+from finn_build.flow.pipeline import Build
 from finn_build.flow.steps.plan import STEPS
 
 
-def run(options: Options, *, first: str | None, last: str | None) -> None:
+def run(
+    options: Options,
+    *,
+    first: str | None,
+    last: str | None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Build:
     """Build from step `first` up to `last`, all where None.
 
+    progress: called with a step's name, what is done of it, and the whole.
     Raises ConfigError for a file or a folder that is named and not there.
     """
     folding, data = options.folding, options.data
@@ -18,4 +28,4 @@ def run(options: Options, *, first: str | None, last: str | None) -> None:
         raise ConfigError(f"--data {data}: no such folder; name one with CIFAR-10's files")
     if options.labels is not None:
         labels.read(options.labels)
-    pipeline.run(STEPS, options, first=first, last=last)
+    return pipeline.run(STEPS, options, first=first, last=last, progress=progress)

@@ -56,12 +56,15 @@ class Step:
 class Build:
     """A build in progress: its options, where its steps keep their results, its progress bar.
 
-    code: name and SHA-256 of every file that the code of its steps so far is in.
+    code: name and SHA-256 of every file that the code of its steps so far is in; done: the steps
+    that were not done already; progress: told of each tick of a step.
     """
 
     options: Options
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     code: dict[str, str] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    progress: Callable[[str, int, int], None] = lambda step, done, total: None
     tick: Callable[[int, int], None] = lambda done, total: None
 
     @property
@@ -85,6 +88,7 @@ def run(
     first: str | None = None,
     last: str | None = None,
     console: Console | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Build:
     """Run steps up to `last`; those from `first` on run even where nothing changed.
 
@@ -97,6 +101,8 @@ def run(
             raise ConfigError(f"unknown step {wanted!r}; steps: {', '.join(names)}")
     console = console or Console(highlight=False)
     build = Build(options=options)
+    if progress is not None:
+        build.progress = progress
     with _storage(build.folder), alone(build.folder):
         _run(steps, build, first, last, console)
     return build
@@ -121,6 +127,7 @@ def _run(
             line(console, f"{head:<20} unchanged  {record['summary']}")
         else:
             record = _do(step, build, head, console)
+            build.done.append(step.name)
             record["key"] = key
             state[step.name] = record
             _save_state(build.folder, state)
@@ -138,7 +145,7 @@ def _do(step: Step, build: Build, head: str, console: Console) -> dict[str, Any]
     _remove(partial)
     partial.mkdir(parents=True)
     start = time.monotonic()
-    with _bar(head, build, console), _storage(partial):
+    with _bar(step.name, head, build, console), _storage(partial):
         summary = printable(step.module.run(build, partial))
     seconds = time.monotonic() - start
     _remove(final)
@@ -162,20 +169,23 @@ def _storage(place: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _bar(head: str, build: Build, console: Console) -> Iterator[None]:
-    """Show a progress bar on a terminal while a step runs; `build.tick` moves it."""
-    if not console.is_terminal:
-        yield
-        return
+def _bar(step: str, head: str, build: Build, console: Console) -> Iterator[None]:
+    """Show a progress bar on a terminal or in a notebook while a step runs."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(head, total=None)
-        build.tick = lambda done, total: progress.update(task, completed=done, total=total)
+    seen = console.is_terminal or console.is_jupyter
+    with Progress(*columns, console=console, transient=True, disable=not seen) as bar:
+        task = bar.add_task(head, total=None)
+
+        def tick(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+            build.progress(step, done, total)
+
+        build.tick = tick
         yield
     build.tick = lambda done, total: None
 

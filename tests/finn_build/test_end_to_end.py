@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from models import hand_made
 
+import finn_build
 from finn_build.backends import yosys
+from finn_build.errors import ConfigError
 from finn_build.folding.fold import Fold
 from finn_build.folding.folding import make
 from finn_build.pages.report import html, read
@@ -237,3 +239,46 @@ def test_a_vendors_tool_fills_the_same_report(built, programs, tool, luts):
     files = load_json(built[0] / "deploy" / "manifest.json")["files"]
     assert files["tiny.bit"] == made["bitstream"]["sha256"]
     assert ("driver/settings.json" in files) != ours
+
+
+def test_a_build_can_be_asked_from_python(built, report):
+    made = finn_build.load(built[0])
+    assert made.report == report and made.done == ()
+    stored = np.load(built[0] / "export" / "vectors.npz", allow_pickle=False)
+    images = stored["images"][:6]
+    expected, simulated = made.predict(images), made.simulate(images, stall=64)
+    assert np.array_equal(simulated.words, expected.words) and len(expected.labels) == 6
+    assert made.folding.cycles == max(row["cycles"] for row in report["folding"])
+    slower = made.fold(cycles=4 * made.folding.cycles)
+    assert made.folding.cycles < slower.cycles <= 4 * made.folding.cycles
+    assert slower.total.lut < made.folding.total.lut
+    assert made.fold(objective="latency").cycles <= slower.cycles
+
+
+def test_what_python_asks_for_is_checked_as_on_the_command_line(built, tmp_path):
+    made = finn_build.load(built[0])
+    network = made.network
+    with pytest.raises(ConfigError, match=r"images \(2, 3, 3, 3\) of float64: want \(N, "):
+        made.predict(np.zeros((2, 3, 3, 3)))
+    with pytest.raises(ConfigError, match="want"):
+        made.simulate(np.zeros((0, network.height, network.width, network.channels), np.uint8))
+    with pytest.raises(ConfigError, match="latency has no cycles"):
+        made.fold(cycles=9, objective="latency")
+    with pytest.raises(ConfigError, match=r"network.npz: not there; the build has not come"):
+        finn_build.load(tmp_path)
+    with pytest.raises(ConfigError, match="unknown options fps; known: board, model"):
+        finn_build.build("pynq-z2", model="arch1_w2a2", fps=3)
+
+
+def test_a_build_from_python_does_what_is_left_to_do(tiny_onnx, tmp_path):
+    """Steps that are done are not done again, and progress is told."""
+    ticks = []
+    asked = {"model": tiny_onnx, "out": tmp_path / "out", "tool": "none", "last": "emit"}
+    first = finn_build.build("pynq-z2", **asked, progress=lambda *tick: ticks.append(tick))
+    assert first.done == ("export", "streamline", "golden", "accuracy", "fold", "emit")
+    assert first.folder == tmp_path / "out" and {step for step, *_ in ticks} <= set(first.done)
+    assert ticks and all(0 <= done <= total for _, done, total in ticks)
+    again = finn_build.build("pynq-z2", **asked, target_fps=1000)
+    assert again.done == ("fold", "emit") and again.folding.cycles > first.folding.cycles
+    with pytest.raises(ConfigError, match="report.json: not there"):
+        _ = again.report
