@@ -23,7 +23,18 @@ os.environ["OBJCACHE"] = f"{sys.executable} -IS {_LAUNCHER} {_OBJECTS}"
 # The tests are no package: make what several folders use importable.
 sys.path.append(str(Path(__file__).parent))
 
+SLOW = "takes minutes; --slow runs it too"
 Locked = Callable[[Path], AbstractContextManager[None]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the tests that take minutes, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if "slow" in item.keywords and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason=SLOW))
 
 
 @contextmanager

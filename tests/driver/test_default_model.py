@@ -18,7 +18,6 @@ from finn_build.pages.compare import baselines
 
 DATA = Path(os.environ.get("HEADRACE_DATA", "data/cifar10"))
 BATCH = 8
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

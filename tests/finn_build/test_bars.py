@@ -97,7 +97,6 @@ def test_the_largest_network_takes_few_and_small_integer_programs(monkeypatch):
     assert 0 < len(sizes) <= 12 and max(sizes) <= 300, sizes
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("weight_bits", "most"), [(2, 6.5), (1, 4.5)])
 def test_luts_of_a_unit_for_each_multiply_accumulate(weight_bits, most):
     """A unit with thresholds, its weights in block RAM, as Yosys counts it."""

@@ -41,7 +41,6 @@ def test_a_case_is_measured_and_shown():
     assert f"At most {lut:.1f} % of the LUTs and {ff:.1f} % of the FFs amiss" in page
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", [calibration.HELD_OUT[1], calibration.HELD_OUT[7]])
 def test_a_unit_that_nothing_was_fitted_to(case):
     made = calibration.measure(case, 1)

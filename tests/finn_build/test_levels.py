@@ -2,8 +2,6 @@
 
 import sys
 
-import pytest
-
 from finn_build.backends import yosys
 from finn_build.backends.levels import Levels, levels
 from finn_build.rtl import emit, registers
@@ -89,7 +87,6 @@ def test_the_control_of_registers_is_a_path():
     assert levels(module([cell("LUT4", [1], [2]), enable])) == Levels(luts=1, chains=0)
 
 
-@pytest.mark.slow
 def test_the_modules_around_the_accelerator_are_no_deeper_than_it(tmp_path):
     sources = registers.write(tmp_path)
     for each in emit.templates("axis", "mem", "axi"):

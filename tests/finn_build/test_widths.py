@@ -123,8 +123,8 @@ def test_stages_agree(network, quantisation, tmp_path):
     "quantisation",
     [
         pytest.param(ONE_BIT, id="one and two bits"),
-        pytest.param(preset("w1a1"), id="w1a1", marks=pytest.mark.slow),
-        pytest.param(preset("w1a2"), id="w1a2", marks=pytest.mark.slow),
+        pytest.param(preset("w1a1"), id="w1a1"),
+        pytest.param(preset("w1a2"), id="w1a2"),
     ],
 )
 def test_the_accelerator_computes_every_logit(quantisation, tmp_path):

@@ -268,7 +268,6 @@ def test_zoo_has_ten_images_of_each_class_in_order() -> None:
     assert data.images.std() > 50
 
 
-@pytest.mark.slow
 def test_published_channel_means(data_folder: Path, tmp_path: Path) -> None:
     data = load_cifar10(data_folder, "train", cache=tmp_path)
     pixels = data.images.reshape(-1, 3) / 255
@@ -277,7 +276,6 @@ def test_published_channel_means(data_folder: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(pixels.std(0), [0.24703223, 0.24348513, 0.26158784], atol=1e-7)
 
 
-@pytest.mark.slow
 def test_zoo_images_are_the_first_of_the_test_set(test_set: Labelled) -> None:
     first = np.concatenate([np.flatnonzero(test_set.labels == c)[:10] for c in range(10)])
     np.testing.assert_array_equal(zoo_images().images, test_set.images[first])

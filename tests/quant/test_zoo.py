@@ -41,7 +41,6 @@ def test_accuracy_on_the_zoo_images_is_near_the_record(name: str) -> None:
     assert abs(found - share) < 3 * spread
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", zoo_names())
 def test_accuracy_on_the_test_set_is_the_record(name: str, test_set: Labelled) -> None:
     trained = load_trained(name)

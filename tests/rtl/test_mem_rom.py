@@ -43,7 +43,6 @@ def files_of(words: list[int], width: int, memory: str, out_reg: int) -> dict[st
     return rom.images("rom", rom.parts(words, width, memory, banked=out_reg == 2))
 
 
-@pytest.mark.slow
 def test_block_rom_keeps_its_contents(synthesise: Synthesise) -> None:
     """As many ones in the block RAMs of the netlist as in the file."""
     words = words_of(72, 400)
@@ -55,7 +54,6 @@ def test_block_rom_keeps_its_contents(synthesise: Synthesise) -> None:
     assert ones == sum(word.bit_count() for word in words)
 
 
-@pytest.mark.slow
 def test_every_slice_keeps_its_address_register(synthesise: Synthesise) -> None:
     """150 bits of 60 words in three slices: their address registers, equal as they are, stay."""
     files = files_of(words_of(150, 60), 150, "logic", 1)
@@ -64,7 +62,6 @@ def test_every_slice_keeps_its_address_register(synthesise: Synthesise) -> None:
     assert len(re.findall(r"\bLUT6\b", netlist)) == 150
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("width", [9, 600])
 def test_a_single_word_is_no_logic(synthesise: Synthesise, width: int) -> None:
     files = files_of(words_of(width, 1), width, "logic", 1)

@@ -91,12 +91,10 @@ def test_scores(simulate: Simulate, name: str) -> None:
     run(simulate, name)
 
 
-@pytest.mark.slow
 def test_argmax_netlist(simulate: Simulate) -> None:
     simulate("nn_argmax", PLAIN["typical"], "bench_nn_argmax", netlist=True)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ragged", "in DSPs"])
 def test_scores_netlist(simulate: Simulate, name: str) -> None:
     run(simulate, name, netlist=True)

@@ -21,7 +21,7 @@ CASES = {
 
 @pytest.mark.parametrize(
     ("name", "netlist"),
-    [*((name, False) for name in CASES), pytest.param("pixels", True, marks=pytest.mark.slow)],
+    [*((name, False) for name in CASES), ("pixels", True)],
 )
 def test_lookup(simulate: Simulate, name: str, netlist: bool) -> None:
     case = CASES[name]

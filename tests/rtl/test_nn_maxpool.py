@@ -44,6 +44,5 @@ def test_maxpool(simulate: Simulate, name: str) -> None:
     simulate("nn_maxpool", {**DEFAULTS, **CASES[name]}, "bench_nn_maxpool", seed=len(name))
 
 
-@pytest.mark.slow
 def test_maxpool_netlist(simulate: Simulate) -> None:
     simulate("nn_maxpool", {**DEFAULTS, **CASES["ragged"]}, "bench_nn_maxpool", netlist=True)

@@ -105,7 +105,6 @@ def test_mvtu_by_formula(simulate: Simulate, name: str) -> None:
     run(simulate, name, defines=("NN_COMPRESSOR_FORMULA",))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["smallest", "one_step", "beats", "ternary", "groups"])
 def test_mvtu_netlist(simulate: Simulate, name: str) -> None:
     """What Yosys makes of the unit, with its weights, thresholds and biases in LUT logic."""

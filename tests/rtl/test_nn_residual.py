@@ -40,7 +40,6 @@ def test_residual(simulate: Simulate, name: str) -> None:
     run(simulate, name)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["every_cycle", "spread"])
 def test_residual_netlist(simulate: Simulate, name: str) -> None:
     """What Yosys makes of the unit, with its thresholds in LUT logic."""

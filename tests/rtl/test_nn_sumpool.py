@@ -59,6 +59,5 @@ def test_sumpool(simulate: Simulate, name: str) -> None:
     simulate("nn_sumpool", {**DEFAULTS, **CASES[name]}, "bench_nn_sumpool", seed=len(name))
 
 
-@pytest.mark.slow
 def test_sumpool_netlist(simulate: Simulate) -> None:
     simulate("nn_sumpool", {**DEFAULTS, **CASES["ragged"]}, "bench_nn_sumpool", netlist=True)

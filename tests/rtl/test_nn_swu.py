@@ -38,6 +38,5 @@ def test_swu(simulate: Simulate, name: str) -> None:
     simulate("nn_swu", {**DEFAULTS, **CASES[name]}, "bench_nn_swu", seed=len(name))
 
 
-@pytest.mark.slow
 def test_swu_netlist(simulate: Simulate) -> None:
     simulate("nn_swu", {**DEFAULTS, **CASES["pieces"]}, "bench_nn_swu", netlist=True)

@@ -83,7 +83,6 @@ def test_window(simulate: Simulate, name: str) -> None:
     simulate("nn_window", CASES[name], "bench_nn_window", seed=len(name))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["same", "two_pixels", "wide_paddings"])
 def test_window_netlist(simulate: Simulate, name: str) -> None:
     simulate("nn_window", CASES[name], "bench_nn_window", netlist=True)
