@@ -75,6 +75,12 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"WIDTH": 832, "DEPTH": 2048, "STYLE": 2, "OUT_REG": 0},
         {"WIDTH": 30, "DEPTH": 32768, "STYLE": 2},
     ],
+    "nn_accumulate": [
+        {"PE": 1, "GROUPS": 1, "STEPS": 1, "BEATS": 1, "ACC_W": 1},
+        {"PE": 1, "GROUPS": 1, "STEPS": 1},
+        {"PE": 16, "GROUPS": 64, "STEPS": 1, "BEATS": 1, "ACC_W": 24, "START_FILE": "starts"},
+        {"PE": 16, "GROUPS": 33, "STEPS": 12, "BEATS": 16, "ACC_W": 13, "START": -1},
+    ],
     "nn_argmax": [
         {"CLASSES": 2, "IN_ELEMS": 2, "LOGIT_W": 1},
         {"CLASSES": 1000, "IN_ELEMS": 8, "LOGIT_W": 32},
@@ -244,6 +250,7 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("mem_rom", {"OUT_REG": 2, "DEPTH": 256}, "OUT_REG"),
     ("mem_rom", {"OUT_REG": 2, "STYLE": 2, "DEPTH": 300}, "OUT_REG"),
     ("mem_rom", {"OUT_REG": 3, "DEPTH": 300}, "OUT_REG"),
+    ("nn_accumulate", {"STEPS": 0}, "STEPS"),
     ("nn_argmax", {"IN_ELEMS": 3}, "IN_ELEMS"),
     ("nn_argmax", {"LOGIT_W": 33}, "LOGIT_W"),
     ("nn_argmax", {"CLASSES": 0}, "CLASSES"),
