@@ -194,6 +194,11 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"PE": 3, "GROUPS": 17, "ACC_W": 16, "THRESHOLDS": 15, "OUT_W": 4, "SPACING": 4},
         {"PE": 2, "GROUPS": 2, "THRESHOLDS": 255, "OUT_W": 8, "SPACING": 1000},
     ],
+    "nn_tiles": [
+        {"HEIGHT": 1, "COLS": 1, "DOWN": 1, "ACROSS": 1},
+        {"HEIGHT": 33, "COLS": 35, "DOWN": 4, "ACROSS": 3},
+        {"HEIGHT": 8, "COLS": 8, "DOWN": 8, "ACROSS": 8, "PARTS": 5},
+    ],
     "nn_window": [
         {"ELEM_W": 1, "CHANNELS": 1, "HEIGHT": 1, "WIDTH": 2, **_windows(1, 0)},
         {"CHANNELS": 64, "HEIGHT": 32, "WIDTH": 32, **_windows(5, 2), "STRIDE_H": 2, "STRIDE_W": 2},
@@ -303,6 +308,8 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_swu", {"REPEAT": 0}, "REPEAT"),
     ("nn_swu", {"BLOCKS": 4}, "BLOCKS"),
     ("nn_threshold", {"THRESHOLDS": 4}, "THRESHOLDS"),
+    ("nn_tiles", {"PARTS": 0}, "PARTS"),
+    ("nn_tiles", {"HEIGHT": 1}, "HEIGHT"),
     ("nn_window", {"PAD_TOP": 3}, "PAD_TOP"),
     ("nn_window", {"PAD_LEFT": 3}, "PAD_LEFT"),
     ("nn_window", {"FILL": 4}, "FILL"),
