@@ -42,7 +42,7 @@ def run(build: Build, out: Path) -> str:
     expected = golden.run(network, images)
 
     def once(frames: int, stall: int) -> Simulated:
-        made = verilator.run(
+        simulated = verilator.run(
             program,
             rtl,
             images[np.arange(frames) % len(images)],
@@ -52,8 +52,8 @@ def run(build: Build, out: Path) -> str:
             log=build.log("simulation"),
             stall=stall,
         )
-        check(made, expected, "with stalls" if stall else "at full rate")
-        return made
+        check(simulated, expected, "with stalls" if stall else "at full rate")
+        return simulated
 
     full = once(max(len(images), verilator.settling(latency(network, folding) / cycles)), 0)
     check_rate(full, network, cycles)
@@ -75,40 +75,42 @@ def run(build: Build, out: Path) -> str:
     )
 
 
-def check(made: Simulated, expected: Outputs, how: str, *, what: str = "RTL") -> None:
+def check(simulated: Simulated, expected: Outputs, how: str, *, what: str = "RTL") -> None:
     """Raise MismatchError for the first frame whose label or logits are not the golden model's.
 
     The frames are the images of `expected`, over and over; what: the thing that ran, for messages.
     """
-    count = len(made.labels)
+    count = len(simulated.labels)
     image = np.arange(count) % len(expected.labels)
-    wrong = (made.logits != expected.logits[image]).any(axis=1)
-    wrong |= made.labels != expected.labels[image]
+    wrong = (simulated.logits != expected.logits[image]).any(axis=1)
+    wrong |= simulated.labels != expected.labels[image]
     bad: NDArray[np.intp] = np.flatnonzero(wrong)
     if len(bad):
         i = int(bad[0])
         raise MismatchError(
             f"{what} and golden model differ on {len(bad)} of {count} frames {how}; image "
-            f"{image[i]}: {what} label {made.labels[i]}, logits {made.logits[i].tolist()}; golden "
-            f"label {expected.labels[image[i]]}, logits {expected.logits[image[i]].tolist()}"
+            f"{image[i]}: {what} label {simulated.labels[i]}, logits "
+            f"{simulated.logits[i].tolist()}; golden label {expected.labels[image[i]]}, logits "
+            f"{expected.logits[image[i]].tolist()}"
         )
 
 
-def check_rate(made: Simulated, network: Network, cycles: int) -> None:
+def check_rate(simulated: Simulated, network: Network, cycles: int) -> None:
     """Raise MismatchError if the frames do not come at the model's rate.
 
     The layer that stalls is the first one whose FIFO is full: what is before it has to wait.
     """
-    if abs(made.cycles_per_frame - cycles) <= TOLERANCE * cycles:
+    if abs(simulated.cycles_per_frame - cycles) <= TOLERANCE * cycles:
         return
     full = [
         f"{layer.name} stalls: its FIFO of {depth} beats is full"
         for layer in network.layers
-        for fifo, (depth, most) in made.fifos.items()
+        for fifo, (depth, most) in simulated.fifos.items()
         if re.fullmatch(rf"{re.escape(layer.name)}(_skip|_a|_b)?_fifo", fifo) and depth == most
     ]
     where = full[0] if full else "no FIFO is full, so that a layer without one stalls"
     raise MismatchError(
-        f"the RTL takes {made.cycles_per_frame:,.1f} cycles per frame, the model says {cycles:,}; "
-        f"{where}; another folding of this layer and those around it may be even (docs/folding.md)"
+        f"the RTL takes {simulated.cycles_per_frame:,.1f} cycles per frame, the model says "
+        f"{cycles:,}; {where}; another folding of this layer and those around it may be even "
+        "(docs/folding.md)"
     )

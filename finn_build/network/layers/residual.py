@@ -83,12 +83,12 @@ class Residual(Layer):
 
     def compute(self, *x: Integers) -> Integers:
         """How many thresholds of its skip's code each sum (N, ..., ROWS) reaches."""
-        sums, skip = (each.reshape(len(each), -1, self.rows) for each in x)
-        made = np.zeros(sums.shape, np.uint8 if self.steps <= 255 else np.uint16)
+        sums, skip = (codes.reshape(len(codes), -1, self.rows) for codes in x)
+        counts = np.zeros(sums.shape, np.uint8 if self.steps <= 255 else np.uint16)
         for code in range(1 << self.skip_bits):
             here = skip == code
-            made[here] = threshold(sums, self.thresholds[:, code])[here]
-        return made.reshape(x[0].shape)
+            counts[here] = threshold(sums, self.thresholds[:, code])[here]
+        return counts.reshape(x[0].shape)
 
     def doubt(self, *steps: Codes) -> Codes:
         """A code is unsure if its sum lies beside a bound, or if the sum or the skip is unsure."""
@@ -153,22 +153,22 @@ class Residual(Layer):
         later = JOIN + FIFO + 3 + self._counting(place).passes
         return Beats(times=started + later, elems=sums.elems, spare=RESULTS // 2)
 
-    def build(self, made: Design, place: Place) -> None:
+    def build(self, design: Design, place: Place) -> None:
         """Add the comparison, after FIFOs in which the sums or the skip wait for the other."""
-        sums, skip = made.inputs
-        made.end = sums
-        made.buffer(self.name)
-        sums, lanes = made.end, made.stream.elems
-        made.end = skip
-        made.feed(f"{self.name}_skip", lanes)
+        sums, skip = design.inputs
+        design.end = sums
+        design.buffer(self.name)
+        sums, lanes = design.end, design.stream.elems
+        design.end = skip
+        design.feed(f"{self.name}_skip", lanes)
         counting, lift = self._counting(place), 1 << (self.sum_bits - 1)
         levels = np.clip(self.thresholds + lift, 0, (1 << self.sum_bits) - 1)
         groups = levels.reshape(-1, lanes, *levels.shape[1:])
         file = f"{self.name}_thresholds"
         for lane in range(lanes):
             words = counting.words(groups[:, lane].reshape(-1, self.steps), 1)
-            made.image(f"{file}_{lane:04}", words, self.sum_bits, threshold_memory(len(words)))
-        made.join(
+            design.image(f"{file}_{lane:04}", words, self.sum_bits, threshold_memory(len(words)))
+        design.join(
             "nn_residual",
             self.name,
             Stream(elems=lanes, bits=self.out_bits),
@@ -182,5 +182,5 @@ class Residual(Layer):
                 "SPACING": self._spacing(place),
                 "THRESHOLD_FILE": file,
             },
-            (sums, made.end),
+            (sums, design.end),
         )
