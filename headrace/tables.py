@@ -88,22 +88,22 @@ def build(kind: type[T], value: object, where: str) -> T:
     try:
         if not isinstance(value, dict):
             raise ConfigError("not a table; give names with their values")
-        made: T = _table(kind, value, "")
-        return made
+        built: T = _table(kind, value, "")
+        return built
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
 
 
-def check(made: object, where: str) -> None:
+def check(given: object, where: str) -> None:
     """Check what Python code gave a dataclass, as `build` checks what a file gives.
 
     Raises:
         ConfigError: as `build` does.
     """
-    kind: Any = type(made)
+    kind: Any = type(given)
     for name, hint in _hints(kind).items():
         try:
-            _value(hint, getattr(made, name), name)
+            _value(hint, getattr(given, name), name)
         except ConfigError as error:
             raise ConfigError(f"{where}: {error}") from error
 
@@ -114,15 +114,15 @@ def _table(kind: Any, value: dict[str, Any], place: str) -> Any:
     if unknown := sorted(set(value) - set(known)):
         word = "key" if len(unknown) == 1 else "keys"
         raise ConfigError(f"{at}unknown {word} {', '.join(unknown)}; known: {', '.join(known)}")
-    made: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for key, item in known.items():
         hint = hints[item.name]
         if key in value:
-            made[item.name] = _value(hint, value[key], f"{inside}{key}")
+            values[item.name] = _value(hint, value[key], f"{inside}{key}")
         elif item.default is MISSING and item.default_factory is MISSING:
             raise ConfigError(f"{at}{key} is missing; use {_wanted(hint)}")
     try:
-        return kind(**made)
+        return kind(**values)
     except ConfigError as error:
         raise ConfigError(f"{at}{error}") from error
 
@@ -164,7 +164,7 @@ def _list(hints: tuple[Any, ...], values: Any, place: str, wanted: str) -> tuple
 
 def _fits(hint: Any, value: object) -> bool:
     if get_origin(hint) is Literal:
-        return any(value == each and type(value) is type(each) for each in get_args(hint))
+        return any(value == word and type(value) is type(word) for word in get_args(hint))
     if get_origin(hint) is dict:
         return isinstance(value, dict)
     if isinstance(value, float) and not isfinite(value):
@@ -177,7 +177,7 @@ def _fits(hint: Any, value: object) -> bool:
 def _allowed(hint: Any) -> tuple[Range | None, Any]:
     """An annotation's Range, if it has one, and its type without that and without `| None`."""
     if get_origin(hint) in (Union, UnionType):
-        others = [each for each in get_args(hint) if each is not NoneType]
+        others = [kind for kind in get_args(hint) if kind is not NoneType]
         return _allowed(others[0]) if len(others) == 1 else (None, hint)
     if get_origin(hint) is Annotated:
         inner, *notes = get_args(hint)
@@ -187,7 +187,7 @@ def _allowed(hint: Any) -> tuple[Range | None, Any]:
 
 def _dataclasses(hint: Any) -> list[Any]:
     kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else [hint]
-    return [each for each in kinds if is_dataclass(each)]
+    return [kind for kind in kinds if is_dataclass(kind)]
 
 
 def _wanted(hint: Any, *, several: bool = False) -> str:

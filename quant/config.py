@@ -109,10 +109,10 @@ class Network:
         middle = f"{name}.conv0", shape
         for part, conv in block.convolutions().items():
             source = middle if part == "conv1" else (reads, shape)
-            made = self._product(f"{name}.{part}", conv, *source)
+            layer = self._product(f"{name}.{part}", conv, *source)
             if part == "conv0":
-                middle = made.name, made.outputs
-            yield made
+                middle = layer.name, layer.outputs
+            yield layer
 
     def _product(
         self, name: str, layer: Conv | Depthwise | Dense, reads: str | None, shape: Shape

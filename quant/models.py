@@ -168,12 +168,12 @@ class _Builder:
         """A layer with weights, as `name` within `body`, and what follows it."""
         layer, outputs = product.layer, product.outputs[-1]
         if isinstance(layer, Dense):
-            made = self.parts.dense(product)
+            module = self.parts.dense(product)
             norm: nn.Module = nn.BatchNorm1d(outputs)
         else:
-            made = self.parts.conv(layer, product)
+            module = self.parts.conv(layer, product)
             norm = nn.BatchNorm2d(outputs)
-        body.add_module(name, made)
+        body.add_module(name, module)
         if product.norm:
             body.add_module(f"{name}_norm", norm)
         act = self.parts.skip if name == SKIP else self.parts.act

@@ -52,8 +52,8 @@ def pack_integers(values: NDArray[Any], bits: int) -> NDArray[np.uint8]:
         ceil(values.size x bits / 8) bytes.
     """
     codes = ((values.ravel() + _top(bits)) // _step(bits)).astype(np.uint8)
-    each = np.unpackbits(codes[:, None], axis=1, count=bits, bitorder="little")
-    return np.packbits(each.ravel(), bitorder="little")
+    unpacked = np.unpackbits(codes[:, None], axis=1, count=bits, bitorder="little")
+    return np.packbits(unpacked.ravel(), bitorder="little")
 
 
 def unpack_integers(packed: NDArray[np.uint8], bits: int, count: int) -> NDArray[np.int8]:
@@ -68,10 +68,10 @@ def unpack_integers(packed: NDArray[np.uint8], bits: int, count: int) -> NDArray
             f"{count:,} weights of {bits} bits are bytes of shape {packed.shape}, not ({size},); "
             "use the checkpoint with its own record, or pack the model again"
         )
-    each = np.unpackbits(packed, bitorder="little")
-    codes = np.packbits(each[: count * bits].reshape(count, bits), axis=1, bitorder="little")
+    unpacked = np.unpackbits(packed, bitorder="little")
+    codes = np.packbits(unpacked[: count * bits].reshape(count, bits), axis=1, bitorder="little")
     values = codes.ravel().astype(np.int16) * _step(bits) - _top(bits)
-    if each[count * bits :].any() or (values > _top(bits)).any():
+    if unpacked[count * bits :].any() or (values > _top(bits)).any():
         raise CheckpointError(
             f"weights out of the range of {bits} bits; use the checkpoint with its own record, or "
             "pack the model again"

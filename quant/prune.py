@@ -91,9 +91,9 @@ def prune(
     model, network, spent = start.model, start.network, _spent_on(start)
     rows = [_row(0, network, plan, None, looked(model))]
     chosen = [partial(choose, plan=plan)] * plan.iterations
-    for made in shrink(setting, start, chosen, plan.ranking, plan.tune, out, look=looked):
-        model, network, spent = made.model, made.network, made.spent
-        rows.append(_row(len(rows), network, plan, made.before, looked(model)))
+    for shrunk in shrink(setting, start, chosen, plan.ranking, plan.tune, out, look=looked):
+        model, network, spent = shrunk.model, shrunk.network, shrunk.spent
+        rows.append(_row(len(rows), network, plan, shrunk.before, looked(model)))
         if distributed.rank() == 0:
             write_json(out / "pruning.json", {"ranking": plan.ranking, "rows": rows})
         setting.console.print(_line(rows[-1]), markup=False, highlight=False, soft_wrap=True)
@@ -210,20 +210,20 @@ def rank(model: Model, network: Network, ranking: Ranking, images: Images) -> Sc
     """
     if ranking == "taylor":
         return _taylor(model, network, images)
-    each: Scores = {}
+    scores: Scores = {}
     for name, normalised in _convolutions(network):
         if ranking == "l1":
             size = model.body.get_submodule(name).get_parameter("weight").detach().abs()
-            each[name] = size.mean((1, 2, 3)) / size.mean()
+            scores[name] = size.mean((1, 2, 3)) / size.mean()
         elif normalised:
             norm = model.body.get_submodule(f"{name}_norm")
-            each[name] = norm.get_parameter("weight").detach().abs()
+            scores[name] = norm.get_parameter("weight").detach().abs()
         else:
             raise ConfigError(
                 f"pruning: {name} has no batch norm to rank by; use the ranking l1 or taylor"
             )
     return {
-        first: torch.stack([each[name] for name in names]).mean(0)
+        first: torch.stack([scores[name] for name in names]).mean(0)
         for first, names in network.tied().items()
     }
 

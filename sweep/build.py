@@ -45,19 +45,19 @@ def run(request: Request, place: Place) -> dict[str, Any]:
     return _result(report.read(out), place, request.id)
 
 
-def _result(made: dict[str, Any], place: Place, job: str) -> dict[str, Any]:
-    simulated, clock = made["rtl_sim"], made["clock"]["fclk_mhz"]
+def _result(report: dict[str, Any], place: Place, job: str) -> dict[str, Any]:
+    simulated, clock = report["rtl_sim"], report["clock"]["fclk_mhz"]
     folder = place.folder(job).relative_to(place.root)
-    bitstream = made["bitstream"]["path"]
+    bitstream = report["bitstream"]["path"]
     return {
-        "fps": made["fps"]["simulated"],
+        "fps": report["fps"]["simulated"],
         "cycles": simulated["cycles_per_frame"],
         "latency_us": round(simulated["latency_cycles"] / clock, 2),
-        **{key: made["resources"][key] for key in ("lut", "ff", "bram36", "dsp", "source")},
+        **{key: report["resources"][key] for key in ("lut", "ff", "bram36", "dsp", "source")},
         "images": simulated["images"],
         "mismatches": simulated["mismatches"],
-        "hardware": made["accuracy"]["hardware"]["value"],
-        "clock": made["clock"]["source"],
+        "hardware": report["accuracy"]["hardware"]["value"],
+        "clock": report["clock"]["source"],
         "report": str(folder / "build" / "report.json"),
         "bitstream": bitstream and str(bitstream),
     }

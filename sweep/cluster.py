@@ -92,7 +92,7 @@ class RayWorkers:
     def wait(self) -> list[Outcome]:
         """What ended; a job whose workers died more often than they may counts as ended."""
         ready, _ = self._ray.wait(list(self._running), num_returns=1)
-        return [self._outcome(each, self._running.pop(each)) for each in ready]
+        return [self._outcome(reference, self._running.pop(reference)) for reference in ready]
 
     def _outcome(self, reference: Any, job_id: str) -> Outcome:
         dead = (
@@ -101,11 +101,11 @@ class RayWorkers:
             self._ray.exceptions.OutOfMemoryError,
         )
         try:
-            made: Outcome = self._ray.get(reference)
+            outcome: Outcome = self._ray.get(reference)
         except dead as error:
             times = self._engine.retries + 1
             return Outcome(id=job_id, seconds=0.0, error=f"its worker died {times} times: {error}")
-        return made
+        return outcome
 
     def close(self) -> None:
         """Leave the cluster; one that was started here ends."""
@@ -130,7 +130,7 @@ def _need_answer(address: str) -> None:
             raise EngineError(f"--address {address}: does not answer ({error}); {_HINT}") from error
     trial = [sys.executable, "-c", "import ray, sys; ray.init(address=sys.argv[1])", address]
     try:
-        made = subprocess.run(
+        answer = subprocess.run(
             trial, capture_output=True, text=True, timeout=_JOIN_SECONDS, check=False
         )
     except subprocess.TimeoutExpired as error:
@@ -138,11 +138,11 @@ def _need_answer(address: str) -> None:
             f"--address {address}: what answers there is not a Ray cluster, or does not let "
             f"this machine in; {_HINT}"
         ) from error
-    if made.returncode:
-        if "AuthToken" in made.stderr:
+    if answer.returncode:
+        if "AuthToken" in answer.stderr:
             raise EngineError(
                 f"--address {address}: the cluster asks for a token; set RAY_AUTH_MODE=token and "
                 "RAY_AUTH_TOKEN_PATH to the file that its head was started with"
             )
-        last = made.stderr.strip().splitlines()[-1:] or ["no message"]
+        last = answer.stderr.strip().splitlines()[-1:] or ["no message"]
         raise EngineError(f"--address {address}: no cluster there ({last[0]}); {_HINT}")

@@ -113,7 +113,7 @@ def _cells(design: Trained) -> list[str]:
         _spread(design.filters, "{:,.0f}".format),
         _spread(design.fps, "{:,.0f}".format),
         "simulated" if design.simulated else "predicted",
-        _spread([100 * each for each in design.accuracy], "{:.2f} %".format),
+        _spread([100 * share for share in design.accuracy], "{:.2f} %".format),
         str(len(design.accuracy)),
         _spread(design.lut, "{:,.0f}".format),
         "yes" if design.front else "",
@@ -145,5 +145,5 @@ def _draw(axes: Axes, result: Result, colour: str) -> None:
     axes.plot(*zip(*means, strict=True), "o-", color=colour, label=result.name)
     for design in designs:
         if len(design.fps) > 1:
-            shares = [100 * each for each in design.accuracy]
+            shares = [100 * share for share in design.accuracy]
             axes.plot(design.fps, shares, ".", color=colour, alpha=0.5)

@@ -41,7 +41,7 @@ def _need_once(table: object, *names: str) -> None:
             bool(values) or name in _MAY_BE_EMPTY,
             f"{name} is empty; give one value or more, or leave the key out",
         )
-        twice = sorted({str(each) for each in values if values.count(each) > 1})
+        twice = sorted({str(value) for value in values if values.count(value) > 1})
         _need(not twice, f"{name}: {', '.join(twice)} is given twice; give it once")
 
 

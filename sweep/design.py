@@ -167,7 +167,7 @@ def designs(space: Space) -> Iterator[Design]:
             space.clocks_mhz,
             space.target_fps,
         ):
-            made = Design(
+            design = Design(
                 network=network,
                 schedule=schedule,
                 ranking=ranking,
@@ -183,9 +183,9 @@ def designs(space: Space) -> Iterator[Design]:
                 target_fps=fps,
             )
             # Pruning for the folding needs a rate to prune for.
-            if made not in seen and (schedule != "folding" or fps > 0):
-                seen.add(made)
-                yield made
+            if design not in seen and (schedule != "folding" or fps > 0):
+                seen.add(design)
+                yield design
 
 
 def _prunings(space: Space) -> Iterator[tuple[str, str, int]]:

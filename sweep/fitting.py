@@ -84,8 +84,8 @@ def fit(
     chain = _Chain(network=network, quantisation=quantisation, budget=budget, cycles=cycles)
 
     def fits(filters: tuple[int, ...]) -> bool:
-        made = hardware(resized(network, list(filters)), quantisation)
-        search = Search(made, budget)
+        units = hardware(resized(network, list(filters)), quantisation)
+        search = Search(units, budget)
         return cycles >= search.floor and search.cheapest(cycles) is not None
 
     def total(filters: tuple[int, ...]) -> float:
@@ -184,5 +184,5 @@ def _least(
         if 0 <= place < len(filters) and value:
             filters[place] = value
     stage: Stage = stages(hardware(resized(network, filters), quantisation))[number]
-    made = choices(stage, dsp=budget.dsp > 0, cycles=cycles)
-    return min((weight(spent, budget) for _, spent in made), default=inf)
+    options = choices(stage, dsp=budget.dsp > 0, cycles=cycles)
+    return min((weight(spent, budget) for _, spent in options), default=inf)

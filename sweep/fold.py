@@ -33,14 +33,14 @@ def run(request: Request, place: Place) -> dict[str, Any]:
     """
     limits, folder = Limits.of(request.settings), place.folder(request.id)
     trained = load_trained(str(place.root / request.parents[0]["weights"]))
-    made = layers(trained.model, trained.network, folder)
-    folding, why = fold(made, limits)
+    network = layers(trained.model, trained.network, folder)
+    folding, why = fold(network, limits)
     path = folder / "folding.json"
     folding.save(path)
     return {
         "fits": fits(folding.total, limits.room),
         "why": why,
-        **figures(made, folding, limits.fclk_mhz),
+        **figures(network, folding, limits.fclk_mhz),
         "folding": str(path.relative_to(place.root)),
     }
 

@@ -27,18 +27,18 @@ def cost(network: Network, quantisation: Quantisation, limits: Limits) -> dict[s
         bottleneck. Where it does not fit the figures are those of the nearest: the fastest that
         fits, or what takes the fewest LUTs.
     """
-    made = hardware(network, quantisation)
-    folding, why = fold(made, limits)
-    return {"fits": not why, "why": why, **figures(made, folding, limits.fclk_mhz)}
+    units = hardware(network, quantisation)
+    folding, why = fold(units, limits)
+    return {"fits": not why, "why": why, **figures(units, folding, limits.fclk_mhz)}
 
 
-def fold(made: Hardware, limits: Limits) -> tuple[Folding, str]:
+def fold(hardware: Hardware, limits: Limits) -> tuple[Folding, str]:
     """The folding, and "", or the nearest and why it is not what was asked for."""
-    search = Search(made, limits.room)
+    search = Search(hardware, limits.room)
     try:
         return search.within(limits.cycles) if limits.target_fps else search.fastest(), ""
     except FoldingError as error:
-        return _nearest(search, Search(made, limits.share)), str(error)
+        return _nearest(search, Search(hardware, limits.share)), str(error)
 
 
 def _nearest(search: Search, whole: Search) -> Folding:
@@ -49,13 +49,13 @@ def _nearest(search: Search, whole: Search) -> Folding:
         return whole.least(whole.targets[-1])
 
 
-def figures(made: Hardware, folding: Folding, fclk_mhz: float) -> dict[str, Any]:
+def figures(hardware: Hardware, folding: Folding, fclk_mhz: float) -> dict[str, Any]:
     """A folding's rate and size, as estimated: plain values."""
     used = folding.total
     return {
         "fps": fclk_mhz * 1e6 / folding.cycles,
         "cycles": folding.cycles,
-        "latency_us": round(latency(made, folding) / fclk_mhz, 2),
+        "latency_us": round(latency(hardware, folding) / fclk_mhz, 2),
         "lut": used.lut,
         "bram36": used.bram36,
         "dsp": used.dsp,

@@ -122,7 +122,7 @@ def _unit(
     cols: int,
 ) -> Mvtu:
     """A unit of `rows` outputs of `cols` inputs; the last one has a bias and no activation."""
-    made = Mvtu(
+    unit = Mvtu(
         name=name,
         positions=positions,
         windowed=windowed,
@@ -132,11 +132,11 @@ def _unit(
         bias=np.arange(rows, dtype=np.int64) if act_bits is None else None,
     )
     if act_bits is None:
-        return made
-    low, high = made.reach
+        return unit
+    low, high = unit.reach
     steps = np.linspace(low, high, (1 << act_bits) + 1)[1:-1].round().astype(np.int64)
     return replace(
-        made, thresholds=np.ascontiguousarray(np.broadcast_to(steps, (rows, len(steps))))
+        unit, thresholds=np.ascontiguousarray(np.broadcast_to(steps, (rows, len(steps))))
     )
 
 

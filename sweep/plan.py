@@ -27,8 +27,8 @@ class Plan:
     def network(self, design: Design) -> Network:
         """The network with all filters, as it is trained."""
         if design.network not in self._networks:
-            made = base_network(design.network, self.sweep.training.recipe)
-            self._networks[design.network] = made
+            network = base_network(design.network, self.sweep.training.recipe)
+            self._networks[design.network] = network
         return self._networks[design.network]
 
     @cached_property
@@ -85,15 +85,13 @@ class Plan:
         settings = self._settings(
             trial.seed, training.float_epochs, network=network_to_json(network)
         )
-        made = Job.of("float", settings)
+        job = Job.of("float", settings)
         if design.schedule == NOT_PRUNED:
-            return made
-        made = (
-            self._folded(trial, made) if design.schedule == "folding" else self._pruned(trial, made)
-        )
+            return job
+        job = self._folded(trial, job) if design.schedule == "folding" else self._pruned(trial, job)
         if training.pruned_epochs:
-            made = Job.of("tune", self._settings(trial.seed, training.pruned_epochs), made)
-        return made
+            job = Job.of("tune", self._settings(trial.seed, training.pruned_epochs), job)
+        return job
 
     def _pruned(self, trial: Trial, start: Job) -> Job:
         """Pruned step by step, each step a job of its own."""
@@ -125,13 +123,13 @@ class Plan:
         """The trial's training up to a rung: from float, then further from the rung before."""
         start = self.ancestor(trial)
         network = self.network(trial.design)
-        made: Job | None = None
+        job: Job | None = None
         for epochs in self.sweep.training.rungs[: rung + 1]:
             quantisation = asdict(trial.design.quantisation(network))
             settings = self._settings(trial.seed, epochs, quantisation=quantisation)
-            made = Job.of("quantise", settings, start, *([made] if made else []))
-        assert made is not None
-        return made
+            job = Job.of("quantise", settings, start, *([job] if job else []))
+        assert job is not None
+        return job
 
     @property
     def last(self) -> int:

@@ -84,6 +84,6 @@ class Progress:
         for name in ("jobs", "done", "failed", "s each"):
             table.add_column(name, justify="right")
         for name, (jobs, done, failed, seconds) in zip(self._names, self._rows, strict=True):
-            each = f"{seconds / done:,.1f}" if done else ""
-            table.add_row(name, f"{jobs:,}", f"{done:,}", f"{failed:,}", each)
+            seconds_each = f"{seconds / done:,.1f}" if done else ""
+            table.add_row(name, f"{jobs:,}", f"{done:,}", f"{failed:,}", seconds_each)
         return table

@@ -40,11 +40,11 @@ def _best(group: Sequence[Row]) -> Row:
 
 def points(rows: Sequence[Row]) -> list[Point]:
     """What was trained to the end as points: simulated where it was built, else predicted."""
-    made: list[Point] = []
+    points: list[Point] = []
     for number, group in enumerate(groups(rows), 1):
         row = _best(group)
         values, settings = row.values, json.loads(row.values["settings"])
-        shares = [each.values["accuracy"] for each in group]
+        shares = [trial.values["accuracy"] for trial in group]
         spread = f", {min(shares):.2%} to {max(shares):.2%}" if len(shares) > 1 else ""
         common: dict[str, Any] = {
             "number": number,
@@ -59,7 +59,7 @@ def points(rows: Sequence[Row]) -> list[Point]:
         }
         trained = (
             f"{len(group)} seed{'s' if len(group) > 1 else ''}{spread}, {values['epochs']} epochs "
-            f"quantised, {mean(each.values['validation'] for each in group):.2%} held out"
+            f"quantised, {mean(trial.values['validation'] for trial in group):.2%} held out"
         )
         if values["simulated_fps"]:
             common |= {"kind": "simulated", "fps": values["simulated_fps"]}
@@ -68,8 +68,8 @@ def points(rows: Sequence[Row]) -> list[Point]:
         else:
             common |= {"kind": "predicted", "fps": values["fps"]}
             source = "cycle model"
-        made.append(Point(**common, source="; ".join(filter(None, (source, trained, row.why)))))
-    return made
+        points.append(Point(**common, source="; ".join(filter(None, (source, trained, row.why)))))
+    return points
 
 
 def write(out: Path, table: Table) -> None:
@@ -111,16 +111,16 @@ def _remarks(rows: Sequence[Row]) -> list[str]:
 def _data(
     rows: Sequence[Row], seconds: dict[str, tuple[int, float]], identity: dict[str, Any]
 ) -> dict[str, Any]:
-    made: dict[str, list[Any]] = {"front": [], "beaten": []}
+    data: dict[str, list[Any]] = {"front": [], "beaten": []}
     for group in groups(rows):
         place = "beaten" if _best(group).state == "beaten" else "front"
         trials = [{**row.values, "settings": json.loads(row.values["settings"])} for row in group]
-        made[place].append(trials)
+        data[place].append(trials)
     return {
         "format": FORMAT,
         "version": VERSION,
         "sweep": identity,
-        **made,
+        **data,
         "states": dict(sorted(Counter(row.state for row in rows).items())),
         "seconds": {kind: total for kind, (_, total) in sorted(seconds.items())},
     }
@@ -147,8 +147,8 @@ def front_table(rows: Sequence[Row]) -> Shown:
         table.add_row(
             row.id,
             Text(printable(row.label)),
-            f"{mean(each.values['validation'] for each in group):.2%}",
-            f"{mean(each.values['accuracy'] for each in group):.2%}",
+            f"{mean(trial.values['validation'] for trial in group):.2%}",
+            f"{mean(trial.values['accuracy'] for trial in group):.2%}",
             f"{values['simulated_fps'] or values['fps']:,.0f}",
             "simulated" if values["simulated_fps"] else "predicted",
             f"{values['lut']:,}",

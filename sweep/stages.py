@@ -7,13 +7,12 @@ again goes through the same stages and finds their jobs done.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from math import ceil
-from statistics import mean
 from typing import Any
 
 from quant.prune import resized
 from sweep import engine
+from sweep.candidate import Candidate
 from sweep.config import Sweep
 from sweep.design import Design, Trial, designs
 from sweep.engine import Workers
@@ -24,40 +23,6 @@ from sweep.plan import Plan
 from sweep.table import Table
 
 _COSTS = ("fps", "cycles", "latency_us", "lut", "bram36", "dsp")
-
-
-@dataclass(kw_only=True)
-class Candidate:
-    """A design on its way: its trials, its filters and hardware costs, and what it has learned.
-
-    filters, cost, trained: by trial; trained: results of the last training.
-    """
-
-    design: Design
-    trials: list[Trial]
-    filters: dict[Trial, list[int]] = field(default_factory=dict)
-    cost: dict[Trial, dict[str, Any]] = field(default_factory=dict)
-    trained: dict[Trial, dict[str, Any]] = field(default_factory=dict)
-
-    @property
-    def fps(self) -> float:
-        """Frames/s predicted, of the slowest seed."""
-        return min(float(each["fps"]) for each in self.cost.values())
-
-    @property
-    def validation(self) -> float:
-        """Held-out accuracy, the mean of the seeds."""
-        return mean(float(each["validation"]) for each in self.trained.values())
-
-    @property
-    def missed(self) -> str:
-        """Why the rate that was asked for is not reached, "" if it is."""
-        return next((str(each["why"]) for each in self.cost.values() if each["why"]), "")
-
-    @property
-    def figures(self) -> tuple[float, ...]:
-        """What counts: accuracy and rate."""
-        return (self.validation, self.fps)
 
 
 class Search:
@@ -109,25 +74,27 @@ class Search:
     def costed(self) -> list[Candidate]:
         """All designs of the space with their hardware costs, before any training."""
         seeds = self.sweep.space.seeds
-        made = [
+        costed = [
             Candidate(design=design, trials=[Trial(design=design, seed=seed) for seed in seeds])
             for design in designs(self.sweep.space)
         ]
-        self.table.add(trial for each in made for trial in each.trials)
-        folded = [each.design for each in made if each.design.schedule == "folding"]
+        self.table.add(trial for candidate in costed for trial in candidate.trials)
+        folded = [
+            candidate.design for candidate in costed if candidate.design.schedule == "folding"
+        ]
         lost = self._do("filters for the folding", [self.plan.fit(design) for design in folded])
-        made = self._drop(made, lambda each: lost.get(self._fit_id(each.design)))
+        costed = self._drop(costed, lambda candidate: lost.get(self._fit_id(candidate.design)))
         jobs = {}
-        for each in made:
-            filters = self.plan.filters(each.design, self.done)
-            each.filters = dict.fromkeys(each.trials, filters)
-            jobs[each.design] = self.plan.cost(each.design, filters)
+        for candidate in costed:
+            filters = self.plan.filters(candidate.design, self.done)
+            candidate.filters = dict.fromkeys(candidate.trials, filters)
+            jobs[candidate.design] = self.plan.cost(candidate.design, filters)
         lost = self._do("hardware", jobs.values())
-        made = self._drop(made, lambda each: lost.get(jobs[each.design].id))
-        for each in made:
-            each.cost = dict.fromkeys(each.trials, self.done[jobs[each.design].id])
-        self._note_costs(made, "costed")
-        return made
+        costed = self._drop(costed, lambda candidate: lost.get(jobs[candidate.design].id))
+        for candidate in costed:
+            candidate.cost = dict.fromkeys(candidate.trials, self.done[jobs[candidate.design].id])
+        self._note_costs(costed, "costed")
+        return costed
 
     def _fit_id(self, design: Design) -> str:
         return self.plan.fit(design).id if design.schedule == "folding" else ""
@@ -136,11 +103,13 @@ class Search:
         self, candidates: Sequence[Candidate], why: Callable[[Candidate], str | None]
     ) -> list[Candidate]:
         """Candidates without a reason against them; the others become failed, with the reason."""
-        lost = {each.design: why(each) for each in candidates}
+        lost = {candidate.design: why(candidate) for candidate in candidates}
         self._mark(
-            (each, "failed", text) for each in candidates if (text := lost[each.design]) is not None
+            (candidate, "failed", text)
+            for candidate in candidates
+            if (text := lost[candidate.design]) is not None
         )
-        return [each for each in candidates if lost[each.design] is None]
+        return [candidate for candidate in candidates if lost[candidate.design] is None]
 
     def _all(
         self, stage: str, candidates: Sequence[Candidate], jobs: dict[Trial, Job]
@@ -149,14 +118,16 @@ class Search:
         lost = self._do(stage, jobs.values())
         return self._drop(
             candidates,
-            lambda each: next((lost[jobs[t].id] for t in each.trials if jobs[t].id in lost), None),
+            lambda candidate: next(
+                (lost[jobs[t].id] for t in candidate.trials if jobs[t].id in lost), None
+            ),
         )
 
     def _mark(self, rows: Iterable[tuple[Candidate, str, str]]) -> None:
         self.table.update(
             (trial, {"state": state, "why": why})
-            for each, state, why in rows
-            for trial in each.trials
+            for candidate, state, why in rows
+            for trial in candidate.trials
         )
 
     def _note_costs(self, candidates: Iterable[Candidate], state: str) -> None:
@@ -166,12 +137,12 @@ class Search:
                 {
                     "state": state,
                     "why": "",
-                    "filters": " ".join(map(str, each.filters[trial])),
-                    **{key: each.cost[trial][key] for key in _COSTS},
+                    "filters": " ".join(map(str, candidate.filters[trial])),
+                    **{key: candidate.cost[trial][key] for key in _COSTS},
                 },
             )
-            for each in candidates
-            for trial in each.trials
+            for candidate in candidates
+            for trial in candidate.trials
         )
 
     def why_not(self, cost: dict[str, Any]) -> str:
@@ -190,12 +161,12 @@ class Search:
             UnreachableError: if there are none; names the nearest.
         """
         kept, skipped = [], []
-        for each in candidates:
-            why = next(filter(None, map(self.why_not, each.cost.values())), "")
+        for candidate in candidates:
+            why = next(filter(None, map(self.why_not, candidate.cost.values())), "")
             if why:
-                skipped.append((each, "skipped", why))
+                skipped.append((candidate, "skipped", why))
             else:
-                kept.append(each)
+                kept.append(candidate)
         self._mark(skipped)
         if not kept and candidates:
             raise UnreachableError(self._unreachable(candidates))
@@ -207,11 +178,11 @@ class Search:
         if limits.max_lut:
             asked.append(f"{limits.max_lut:,} LUTs")
 
-        def misses(each: Candidate) -> tuple[float, float]:
-            cost = each.cost[each.trials[0]]
-            room = each.design.limits(limits.max_lut).room
+        def misses(candidate: Candidate) -> tuple[float, float]:
+            cost = candidate.cost[candidate.trials[0]]
+            room = candidate.design.limits(limits.max_lut).room
             over = [cost["lut"] / room.lut, cost["bram36"] / room.bram36]
-            rate = max(limits.min_fps or 0.0, each.design.target_fps) or cost["fps"]
+            rate = max(limits.min_fps or 0.0, candidate.design.target_fps) or cost["fps"]
             return max(1.0, *over) * max(1.0, rate / cost["fps"]), -cost["fps"]
 
         near = min(candidates, key=misses)
@@ -227,12 +198,12 @@ class Search:
         """Candidates without those whose training and folding are the same as another's."""
         first: dict[tuple[str, str], Candidate] = {}
         twins = []
-        for each in candidates:
-            trial = each.trials[0]
-            cost = self.plan.cost(each.design, each.filters[trial])
+        for candidate in candidates:
+            trial = candidate.trials[0]
+            cost = self.plan.cost(candidate.design, candidate.filters[trial])
             key = (self.plan.quantised(trial, 0).id, cost.id)
-            if first.setdefault(key, each) is not each:
-                twins.append((each, "skipped", f"the same as {first[key].design.label}"))
+            if first.setdefault(key, candidate) is not candidate:
+                twins.append((candidate, "skipped", f"the same as {first[key].design.label}"))
         self._mark(twins)
         return list(first.values())
 
@@ -243,31 +214,35 @@ class Search:
         no less accurate.
         """
         groups: dict[Any, list[Candidate]] = {}
-        for each in candidates:
-            groups.setdefault((each.design.board, each.design.training), []).append(each)
+        for candidate in candidates:
+            groups.setdefault((candidate.design.board, candidate.design.training), []).append(
+                candidate
+            )
         beaten = []
         for group in groups.values():
-            figures = [_capacity(each) for each in group]
-            for each, own in zip(group, figures, strict=True):
+            figures = [candidate.capacity for candidate in group]
+            for candidate, own in zip(group, figures, strict=True):
                 over = (o for o, other in zip(group, figures, strict=True) if dominates(other, own))
                 if (other := next(over, None)) is not None:
                     why = f"no faster than {other.design.label}, which has all its bits and filters"
-                    beaten.append((each, "skipped", why))
+                    beaten.append((candidate, "skipped", why))
         self._mark(beaten)
-        out = {each.design for each, _, _ in beaten}
-        return [each for each in candidates if each.design not in out]
+        out = {candidate.design for candidate, _, _ in beaten}
+        return [candidate for candidate in candidates if candidate.design not in out]
 
     def outranked(self, candidates: list[Candidate]) -> list[Candidate]:
         """As many as may be trained: the best in frames/s and in bit operations per frame."""
         most = self.sweep.search.trials
-        points = [(each.fps, float(self.bit_operations(each))) for each in candidates]
+        points = [
+            (candidate.fps, float(self.bit_operations(candidate))) for candidate in candidates
+        ]
         chosen = {candidates[n].design for n in best(points, most)}
         self._mark(
-            (each, "skipped", f"not among the best {most} in frames/s and bit operations")
-            for each in candidates
-            if each.design not in chosen
+            (candidate, "skipped", f"not among the best {most} in frames/s and bit operations")
+            for candidate in candidates
+            if candidate.design not in chosen
         )
-        return [each for each in candidates if each.design in chosen]
+        return [candidate for candidate in candidates if candidate.design in chosen]
 
     def bit_operations(self, candidate: Candidate) -> int:
         """Multiply-accumulates of a frame, each times the bits of weight and activation."""
@@ -279,28 +254,30 @@ class Search:
 
     def trained(self, candidates: list[Candidate], rung: int) -> list[Candidate]:
         """Train up to a rung, then cost with the filters that are left, at last the weights too."""
-        jobs = {t: self.plan.quantised(t, rung) for each in candidates for t in each.trials}
+        jobs = {
+            t: self.plan.quantised(t, rung) for candidate in candidates for t in candidate.trials
+        }
         epochs = self.sweep.training.rungs[rung]
         kept = self._all(f"training {rung + 1}, {epochs} epochs", candidates, jobs)
         costs = {}
-        for each in kept:
-            for trial in each.trials:
-                each.trained[trial] = self.done[jobs[trial].id]
-                each.filters[trial] = each.trained[trial]["filters"]
+        for candidate in kept:
+            for trial in candidate.trials:
+                candidate.trained[trial] = self.done[jobs[trial].id]
+                candidate.filters[trial] = candidate.trained[trial]["filters"]
                 costs[trial] = (
                     self.plan.folded(trial)
                     if rung == self.plan.last
-                    else self.plan.cost(each.design, each.filters[trial])
+                    else self.plan.cost(candidate.design, candidate.filters[trial])
                 )
         kept = self._all("hardware as trained", kept, costs)
-        for each in kept:
-            each.cost = {trial: self.done[costs[trial].id] for trial in each.trials}
+        for candidate in kept:
+            candidate.cost = {trial: self.done[costs[trial].id] for trial in candidate.trials}
         self._note_costs(kept, f"trained {rung + 1}")
         columns = ("epochs", "validation", "accuracy", "test_images")
         self.table.update(
-            (trial, {**{key: made[key] for key in columns}, "model": made["weights"]})
-            for each in kept
-            for trial, made in each.trained.items()
+            (trial, {**{key: result[key] for key in columns}, "model": result["weights"]})
+            for candidate in kept
+            for trial, result in candidate.trained.items()
         )
         return self.feasible(kept)
 
@@ -310,13 +287,13 @@ class Search:
             return candidates
         share, kept = self.sweep.training.keep, []
         for board in self.sweep.space.boards:
-            group = [each for each in candidates if each.design.board == board]
-            chosen = best([each.figures for each in group], ceil(share * len(group)))
+            group = [candidate for candidate in candidates if candidate.design.board == board]
+            chosen = best([candidate.figures for candidate in group], ceil(share * len(group)))
             kept += [group[n] for n in chosen]
-        out = [each for each in candidates if each not in kept]
+        out = [candidate for candidate in candidates if candidate not in kept]
         self._mark(
-            (each, "stopped", f"not among the best {share:.0%} in training {rung + 1}")
-            for each in out
+            (candidate, "stopped", f"not among the best {share:.0%} in training {rung + 1}")
+            for candidate in out
         )
         return kept
 
@@ -327,14 +304,18 @@ class Search:
             UnreachableError: if none is accurate enough; names the nearest.
         """
         least = self.sweep.constraints.min_accuracy or 0.0
-        right = [each for each in candidates if each.validation >= least]
+        right = [candidate for candidate in candidates if candidate.validation >= least]
         self._mark(
-            (each, "skipped", f"{each.validation:.2%}, less than min_accuracy = {least:.2%}")
-            for each in candidates
-            if each not in right
+            (
+                candidate,
+                "skipped",
+                f"{candidate.validation:.2%}, less than min_accuracy = {least:.2%}",
+            )
+            for candidate in candidates
+            if candidate not in right
         )
         if not right and candidates:
-            near = max(candidates, key=lambda each: each.figures)
+            near = max(candidates, key=lambda candidate: candidate.figures)
             raise UnreachableError(
                 f"none of {len(candidates)} trained candidates reaches {least:.2%} of the held-out "
                 f"images; the nearest is {near.design.label}: {near.validation:.2%} at "
@@ -343,24 +324,27 @@ class Search:
             )
         found = []
         for board in self.sweep.space.boards:
-            group = [each for each in right if each.design.board == board]
-            found += [group[n] for n in next(fronts([each.figures for each in group]), [])]
-        self._mark((each, "front", each.missed) for each in found)
+            group = [candidate for candidate in right if candidate.design.board == board]
+            found += [
+                group[n] for n in next(fronts([candidate.figures for candidate in group]), [])
+            ]
+        self._mark((candidate, "front", candidate.missed) for candidate in found)
         self._mark(
-            (each, "beaten", "another is as accurate and as fast, and better in one")
-            for each in right
-            if each not in found
+            (candidate, "beaten", "another is as accurate and as fast, and better in one")
+            for candidate in right
+            if candidate not in found
         )
-        return sorted(found, key=lambda each: each.figures, reverse=True)
+        return sorted(found, key=lambda candidate: candidate.figures, reverse=True)
 
     def built(self, front: list[Candidate]) -> None:
         """Build the best of the front, each with its best seed."""
         chosen = [
-            front[n] for n in best([each.figures for each in front], self.sweep.search.builds)
+            front[n]
+            for n in best([candidate.figures for candidate in front], self.sweep.search.builds)
         ]
         jobs = {}
-        for each in chosen:
-            trial = max(each.trials, key=lambda t: each.trained[t]["validation"])
+        for candidate in chosen:
+            trial = max(candidate.trials, key=lambda t: candidate.trained[t]["validation"])
             jobs[trial] = self.plan.build(trial)
         lost = self._do("builds", jobs.values())
         self.table.update(
@@ -373,19 +357,13 @@ class Search:
                 trial,
                 {
                     "state": "built",
-                    "simulated_fps": made["fps"],
+                    "simulated_fps": result["fps"],
                     **{
-                        key: made[key]
+                        key: result[key]
                         for key in ("cycles", "latency_us", "lut", "bram36", "dsp", "report")
                     },
                 },
             )
             for trial, job in jobs.items()
-            if (made := self.done.get(job.id)) is not None
+            if (result := self.done.get(job.id)) is not None
         )
-
-
-def _capacity(candidate: Candidate) -> tuple[float, ...]:
-    """Rate, bits and filters: the more of each, the better."""
-    filters = candidate.filters[candidate.trials[0]]
-    return (candidate.fps, *candidate.design.bits, *filters)

@@ -155,9 +155,9 @@ class Table:
     def rows(self) -> list[Row]:
         """All trials in the order of the space."""
         cursor = self._base.execute("SELECT * FROM trials ORDER BY number")
-        names = [each[0] for each in cursor.description]
+        names = [column[0] for column in cursor.description]
         found = [dict(zip(names, row, strict=True)) for row in cursor]
         return [
-            Row(**{key: each[key] for key in ("id", "state", "why", "label")}, values=each)
-            for each in found
+            Row(**{key: row[key] for key in ("id", "state", "why", "label")}, values=row)
+            for row in found
         ]

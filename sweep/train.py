@@ -106,28 +106,28 @@ def _training(settings: dict[str, Any], *, quantised: bool = False, **changes: A
 def _float(request: Request, setting: Setting, place: Place) -> dict[str, Any]:
     network = network_from_json(request.settings["network"], request.id)
     out = place.folder(request.id)
-    made = train_float(setting, network, _training(request.settings), out)
-    return _trained(made, setting, place, out)
+    model = train_float(setting, network, _training(request.settings), out)
+    return _trained(model, setting, place, out)
 
 
 def _tune(request: Request, setting: Setting, place: Place) -> dict[str, Any]:
     start = _parent(request, setting, place)
     out = place.folder(request.id)
-    made = tune_longer(setting, start, _training(request.settings), out)
-    return _trained(made, setting, place, out)
+    model = tune_longer(setting, start, _training(request.settings), out)
+    return _trained(model, setting, place, out)
 
 
 def _parent(request: Request, setting: Setting, place: Place) -> FloatModel:
     return load_float(place.root / request.parents[0]["weights"], setting.device)
 
 
-def _trained(made: FloatModel, setting: Setting, place: Place, out: Path) -> dict[str, Any]:
+def _trained(model: FloatModel, setting: Setting, place: Place, out: Path) -> dict[str, Any]:
     return {
         "weights": str((out / "float.safetensors").relative_to(place.root)),
-        "filters": made.network.filters,
-        "epochs": made.record["epochs"]["float"],
-        "validation": accuracy(made.model, setting.held_out),
-        "accuracy": made.record["accuracy"]["float"],
+        "filters": model.network.filters,
+        "epochs": model.record["epochs"]["float"],
+        "validation": accuracy(model.model, setting.held_out),
+        "accuracy": model.record["accuracy"]["float"],
     }
 
 
@@ -147,7 +147,7 @@ def _prune(request: Request, setting: Setting, place: Place) -> dict[str, Any]:
     chosen = [partial(_keep, settings=settings, counts=counts) for counts in steps]
     shrunk = shrink(setting, start, chosen, settings["ranking"], tune, out)
     (last,) = deque(shrunk, maxlen=1)  # no more than one network is kept
-    made = write_float(
+    model = write_float(
         setting,
         last.model,
         last.network,
@@ -156,7 +156,7 @@ def _prune(request: Request, setting: Setting, place: Place) -> dict[str, Any]:
         _history(start, settings, steps, tune),
         settings["seed"],
     )
-    return _trained(made, setting, place, out)
+    return _trained(model, setting, place, out)
 
 
 def _history(
@@ -164,8 +164,8 @@ def _history(
 ) -> dict[str, Any]:
     """The record's training with this pruning joined to those before."""
     before = start.record["training"]
-    made = {"ranking": settings["ranking"], "share": settings["share"], "filters": steps}
-    pruning = [*before.get("pruning", []), {**made, "tune": asdict(tune)}]
+    history = {"ranking": settings["ranking"], "share": settings["share"], "filters": steps}
+    pruning = [*before.get("pruning", []), {**history, "tune": asdict(tune)}]
     return {**before, "pruning": pruning, "from": origin(start.record)}
 
 

@@ -58,14 +58,14 @@ def _fit(request: Request, place: Place) -> dict[str, Any]:
     settings = request.settings
     network = network_from_json(settings["network"], request.id)
     probe = request.parents[0] if request.parents else None
-    made = fit(
+    result = fit(
         network,
         quantisation_from_json(settings["quantisation"], request.id),
         Resources(**settings["room"]),
         settings["cycles"],
         losses(network, settings["block"], probe),
     )
-    return {**asdict(made), "filters": list(made.filters)}
+    return {**asdict(result), "filters": list(result.filters)}
 
 
 def _kept(run: Callable[[Request, Place], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
@@ -111,8 +111,8 @@ def _train(request: Request, place: Place) -> dict[str, Any]:
         lines = (folder / "torchrun.log").read_text(errors="replace").splitlines()
         last = next((x for x in reversed(lines) if "Error" in x), "no message")
         raise FailedError(f"torchrun ended with {status} ({last.strip()}); see {log.name}")
-    made: dict[str, Any] = json.loads((folder / "trained.json").read_text())
-    return made
+    result: dict[str, Any] = json.loads((folder / "trained.json").read_text())
+    return result
 
 
 def _main(folder: Path) -> None:
@@ -121,9 +121,9 @@ def _main(folder: Path) -> None:
     paths = {key: Path(asked["place"][key]) for key in ("root", "data", "cache")}
     place = Place(**{**asked["place"], **paths})
     torch.set_num_threads(max(1, place.cpus // place.processes))
-    made = train.run(Request(**asked["request"]), place)
+    result = train.run(Request(**asked["request"]), place)
     if distributed.rank() == 0:
-        write_json(folder / "trained.json", made)
+        write_json(folder / "trained.json", result)
 
 
 _KINDS: dict[str, Callable[[Request, Place], dict[str, Any]]] = {

@@ -75,6 +75,12 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"WIDTH": 832, "DEPTH": 2048, "STYLE": 2, "OUT_REG": 0},
         {"WIDTH": 30, "DEPTH": 32768, "STYLE": 2},
     ],
+    "nn_accumulate": [
+        {"PE": 1, "GROUPS": 1, "STEPS": 1, "BEATS": 1, "ACC_W": 1},
+        {"PE": 1, "GROUPS": 1, "STEPS": 1},
+        {"PE": 16, "GROUPS": 64, "STEPS": 1, "BEATS": 1, "ACC_W": 24, "START_FILE": "starts"},
+        {"PE": 16, "GROUPS": 33, "STEPS": 12, "BEATS": 16, "ACC_W": 13, "START": -1},
+    ],
     "nn_argmax": [
         {"CLASSES": 2, "IN_ELEMS": 2, "LOGIT_W": 1},
         {"CLASSES": 1000, "IN_ELEMS": 8, "LOGIT_W": 32},
@@ -200,6 +206,11 @@ EXTREMES: dict[str, list[dict[str, object]]] = {
         {"PE": 3, "GROUPS": 17, "ACC_W": 16, "THRESHOLDS": 15, "OUT_W": 4, "SPACING": 4},
         {"PE": 2, "GROUPS": 2, "THRESHOLDS": 255, "OUT_W": 8, "SPACING": 1000},
     ],
+    "nn_tiles": [
+        {"HEIGHT": 1, "COLS": 1, "DOWN": 1, "ACROSS": 1},
+        {"HEIGHT": 33, "COLS": 35, "DOWN": 4, "ACROSS": 3},
+        {"HEIGHT": 8, "COLS": 8, "DOWN": 8, "ACROSS": 8, "PARTS": 5},
+    ],
     "nn_upsample": [
         {"ELEM_W": 1, "CHANNELS": 1, "WIDTH": 1, "UP_H": 1, "UP_W": 1},
         {"ELEM_W": 8, "CHANNELS": 64, "WIDTH": 33, "UP_H": 64, "UP_W": 64},
@@ -267,6 +278,7 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("mem_rom", {"OUT_REG": 2, "DEPTH": 256}, "OUT_REG"),
     ("mem_rom", {"OUT_REG": 2, "STYLE": 2, "DEPTH": 300}, "OUT_REG"),
     ("mem_rom", {"OUT_REG": 3, "DEPTH": 300}, "OUT_REG"),
+    ("nn_accumulate", {"STEPS": 0}, "STEPS"),
     ("nn_argmax", {"IN_ELEMS": 3}, "IN_ELEMS"),
     ("nn_argmax", {"LOGIT_W": 33}, "LOGIT_W"),
     ("nn_argmax", {"CLASSES": 0}, "CLASSES"),
@@ -325,6 +337,8 @@ ILLEGAL: list[tuple[str, dict[str, object], str]] = [
     ("nn_swu", {"REPEAT": 0}, "REPEAT"),
     ("nn_swu", {"BLOCKS": 4}, "BLOCKS"),
     ("nn_threshold", {"THRESHOLDS": 4}, "THRESHOLDS"),
+    ("nn_tiles", {"PARTS": 0}, "PARTS"),
+    ("nn_tiles", {"HEIGHT": 1}, "HEIGHT"),
     ("nn_upsample", {"WIDTH": 0}, "WIDTH"),
     ("nn_upsample", {"UP_H": 0}, "UP_H"),
     ("nn_values", {"VALUES": 0}, "VALUES"),

@@ -65,8 +65,8 @@ def _passes(steps: list[str]) -> None:
     from pyosys import libyosys  # loads a large native library: only in the process of its own
 
     design = libyosys.Design()
-    for each in steps:
-        libyosys.run_pass(each, design)
+    for step in steps:
+        libyosys.run_pass(step, design)
 
 
 def _accelerator(job: dict[str, Any], out: Path, accelerator: Path) -> None:
@@ -105,7 +105,7 @@ def _chip(job: dict[str, Any], out: Path, read: list[str]) -> list[str]:
         f"{SLANG} -f {job['files']} --top {job['top']} --extern-modules "
         f"--blackboxed-module {ACCELERATOR}",
         "flatten",
-        *(each.format(top=job["top"]) for each in SYNTHESIS),
+        *(step.format(top=job["top"]) for step in SYNTHESIS),
         *read,
         f"hierarchy -check -top {job['top']}",
         "flatten",

@@ -27,8 +27,8 @@ class Choice:
 def backend(name: str) -> Backend:
     """The backend of a name in BACKENDS; its code is imported now."""
     module, _, kind = BACKENDS[name].partition(":")
-    made: Backend = getattr(import_module(module), kind)()
-    return made
+    chosen: Backend = getattr(import_module(module), kind)()
+    return chosen
 
 
 def code(options: Options) -> tuple[ModuleType, ...]:

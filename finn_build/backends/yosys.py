@@ -136,10 +136,10 @@ def synthesise(
             cwd=rtl,
             log=log.with_name(f"{log.stem}-{name}{log.suffix}"),
         )
-        made = {i.name: load_json(out / f"{i.name}.json") for i in job}
+        counts = {i.name: load_json(out / f"{i.name}.json") for i in job}
         return {
             name: count(part["num_cells_by_type"], Levels(**part["levels"]))
-            for name, part in made.items()
+            for name, part in counts.items()
         }
 
     found: dict[str, Counts] = {}
@@ -210,15 +210,15 @@ def _cells(parts: Sequence[_Part], out: Path) -> dict[str, tuple[dict[str, int],
     cells = "".join(f"attribute \\keep 1\ncell \\{p.name} \\{p.name}_i\nend\n" for p in parts)
     scratch.write_text(f"module \\{TOP}\n{cells}end\n")
     libyosys.run_pass(f"read_rtlil {scratch}", design)
-    for each in PASSES:
-        libyosys.run_pass(each.format(top=TOP, out=scratch), design)
+    for step in PASSES:
+        libyosys.run_pass(step.format(top=TOP, out=scratch), design)
     counted = load_json(scratch)["modules"]
     libyosys.run_pass(f"write_json {scratch}", design)
     netlists = load_json(scratch)["modules"]
     scratch.unlink()
     unique = {lane.name: lane for found in lanes.values() for lane in found}
     inside = _cells(list(unique.values()), out) if unique else {}
-    made = {}
+    counts = {}
     for part in parts:
         for kind in {lane.name for lane in lanes[part.name]}:
             libyosys.run_pass(f"chtype -set {kind} {part.name}/t:{LANE}", design)
@@ -233,8 +233,8 @@ def _cells(parts: Sequence[_Part], out: Path) -> dict[str, tuple[dict[str, int],
             for name, n in inside[lane.name][0].items():
                 total[name] = total.get(name, 0) + n
             depth = depth.worst(inside[lane.name][1])
-        made[part.name] = total, depth
-    return made
+        counts[part.name] = total, depth
+    return counts
 
 
 def _lanes(design: Any, name: str, scratch: Path) -> list[_Part]:

@@ -77,7 +77,7 @@ def load(path: Path) -> Board:
     """Read a board and its chip. Raises ConfigError: file, key and what would work."""
     board = tables.read(_BoardFile, path, f"use one of {', '.join(names())}")
     chip_path = path.parent / "chips" / f"{board.chip}.toml"
-    known = ", ".join(sorted(each.stem for each in chip_path.parent.glob("*.toml")))
+    known = ", ".join(sorted(file.stem for file in chip_path.parent.glob("*.toml")))
     chip = tables.read(_ChipFile, chip_path, f"{path}: chip may be one of {known}")
     if chip.most_mhz > board.io_pll_mhz:
         most = f"{board.io_pll_mhz:g}, as io_pll_mhz in {path}"

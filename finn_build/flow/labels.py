@@ -81,7 +81,7 @@ def read(path: Path) -> tuple[str, ...]:
 def in_metadata(path: Path) -> tuple[str, ...] | None:
     """Names in the metadata of a QONNX file, or None where it has none."""
     properties = onnx.load(str(path), load_external_data=False).metadata_props
-    texts = [each.value for each in properties if each.key == KEY]
+    texts = [entry.value for entry in properties if entry.key == KEY]
     if not texts:
         return None
     where = f"{path}: metadata {KEY!r}"
@@ -125,7 +125,7 @@ def check_fit(data: Path, network: Network) -> None:
     """Raise ConfigError where a network cannot be scored on CIFAR-10's images."""
     shape, count = (network.height, network.width, network.channels), network.mvtus[-1].rows
     if shape != SHAPE or count != len(CIFAR10):
-        theirs, ours = (" x ".join(map(str, each)) for each in (SHAPE, shape))
+        theirs, ours = (" x ".join(map(str, sizes)) for sizes in (SHAPE, shape))
         raise ConfigError(
             f"--data {data}: CIFAR-10's images are {theirs}, of {len(CIFAR10)} classes, but "
             f"{network.name} takes {ours} and has {count} classes; leave --data out"

@@ -217,12 +217,12 @@ def _load_state(folder: Path) -> dict[str, dict[str, Any]]:
         return {}
     # A file that is not a record counts as no record: the step is done again.
     records = state.items() if isinstance(state, dict) else ()
-    return {step: made for step, made in records if _is_record(made)}
+    return {step: record for step, record in records if _is_record(record)}
 
 
-def _is_record(made: Any) -> bool:
+def _is_record(record: Any) -> bool:
     kinds = {"key": str, "output": str, "summary": str, "seconds": float}
-    return isinstance(made, dict) and all(isinstance(made.get(k), t) for k, t in kinds.items())
+    return isinstance(record, dict) and all(isinstance(record.get(k), t) for k, t in kinds.items())
 
 
 def _save_state(folder: Path, state: dict[str, dict[str, Any]]) -> None:

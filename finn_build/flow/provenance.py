@@ -47,7 +47,7 @@ def sources(*modules: ModuleType) -> list[Path]:
             continue
         path = code[name] = _own(name) or Path(import_module(name).__file__ or "")
         imports, strings = _read(path.read_text())
-        waiting += (each for each in imports if _own(each))
+        waiting += filter(_own, imports)
         for text in strings:
             data.update(_named(text, path.parent))
     return sorted({*code.values(), *_with_included(data)}, key=_label)

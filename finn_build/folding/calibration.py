@@ -134,12 +134,12 @@ def build(case: Case, seed: int) -> Mvtu:
 def measure(case: Case, seed: int) -> Fit:
     """Synthesise a case."""
     unit = build(case, seed)
-    made = accelerator.alone(unit, case.fold)
+    design = accelerator.alone(unit, case.fold)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        emit.write(made, folder / "rtl")
+        emit.write(design, folder / "rtl")
         log = folder / "log"
-        whole = yosys.total(yosys.synthesise(folder / "rtl", made.instances, folder, log=log))
+        whole = yosys.total(yosys.synthesise(folder / "rtl", design.instances, folder, log=log))
     expected = unit.hardware(case.fold).cost()
     return Fit(
         case=case,
@@ -158,7 +158,7 @@ def write(out: Path, console: Console) -> None:
         "Constant weights": CONSTANTS,
         "In DSP slices": IN_SLICES,
     }
-    made = {}
+    measured = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for title, cases in parts.items():
             fits = pool.map(measure, cases, range(len(cases)))
@@ -170,10 +170,10 @@ def write(out: Path, console: Console) -> None:
                 transient=True,
                 disable=not console.is_terminal,
             )
-            made[title] = list(shown)
-            console.print(f"{title}: {_errors(made[title])}")
+            measured[title] = list(shown)
+            console.print(f"{title}: {_errors(measured[title])}")
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(page(made))
+    out.write_text(page(measured))
 
 
 def _errors(fits: Sequence[Fit]) -> str:

@@ -70,7 +70,7 @@ class Plan:
 def plan(weight_bits: int, in_bits: int) -> Plan:
     """The plan for two's complement weights and unsigned inputs of these widths."""
     plans = [Plan(weight_bits=weight_bits, in_bits=in_bits, chain=chain) for chain in _CHAINS]
-    return next((made for made in plans if made.most > 1), plans[0])
+    return next((candidate for candidate in plans if candidate.most > 1), plans[0])
 
 
 def fits(layer: Matrix, pe: int) -> bool:
@@ -87,10 +87,10 @@ def worth(layer: Matrix, pe: int) -> bool:
 def plan_of(layer: Matrix, pe: int) -> Plan:
     """The plan for the weights of a layer, as coded for PE rows at a time."""
     bits = max(2, layer.weight_bits)
-    made, lowest = plan(bits, layer.in_bits), -(1 << (bits - 1))
+    packing, lowest = plan(bits, layer.in_bits), -(1 << (bits - 1))
     # Coding may lower a weight by one, and only the lowest weight then takes another bit.
-    if int(layer.weights.min()) > lowest or int(_code(layer.weights, pe, made).min()) >= lowest:
-        return made
+    if int(layer.weights.min()) > lowest or int(_code(layer.weights, pe, packing).min()) >= lowest:
+        return packing
     return plan(bits + 1, layer.in_bits)
 
 
@@ -102,9 +102,9 @@ def code(layer: Matrix, pe: int) -> Ints:
     return _code(layer.weights, pe, plan_of(layer, pe))
 
 
-def _code(weights: Ints, pe: int, made: Plan) -> Ints:
+def _code(weights: Ints, pe: int, packing: Plan) -> Ints:
     coded = weights.reshape(-1, pe, weights.shape[1]).copy()
-    for rows in made.groups(pe):
+    for rows in packing.groups(pe):
         for row in rows[1:]:
             coded[:, row] -= coded[:, row - 1] < 0
     return coded.reshape(weights.shape)

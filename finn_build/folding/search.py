@@ -39,14 +39,15 @@ class Search:
         """List every unit's folds with their costs."""
         self.network = network
         self.budget = budget
-        made = stages(network)
+        all_stages = stages(network)
         self.choices = {
-            each.unit.name: _unbeaten(choices(each, dsp=budget.dsp > 0), _spent) for each in made
+            stage.unit.name: _unbeaten(choices(stage, dsp=budget.dsp > 0), _spent)
+            for stage in all_stages
         }
         folded = [{c.cycles for _, c in choices} for choices in self.choices.values()]
         # No folding is faster: the limit is the input, or a stage at its highest parallelism.
         self.floor = max(network.frame_bytes // network.input_bytes, *map(min, folded))
-        self.targets = sorted({max(self.floor, cycles) for each in folded for cycles in each})
+        self.targets = sorted({max(self.floor, cycles) for counts in folded for cycles in counts})
 
     def fastest(self) -> Folding:
         """The folding with the fewest cycles per frame within the budget.
@@ -98,12 +99,12 @@ class Search:
         best = self.fastest()
         least = latency(self.network, best)
         for target in [t for t in self.targets if best.cycles <= t <= 2 * best.cycles]:
-            made: Folding | None = best
+            faster: Folding | None = best
             for _ in range(_TURNS):
-                if made is not None:
-                    made = self._solve(self._choices_within(target), self._time(made))
-                if made is not None and latency(self.network, made) < least:
-                    best, least = made, latency(self.network, made)
+                if faster is not None:
+                    faster = self._solve(self._choices_within(target), self._time(faster))
+                if faster is not None and latency(self.network, faster) < least:
+                    best, least = faster, latency(self.network, faster)
         return best
 
     def _time(self, folding: Folding) -> Price:
@@ -126,8 +127,8 @@ class Search:
         target = max((t for t in self.targets if t < folding.cycles), default=None)
         if target is None or not all(self._candidates(target).values()):
             return ""
-        made = self.cheapest(target)
-        need = self._need(target) if made is None else f"{made.total.lut:,} LUTs"
+        faster = self.cheapest(target)
+        need = self._need(target) if faster is None else f"{faster.total.lut:,} LUTs"
         return f"{target:,} cycles would take {need}"
 
     def cheapest(self, target: int) -> Folding | None:
@@ -157,15 +158,15 @@ class Search:
         """
         if not all(candidates.values()):
             return None
-        folds = [(name, *each) for name, choices in candidates.items() for each in choices]
-        used = np.array([_used(made) for _, _, made in folds])
+        folds = [(name, *choice) for name, choices in candidates.items() for choice in choices]
+        used = np.array([_used(cost) for _, _, cost in folds])
         most = self.budget
         logic = (np.inf, np.inf) if any_logic else (most.lut, most.ff)
         room = np.array([most.dsp, 2 * most.bram36, *logic])
-        one_each = np.array([[name == each for name, _, _ in folds] for each in candidates])
+        one_each = np.array([[name == unit for name, _, _ in folds] for unit in candidates])
         with silent():  # HiGHS sometimes prints a line of its own debugging
             solved = milp(
-                [value(name, made) for name, _, made in folds],
+                [value(name, cost) for name, _, cost in folds],
                 integrality=np.ones(len(folds)),
                 bounds=Bounds(0, 1),
                 constraints=[
@@ -181,34 +182,34 @@ class Search:
     def least(self, target: int) -> Folding:
         """The fewest LUTs within `target` cycles, even over the budget; BRAM fits if it can."""
         candidates = self._candidates(target)
-        made = self._solve(candidates, lambda _, spent: spent.lut, any_logic=True)
-        if made is None:
+        folding = self._solve(candidates, lambda _, spent: spent.lut, any_logic=True)
+        if folding is None:
             cheapest = {name: choices[0][0] for name, choices in candidates.items()}
-            made = make(self.network, cheapest)
-        return made
+            folding = make(self.network, cheapest)
+        return folding
 
     def _need(self, target: int) -> str:
         """The resources for `target` cycles that are over the budget, in words."""
         return shortfall(self.least(target).total, self.budget)
 
 
-def weight(made: Cost, budget: Resources) -> float:
+def weight(cost: Cost, budget: Resources) -> float:
     """The price of LUTs, BRAM and DSPs in one figure: the shares of the budget that they take.
 
     LUTs count in full, since many of them make routing harder and the clock slower. BRAM and DSPs
     count little: they stand ready in columns, and unused ones are of no use.
     """
-    columns = made.bram18 / 2 / budget.bram36
-    columns += made.dsp / budget.dsp if made.dsp else 0
-    return made.lut / budget.lut + _COLUMNS * columns
+    columns = cost.bram18 / 2 / budget.bram36
+    columns += cost.dsp / budget.dsp if cost.dsp else 0
+    return cost.lut / budget.lut + _COLUMNS * columns
 
 
-def _used(made: Cost) -> tuple[int, ...]:
-    return made.dsp, made.bram18, made.lut, made.ff
+def _used(cost: Cost) -> tuple[int, ...]:
+    return cost.dsp, cost.bram18, cost.lut, cost.ff
 
 
-def _spent(made: Cost) -> tuple[int, ...]:
-    return *_used(made), made.cycles
+def _spent(cost: Cost) -> tuple[int, ...]:
+    return *_used(cost), cost.cycles
 
 
 def _unbeaten(choices: Choices, of: Callable[[Cost], tuple[int, ...]]) -> Choices:

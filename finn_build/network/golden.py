@@ -68,5 +68,5 @@ def _run(network: Network, x: Integers) -> Outputs:
     return Outputs(
         labels=labels,
         logits=logits,
-        activations={each.name: values[each.name] for each in network.layers if each.coded},
+        activations={layer.name: values[layer.name] for layer in network.layers if layer.coded},
     )

@@ -83,7 +83,7 @@ class Network:
             for i, layer in enumerate(self.layers)
         }
         for i, (name, sources) in enumerate(reads.items()):
-            if unknown := [each for each in sources if each not in before[: i + 1]]:
+            if unknown := [source for source in sources if source not in before[: i + 1]]:
                 raise ModelError(
                     f"{self.name}: {name} reads {', '.join(unknown)}; a layer reads {IMAGE} or "
                     "layers before it"
@@ -186,12 +186,12 @@ class Network:
 
         def record(owner: Any, prefix: str) -> dict[str, Any]:
             """Fields for JSON; arrays go to `arrays` and leave a placeholder."""
-            made = {f.name: getattr(owner, f.name) for f in fields(owner) if f.name not in _GRAPH}
-            for key, value in made.items():
+            values = {f.name: getattr(owner, f.name) for f in fields(owner) if f.name not in _GRAPH}
+            for key, value in values.items():
                 if isinstance(value, np.ndarray):
                     arrays[f"{prefix}{key}"] = value
-                    made[key] = "array"
-            return made
+                    values[key] = "array"
+            return values
 
         described = [
             {"kind": layer.kind, "reads": sources, **record(layer, f"{layer.name}.")}

@@ -23,7 +23,7 @@ def require(code: Mapping[str, str] | None, report: Path, *, root: Path = ROOT) 
     """
     if not code:
         raise ConfigError(f"{report} does not say by which code it was made; {_AGAIN}")
-    if other := [name for name, made in code.items() if _sha256(root / name) != made]:
+    if other := [name for name, digest in code.items() if _sha256(root / name) != digest]:
         raise ConfigError(f"{report} was made by other code than this: {_few(other)}; {_AGAIN}")
     changed = _git(root, "status", "--porcelain", "--untracked-files=all", "--", *code)
     if changed:

@@ -14,30 +14,30 @@ _BEGUN_BITS = 8
 def design(network: Network, folding: Folding) -> Design:
     """The design of a network with a folding."""
     beat = network.input_bytes
-    made = Design(
+    accelerator = Design(
         name=network.name,
         source=Stream(elems=beat, bits=8),
         depths=depths(network, folding),
     )
     for end in network.ends:
-        made.summary, made.words = end.summary, end.stream
+        accelerator.summary, accelerator.words = end.summary, end.stream
     if any(layer.needs_begun(folding.fold(layer)) for layer in network.layers):
-        made.wires["begun"] = _BEGUN_BITS
+        accelerator.wires["begun"] = _BEGUN_BITS
         frame = network.frame_bytes // beat
-        parameters: dict[str, int | str] = {"DATA_W": made.stream.width, "FRAME": frame}
-        made.add("axis_begun", "begun", made.stream, parameters, begun="begun")
-    streams = {IMAGE: made.fork(IMAGE, network.readers(IMAGE))}
+        parameters: dict[str, int | str] = {"DATA_W": accelerator.stream.width, "FRAME": frame}
+        accelerator.add("axis_begun", "begun", accelerator.stream, parameters, begun="begun")
+    streams = {IMAGE: accelerator.fork(IMAGE, network.readers(IMAGE))}
     for layer, sources in network.walk():
-        made.inputs = tuple(streams[source].pop(0) for source in sources)
-        made.end = made.inputs[0]
-        layer.build(made, folding.place(layer))
-        streams[layer.name] = made.fork(layer.name, network.readers(layer.name))
-    return made
+        accelerator.inputs = tuple(streams[source].pop(0) for source in sources)
+        accelerator.end = accelerator.inputs[0]
+        layer.build(accelerator, folding.place(layer))
+        streams[layer.name] = accelerator.fork(layer.name, network.readers(layer.name))
+    return accelerator
 
 
 def alone(layer: Mvtu, fold: Fold) -> Design:
     """The design of one windowed layer alone, without the window before it."""
     source = Stream(elems=fold.pixels * layer.inputs, bits=layer.in_bits)
-    made = Design(name=layer.name, source=source, depths={})
-    layer.hardware(fold).build(made)
-    return made
+    accelerator = Design(name=layer.name, source=source, depths={})
+    layer.hardware(fold).build(accelerator)
+    return accelerator

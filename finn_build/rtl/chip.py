@@ -17,7 +17,7 @@ def model_hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:32]
 
 
-def write(made: Design, network: Network, hash_digits: str, folder: Path) -> None:
+def write(design: Design, network: Network, hash_digits: str, folder: Path) -> None:
     """Add the chip to a folder that `emit.write` filled.
 
     The chip is: chip.sv with module chip, which has no ports; the modules around the accelerator;
@@ -27,7 +27,7 @@ def write(made: Design, network: Network, hash_digits: str, folder: Path) -> Non
     """
     render = environment(CHIP.parent).get_template(CHIP.name)
     text = render.render(
-        design=made,
+        design=design,
         frame_bytes=network.height * network.width * network.channels,
         result_words=network.end.words,
         model_hash=hash_digits,
@@ -37,8 +37,8 @@ def write(made: Design, network: Network, hash_digits: str, folder: Path) -> Non
     sources = registers.write(folder)
     primitives: list[str] = []
     for names, suffix in ((sources, ".sv"), (primitives, ".v")):
-        for each in emit.templates(*AREAS, suffix=suffix):
-            (folder / each.name).write_text(each.read_text())
-            names.append(each.name)
+        for template in emit.templates(*AREAS, suffix=suffix):
+            (folder / template.name).write_text(template.read_text())
+            names.append(template.name)
     (folder / "chip.f").write_text("\n".join([*sources, "-f files.f", "chip.sv"]) + "\n")
     (folder / "sim.f").write_text("\n".join([*primitives, "-f chip.f"]) + "\n")

@@ -93,7 +93,7 @@ class Design:
 
     def _number(self, output: Output) -> int:
         """The number of an instance, from 1, or 0 for the image."""
-        return ["", *(each.name for each in self.instances)].index(output.instance)
+        return ["", *(instance.name for instance in self.instances)].index(output.instance)
 
     def wire(self, output: Output, what: str) -> str:
         """The name of a stream's data, valid or ready wire in top."""
@@ -138,7 +138,7 @@ class Design:
         """Append a fork of `end` if it has several readers. Returns the stream for each reader."""
         if readers == 1:
             return [self.end]
-        made = Instance(
+        fork = Instance(
             module="axis_fork",
             name=f"{name}_fork",
             parameters={"DATA_W": self.stream.width, "OUTPUTS": readers},
@@ -146,8 +146,8 @@ class Design:
             out=self.stream,
             outputs=readers,
         )
-        self.instances.append(made)
-        return [Output(instance=made.name, index=index) for index in range(readers)]
+        self.instances.append(fork)
+        return [Output(instance=fork.name, index=index) for index in range(readers)]
 
     def resize(self, name: str, elems: int) -> None:
         """Append a width converter before a layer, unless beats have `elems` elements already."""

@@ -26,7 +26,7 @@ def templates(*areas: str, suffix: str = ".sv") -> list[Path]:
     )
 
 
-def write(made: Design, folder: Path) -> list[Path]:
+def write(design: Design, folder: Path) -> list[Path]:
     """Write the design into an empty folder. Returns the files.
 
     These are top.sv, the modules that it needs, *.hex memory images (one word a line), files.f with
@@ -45,13 +45,13 @@ def write(made: Design, folder: Path) -> list[Path]:
         put(template.name, template.read_text())
         sources.append(template.name)
     render = environment(TOP.parent)
-    for module, values in made.constant.items():
+    for module, values in design.constant.items():
         put(f"{module}.sv", render.get_template(CONSTANT.name).render(u=values))
         sources.append(f"{module}.sv")
-    put("top.sv", render.get_template(TOP.name).render(design=made))
+    put("top.sv", render.get_template(TOP.name).render(design=design))
     put("modules.f", "\n".join(sources) + "\n")
     put("files.f", "-f modules.f\ntop.sv\n")
-    put("instances.json", json.dumps([asdict(i) for i in made.instances], indent=2) + "\n")
-    for name, text in made.images.items():
+    put("instances.json", json.dumps([asdict(i) for i in design.instances], indent=2) + "\n")
+    for name, text in design.images.items():
         put(name, text)
     return written

@@ -12,12 +12,12 @@ def read_instances(folder: Path) -> list[Instance]:
     return [
         Instance(
             **{
-                **each,
-                "reads": tuple(Output(**read) for read in each["reads"]),
-                "out": Stream(**each["out"]),
+                **instance,
+                "reads": tuple(Output(**read) for read in instance["reads"]),
+                "out": Stream(**instance["out"]),
             }
         )
-        for each in stored
+        for instance in stored
     ]
 
 

@@ -83,7 +83,7 @@ def modules() -> list[Module]:
 
 def markdown() -> str:
     """The reference as a page of documentation."""
-    made = modules()
+    documented = modules()
     lines = [
         "# RTL reference",
         "",
@@ -95,11 +95,11 @@ def markdown() -> str:
     ]
     for area, title in AREAS.items():
         lines += [f"- {title}: " + ", ".join(
-            f"[{m.name}](#{m.name})" for m in made if m.area == area
+            f"[{m.name}](#{m.name})" for m in documented if m.area == area
         )]  # fmt: skip
     for area, title in AREAS.items():
         lines += ["", f"## {title}"]
-        for module in (m for m in made if m.area == area):
+        for module in (m for m in documented if m.area == area):
             lines += ["", *_section(module)]
     return "\n".join([*lines, "", "Written by `./build.sh reference`.", ""])
 

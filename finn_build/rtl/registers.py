@@ -45,8 +45,8 @@ class Register:
 
 def _compiled() -> AddrmapNode:
     compiler = RDLCompiler()
-    for each in ALL_UDPS:
-        compiler.register_udp(each)
+    for udp in ALL_UDPS:
+        compiler.register_udp(udp)
     compiler.compile_file(str(SOURCE))
     return compiler.elaborate().top
 

@@ -47,14 +47,9 @@ module nn_maxpool #(
   // Pixels of a beat that are side by side in a square, and beats across a square.
   localparam int unsigned SIDE    = PIXELS / SQUARES;
   localparam int unsigned ACROSS  = KERNEL_W / SIDE;
-  // Rows and beats that squares are made of; beats of a row, and those that come out of it.
-  localparam int unsigned USED    = HEIGHT / KERNEL_H * KERNEL_H;
+  // Beats of a row, and those that come out of it.
   localparam int unsigned COLS    = WIDTH / PIXELS;
   localparam int unsigned SLOTS   = COLS / ACROSS;
-  localparam int unsigned ROW_W   = (HEIGHT > 1) ? $clog2(HEIGHT) : 1;
-  localparam int unsigned COL_W   = (COLS > 1) ? $clog2(COLS) : 1;
-  localparam int unsigned DOWN_W  = (KERNEL_H > 1) ? $clog2(KERNEL_H) : 1;
-  localparam int unsigned PHASE_W = (ACROSS > 1) ? $clog2(ACROSS) : 1;
   localparam int unsigned SLOT_W  = (SLOTS > 1) ? $clog2(SLOTS) : 1;
 
   function automatic logic [OUT_W-1:0] pixel_max(
@@ -98,60 +93,41 @@ module nn_maxpool #(
   end
 
   // Stage 1: the maximum along a row of the square. Stage 2: down the rows.
-  logic [ROW_W-1:0]   row_q;
-  logic [COL_W-1:0]   col_q;
-  logic [DOWN_W-1:0]  row_phase_q;
-  logic [PHASE_W-1:0] col_phase_q;
-  logic [SLOT_W-1:0]  slot_q;
-
-  logic [OUT_W-1:0]   across_q, down, above;
-  logic               across_vld_q, top_q, due_q;
-  logic [SLOT_W-1:0]  across_slot_q;
-  logic [OUT_W-1:0]   out_q;
-  logic               out_vld_q;
-  logic               accept, row_used, col_used, across_ends;
+  logic [SLOT_W-1:0]  slot, across_slot_q;
+  logic               accept, used, top, bottom, left, right, across_ends;
+  logic [OUT_W-1:0]   across_q, down, above, out_q;
+  logic               across_vld_q, top_q, due_q, out_vld_q;
 
   // Only a whole square waits for the output. Two of them are a beat apart where a square is more
   // than a beat wide: the output is empty by then if its consumer takes it at once.
   assign step          = !due_q || !out_vld_q || (ACROSS == 1 && m_axis_tready);
   assign s_axis_tready = step;
   assign accept        = beat_vld && step;
-  assign row_used      = 32'(row_q) < USED;
-  assign col_used      = 32'(col_q) < SLOTS * ACROSS;
-  assign across_ends   = accept && row_used && col_used && (32'(col_phase_q) == ACROSS - 1);
+  assign across_ends   = accept && used && right;
 
-  always_ff @(posedge clk) begin
-    if (!rst_n) begin
-      row_q       <= '0;
-      col_q       <= '0;
-      row_phase_q <= '0;
-      col_phase_q <= '0;
-      slot_q      <= '0;
-    end else if (accept) begin
-      if (32'(col_q) != COLS - 1) begin
-        col_q <= col_q + 1'b1;
-        if (32'(col_phase_q) != ACROSS - 1) begin
-          col_phase_q <= col_phase_q + 1'b1;
-        end else begin
-          col_phase_q <= '0;
-          slot_q      <= slot_q + 1'b1;
-        end
-      end else begin
-        col_q       <= '0;
-        col_phase_q <= '0;
-        slot_q      <= '0;
-        row_q       <= (32'(row_q) == HEIGHT - 1) ? '0 : row_q + 1'b1;
-        if (32'(row_q) == HEIGHT - 1 || 32'(row_phase_q) == KERNEL_H - 1) row_phase_q <= '0;
-        else row_phase_q <= row_phase_q + 1'b1;
-      end
-    end
-  end
+  nn_tiles #(
+    .HEIGHT(HEIGHT),
+    .COLS  (COLS),
+    .DOWN  (KERNEL_H),
+    .ACROSS(ACROSS),
+    .PARTS (1)
+  ) u_tiles (
+    .clk   (clk),
+    .rst_n (rst_n),
+    .take  (accept),
+    .slot  (slot),
+    .used  (used),
+    .top   (top),
+    .bottom(bottom),
+    .left  (left),
+    .right (right)
+  );
 
   always_ff @(posedge clk) begin
     if (accept) begin
-      across_q      <= (col_phase_q == '0) ? beat : pixel_max(across_q, beat);
-      across_slot_q <= slot_q;
-      top_q         <= row_phase_q == '0;
+      across_q      <= left ? beat : pixel_max(across_q, beat);
+      across_slot_q <= slot;
+      top_q         <= top;
     end
   end
 
@@ -161,7 +137,7 @@ module nn_maxpool #(
       due_q        <= 1'b0;
     end else if (step) begin
       across_vld_q <= across_ends;
-      due_q        <= across_ends && 32'(row_phase_q) == KERNEL_H - 1;
+      due_q        <= across_ends && bottom;
     end
   end
 

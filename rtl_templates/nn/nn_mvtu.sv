@@ -18,7 +18,7 @@
 //                   group*PE + p, column beat*IN_ELEMS + sub*SIMD + s, coded as nn_compressor says,
 //                   or nn_dsp where CHAIN is not 0.
 //   THRESHOLD_FILE  as nn_threshold says.
-//   START_FILE      word group: element p, ACC_W bits; "" means START for all rows.
+//   START_FILE      as nn_accumulate says; "" means START for all rows.
 // MEMORY: of the weights, 1 for logic, 2 for block RAM.
 `default_nettype none
 
@@ -123,12 +123,11 @@ module nn_mvtu #(
   // product is very short; many words in logic take another one.
   localparam int unsigned OUT_REG  =
       (MEMORY == 2 && LATENCY > 2) ? 0 : (MEMORY == 1 && DEPTH > 256) ? 2 : 1;
-
   localparam int unsigned PREV     = (OUT_REG > 0) ? OUT_REG - 1 : 0;
 
-  // Cycle of each stage after issue: operands at the dot product, its sum, the accumulator.
-  localparam int unsigned AT_SUM   = 1 + OUT_REG + LATENCY;
-  localparam int unsigned AT_ACC   = AT_SUM + 1;
+  // Cycles from the issue of a step until it is announced to the accumulators, which is three
+  // cycles before its sums.
+  localparam int unsigned AT_STEP  = 1 + OUT_REG + LATENCY - 3;
 
   // ---------------------------------------------------------------- schedule
   // A beat stays at the input for all its steps and is taken with the last; with AGAIN, a step is a
@@ -185,18 +184,15 @@ module nn_mvtu #(
     end
   end
 
-  // What a step needs to know further down; [k] is k cycles after issue.
-  logic [AT_SUM:1]   run_q;
-  logic [AT_ACC:1]   emit_q;
-  logic [AT_SUM-1:1] start_q;
-  logic [AT_SUM:1]   fresh_q;
-  logic [GRP_W-1:0]  tag_q [1:AT_ACC];
+  // What the accumulators have to know of a step; [k] is k cycles after issue.
+  logic [AT_STEP:1] run_q, emit_q, first_q, fresh_q;
+  logic [GRP_W-1:0] tag_q [1:AT_STEP];
 
   always_ff @(posedge clk) begin
-    start_q  <= {start_q[AT_SUM-2:1], sub_q == '0};
-    fresh_q  <= {fresh_q[AT_SUM-1:1], beat_q == '0};
+    first_q  <= AT_STEP'({first_q, sub_q == '0});
+    fresh_q  <= AT_STEP'({fresh_q, beat_q == '0});
     tag_q[1] <= grp_q;
-    for (int k = 2; k <= int'(AT_ACC); k++) tag_q[k] <= tag_q[k-1];
+    for (int k = 2; k <= int'(AT_STEP); k++) tag_q[k] <= tag_q[k-1];
   end
 
   always_ff @(posedge clk) begin
@@ -204,8 +200,8 @@ module nn_mvtu #(
       run_q  <= '0;
       emit_q <= '0;
     end else begin
-      run_q  <= {run_q[AT_SUM-1:1], issue};
-      emit_q <= {emit_q[AT_ACC-1:1], issue && emits_q};
+      run_q  <= AT_STEP'({run_q, issue});
+      emit_q <= AT_STEP'({emit_q, issue && emits_q});
     end
   end
 
@@ -320,70 +316,31 @@ module nn_mvtu #(
   end
 
   // ---------------------------------------------------------------- accumulators
-  // A step adds to its predecessor's sum, or where a row group starts to `base`: the row's start in
-  // the first beat of a vector, what the last beat left in the later ones.
-  logic [PE*ACC_W-1:0] from, base, acc_q, acc_d;
+  logic [PE*ACC_W-1:0] acc;
+  logic [GRP_W-1:0]    acc_group;
+  logic                acc_valid;
 
-  if (START_FILE != "") begin : gen_starts
-    mem_rom #(
-      .WIDTH    (PE * ACC_W),
-      .DEPTH    (RF),
-      .INIT_FILE(START_FILE),
-      .STYLE    (1),
-      .OUT_REG  (1)
-    ) u_starts (
-      .clk (clk),
-      .addr(tag_q[AT_SUM-3]),
-      .dout(from)
-    );
-  end else begin : gen_start
-    assign from = {PE{ACC_W'(START)}};
-  end
-
-  if (BEATS == 1 || RF == 1) begin : gen_short
-    logic [PE*ACC_W-1:0] from_q;
-    always_ff @(posedge clk) from_q <= from;
-    assign base = (BEATS == 1 || fresh_q[AT_SUM]) ? from_q : acc_q;
-  end else begin : gen_partial
-    logic [PE*ACC_W-1:0] partial, base_q;
-    // Steps of the same row group in two beats are at least two cycles apart: the sum is there.
-    mem_ram #(
-      .WIDTH  (PE * ACC_W),
-      .DEPTH  (RF),
-      .STYLE  (1),
-      .OUT_REG(0)
-    ) u_partial (
-      .clk    (clk),
-      .wr_en  (run_q[AT_SUM]),
-      .wr_addr(tag_q[AT_SUM]),
-      .wr_data(acc_d),
-      .rd_en  (1'b1),
-      .rd_addr(tag_q[AT_SUM-1]),
-      .rd_data(partial)
-    );
-    always_ff @(posedge clk) base_q <= fresh_q[AT_SUM-1] ? from : partial;
-    assign base = base_q;
-  end
-
-  for (genvar p = 0; p < int'(PE); p++) begin : gen_acc
-    // Whether a sum comes and whether it is a row group's first, for this row alone.
-    (* keep = "true" *) logic run_p;
-    logic [ACC_W-1:0] addend;
-    always_ff @(posedge clk) run_p <= run_q[AT_SUM-1];
-    if (SF > 1) begin : gen_many
-      (* keep = "true" *) logic start_p;
-      always_ff @(posedge clk) start_p <= start_q[AT_SUM-1];
-      assign addend = start_p ? base[p*ACC_W +: ACC_W] : acc_q[p*ACC_W +: ACC_W];
-    end else begin : gen_one
-      assign addend = base[p*ACC_W +: ACC_W];
-      logic unused;
-      assign unused = &{1'b0, start_q};
-    end
-    assign acc_d[p*ACC_W +: ACC_W] = sums[p*ACC_W +: ACC_W] + addend;
-    always_ff @(posedge clk) begin
-      if (run_p) acc_q[p*ACC_W +: ACC_W] <= acc_d[p*ACC_W +: ACC_W];
-    end
-  end
+  nn_accumulate #(
+    .PE        (PE),
+    .GROUPS    (RF),
+    .STEPS     (SF),
+    .BEATS     (BEATS),
+    .ACC_W     (ACC_W),
+    .START     (START),
+    .START_FILE(START_FILE)
+  ) u_accumulate (
+    .clk       (clk),
+    .rst_n     (rst_n),
+    .step_valid(run_q[AT_STEP]),
+    .step_group(tag_q[AT_STEP]),
+    .step_first(first_q[AT_STEP]),
+    .step_fresh(fresh_q[AT_STEP]),
+    .step_last (emit_q[AT_STEP]),
+    .sums      (sums),
+    .acc       (acc),
+    .acc_group (acc_group),
+    .acc_valid (acc_valid)
+  );
 
   // ---------------------------------------------------------------- thresholds
   logic [PE*OUT_W-1:0] result;
@@ -403,20 +360,22 @@ module nn_mvtu #(
     ) u_threshold (
       .clk      (clk),
       .rst_n    (rst_n),
-      .acc      (acc_q),
-      .group    (tag_q[AT_ACC]),
-      .acc_valid(emit_q[AT_ACC]),
+      .acc      (acc),
+      .group    (acc_group),
+      .acc_valid(acc_valid),
       .out      (result),
       .out_valid(result_vld)
     );
   end else begin : gen_raw
     for (genvar p = 0; p < int'(PE); p++) begin : gen_extend
-      assign result[p*OUT_W +: ACC_W] = acc_q[p*ACC_W +: ACC_W];
+      assign result[p*OUT_W +: ACC_W] = acc[p*ACC_W +: ACC_W];
       if (OUT_W > ACC_W) begin : gen_sign
-        assign result[p*OUT_W+ACC_W +: OUT_W-ACC_W] = {(OUT_W-ACC_W){acc_q[p*ACC_W+ACC_W-1]}};
+        assign result[p*OUT_W+ACC_W +: OUT_W-ACC_W] = {(OUT_W-ACC_W){acc[p*ACC_W+ACC_W-1]}};
       end
     end
-    assign result_vld = emit_q[AT_ACC];
+    assign result_vld = acc_valid;
+    logic unused;
+    assign unused = &{1'b0, acc_group};
   end
 
   // ---------------------------------------------------------------- output

@@ -54,18 +54,12 @@ module nn_sumpool #(
   localparam int unsigned SIDE    = PIXELS / SQUARES;
   localparam int unsigned ACROSS  = KERNEL_W / SIDE;
   localparam int unsigned TOTAL   = KERNEL_H * KERNEL_W;
-  // Rows that rectangles are made of; pixels or beats of a row, and those that come out of it.
-  localparam int unsigned USED    = HEIGHT / KERNEL_H * KERNEL_H;
+  // Pixels or beats of a row, and those that come out of it.
   localparam int unsigned COLS    = WIDTH / PIXELS;
   localparam int unsigned SLOTS   = COLS / ACROSS;
   // Sums that are not complete: a beat of each rectangle that a row goes through.
   localparam int unsigned DEPTH   = SLOTS * PARTS;
-  localparam int unsigned ROW_W   = (HEIGHT > 1) ? $clog2(HEIGHT) : 1;
-  localparam int unsigned COL_W   = (COLS > 1) ? $clog2(COLS) : 1;
-  localparam int unsigned PART_W  = (PARTS > 1) ? $clog2(PARTS) : 1;
-  localparam int unsigned DOWN_W  = (KERNEL_H > 1) ? $clog2(KERNEL_H) : 1;
-  localparam int unsigned PHASE_W = (ACROSS > 1) ? $clog2(ACROSS) : 1;
-  localparam int unsigned ADDR_W  = (DEPTH > 1) ? $clog2(DEPTH) : 1;
+  localparam int unsigned SLOT_W  = (DEPTH > 1) ? $clog2(DEPTH) : 1;
   localparam int unsigned ELEMS   = SQUARES * LANES;
   // Where a beat may complete its sum in the cycle after another one did.
   localparam bit          CLOSE   = (ACROSS == 1) || (PARTS > 1);
@@ -78,51 +72,33 @@ module nn_sumpool #(
   // Stage 0: where the beat belongs. Stage 1: the sum of its pixels that are beside each other.
   // Stage 2: added to what its rectangle has so far, out of a memory that is read and written in
   // one cycle, so that the next beat may be of the same rectangle.
-  logic [ROW_W-1:0]       row_q;
-  logic [COL_W-1:0]       col_q;
-  logic [PART_W-1:0]      part_q;
-  logic [DOWN_W-1:0]      row_phase_q;
-  logic [PHASE_W-1:0]     col_phase_q;
-  logic [ADDR_W-1:0]      slot_q;
-
-  logic                   step, accept, used, part_ends, row_ends, across_ends, down_ends;
+  logic [SLOT_W-1:0]      slot, slot_q;
+  logic                   step, accept, used, top, bottom, left, right;
   logic [ELEMS*OUT_W-1:0] beside, beside_q, so_far, sum, out_q;
-  logic [ADDR_W-1:0]      addr_q;
   logic                   vld_q, first_q, due_q, out_vld_q;
 
   // Only a complete sum waits for the output.
   assign step          = !due_q || !out_vld_q || (CLOSE && m_axis_tready);
   assign s_axis_tready = step;
   assign accept        = s_axis_tvalid && step;
-  assign part_ends     = 32'(part_q) == PARTS - 1;
-  assign row_ends      = 32'(col_q) == COLS - 1;
-  assign across_ends   = 32'(col_phase_q) == ACROSS - 1;
-  assign down_ends     = 32'(row_phase_q) == KERNEL_H - 1;
-  assign used          = 32'(row_q) < USED && 32'(col_q) < SLOTS * ACROSS;
 
-  always_ff @(posedge clk) begin
-    if (!rst_n) begin
-      row_q       <= '0;
-      col_q       <= '0;
-      part_q      <= '0;
-      row_phase_q <= '0;
-      col_phase_q <= '0;
-      slot_q      <= '0;
-    end else if (accept) begin
-      part_q <= part_ends ? '0 : part_q + 1'b1;
-      if (part_ends) begin
-        col_q       <= row_ends ? '0 : col_q + 1'b1;
-        col_phase_q <= (row_ends || across_ends) ? '0 : col_phase_q + 1'b1;
-        // Behind the last rectangle it may be anything.
-        if (row_ends) slot_q <= '0;
-        else if (across_ends) slot_q <= slot_q + ADDR_W'(PARTS);
-        if (row_ends) begin
-          row_q       <= (32'(row_q) == HEIGHT - 1) ? '0 : row_q + 1'b1;
-          row_phase_q <= (32'(row_q) == HEIGHT - 1 || down_ends) ? '0 : row_phase_q + 1'b1;
-        end
-      end
-    end
-  end
+  nn_tiles #(
+    .HEIGHT(HEIGHT),
+    .COLS  (COLS),
+    .DOWN  (KERNEL_H),
+    .ACROSS(ACROSS),
+    .PARTS (PARTS)
+  ) u_tiles (
+    .clk   (clk),
+    .rst_n (rst_n),
+    .take  (accept),
+    .slot  (slot),
+    .used  (used),
+    .top   (top),
+    .bottom(bottom),
+    .left  (left),
+    .right (right)
+  );
 
   always_comb begin
     beside = '0;
@@ -139,8 +115,8 @@ module nn_sumpool #(
   always_ff @(posedge clk) begin
     if (accept) begin
       beside_q <= beside;
-      addr_q   <= slot_q + ADDR_W'(part_q);
-      first_q  <= row_phase_q == '0 && col_phase_q == '0;
+      slot_q   <= slot;
+      first_q  <= top && left;
     end
   end
 
@@ -150,14 +126,14 @@ module nn_sumpool #(
       due_q <= 1'b0;
     end else if (step) begin
       vld_q <= accept && used;
-      due_q <= accept && used && across_ends && down_ends;
+      due_q <= accept && used && right && bottom;
     end
   end
 
   if (TOTAL == SIDE) begin : gen_none
     assign so_far = '0;
     logic unused;
-    assign unused = &{1'b0, addr_q, vld_q};
+    assign unused = &{1'b0, slot_q, vld_q};
   end else if (DEPTH > 1) begin : gen_line
     mem_ram #(
       .WIDTH  (ELEMS * OUT_W),
@@ -167,10 +143,10 @@ module nn_sumpool #(
     ) u_line (
       .clk    (clk),
       .wr_en  (step && vld_q),
-      .wr_addr(addr_q),
+      .wr_addr(slot_q),
       .wr_data(sum),
       .rd_en  (1'b1),
-      .rd_addr(addr_q),
+      .rd_addr(slot_q),
       .rd_data(so_far)
     );
   end else begin : gen_single
@@ -180,7 +156,7 @@ module nn_sumpool #(
     end
     assign so_far = so_far_q;
     logic unused;
-    assign unused = &{1'b0, addr_q};
+    assign unused = &{1'b0, slot_q};
   end
 
   for (genvar i = 0; i < int'(ELEMS); i++) begin : gen_sum

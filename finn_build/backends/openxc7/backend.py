@@ -62,7 +62,7 @@ class OpenXC7(Backend):
         log = build.log("yosys-chip")
         counts = netlist.assemble(rtl, parts, out, files=SOURCES, top=TOP, log=log)
         try:
-            made = toolchain.place_and_route(
+            routes = toolchain.place_and_route(
                 setup,
                 out,
                 load_json(out / _NETLIST)["modules"][TOP],
@@ -76,7 +76,7 @@ class OpenXC7(Backend):
             used = Resources(lut=counts.lut, ff=counts.ff, bram36=counts.bram36, dsp=counts.dsp)
             over = shortfall(used, options.target.budget[self.share])
             raise ToolError(f"{error}{over and _TOO_MUCH.format(over)}") from error
-        best = made[0]
+        best = routes[0]
         (out / f"seed{best.seed}.fasm").rename(out / _FASM)
         for other in out.glob("seed*.fasm"):
             other.unlink()
@@ -85,7 +85,7 @@ class OpenXC7(Backend):
             timing="nextpnr's model",
             resources=asdict(counts),
             best=best,
-            seeds={each.seed: each.mhz for each in made},
+            seeds={route.seed: route.mhz for route in routes},
         )
 
     def bitstream(self, build: Build, path: Path) -> None:

@@ -104,17 +104,17 @@ def _halves(cell: dict[str, Any]) -> list[int]:
     The two of a RAMB36 take turns with its bits (7 Series Memory Resources User Guide, UG473).
     """
     both = cell["type"] == "RAMB36E1"
-    made = [0, 0] if both else [0]
+    halves = [0, 0] if both else [0]
     base = 0
     for kind, words in _WORDS.items():
-        texts = [cell["parameters"].get(f"{kind}_{i:02X}", "") for i in range(words * len(made))]
+        texts = [cell["parameters"].get(f"{kind}_{i:02X}", "") for i in range(words * len(halves))]
         bits = "".join(text.rjust(256, "0") for text in reversed(texts)).replace("x", "0")
-        for half in range(len(made)):
+        for half in range(len(halves)):
             # The last character is bit 0.
-            own = bits[::-1][half :: len(made)][::-1]
-            made[half] |= int(own, 2) << base
+            own = bits[::-1][half :: len(halves)][::-1]
+            halves[half] |= int(own, 2) << base
         base += 256 * words
-    return made
+    return halves
 
 
 def _blocks(cells: Cells, features: _Features) -> Iterator[str]:
@@ -154,14 +154,14 @@ def _modes(cells: Cells, features: _Features) -> Iterator[str]:
             bits = [cell["connections"].get(mode, []) for mode in MODES]
             if all(isinstance(bit, str) for bus in bits for bit in bus):
                 wanted[tuple(sum((b == "1") << i for i, b in enumerate(bus)) for bus in bits)] += 1
-    made: Counter[tuple[int, ...]] = Counter()
+    modes: Counter[tuple[int, ...]] = Counter()
     for dsp, straight in features.straight.items():
         values = []
         for mode, width in MODES.items():
             pins = [f"{mode}{i}" for i in range(width)]
             level = [features.tied[dsp].get(pin, 1) ^ (pin not in straight) for pin in pins]
             values.append(sum(bit << i for i, bit in enumerate(level)))
-        made[tuple(values)] += 1
-    lost = wanted - made
+        modes[tuple(values)] += 1
+    lost = wanted - modes
     if lost:
         yield f"{lost.total()} DSPs do not have their constants ({', '.join(MODES)})"

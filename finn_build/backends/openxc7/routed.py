@@ -23,21 +23,21 @@ def read(report: Path, module: dict[str, Any], *, seed: int) -> Routed:
 
     Raises ToolError if the report has no clock.
     """
-    made = load_json(report)
-    if not made.get("fmax"):
+    timed = load_json(report)
+    if not timed.get("fmax"):
         raise ToolError(f"{report}: nextpnr found no clock in the design")
-    clock = min(made["fmax"], key=lambda name: made["fmax"][name]["achieved"])
+    clock = min(timed["fmax"], key=lambda name: timed["fmax"][name]["achieved"])
     inside = [f"{edge} {clock}" for edge in ("posedge", "negedge")]
     steps = next(
         path["path"]
-        for path in made["critical_paths"]
+        for path in timed["critical_paths"]
         if path["from"] in inside and path["to"] in inside
     )
     names = _Names(module)
     wires = [step for step in steps if step["type"] == "routing"]
     return Routed(
         seed=seed,
-        mhz=made["fmax"][clock]["achieved"],
+        mhz=timed["fmax"][clock]["achieved"],
         start=names.net(wires[0]["net"]),
         end=names.cell(wires[-1]["to"]["cell"]),
         logic_ns=sum(step["delay"] for step in steps if step["type"] != "routing"),
@@ -47,7 +47,7 @@ def read(report: Path, module: dict[str, Any], *, seed: int) -> Routed:
         ],
         used={
             name: (kind["used"], kind["available"])
-            for name, kind in sorted(made["utilization"].items())
+            for name, kind in sorted(timed["utilization"].items())
             if kind["used"]
         },
     )

@@ -211,22 +211,22 @@ def place_and_route(
         _seed(setup, folder, seed, mhz=mhz, log=log)
         return routed.read(folder / f"seed{seed}.json", module, seed=seed)
 
-    made, failed = [], []
+    routes, failed = [], []
     with ThreadPoolExecutor(min(seeds, os.cpu_count() or 1)) as pool:
         waiting = [pool.submit(one, seed) for seed in range(1, seeds + 1)]
         try:
             for done in as_completed(waiting):
                 try:
-                    made.append(done.result())
+                    routes.append(done.result())
                 except ToolError as error:
                     failed.append(error)
-                tick(len(made) + len(failed), seeds)
+                tick(len(routes) + len(failed), seeds)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    if not made:
+    if not routes:
         raise failed[0]
-    return sorted(made, key=lambda each: (-each.mhz, each.seed))
+    return sorted(routes, key=lambda route: (-route.mhz, route.seed))
 
 
 def _seed(setup: Setup, folder: Path, seed: int, *, mhz: float, log: Path) -> None:
@@ -280,15 +280,15 @@ def bitstream(setup: Setup, fasm: Path, out: Path, *, design: str, size: int, lo
         cwd=out.parent,
         log=log.with_name(f"xc7frames2bit{log.suffix}"),
     )
-    made = bitfile.read(raw)
-    if made.part != setup.part:
-        raise ToolError(f"{raw} is for {made.part}, not {setup.part}")
-    if len(made.data) != size:
-        raise ToolError(f"{raw} has {len(made.data):,} bytes of configuration, not {size:,}")
-    if (kept := bitfile.words(made.data)) < words:
+    bits = bitfile.read(raw)
+    if bits.part != setup.part:
+        raise ToolError(f"{raw} is for {bits.part}, not {setup.part}")
+    if len(bits.data) != size:
+        raise ToolError(f"{raw} has {len(bits.data):,} bytes of configuration, not {size:,}")
+    if (kept := bitfile.words(bits.data)) < words:
         raise ToolError(f"{raw} has {kept:,} words that are not zero, its frames {words:,}")
     # No time of day: the same design is the same file.
-    replace(made, design=design, date="1970/01/01", time="00:00:00").write(out)
+    replace(bits, design=design, date="1970/01/01", time="00:00:00").write(out)
     frames.unlink()
     raw.unlink()
 

@@ -189,12 +189,12 @@ def settle(raw: Path, out: Path, *, part: str, design: str, size: int) -> None:
 
     Vivado's header has the part without its family's letters and speed grade: 7z020clg400.
     """
-    made = bitfile.read(raw)
-    if made.part != part.removeprefix("xc").partition("-")[0]:
-        raise ToolError(f"{raw} is for {made.part}, not {part}")
-    if len(made.data) != size:
-        raise ToolError(f"{raw} has {len(made.data):,} bytes of configuration, not {size:,}")
-    replace(made, design=design, part=part, date="1970/01/01", time="00:00:00").write(out)
+    bits = bitfile.read(raw)
+    if bits.part != part.removeprefix("xc").partition("-")[0]:
+        raise ToolError(f"{raw} is for {bits.part}, not {part}")
+    if len(bits.data) != size:
+        raise ToolError(f"{raw} has {len(bits.data):,} bytes of configuration, not {size:,}")
+    replace(bits, design=design, part=part, date="1970/01/01", time="00:00:00").write(out)
 
 
 def _run(setup: Setup, folder: Path, script: str, *arguments: str, log: Path) -> str:

@@ -100,8 +100,8 @@ def _against_qonnx(
         )
     few, second = images[different], golden.run(network, images[different])
     first = settle(network, execute.run(model, reading, few), second)
-    made = compare(network, few, names=names, first=first, second=second, numbers=different)
-    return replace(made, images=len(images))
+    comparison = compare(network, few, names=names, first=first, second=second, numbers=different)
+    return replace(comparison, images=len(images))
 
 
 def _part(outputs: Outputs, part: slice) -> Outputs:

@@ -20,8 +20,8 @@ def run(build: Build, out: Path) -> str:
 
     An accelerator that is not ours comes with its own software instead of our driver.
     """
-    made = load_json(build.path("bitstream", "result.json"))
-    bitstream, routed = made["path"], load_json(build.path("route", "result.json"))
+    bits = load_json(build.path("bitstream", "result.json"))
+    bitstream, routed = bits["path"], load_json(build.path("route", "result.json"))
     write(
         build,
         out,
@@ -35,7 +35,7 @@ def run(build: Build, out: Path) -> str:
         shutil.copyfile(build.folder / bitstream, out / Path(bitstream).name)
     model, options = load_json(out / "manifest.json"), build.options
     archive = build.folder / f"{model['model']}-{options.board}.tar.gz"
-    package.finish(out, archive, board=options.target, reason=made.get("reason", ""))
+    package.finish(out, archive, board=options.target, reason=bits.get("reason", ""))
     return f"{archive}: {model['vectors']} golden vectors, model {model['model_hash'][:8]}"
 
 

@@ -16,8 +16,8 @@ def run(build: Build, out: Path) -> str:
     source = build.path("golden", "network.npz")
     network = Network.load(source)
     folding = Folding.load(build.path("fold", "folding.json"), network)
-    made = accelerator.design(network, folding)
-    files = emit.write(made, out)
-    chip.write(made, network, chip.model_hash(source), out)
-    ip.write(made, out / "ip")
-    return f"{len(made.instances)} modules in top.sv, {len(files)} files"
+    design = accelerator.design(network, folding)
+    files = emit.write(design, out)
+    chip.write(design, network, chip.model_hash(source), out)
+    ip.write(design, out / "ip")
+    return f"{len(design.instances)} modules in top.sv, {len(files)} files"

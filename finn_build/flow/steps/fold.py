@@ -24,54 +24,54 @@ def run(build: Build, out: Path) -> str:
     share = choose(options).share
     budget = options.target.budget[share]
     search = Search(network, budget)
-    made = _folding(options, search)
-    made.save(out / "folding.json")
-    alone = latency(network, made)
+    folding = _folding(options, search)
+    folding.save(out / "folding.json")
+    alone = latency(network, folding)
     costs = {
-        "layers": [_row(layer, made) for layer in network.layers],
-        "cycles": made.cycles,
+        "layers": [_row(layer, folding) for layer in network.layers],
+        "cycles": folding.cycles,
         "latency_cycles": alone,
-        "bottleneck": made.bottleneck,
-        "estimate": asdict(made.total),
+        "bottleneck": folding.bottleneck,
+        "estimate": asdict(folding.total),
         "budget": asdict(budget),
         "share": share,
     }
     save_json(out / "costs.json", costs)
-    rate = options.fclk_mhz * 1e6 / made.cycles
-    faster = search.step_up(made)
+    rate = options.fclk_mhz * 1e6 / folding.cycles
+    faster = search.step_up(folding)
     return (
-        f"bottleneck {made.bottleneck}, {made.cycles:,} cycles: {rate:,.0f} frames/s predicted, "
-        f"{alone:,} cycles for one image, "
-        f"about {made.total.lut:,} LUTs{faster and f'; {faster}'}"
+        f"bottleneck {folding.bottleneck}, {folding.cycles:,} cycles: {rate:,.0f} frames/s "
+        f"predicted, {alone:,} cycles for one image, "
+        f"about {folding.total.lut:,} LUTs{faster and f'; {faster}'}"
     )
 
 
 def _folding(options: Options, search: Search) -> Folding:
     """The user's folding, or the one that the options ask for. Raises FoldingError."""
     if options.folding is not None:
-        made = Folding.load(options.folding, search.network)
-        if not fits(made.total, search.budget):
-            raise FoldingError(f"{options.folding}: {shortfall(made.total, search.budget)}")
-        return made
+        folding = Folding.load(options.folding, search.network)
+        if not fits(folding.total, search.budget):
+            raise FoldingError(f"{options.folding}: {shortfall(folding.total, search.budget)}")
+        return folding
     if options.target_fps is not None:
         return search.within(floor(options.fclk_mhz * 1e6 / options.target_fps))
     return search.quickest() if options.objective == "latency" else search.fastest()
 
 
-def _row(layer: Layer, made: Folding) -> dict[str, Any]:
+def _row(layer: Layer, folding: Folding) -> dict[str, Any]:
     """What report.json says of a layer's folding and its estimated cost."""
-    fold, spent = made.folds.get(layer.name), made.costs[layer.name]
+    fold, spent = folding.folds.get(layer.name), folding.costs[layer.name]
     return {
         "layer": layer.name,
         "kind": layer.kind,
         "pe": fold.pe if fold else None,
-        "simd": layer.simd(made.fold(layer)),
-        "pixels": made.pixels(layer),
+        "simd": layer.simd(folding.fold(layer)),
+        "pixels": folding.pixels(layer),
         "cycles": spent.cycles,
         "lut": spent.lut,
         "bram18": spent.bram18,
         "dsp": spent.dsp,
-        "memory": layer.memory(made.fold(layer)),
+        "memory": layer.memory(folding.fold(layer)),
         "slice_bits": fold.slice_bits if fold else None,
         "macs": layer.macs,
     }

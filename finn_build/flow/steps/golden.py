@@ -78,8 +78,8 @@ def _of_finn(
         return ""
     model = ModelWrapper(str(build.path("streamline", f"{stage}.onnx")))
     try:
-        made = settle(reading.network, execute.run_finn(model, reading, images, batch=batch), exact)
-        return compare(reading.network, images, names=(stage, "golden"), first=made, second=exact)
+        finn = settle(reading.network, execute.run_finn(model, reading, images, batch=batch), exact)
+        return compare(reading.network, images, names=(stage, "golden"), first=finn, second=exact)
     except MismatchError as error:
         return f"FINN's {stage} graph is another function ({error})"
     except Exception as error:  # FINN's operators may raise anything, and none is needed

@@ -33,7 +33,7 @@ def run(build: Build, out: Path) -> str:
         input_bytes=network.input_bytes,
         log=build.log("netlist"),
     )
-    made = verilator.run(
+    simulated = verilator.run(
         program,
         scratch,
         images,
@@ -43,6 +43,6 @@ def run(build: Build, out: Path) -> str:
         log=build.log("netlist-simulation"),
         stall=STALL,
     )
-    check(made, golden.run(network, images), "with stalls", what="netlist")
+    check(simulated, golden.run(network, images), "with stalls", what="netlist")
     save_json(out / "result.json", {"images": len(images), "mismatches": 0})
     return f"{len(images)} images with stalls on both sides, 0 mismatches"

@@ -21,16 +21,16 @@ _PLACED = ("lut", "ff", "bram36", "dsp", "carry4", "lutram")
 
 def run(build: Build, out: Path) -> str:
     """Leave report.json and report.html in `out`; they are copied to the build's root."""
-    made = collect(build)
-    save_json(out / "report.json", made)
-    (out / "report.html").write_text(report.html(made))
+    collected = collect(build)
+    save_json(out / "report.json", collected)
+    (out / "report.html").write_text(report.html(collected))
     for name in ("report.json", "report.html"):
         partial = build.folder / f"{name}.partial"
         partial.write_bytes((out / name).read_bytes())
         partial.replace(build.folder / name)
-    kind = "predicted" if made["fps"]["simulated"] is None else "simulated"
-    warning = differences.worst(made["verification"])
-    said = f"{build.folder / 'report.html'}: {made['fps'][kind]:,.0f} frames/s {kind}"
+    kind = "predicted" if collected["fps"]["simulated"] is None else "simulated"
+    warning = differences.worst(collected["verification"])
+    said = f"{build.folder / 'report.html'}: {collected['fps'][kind]:,.0f} frames/s {kind}"
     return f"{said}; {warning}" if warning else said
 
 
@@ -179,15 +179,17 @@ def _clock(options: Options, routed: dict[str, Any]) -> dict[str, Any]:
 def _simulated(against: str, result: dict[str, Any]) -> dict[str, Any]:
     """A comparison of hardware with the golden model, in which nothing may differ."""
     differ = dict.fromkeys(("mismatches", "labels", "logits"), result["mismatches"])
-    made = {"stage": "golden", "against": against, "images": result["images"], **differ}
-    return {**made, "explained": 0, "explanations": []}
+    compared = {"stage": "golden", "against": against, "images": result["images"], **differ}
+    return {**compared, "explained": 0, "explanations": []}
 
 
 def _counted(layer: str, modules: dict[str, dict[str, float]]) -> dict[str, float]:
     """What synthesis counted for a layer, the FIFOs and width converters before it, its fork."""
     parts = r"(_skip|_a|_b)?(_fifo|_width|_windows|_across|_fork)?"
-    own = [each for name, each in modules.items() if re.fullmatch(re.escape(layer) + parts, name)]
-    return {key: sum(each[key] for each in own) for key in ("lut", "ff", "bram36", "dsp")}
+    own = [
+        counts for name, counts in modules.items() if re.fullmatch(re.escape(layer) + parts, name)
+    ]
+    return {key: sum(counts[key] for counts in own) for key in ("lut", "ff", "bram36", "dsp")}
 
 
 def _streams(network: Network) -> dict[str, dict[str, Any]]:

@@ -18,12 +18,12 @@ def run(build: Build, out: Path) -> str:
         save_json(out / "result.json", {"tool": None, "reason": choice.reason})
         return f"none: {choice.reason}"
     chosen = backend(choice.tool)
-    made = chosen.place_and_route(build, out)
-    result = {"tool": chosen.name, "accelerator": chosen.accelerator, **asdict(made)}
-    save_json(out / "result.json", result | {"path": made.best.path})
-    best, counts = made.best, made.resources
-    others = f" (seed {best.seed} of {len(made.seeds)})" if len(made.seeds) > 1 else ""
+    routed = chosen.place_and_route(build, out)
+    result = {"tool": chosen.name, "accelerator": chosen.accelerator, **asdict(routed)}
+    save_json(out / "result.json", result | {"path": routed.best.path})
+    best, counts = routed.best, routed.resources
+    others = f" (seed {best.seed} of {len(routed.seeds)})" if len(routed.seeds) > 1 else ""
     return (
-        f"{best.mhz:.1f} MHz by {made.timing}{others}, {counts['lut']:,g} LUTs, "
+        f"{best.mhz:.1f} MHz by {routed.timing}{others}, {counts['lut']:,g} LUTs, "
         f"{counts['ff']:,g} FFs, {counts['bram36']:g} BRAM36; {best.path}"
     )

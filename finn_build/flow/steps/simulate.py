@@ -43,7 +43,7 @@ def run(build: Build, out: Path) -> str:
     expected = golden.run(network, images)
 
     def once(frames: int, stall: int) -> Simulated:
-        made = verilator.run(
+        simulated = verilator.run(
             program,
             rtl,
             images[np.arange(frames) % len(images)],
@@ -53,8 +53,8 @@ def run(build: Build, out: Path) -> str:
             log=build.log("simulation"),
             stall=stall,
         )
-        check(made, expected, "with stalls" if stall else "at full rate")
-        return made
+        check(simulated, expected, "with stalls" if stall else "at full rate")
+        return simulated
 
     full = once(max(len(images), verilator.settling(latency(network, folding) / cycles)), 0)
     check_rate(full, network, cycles)
@@ -76,19 +76,19 @@ def run(build: Build, out: Path) -> str:
     )
 
 
-def check(made: Simulated, expected: Outputs, how: str, *, what: str = "RTL") -> None:
+def check(simulated: Simulated, expected: Outputs, how: str, *, what: str = "RTL") -> None:
     """Raise MismatchError for the first frame whose words are not the golden model's.
 
     The frames are the images of `expected`, over and over; what: the thing that ran, for messages.
     """
-    count = len(made.words)
+    count = len(simulated.words)
     image = np.arange(count) % len(expected.words)
-    bad: NDArray[np.intp] = np.flatnonzero((made.words != expected.words[image]).any(axis=1))
+    bad: NDArray[np.intp] = np.flatnonzero((simulated.words != expected.words[image]).any(axis=1))
     if len(bad):
         i = int(bad[0])
         raise MismatchError(
             f"{what} and golden model differ on {len(bad)} of {count} frames {how}; image "
-            f"{image[i]}: {what} {_said(made, i)}; golden {_said(expected, int(image[i]))}"
+            f"{image[i]}: {what} {_said(simulated, i)}; golden {_said(expected, int(image[i]))}"
         )
 
 
@@ -99,21 +99,22 @@ def _said(outputs: Simulated | Outputs, image: int) -> str:
     return f"label {outputs.labels[image]}, logits {few(outputs.logits[image])}"
 
 
-def check_rate(made: Simulated, network: Network, cycles: int) -> None:
+def check_rate(simulated: Simulated, network: Network, cycles: int) -> None:
     """Raise MismatchError if the frames do not come at the model's rate.
 
     The layer that stalls is the first one whose FIFO is full: what is before it has to wait.
     """
-    if abs(made.cycles_per_frame - cycles) <= TOLERANCE * cycles:
+    if abs(simulated.cycles_per_frame - cycles) <= TOLERANCE * cycles:
         return
     full = [
         f"{layer.name} stalls: its FIFO of {depth} beats is full"
         for layer in network.layers
-        for fifo, (depth, most) in made.fifos.items()
+        for fifo, (depth, most) in simulated.fifos.items()
         if re.fullmatch(rf"{re.escape(layer.name)}(_skip|_a|_b)?_fifo", fifo) and depth == most
     ]
     where = full[0] if full else "no FIFO is full, so that a layer without one stalls"
     raise MismatchError(
-        f"the RTL takes {made.cycles_per_frame:,.1f} cycles per frame, the model says {cycles:,}; "
-        f"{where}; another folding of this layer and those around it may be even (docs/folding.md)"
+        f"the RTL takes {simulated.cycles_per_frame:,.1f} cycles per frame, the model says "
+        f"{cycles:,}; {where}; another folding of this layer and those around it may be even "
+        "(docs/folding.md)"
     )

@@ -121,11 +121,11 @@ class Add(Layer):
         pieces = beats.in_pieces(2 * place.fold.pixels * self.channels)
         return replace(pieces, times=pieces.times + 1, elems=pieces.elems // 2)
 
-    def build(self, made: Design, place: Place) -> None:
+    def build(self, design: Design, place: Place) -> None:
         """Add an adder for each pair of a beat."""
         sums = place.fold.pixels * self.channels
-        made.resize(self.name, 2 * sums)
-        made.add(
+        design.resize(self.name, 2 * sums)
+        design.add(
             "nn_add",
             self.name,
             Stream(elems=sums, bits=self.out_bits),

@@ -167,20 +167,20 @@ class Argmax(End):
         """Cost of the classes' scores, one logit per cycle (rtl_templates: nn_score)."""
         pieces, latency = numbers.pieces(dsp=dsp), numbers.latency(dsp=dsp)
         wide, word = numbers.score_bits, numbers.gain_bits + numbers.bias_bits
-        made = Cost(lut=0, ff=latency * (self.bits + 1))
+        cost = Cost(lut=0, ff=latency * (self.bits + 1))
         if numbers.floor is not None:
-            made += Cost(lut=wide, ff=wide)
+            cost += Cost(lut=wide, ff=wide)
         if numbers.words:
             memory = "block" if self.classes > LOGIC_CLASSES else "logic"
-            made += rom(self.classes, word, memory) + Cost(lut=5, ff=bits_for(self.classes))
+            cost += rom(self.classes, word, memory) + Cost(lut=5, ff=bits_for(self.classes))
         if not pieces:
-            return made + (Cost(lut=wide, ff=wide) if numbers.words else Cost(lut=0, ff=0))
+            return cost + (Cost(lut=wide, ff=wide) if numbers.words else Cost(lut=0, ff=0))
         # Registers for the parts of the gain that later pieces need.
-        made += Cost(lut=0, ff=numbers.gain_bits * (pieces - 1) // 2 + numbers.bias_bits)
+        cost += Cost(lut=0, ff=numbers.gain_bits * (pieces - 1) // 2 + numbers.bias_bits)
         if dsp:
-            return made + Cost(lut=0, ff=0, dsp=pieces * (1 + (self.bits > 25)))
-        each = self.bits + 2
-        return made + Cost(lut=pieces * (each + wide), ff=pieces * (each + wide))
+            return cost + Cost(lut=0, ff=0, dsp=pieces * (1 + (self.bits > 25)))
+        product = self.bits + 2
+        return cost + Cost(lut=pieces * (product + wide), ff=pieces * (product + wide))
 
     def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
         """The label and the logits come after the last logit's score."""
@@ -188,13 +188,13 @@ class Argmax(End):
         later, words = self.scoring.latency(dsp=place.fold.dsp), self.classes + 1
         return Beats(times=beats.times[-1:] + later + words, elems=words)
 
-    def build(self, made: Design, place: Place) -> None:
+    def build(self, design: Design, place: Place) -> None:
         """Add the label search."""
         numbers, file = self.scoring, f"{self.name}_gains"
         if numbers.words:
-            made.listing(file, [numbers.words])
-        shape = {"CLASSES": self.classes, "IN_ELEMS": made.stream.elems, "LOGIT_W": self.bits}
-        made.add(
+            design.listing(file, [numbers.words])
+        shape = {"CLASSES": self.classes, "IN_ELEMS": design.stream.elems, "LOGIT_W": self.bits}
+        design.add(
             "nn_argmax",
             self.name,
             Stream(elems=1, bits=OUTPUT_BITS),

@@ -136,5 +136,5 @@ class Layer(ABC):
         """When the beats of its output come. The beats that wait before it go into `timing`."""
 
     @abstractmethod
-    def build(self, made: Design, place: Place) -> None:
+    def build(self, design: Design, place: Place) -> None:
         """Add its modules at the end of the design."""

@@ -78,15 +78,15 @@ class Concat(Layer):
             timing.waits[f"{self.name}_{side}"] = stream.before(mine, both, both)
         return replace(pieces[0], times=both + JOIN, elems=sum(self.channels), pooled=None, spare=0)
 
-    def build(self, made: Design, place: Place) -> None:
+    def build(self, design: Design, place: Place) -> None:
         """Add the join, after FIFOs in which the earlier stream waits."""
         ends = []
-        for source, channels, side in zip(made.inputs, self.channels, "ab", strict=True):
-            made.end = source
-            made.feed(f"{self.name}_{side}", channels)
-            ends.append(made.end)
+        for source, channels, side in zip(design.inputs, self.channels, "ab", strict=True):
+            design.end = source
+            design.feed(f"{self.name}_{side}", channels)
+            ends.append(design.end)
         first, second = ends
-        made.join(
+        design.join(
             "nn_join",
             self.name,
             Stream(elems=sum(self.channels), bits=self.bits),

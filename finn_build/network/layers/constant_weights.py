@@ -81,11 +81,11 @@ class ConstantWeights(Hardware):
     def cost(self) -> Cost:
         """Cycles per frame and resources; each vector of a beat has LUTs of its own."""
         layer, pixels = self.layer, self.fold.pixels
-        made = _vector_cost(layer, self.fold.slice_bits)
+        vector = _vector_cost(layer, self.fold.slice_bits)
         return Cost(
-            cycles=layer.positions // pixels * made.cycles,
-            lut=pixels * made.lut + lutram(RESULTS, pixels * layer.rows * layer.out_bits) + 60,
-            ff=pixels * made.ff + 60,
+            cycles=layer.positions // pixels * vector.cycles,
+            lut=pixels * vector.lut + lutram(RESULTS, pixels * layer.rows * layer.out_bits) + 60,
+            ff=pixels * vector.ff + 60,
         )
 
     def latency(self) -> int:
@@ -93,15 +93,15 @@ class ConstantWeights(Hardware):
         passes = Counting.of(self.layer.steps, self.numbers.steps).passes
         return self.numbers.latency + passes + 6
 
-    def build(self, made: Design) -> None:
+    def build(self, design: Design) -> None:
         """Add the generated module, and the images of its thresholds."""
         layer, fold, numbers = self.layer, self.fold, self.numbers
         module = f"{layer.name}_unit"
         cols, outputs = fold.pixels * layer.inputs, fold.pixels * layer.rows
-        made.feed(layer.name, cols)
+        design.feed(layer.name, cols)
         counting = Counting.of(layer.steps, numbers.steps)
         levels = counting.words(np.tile(numbers.thresholds, (fold.pixels, 1)), outputs)
-        made.constant[module] = {
+        design.constant[module] = {
             "module": module,
             "name": layer.name,
             "rows": self._rows(),
@@ -114,11 +114,11 @@ class ConstantWeights(Hardware):
             "acc_bits": numbers.acc_bits,
             "latency": numbers.latency,
             "thresholds": layer.steps,
-            "threshold_file": made.image(
+            "threshold_file": design.image(
                 f"{layer.name}_thresholds", levels, numbers.acc_bits, threshold_memory(len(levels))
             ),
         }
-        made.add(module, layer.name, Stream(elems=outputs, bits=layer.out_bits), {})
+        design.add(module, layer.name, Stream(elems=outputs, bits=layer.out_bits), {})
 
     def _rows(self) -> list[dict[str, Any]]:
         """The inputs of each row of each pixel, with their signs and places."""
@@ -146,22 +146,22 @@ def _vector_cost(layer: Matrix, slice_bits: int) -> Cost:
     bits = {"in_bits": slice_bits, "sum_bits": numbers.sum_bits}
     places = [numbers.places(row) for row in range(layer.rows)]
     latency = numbers.latency
-    made = Cost(
+    cost = Cost(
         cycles=numbers.steps,
         lut=sum(compressor_tree.constant_lut(places=p, **bits) for p in places),
         ff=sum(compressor_tree.constant_ff(places=p, **bits, latency=latency) for p in places),
     )
-    made += thresholds_cost(layer, layer.rows, numbers.acc_bits, 1, numbers.steps)
+    cost += thresholds_cost(layer, layer.rows, numbers.acc_bits, 1, numbers.steps)
     taken = {
         (copy, term.col, term.negative)
         for copy, row in zip(numbers.copies, numbers.terms, strict=True)
         for term in row
     }
     inputs = (1 + max(numbers.copies)) * operands + len(taken) * slice_bits
-    made += Cost(lut=0, ff=inputs + layer.rows * (numbers.acc_bits + 1 + layer.out_bits))
+    cost += Cost(lut=0, ff=inputs + layer.rows * (numbers.acc_bits + 1 + layer.out_bits))
     if numbers.steps > 1:
-        made += Cost(
+        cost += Cost(
             lut=layer.rows * numbers.acc_bits + operands * ceil(numbers.steps / 4),
             ff=layer.rows + ceil(operands / DRIVEN) * bits_for(numbers.steps),
         )
-    return made
+    return cost

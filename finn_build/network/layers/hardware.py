@@ -38,7 +38,7 @@ class Hardware(ABC):
         """Cycles from the last piece of a vector to its result."""
 
     @abstractmethod
-    def build(self, made: Design) -> None:
+    def build(self, design: Design) -> None:
         """Add the unit to the design, and the modules that bring its vectors."""
 
     def error(self, text: str) -> FoldingError:
@@ -61,9 +61,9 @@ def thresholds_cost(layer: Matrix, pe: int, acc_bits: int, groups: int, spacing:
         return NOTHING
     counting = Counting.of(layer.steps, spacing)
     ways, depth = counting.ways, groups * counting.slots
-    made = Cost(
+    counters = Cost(
         lut=ceil(pe * (ways * (acc_bits * 0.6 + 1) + layer.out_bits)),
         ff=pe * (2 * acc_bits + ways + layer.out_bits),
     )
     bits, memory = pe * ways * acc_bits, threshold_memory(depth)
-    return made + rom(depth, bits, memory) + Cost(lut=0, ff=bits if memory == "block" else 0)
+    return counters + rom(depth, bits, memory) + Cost(lut=0, ff=bits if memory == "block" else 0)

@@ -145,8 +145,8 @@ class InMemory(Hardware):
         results = spacing(layer, pe=pe, simd=simd)
         levels = thresholds_cost(layer, pe, numbers.acc_bits, groups, results)
         outputs = Cost(lut=0, ff=pe * layer.out_bits)
-        made = dots + weights + sums + levels + control + outputs
-        return replace(made, cycles=layer.positions * depth)
+        whole = dots + weights + sums + levels + control + outputs
+        return replace(whole, cycles=layer.positions * depth)
 
     def _products(self, numbers: Unit) -> tuple[int, int, Cost]:
         """Bits of a weight, copies of the inputs, and the cost of the dot products."""
@@ -191,19 +191,19 @@ class InMemory(Hardware):
         memory = deep - (fold.memory == "block" and dot > 2)
         return dot + passes + 8 + memory
 
-    def build(self, made: Design) -> None:
+    def build(self, design: Design) -> None:
         """Add the unit. Windows come whole or piece by piece; all other vectors come in pieces."""
         layer, fold = self.layer, self.fold
         whole = layer.windowed and not self.sliding
         elems = layer.inputs if whole else self.lanes * fold.simd
         if layer.windowed:
-            made.feed(layer.name, elems)
+            design.feed(layer.name, elems)
         else:
-            made.buffer(layer.name)
-            made.resize(layer.name, elems)
+            design.buffer(layer.name)
+            design.resize(layer.name, elems)
         numbers = unit(layer, dsp=fold.dsp)
-        weight_bits, memories = self._memories(made, numbers)
-        made.add(
+        weight_bits, memories = self._memories(design, numbers)
+        design.add(
             "nn_mvtu",
             layer.name,
             Stream(elems=fold.pe, bits=layer.out_bits),
@@ -227,12 +227,12 @@ class InMemory(Hardware):
             },
         )
 
-    def _memories(self, made: Design, numbers: Unit) -> tuple[int, Parameters]:
+    def _memories(self, design: Design, numbers: Unit) -> tuple[int, Parameters]:
         """Bits of a weight as stored, and the parameters that name the images of its memories."""
         layer, fold, name = self.layer, self.fold, self.layer.name
         weights, weight_bits = weight_words(layer, fold)
         memories: Parameters = {
-            "WEIGHT_FILE": made.image(
+            "WEIGHT_FILE": design.image(
                 f"{name}_weights", weights, weight_bits, fold.memory, banked=True
             ),
             "THRESHOLD_FILE": "",
@@ -242,12 +242,12 @@ class InMemory(Hardware):
         if numbers.thresholds is not None:
             counting = Counting.of(layer.steps, spacing(layer, pe=fold.pe, simd=fold.simd))
             words = counting.words(numbers.thresholds, fold.pe)
-            memories["THRESHOLD_FILE"] = made.image(
+            memories["THRESHOLD_FILE"] = design.image(
                 f"{name}_thresholds", words, numbers.acc_bits, threshold_memory(len(words))
             )
         if numbers.starts_differ:
             words = numbers.start.reshape(-1, fold.pe)
-            memories["START_FILE"] = made.image(f"{name}_start", words, numbers.acc_bits, "logic")
+            memories["START_FILE"] = design.image(f"{name}_start", words, numbers.acc_bits, "logic")
         return weight_bits, memories
 
 
@@ -259,9 +259,9 @@ def _accumulators(numbers: Unit, pe: int, groups: int, chunks: int, *, partial: 
     sums, varied = pe * numbers.acc_bits, numbers.starts_differ
     # An accumulator that starts again from zero in every cycle needs no adder.
     adders = (chunks > 1 or bool(numbers.start.any())) + (varied and chunks > 1)
-    made = Cost(lut=sums * adders, ff=sums + pe * (1 + (chunks > 1)))
+    cost = Cost(lut=sums * adders, ff=sums + pe * (1 + (chunks > 1)))
     if varied and groups > 1:
-        made += rom(groups, sums, "logic") + Cost(lut=0, ff=sums)
+        cost += rom(groups, sums, "logic") + Cost(lut=0, ff=sums)
     if partial:
-        made += Cost(lut=lutram(groups, sums) + sums, ff=sums)
-    return made
+        cost += Cost(lut=lutram(groups, sums) + sums, ff=sums)
+    return cost

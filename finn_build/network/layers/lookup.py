@@ -99,15 +99,15 @@ class Lookup(Layer):
         pieces = beats.in_pieces(place.fold.pixels * self.channels * self.parts)
         return replace(pieces, times=pieces.times + 1, elems=pieces.elems // self.parts)
 
-    def build(self, made: Design, place: Place) -> None:
+    def build(self, design: Design, place: Place) -> None:
         """Add a table for each element of a beat; nothing if the tables change no value."""
         if self.idle:
             return
         pixels = place.fold.pixels
         elems = pixels * self.channels
         tables = np.tile(self.tables, (pixels, 1)) & ((1 << self.out_bits) - 1)
-        made.resize(self.name, self.parts * elems)
-        made.add(
+        design.resize(self.name, self.parts * elems)
+        design.add(
             "nn_lookup",
             self.name,
             Stream(elems=elems, bits=self.out_bits),
@@ -115,6 +115,6 @@ class Lookup(Layer):
                 "CHANNELS": elems,
                 "IN_W": self.in_bits,
                 "OUT_W": self.out_bits,
-                "TABLE_FILE": made.listing(f"{self.name}_table", tables.tolist()),
+                "TABLE_FILE": design.listing(f"{self.name}_table", tables.tolist()),
             },
         )

@@ -138,11 +138,11 @@ class MaxPool(Layer):
     def _maxima_cost(self, windows: int) -> Cost:
         """Cost of the maxima of whole windows: first of each row, then of these maxima."""
         (high, wide), pixel = self.kernel, self.channels * self.bits
-        made = NOTHING
+        cost = NOTHING
         for rows, across in ((high, wide), (1, high)):
             squares = windows * rows
-            made += Cost(lut=squares * (across - 1) * pixel + 20, ff=3 * squares * pixel + 25)
-        return made
+            cost += Cost(lut=squares * (across - 1) * pixel + 20, ff=3 * squares * pixel + 25)
+        return cost
 
     def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
         """The maximum of each window comes soon after the window's last pixel."""
@@ -177,31 +177,31 @@ class MaxPool(Layer):
         timing.waits[self.name] = beats.before(pieces, taken, taken)
         return Beats(times=started + latency, elems=pieces.elems, pooled=pooled)
 
-    def build(self, made: Design, place: Place) -> None:
+    def build(self, design: Design, place: Place) -> None:
         """Add a module for the maxima, after one that gathers windows if that is needed."""
         pixels = self.at_once(place.fold.pixels)
         if self.window is None:
-            made.resize(self.name, pixels * self.channels)
-            self._largest(made, self.name, (self.height, self.width), self.kernel, pixels)
+            design.resize(self.name, pixels * self.channels)
+            self._largest(design, self.name, (self.height, self.width), self.kernel, pixels)
             return
-        made.feed(self.name, pixels * self.channels)
-        self.window.whole(made, pixels, "logic", prompt=True)
+        design.feed(self.name, pixels * self.channels)
+        self.window.whole(design, pixels, "logic", prompt=True)
         # The rows of all windows in a beat are an image of one row; their maxima are another.
         high, wide = self.kernel
         for name, rows, across in ((f"{self.name}_across", high, wide), (self.name, 1, high)):
             count = pixels * rows * across
-            self._largest(made, name, (1, count), (1, across), count)
+            self._largest(design, name, (1, count), (1, across), count)
 
     def _largest(
         self,
-        made: Design,
+        design: Design,
         name: str,
         size: tuple[int, int],
         kernel: tuple[int, int],
         pixels: int,
     ) -> None:
         """Add a module for the maxima of rectangles side by side, at `pixels` pixels in a beat."""
-        made.add(
+        design.add(
             "nn_maxpool",
             name,
             Stream(elems=max(1, pixels // kernel[1]) * self.channels, bits=self.bits),

@@ -102,6 +102,6 @@ class Mvtu(Matrix):
         spare = max(0, RESULTS - ceil((later + 1) * groups / spent))
         return Beats(times=done.ravel(), elems=fold.pixels * fold.pe, spare=spare)
 
-    def build(self, made: Design, place: Place) -> None:
+    def build(self, design: Design, place: Place) -> None:
         """Add the unit."""
-        self.hardware(place.fold, place.window).build(made)
+        self.hardware(place.fold, place.window).build(design)

@@ -186,12 +186,12 @@ def constants(layer: Matrix, slice_bits: int) -> Constants:
     top = (1 << (steps * slice_bits)) - 1
     lift = [sum(top << term.place for term in row if term.negative) for row in terms]
     acc_bits, thresholds = _thresholds(layer, np.array(lift))
-    made = Constants(
+    numbers = Constants(
         terms=terms, slice_bits=slice_bits, steps=steps, acc_bits=acc_bits, thresholds=thresholds
     )
     # A weight of 7 is 8 - 1. Its terms, both positive, would sum to 9: the value never occurs, but
     # the wires for it do.
-    return replace(made, acc_bits=max(acc_bits, made.sum_bits))
+    return replace(numbers, acc_bits=max(acc_bits, numbers.sum_bits))
 
 
 @lru_cache(maxsize=64)

@@ -131,11 +131,11 @@ class Residual(Layer):
     def compute(self, *x: Integers) -> Integers:
         """How many thresholds of its skip's code each sum (N, ..., ROWS) reaches, or its total."""
         totals, chosen = self._totals(*x)
-        made = np.zeros(totals.shape, np.uint8 if self.steps <= 255 else np.uint16)
+        counts = np.zeros(totals.shape, np.uint8 if self.steps <= 255 else np.uint16)
         for index in range(self.sets):
             here = chosen == index
-            made[here] = threshold(totals, self.thresholds[:, index])[here]
-        return made.reshape(x[0].shape)
+            counts[here] = threshold(totals, self.thresholds[:, index])[here]
+        return counts.reshape(x[0].shape)
 
     def doubt(self, *steps: Codes) -> Codes:
         """A code is unsure if its sum or skip is, or if its total lies beside a bound."""
@@ -225,22 +225,22 @@ class Residual(Layer):
             "SUM_W": self.total_bits,
         }
 
-    def build(self, made: Design, place: Place) -> None:
+    def build(self, design: Design, place: Place) -> None:
         """Add the comparison, after FIFOs in which the sums or the skip wait for the other."""
-        sums, skip = made.inputs
-        made.end = sums
-        made.buffer(self.name)
-        sums, lanes = made.end, made.stream.elems
-        made.end = skip
-        made.feed(f"{self.name}_skip", lanes)
+        sums, skip = design.inputs
+        design.end = sums
+        design.buffer(self.name)
+        sums, lanes = design.end, design.stream.elems
+        design.end = skip
+        design.feed(f"{self.name}_skip", lanes)
         counting, lift = self._counting(place), 1 << (self.total_bits - 1)
         levels = np.clip(self.thresholds + lift, 0, (1 << self.total_bits) - 1)
         groups = levels.reshape(-1, lanes, *levels.shape[1:])
         file = f"{self.name}_thresholds"
         for lane in range(lanes):
             words = counting.words(groups[:, lane].reshape(-1, self.steps), 1)
-            made.image(f"{file}_{lane:04}", words, self.total_bits, threshold_memory(len(words)))
-        made.join(
+            design.image(f"{file}_{lane:04}", words, self.total_bits, threshold_memory(len(words)))
+        design.join(
             "nn_residual",
             self.name,
             Stream(elems=lanes, bits=self.out_bits),
@@ -255,5 +255,5 @@ class Residual(Layer):
                 "THRESHOLD_FILE": file,
                 **self._adding,
             },
-            (sums, made.end),
+            (sums, design.end),
         )

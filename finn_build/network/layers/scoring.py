@@ -77,13 +77,13 @@ class Scoring:
         """Parameters of nn_argmax beside its shape; none if it is idle. file: holds the words."""
         if self.idle:
             return {}
-        made: dict[str, int | str] = {"SCORE_W": self.score_bits}
+        parameters: dict[str, int | str] = {"SCORE_W": self.score_bits}
         if self.words:
-            made |= {"GAIN_W": self.gain_bits, "BIAS_W": self.bias_bits}
-            made |= {"GAIN_FILE": file, "DSP": int(dsp)}
+            parameters |= {"GAIN_W": self.gain_bits, "BIAS_W": self.bias_bits}
+            parameters |= {"GAIN_FILE": file, "DSP": int(dsp)}
         if self.floor is not None:
-            made |= {"FLOORED": 1, "FLOOR": self.floor}
-        return made
+            parameters |= {"FLOORED": 1, "FLOOR": self.floor}
+        return parameters
 
     def pieces(self, *, dsp: bool) -> int:
         """Multiplications in sequence, each with a part of the gain's bits."""

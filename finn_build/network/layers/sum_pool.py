@@ -139,12 +139,12 @@ class SumPool(Layer):
             pooled=Pooled(times=taken, last=completes, spare=pieces.spare),
         )
 
-    def build(self, made: Design, place: Place) -> None:
+    def build(self, design: Design, place: Place) -> None:
         """Add a module for the sums."""
         pixels, parts = self._beat(place)
-        made.resize(self.name, pixels * self.channels // parts)
+        design.resize(self.name, pixels * self.channels // parts)
         squares = max(1, pixels // self.kernel[1])
-        made.add(
+        design.add(
             "nn_sumpool",
             self.name,
             Stream(elems=squares * self.channels // parts, bits=self.out_bits),

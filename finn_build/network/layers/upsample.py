@@ -83,10 +83,10 @@ class Upsample(Layer):
         timing.waits[self.name] = beats.before(pieces, taken, taken)
         return Beats(times=moved + 1, elems=self.channels)
 
-    def build(self, made: Design, place: Place) -> None:
+    def build(self, design: Design, place: Place) -> None:
         """Add the module, after a FIFO for the pixels that come while a row is repeated."""
-        made.feed(self.name, self.channels)
-        made.add(
+        design.feed(self.name, self.channels)
+        design.add(
             "nn_upsample",
             self.name,
             Stream(elems=self.channels, bits=self.bits),

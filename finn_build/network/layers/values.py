@@ -116,10 +116,10 @@ class Values(End):
         later = LATENCY + WIDTH * (beats.elems > 1) + FIFO * (waits > 0)
         return Beats(times=taken + later, elems=1)
 
-    def build(self, made: Design, place: Place) -> None:
+    def build(self, design: Design, place: Place) -> None:
         """Add a FIFO for what comes at once, and the module that makes words."""
-        made.feed(self.name, 1)
-        made.add(
+        design.feed(self.name, 1)
+        design.add(
             "nn_values",
             self.name,
             Stream(elems=1, bits=OUTPUT_BITS),

@@ -329,13 +329,13 @@ class Window(Layer):
                 window += 1
         return started, pushed.ravel()
 
-    def build(self, made: Design, place: Place) -> None:
+    def build(self, design: Design, place: Place) -> None:
         """Add a window generator, or a sliding window unit."""
         fold, unit = place.fold, place.unit
         if self.slides(fold):
             piece, blocks = self.piece(fold), self.groups // self.lanes(fold)
-            made.feed(self.name, piece)
-            made.add(
+            design.feed(self.name, piece)
+            design.add(
                 "nn_swu",
                 self.name,
                 Stream(elems=piece, bits=self.bits),
@@ -353,14 +353,14 @@ class Window(Layer):
                 },
             )
             return
-        made.feed(self.name, fold.pixels * self.channels)
+        design.feed(self.name, fold.pixels * self.channels)
         # Windows may follow each other in every cycle if a FIFO takes them, or the unit does.
-        prompt = unit.name in made.depths or place.spent == 1
-        self.whole(made, fold.pixels, fold.lines, prompt=prompt)
+        prompt = unit.name in design.depths or place.spent == 1
+        self.whole(design, fold.pixels, fold.lines, prompt=prompt)
 
-    def whole(self, made: Design, pixels: int, lines: str, *, prompt: bool) -> None:
+    def whole(self, design: Design, pixels: int, lines: str, *, prompt: bool) -> None:
         """Add a window generator; prompt: windows may follow each other in every cycle."""
-        made.add(
+        design.add(
             "nn_window",
             self.name,
             Stream(elems=pixels * self.elements, bits=self.bits),

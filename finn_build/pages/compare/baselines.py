@@ -113,11 +113,11 @@ def measure(
                 tick(f"{network.name}: {program.name}")
                 program.single += _time(program.predict, own.images, 1, seconds / ROUNDS)
                 program.batch += _time(program.predict, own.images, BATCH, seconds / ROUNDS)
-        made = []
+        measured = []
         for program in programs:
             tick(f"{network.name}: accuracy of {program.name}")
             ours = program.name == "golden integers"
-            made.append(
+            measured.append(
                 Baseline(
                     name=program.name,
                     fps=min(BATCH, len(own.images)) / median(program.batch),
@@ -128,7 +128,7 @@ def measure(
                     source="the build" if ours else judged.source,
                 )
             )
-    return made
+    return measured
 
 
 def _programs(

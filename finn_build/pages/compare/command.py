@@ -70,7 +70,7 @@ def run(
         "ours": front(strongest(points)),
         "published": front(p for p in points if p.kind == "published"),
     }
-    made = {
+    comparison = {
         "format": FORMAT,
         "version": VERSION,
         "machine": machine,
@@ -78,8 +78,8 @@ def run(
         "fronts": {name: [p.number for p in line] for name, line in fronts.items()},
         "skipped": [str(path) for path in found.skipped],
     }
-    _show(points, made, console)
-    _write(out, points, fronts, made)
+    _show(points, comparison, console)
+    _write(out, points, fronts, comparison)
     line(console, f"{out}: {len(points)} points")
 
 
@@ -99,18 +99,18 @@ def _ours(found: inputs.Inputs) -> list[Point]:
         points += of_report(source.content, number)
     number = len(found.reports)
     for source in found.results:
-        made = source.content
-        name = (made["model"], made["board"])
+        board_results = source.content
+        name = (board_results["model"], board_results["board"])
         builds = [
             (i, s.content)
             for i, s in enumerate(found.reports, 1)
             if (s.content["model"]["name"], s.content["board"]["name"]) == name
         ]
         if len(builds) == 1:
-            points.append(of_results(made, builds[0][0], builds[0][1]))
+            points.append(of_results(board_results, builds[0][0], builds[0][1]))
         else:
             number += 1
-            points.append(of_results(made, number, None))
+            points.append(of_results(board_results, number, None))
     return sorted(points, key=lambda p: p.number)
 
 
@@ -147,20 +147,20 @@ def _on_the_cpu(
             seconds=seconds,
             tick=tick,
         )
-        for each in timed:
+        for program in timed:
             points.append(
                 Point(
                     number=first + len(points),
                     design=report["model"]["name"],
                     kind="cpu",
-                    detail=f"{each.name}, {_threads(threads)}",
-                    source=f"medians of {each.calls[0]:,} single images and {each.calls[1]:,} "
-                    f"batches of {baselines.BATCH}; accuracy "
-                    + ("not known" if each.accuracy is None else f"on {each.source}"),
-                    accuracy=each.accuracy,
-                    images=each.images,
-                    fps=each.fps,
-                    latency_us=each.latency_us,
+                    detail=f"{program.name}, {_threads(threads)}",
+                    source=f"medians of {program.calls[0]:,} single images and "
+                    f"{program.calls[1]:,} batches of {baselines.BATCH}; accuracy "
+                    + ("not known" if program.accuracy is None else f"on {program.source}"),
+                    accuracy=program.accuracy,
+                    images=program.images,
+                    fps=program.fps,
+                    latency_us=program.latency_us,
                 )
             )
     return points
@@ -190,10 +190,10 @@ def _cells(point: Point) -> dict[str, str]:
     }
 
 
-def _remarks(made: dict[str, Any]) -> list[str]:
+def _remarks(comparison: dict[str, Any]) -> list[str]:
     """What a reader must know about the figures."""
     said = []
-    machine = made["machine"]
+    machine = comparison["machine"]
     if machine is not None:
         versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items())
         said.append(
@@ -208,11 +208,11 @@ def _remarks(made: dict[str, Any]) -> list[str]:
             )
     else:
         said.append("CPU: not timed.")
-    said += [f"Skipped: {path} holds no report and no results." for path in made["skipped"]]
+    said += [f"Skipped: {path} holds no report and no results." for path in comparison["skipped"]]
     return said
 
 
-def _show(points: Sequence[Point], made: dict[str, Any], console: Console) -> None:
+def _show(points: Sequence[Point], comparison: dict[str, Any], console: Console) -> None:
     names = list(_cells(points[0]))
     table = Table(box=None, pad_edge=False)
     table.add_column("", justify="right")
@@ -220,7 +220,7 @@ def _show(points: Sequence[Point], made: dict[str, Any], console: Console) -> No
     table.add_column("figures")
     for name in names:
         table.add_column(name, justify="right", no_wrap=True)
-    best = {number for row in made["fronts"].values() for number in row}
+    best = {number for row in comparison["fronts"].values() for number in row}
     for p in points:
         star = "*" if p.number in best else ""
         design = Text(f"{printable(p.design)}\n  {printable(p.detail)}")
@@ -228,7 +228,7 @@ def _show(points: Sequence[Point], made: dict[str, Any], console: Console) -> No
     wide = console if console.is_terminal else Console(file=console.file, width=160)
     wide.print(table)
     wide.print("* on the Pareto front of ours, or of what was published", highlight=False)
-    for remark in _remarks(made):
+    for remark in _remarks(comparison):
         line(wide, remark)
 
 
@@ -247,13 +247,16 @@ def figures(points: Sequence[Point], fronts: dict[str, list[Point]]) -> dict[str
 
 
 def _write(
-    out: Path, points: Sequence[Point], fronts: dict[str, list[Point]], made: dict[str, Any]
+    out: Path, points: Sequence[Point], fronts: dict[str, list[Point]], comparison: dict[str, Any]
 ) -> None:
     """Leave the page and its data, both or neither half-written."""
-    html = page.render(TEMPLATE, **figures(points, fronts), remarks=_remarks(made))
+    html = page.render(TEMPLATE, **figures(points, fronts), remarks=_remarks(comparison))
     out.parent.mkdir(parents=True, exist_ok=True)
     partials = []
-    for path, text in ((out, html), (out.with_suffix(".json"), json.dumps(made, indent=2) + "\n")):
+    for path, text in (
+        (out, html),
+        (out.with_suffix(".json"), json.dumps(comparison, indent=2) + "\n"),
+    ):
         partial = path.with_name(f"{path.name}.partial")
         partial.write_text(text)
         partials.append((partial, path))

@@ -40,12 +40,12 @@ def write_float(source: Path, out: Path) -> None:
         _clip(model, node)
     proto = model.model
     used = {name for node in proto.graph.node for name in node.input}
-    kept = [each for each in proto.graph.initializer if each.name in used]
+    kept = [tensor for tensor in proto.graph.initializer if tensor.name in used]
     del proto.graph.initializer[:], proto.graph.value_info[:]
     proto.graph.initializer.extend(kept)
     for tensor in (proto.graph.input[0], proto.graph.output[0]):
         tensor.type.tensor_type.shape.dim[0].dim_param = "N"
-    plain = [each for each in proto.opset_import if each.domain == ""]
+    plain = [opset for opset in proto.opset_import if opset.domain == ""]
     del proto.opset_import[:]
     proto.opset_import.extend(plain)
     options = _options(1)
@@ -60,7 +60,7 @@ def _clip(model: ModelWrapper, node: NodeProto) -> None:
     if node.op_type == "BipolarQuant":
         low, high = -scale, scale
     else:
-        zero, width = (model.get_initializer(each) for each in node.input[2:4])
+        zero, width = (model.get_initializer(operand) for operand in node.input[2:4])
         op = getCustomOp(node)
         signed, narrow = bool(op.get_nodeattr("signed")), bool(op.get_nodeattr("narrow"))
         low, high = (
@@ -71,16 +71,16 @@ def _clip(model: ModelWrapper, node: NodeProto) -> None:
         limit = np.asarray(value, np.float32)
         model.set_initializer(f"{name}_{end}", limit.reshape(()) if one else limit)
     if one:
-        made = [helper.make_node("Clip", [node.input[0], f"{name}_low", f"{name}_high"], [name])]
+        nodes = [helper.make_node("Clip", [node.input[0], f"{name}_low", f"{name}_high"], [name])]
     else:
-        made = [
+        nodes = [
             helper.make_node("Max", [node.input[0], f"{name}_low"], [f"{name}_floor"]),
             helper.make_node("Min", [f"{name}_floor", f"{name}_high"], [name]),
         ]
     at = list(model.graph.node).index(node)
     model.graph.node.remove(node)
-    for i, each in enumerate(made):
-        model.graph.node.insert(at + i, each)
+    for i, clip in enumerate(nodes):
+        model.graph.node.insert(at + i, clip)
 
 
 class _Images(quantization.CalibrationDataReader):  # type: ignore[misc]
@@ -157,8 +157,8 @@ def by_torch(source: Path) -> Predict:
     """
     graph = onnx.load(source).graph
     constants = {
-        each.name: torch.from_numpy(numpy_helper.to_array(each).copy())
-        for each in graph.initializer
+        tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy())
+        for tensor in graph.initializer
     }
     steps = [(node, _operator(node)) for node in graph.node]
     first, last = graph.input[0].name, graph.output[0].name
@@ -176,7 +176,7 @@ def by_torch(source: Path) -> Predict:
 
 def _operator(node: NodeProto) -> Callable[..., Tensor]:
     """PyTorch's counterpart of an ONNX node."""
-    said = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+    said = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     pads = said.get("pads", [0, 0, 0, 0])
     even = list(pads[:2]) == list(pads[2:])
     if node.op_type == "Conv" and even:

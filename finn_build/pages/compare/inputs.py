@@ -38,24 +38,24 @@ def read(paths: Sequence[Path]) -> Inputs:
     Raises ConfigError where a path does not exist, a file is damaged or of another version, two
     files describe the same thing, or nothing is left to compare.
     """
-    made = Inputs()
+    inputs = Inputs()
     for path in paths:
         if not path.exists():
             raise ConfigError(f"{path}: no such file or folder; give builds or results.json files")
         found = _files(path) if path.is_dir() else [path]
-        before = len(made.reports) + len(made.results)
+        before = len(inputs.reports) + len(inputs.results)
         for file in found:
-            _add(made, file)
-        if len(made.reports) + len(made.results) == before:
-            made.skipped.append(path)
-    if not made.reports and not made.results:
+            _add(inputs, file)
+        if len(inputs.reports) + len(inputs.results) == before:
+            inputs.skipped.append(path)
+    if not inputs.reports and not inputs.results:
         raise ConfigError(
             f"{', '.join(map(str, paths))}: no report.json and no results.json; "
             "finish a build first (./build.sh pynq-z2) or name its folder"
         )
-    _refuse_twins(made.reports, _build_of)
-    _refuse_twins(made.results, _board_of)
-    return made
+    _refuse_twins(inputs.reports, _build_of)
+    _refuse_twins(inputs.results, _board_of)
+    return inputs
 
 
 def _files(folder: Path, below: int = 2) -> list[Path]:
@@ -64,10 +64,10 @@ def _files(folder: Path, below: int = 2) -> list[Path]:
     if below == 0 or folder / REPORT in here:
         return here
     inner = sorted(p for p in folder.iterdir() if p.is_dir())
-    return here + [file for each in inner for file in _files(each, below - 1)]
+    return here + [file for inside in inner for file in _files(inside, below - 1)]
 
 
-def _add(made: Inputs, file: Path) -> None:
+def _add(inputs: Inputs, file: Path) -> None:
     if file.suffix != ".json":
         return
     try:
@@ -77,24 +77,24 @@ def _add(made: Inputs, file: Path) -> None:
     said = content.get("format") if isinstance(content, dict) else None
     if said == results.FORMAT or file.name == "results.json":
         try:
-            made.results.append(Source(file=file, content=results.load(file)))
+            inputs.results.append(Source(file=file, content=results.load(file)))
         except ResultsError as error:
             raise ConfigError(str(error)) from error
     elif file.name == REPORT or (isinstance(content, dict) and "folding" in content):
-        made.reports.append(Source(file=file, content=report.read(file)))
+        inputs.reports.append(Source(file=file, content=report.read(file)))
 
 
 def _build_of(source: Source) -> str:
-    made = source.content
-    tool = made["bitstream"].get("tool") or made["resources"]["source"]
-    clock = made["clock"]["fclk_mhz"]
-    return f"{made['model']['name']} on {made['board']['name']}, {tool}, {clock:g} MHz"
+    build = source.content
+    tool = build["bitstream"].get("tool") or build["resources"]["source"]
+    clock = build["clock"]["fclk_mhz"]
+    return f"{build['model']['name']} on {build['board']['name']}, {tool}, {clock:g} MHz"
 
 
 def _board_of(source: Source) -> str:
-    made = source.content
+    run = source.content
     names = ("model", "board", "where", "device", "fclk_mhz")
-    return ", ".join(str(made[name]) for name in names)
+    return ", ".join(str(run[name]) for name in names)
 
 
 def _refuse_twins(sources: Sequence[Source], name: Callable[[Source], str]) -> None:

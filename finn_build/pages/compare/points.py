@@ -65,7 +65,7 @@ def of_report(report: dict[str, Any], number: int) -> list[Point]:
     }
     how = report["clock"]["source"]
     model_of = "cycle model of the folding" if report["accelerator"] == "headrace" else "FINN"
-    made = [
+    points = [
         Point(
             **common,
             kind="predicted",
@@ -74,7 +74,7 @@ def of_report(report: dict[str, Any], number: int) -> list[Point]:
         )
     ]
     if report["fps"]["simulated"] is not None:
-        made.append(
+        points.append(
             Point(
                 **common,
                 kind="simulated",
@@ -83,13 +83,13 @@ def of_report(report: dict[str, Any], number: int) -> list[Point]:
                 source=f"cycles counted in Verilator; clock: {how}; accuracy: {measured['source']}",
             )
         )
-    return made
+    return points
 
 
 def of_results(results: dict[str, Any], number: int, build: dict[str, Any] | None) -> Point:
     """What a board did, or the simulated one; its resources from the build's report."""
     rates = results["throughput"] or []
-    best = max(rates, key=lambda each: float(each["frames_per_second"]), default=None)
+    best = max(rates, key=lambda rate: float(rate["frames_per_second"]), default=None)
     accuracy, latency = results["accuracy"] or {}, results["latency"]
     used = build["resources"] if build else {}
     widths = f"{bits(build['model']['weight_bits'], build['model']['act_bits'])}, " if build else ""
@@ -112,11 +112,11 @@ def of_results(results: dict[str, Any], number: int, build: dict[str, Any] | Non
 def published(first: int) -> list[Point]:
     """The reference points, numbered from `first` on. Raises ConfigError for a damaged file."""
     points = []
-    for i, each in enumerate(tomllib.loads(ANCHORS.read_text())["design"]):
+    for i, anchor in enumerate(tomllib.loads(ANCHORS.read_text())["design"]):
         try:
-            name, chip = each.pop("name"), each.pop("chip")
+            name, chip = anchor.pop("name"), anchor.pop("chip")
             points.append(
-                Point(number=first + i, design=name, detail=chip, kind="published", **each)
+                Point(number=first + i, design=name, detail=chip, kind="published", **anchor)
             )
         except (KeyError, TypeError) as error:
             raise ConfigError(f"{ANCHORS}, design {i + 1}: {error}; see Point's fields") from error
@@ -125,13 +125,13 @@ def published(first: int) -> list[Point]:
 
 def front(points: Iterable[Point]) -> list[Point]:
     """Pareto front, fastest last: the points that no other one equals in both and beats in one."""
-    made: list[Point] = []
+    best: list[Point] = []
     for point in sorted(
         (p for p in points if p.comparable), key=lambda p: (p.fps, p.accuracy), reverse=True
     ):
-        if not made or (point.accuracy or 0) > (made[-1].accuracy or 0):
-            made.append(point)
-    return made[::-1]
+        if not best or (point.accuracy or 0) > (best[-1].accuracy or 0):
+            best.append(point)
+    return best[::-1]
 
 
 def strongest(points: Iterable[Point]) -> list[Point]:
