@@ -56,8 +56,8 @@ class Builder:
     """The layers so far, each after the layers that it reads, and the tensors to compare with them.
 
     reads: what each layer reads, by its name; made: the codes of streams whose layers exist
-    already, by the streams' identity; untapped: layers whose codes no tap compares, because no
-    quantiser of the file gives them.
+    already, by the streams' identity; means: sums of windows, by what is summed; untapped: layers
+    whose codes no tap compares, because no quantiser of the file gives them.
     """
 
     layers: list[Layer] = field(default_factory=list)
@@ -66,6 +66,7 @@ class Builder:
     layouts: dict[str, Layout] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     made: dict[int, tuple[Stream, Codes]] = field(default_factory=dict)
+    means: dict[tuple[Codes, Pool], Codes] = field(default_factory=dict)
     untapped: set[str] = field(default_factory=set)
 
     def name(self, prefix: str) -> str:

@@ -7,7 +7,7 @@ from math import prod
 
 from finn_build.frontend.build import Builder
 from finn_build.frontend.quantised import MOST_BITS
-from finn_build.frontend.stream import Codes, Stream
+from finn_build.frontend.stream import NO_SIDES, Codes, Stream
 from finn_build.network.layers import SumPool
 from finn_build.network.layers.sum_pool import sum_bits
 
@@ -17,17 +17,19 @@ MOST_SUM_BITS = 16  # of a sum that a product reads
 def summed(builder: Builder, stream: Stream, *, most: int = MOST_SUM_BITS) -> Codes | None:
     """Append the layer that sums the windows of a stream's means. Returns the sums' codes.
 
-    None where windows overlap or leave gaps, and where a sum has more than `most` bits.
+    None where windows overlap, leave gaps or are padded, and where a sum has more than `most` bits.
     """
     codes, average = stream.base, stream.average
     assert isinstance(codes, Codes) and average is not None
-    kernel, stride = average[:2], average[2:]
-    if not _side_by_side(codes, kernel, stride) or sum_bits(codes.bits, kernel) > most:
+    kernel, stride = average.kernel, average.stride
+    beside = average.pad == NO_SIDES and _side_by_side(codes, kernel, stride)
+    if not beside or sum_bits(codes.bits, kernel) > most:
         return None
     if kernel == (1, 1):
         return codes
-    if id(stream) in builder.made:
-        return builder.made[id(stream)][1]
+    # Branches may read the same means in several forms, flattened by each of them for itself.
+    if (codes, average) in builder.means:
+        return builder.means[codes, average]
     layer = SumPool(
         name=builder.name("sum"),
         height=codes.height,
@@ -48,7 +50,7 @@ def summed(builder: Builder, stream: Stream, *, most: int = MOST_SUM_BITS) -> Co
         source=builder.add(layer, codes.source),
         summed=True,
     )
-    builder.made[id(stream)] = stream, made
+    builder.means[codes, average] = made
     return made
 
 

@@ -130,7 +130,7 @@ class Pairs:
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
-    """Maximum over windows; padding is never the largest value."""
+    """Windows of a pool. Padding is never the largest value; in a mean, it counts as zeros."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
@@ -205,7 +205,7 @@ class Stream:
     base: Codes | Pairs | Sums
     ops: tuple[Elementwise | Pool, ...] = ()
     pad: Sides = NO_SIDES
-    average: tuple[int, int, int, int] | None = None  # kernel, stride of means to take
+    average: Pool | None = None  # the windows of means to take
     names: tuple[str, ...] = ()
 
     @property

@@ -21,6 +21,7 @@ PIXEL_MAX = {"brev_TFC_1W1A": 1.0, "brev_pow2": 1.0, "qcdq": 1.0}
 REFUSED = broken.REFUSED | {
     "act_perchan": r"Conv.*scales of its input differ from channel to channel.*use one scale",
     "avg_heavy": r"MatMul.*weights of 11 bits on activations of 15; use at most 9",
+    "avg_pad_less": r"AveragePool.*count_include_pad is 0.*set it to 1",
     "avg_wide": r"MatMul.*reads a mean .*more than 16 bits; quantise the mean",
     "avg_over_bare": r"MatMul.*reads a mean whose windows overlap.*quantise the mean",
     "bits_w2a12u": r"Conv.*activations of 12 bits; use at most 8",
@@ -32,6 +33,7 @@ REFUSED = broken.REFUSED | {
     "mean_axes": r"ReduceMean.*axes \[\]; want some of 1 to 3",
     "mean_channels": r"ReduceMean.*takes means over batch or channels",
     "no_quant": r"Conv.*values that are not quantised \(after .*'Relu_\d+'.*put a quantiser",
+    "pad_max_signed": r"MaxPool.*numbers below zero in it; pad within the pool",
     "trunc_far": r"Trunc.*drops \[\d+\] bits; use one number of at most 24",
     "trunc_parts": r"Trunc.*its output bit width \[3.5\] is not one whole number",
     "trunc_weights": r"Trunc.*truncates constants; use Quant",

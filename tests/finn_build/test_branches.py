@@ -21,7 +21,7 @@ from finn_build.folding.folding import make, stages
 from finn_build.folding.search import Search
 from finn_build.network import golden
 from finn_build.network.graph import IMAGE, Network
-from finn_build.network.layers import Concat, Mvtu, Place, Residual, Shape
+from finn_build.network.layers import Concat, Mvtu, Place, Residual, Shape, SumPool
 from finn_build.network.layers.base import Codes
 from finn_build.network.verify import compare
 from finn_build.rtl import accelerator, emit
@@ -286,3 +286,10 @@ def test_a_residual_costs_what_yosys_counts(shape, counted):
         pytest.approx(counted[1], rel=0.16),
     )
     assert (made.bram18 > 0) == (rows // pe << bits > 128)
+
+
+def test_branches_that_flatten_the_same_means_share_their_sums(tmp_path):
+    network = load("gap_twice", tmp_path)[1].network
+    (pool,) = (layer for layer in network.layers if isinstance(layer, SumPool))
+    readers = [layer.name for layer, sources in network.walk() if pool.name in sources]
+    assert len(readers) == 2

@@ -1,0 +1,33 @@
+"""The lowest and the highest value that a tensor may have."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from finn_build.frontend.elementwise import apply_all
+from finn_build.frontend.stream import Codes, Pairs, Pool, Stream, Sums
+from finn_build.frontend.thresholds import reach_of
+
+
+def extremes(stream: Stream, channel: int) -> tuple[Fraction, Fraction]:
+    """Bounds of a channel's values behind all operations; padding is not among these values."""
+    way = [op for op in stream.ops if not isinstance(op, Pool)]
+    found = [apply_all(way, x, channel) for x in _ends(stream.base, channel)]
+    return min(found), max(found)
+
+
+def _ends(base: Codes | Pairs | Sums, channel: int) -> list[Fraction]:
+    """The lowest and the highest value of a channel, before any operation."""
+    if isinstance(base, Codes):
+        return [base.value(code, channel) for code in (0, (1 << base.bits) - 1)]
+    if isinstance(base, Pairs):
+        pairs = zip(_ends(base.first, channel), _ends(base.second, channel), strict=True)
+        return [sum(pair, Fraction(0)) for pair in pairs]
+    found = []
+    skips = [Fraction(0)] if base.skip is None else _ends(base.skip, channel)
+    for row in range(channel, len(base.units), base.channels):
+        some = base.weights[row : row + 1]
+        for reach in reach_of(some, base.product.codes.bits):
+            value = base.units[row] * reach + base.offsets[row]
+            found += [value + skip for skip in skips]
+    return [min(found), max(found)]
