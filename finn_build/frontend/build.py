@@ -59,7 +59,8 @@ class Builder:
 
     reads: what each layer reads, by its name; made: the codes of streams whose layers exist
     already, by the streams' identity; sums: those of pairs that a layer adds, by the pairs' source;
-    untapped: layers whose codes no tap compares, because no quantiser of the file gives them.
+    means: sums of windows, by what is summed; untapped: layers whose codes no tap compares, because
+    no quantiser of the file gives them.
     """
 
     layers: list[Layer] = field(default_factory=list)
@@ -69,6 +70,7 @@ class Builder:
     counts: dict[str, int] = field(default_factory=dict)
     made: dict[int, tuple[Stream, Codes]] = field(default_factory=dict)
     sums: dict[str, Codes] = field(default_factory=dict)
+    means: dict[tuple[Codes, Pool], Codes] = field(default_factory=dict)
     untapped: set[str] = field(default_factory=set)
 
     def name(self, prefix: str) -> str:

@@ -28,8 +28,9 @@ def then(scope: Scope, stream: Stream, node: NodeProto, op: Elementwise | Moving
             raise refuse(
                 node, "changes the zeros that an image was padded with; do it before the padding"
             )
-    if stream.average is not None and isinstance(stream.base, Codes) and isinstance(op, Affine):
-        # The mean of scaled codes is the scaled mean.
+    bare = stream.average is not None and stream.average.pad == NO_SIDES
+    if bare and isinstance(stream.base, Codes) and isinstance(op, Affine):
+        # The mean of scaled codes is the scaled mean, unless zeros around the image count in it.
         return replace(stream, base=scaled(stream.base, (op,)), names=names)
     stream = scope.settled(stream, node)
     return replace(stream, ops=(*stream.ops, op), names=names)

@@ -13,13 +13,14 @@ from onnx import NodeProto
 from finn_build.frontend import hardware, join, shaping
 from finn_build.frontend.check import attributes, kind, refuse
 from finn_build.frontend.elementwise import Affine, Clip, Leaky
+from finn_build.frontend.extremes import extremes
 from finn_build.frontend.linear import conv, gemm, matmul
 from finn_build.frontend.operations import per_channel, then
 from finn_build.frontend.quantisers import quant
 from finn_build.frontend.rational import root
 from finn_build.frontend.scope import Scope, Value
 from finn_build.frontend.shaping import image_only
-from finn_build.frontend.stream import NO_SIDES, Constant, Pool, Repeat, Sides, Stream
+from finn_build.frontend.stream import NO_SIDES, Constant, Pool, Repeat, Sides, Stream, added
 from finn_build.frontend.tidy import QCDQ
 from finn_build.frontend.truncation import trunc
 from finn_build.frontend.upsampling import upsampling
@@ -139,9 +140,9 @@ def _leaky(scope: Scope, node: NodeProto) -> Value:
 
 
 def _pool(scope: Scope, node: NodeProto) -> Value:
-    """MaxPool, AveragePool, GlobalMaxPool and GlobalAveragePool."""
+    """MaxPool, AveragePool, GlobalMaxPool and GlobalAveragePool, maybe of an image with a Pad."""
     said = attributes(node)
-    stream = scope.bare(node)
+    stream = scope.stream(node)
     flipped, dims = image_only(node, stream)
     height, width = stream.layout.height, stream.layout.width
     if node.op_type.startswith("Global"):
@@ -151,22 +152,39 @@ def _pool(scope: Scope, node: NodeProto) -> Value:
         if apart != (1, 1):
             raise refuse(node, f"dilations {said['dilations']} of a pool are not supported; use 1")
     largest = node.op_type in ("MaxPool", "GlobalMaxPool")
+    if not largest and pad != NO_SIDES and not said.get("count_include_pad", 0):
+        raise refuse(
+            node,
+            "takes means of fewer pixels at the border (count_include_pad is 0); set it to 1, or "
+            "do not pad",
+        )
     if said.get("ceil_mode"):
-        pad = _to_ceiling((height, width), kernel, stride, pad)
-    pool = Pool(kernel=kernel, stride=stride, pad=pad)
-    out = hardware.pooled(height, width, pool)
+        given, pad = pad, _to_ceiling((height, width), kernel, stride, pad)
+        if not largest and pad != given:
+            raise refuse(
+                node, "takes means of windows that reach beyond the image (ceil_mode); crop or pad"
+            )
+    out = hardware.pooled(height, width, Pool(kernel=kernel, stride=stride, pad=pad))
     if min(out) < 1:
         raise refuse(
             node, f"an image of {height} x {width} has no room for windows of {list(kernel)}"
         )
     layout = stream.layout.with_image(*out, stream.layout.channels, flipped=flipped)
-    if largest:
-        return replace(then(scope, stream, node, pool), layout=layout)
-    if any(pad):
+    pool = Pool(kernel=kernel, stride=stride, pad=added(pad, stream.pad))
+    if not largest:
+        return replace(scope.mean(stream, node, pool), layout=layout)
+    if stream.pad != NO_SIDES and _below_zero(stream):
         raise refuse(
-            node, "means over padded images are not supported; pad with a Pad node, or do not pad"
+            node,
+            "takes the largest of zeros around an image and of numbers below zero in it; pad "
+            "within the pool",
         )
-    return replace(scope.mean(stream, node, (*kernel, *stride)), layout=layout)
+    return replace(then(scope, replace(stream, pad=NO_SIDES), node, pool), layout=layout)
+
+
+def _below_zero(stream: Stream) -> bool:
+    """Whether values of a stream may be below zero."""
+    return any(extremes(stream, channel)[0] < 0 for channel in range(stream.layout.channels))
 
 
 def _resize(scope: Scope, node: NodeProto) -> Value:
@@ -198,7 +216,8 @@ def _reduce_mean(scope: Scope, node: NodeProto) -> Value:
     dims = ["" if i in places else dim for i, dim in enumerate(layout.dims, 1)]
     if not said.get("keepdims", 1):
         dims = [dim for i, dim in enumerate(dims, 1) if i not in places]
-    made = scope.mean(stream, node, (*kernel, *kernel)) if merged else stream
+    whole = Pool(kernel=kernel, stride=kernel, pad=NO_SIDES)
+    made = scope.mean(stream, node, whole) if merged else stream
     sizes = {"height": layout.height // kernel[0], "width": layout.width // kernel[1]}
     return replace(made, layout=replace(layout, **sizes, dims=tuple(dims)))
 

@@ -11,7 +11,7 @@ from finn_build.frontend.build import Builder
 from finn_build.frontend.layout import Layout
 from finn_build.frontend.product import MOST_PRODUCT_BITS
 from finn_build.frontend.quantised import MOST_BITS
-from finn_build.frontend.stream import Codes, Product, Stream, Sums
+from finn_build.frontend.stream import NO_SIDES, Codes, Pool, Product, Stream, Sums
 from finn_build.network.layers import SumPool
 from finn_build.network.layers.sum_pool import sum_bits
 
@@ -21,17 +21,19 @@ MOST_SUM_BITS = 16  # of a sum that a product reads
 def summed(builder: Builder, stream: Stream, *, most: int = MOST_SUM_BITS) -> Codes | None:
     """Append the layer that sums the windows of a stream's means. Returns the sums' codes.
 
-    None where windows overlap or leave gaps, and where a sum has more than `most` bits.
+    None where windows overlap, leave gaps or are padded, and where a sum has more than `most` bits.
     """
     codes, average = stream.base, stream.average
     assert isinstance(codes, Codes) and average is not None
-    kernel, stride = average[:2], average[2:]
-    if not _side_by_side(codes, kernel, stride) or sum_bits(codes.bits, kernel) > most:
+    kernel, stride = average.kernel, average.stride
+    beside = average.pad == NO_SIDES and _side_by_side(codes, kernel, stride)
+    if not beside or sum_bits(codes.bits, kernel) > most:
         return None
     if kernel == (1, 1):
         return codes
-    if id(stream) in builder.made:
-        return builder.made[id(stream)][1]
+    # Branches may read the same means in several forms, flattened by each of them for itself.
+    if (codes, average) in builder.means:
+        return builder.means[codes, average]
     layer = SumPool(
         name=builder.name("sum"),
         height=codes.height,
@@ -52,27 +54,25 @@ def summed(builder: Builder, stream: Stream, *, most: int = MOST_SUM_BITS) -> Co
         source=builder.add(layer, codes.source),
         summed=True,
     )
-    builder.made[id(stream)] = stream, made
+    builder.means[codes, average] = made
     return made
 
 
-def mean_first(
-    builder: Builder, base: Sums, layout: Layout, window: tuple[int, int, int, int]
-) -> Product | None:
+def mean_first(builder: Builder, base: Sums, layout: Layout, pool: Pool) -> Product | None:
     """The product of means, which is the mean of products where each is of one pixel.
 
     So the product has one position for each window, not one for each pixel. Appends the sums of
-    the windows; window: their kernel and stride. None for products of several pixels, and where the
+    the windows. None for products of several pixels, and where the
     sums have too many bits.
     """
-    product, (kh, kw) = base.product, window[:2]
+    product = base.product
     if base.unrolled or (*product.integers.shape[1:3], *product.stride) != (1, 1, 1, 1):
         return None
     bits = int(np.abs(base.weights).max(initial=0)).bit_length() + 1
     most = min(MOST_SUM_BITS, MOST_PRODUCT_BITS - bits)
-    if any(product.pad) or sum_bits(product.codes.bits, (kh, kw)) > most:
+    if any(product.pad) or sum_bits(product.codes.bits, pool.kernel) > most:
         return None
-    codes = summed(builder, Stream(layout=layout, base=product.codes, average=window))
+    codes = summed(builder, Stream(layout=layout, base=product.codes, average=pool))
     return None if codes is None else replace(product, codes=codes)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from finn_build.errors import ModelError
 from finn_build.frontend.hardware import window
 from finn_build.frontend.rational import unit
-from finn_build.frontend.stream import NO_SIDES, Codes, Product, Sums, wide
+from finn_build.frontend.stream import Codes, Pool, Product, Sums, wide
 from finn_build.network.layers import Ints
 
 MOST_WEIGHT_BITS = 16
@@ -256,21 +256,19 @@ def averaged(
     )
 
 
-def spread_channels(
-    codes: Codes, kernel: tuple[int, int], stride: tuple[int, int], refuse: Refuse
-) -> Product:
+def spread_channels(codes: Codes, pool: Pool, refuse: Refuse) -> Product:
     """Means over windows of codes, channel by channel, as a product.
 
     Raises ModelError by `refuse` for too many weights.
     """
-    if codes.channels**2 * prod(kernel) > MOST_UNROLLED:
+    if codes.channels**2 * prod(pool.kernel) > MOST_UNROLLED:
         raise refuse(
-            f"means of {codes.channels:,} channels over {list(kernel)} pixels are too many"
+            f"means of {codes.channels:,} channels over {list(pool.kernel)} pixels are too many"
         )
-    integers = np.zeros((codes.channels, *kernel, codes.channels), np.int64)
+    integers = np.zeros((codes.channels, *pool.kernel, codes.channels), np.int64)
     for channel in range(codes.channels):
         integers[channel, :, :, channel] = 1
-    size = kernel[0] * kernel[1]
+    size = prod(pool.kernel)
     divided = replace(
         codes,
         scales=tuple(s / size for s in codes.scales),
@@ -281,6 +279,6 @@ def spread_channels(
         integers=integers,
         scales=np.ones(integers.shape),
         bias=(Fraction(0),) * codes.channels,
-        stride=stride,
-        pad=NO_SIDES,
+        stride=pool.stride,
+        pad=pool.pad,
     )

@@ -16,7 +16,7 @@ from finn_build.frontend.elementwise import Quantiser
 from finn_build.frontend.pooling import MOST_SUM_BITS, mean_first, summed
 from finn_build.frontend.product import averaged, spread_channels, sums, whole
 from finn_build.frontend.quantised import MOST_BITS, Refuse
-from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Stream, Sums
+from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Pool, Stream, Sums
 
 Value = Constant | Stream
 PADDED = "reads a padded image; only a convolution can follow a Pad"
@@ -74,8 +74,7 @@ class Scope:
         codes = summed(self.builder, stream, most=MOST_BITS)
         if codes is not None:
             return Stream(layout=stream.layout, base=codes, names=stream.names)
-        kh, kw, sh, sw = stream.average
-        product = spread_channels(stream.base, (kh, kw), (sh, sw), self.refuse(node))
+        product = spread_channels(stream.base, stream.average, self.refuse(node))
         base = sums(product, self.refuse(node))
         return Stream(layout=stream.layout, base=base, names=stream.names)
 
@@ -88,8 +87,8 @@ class Scope:
             if found is None:
                 raise refuse(
                     node,
-                    "reads a mean whose windows overlap or leave gaps, or whose sums have more "
-                    f"than {MOST_SUM_BITS} bits; quantise the mean",
+                    "reads a mean whose windows overlap, leave gaps or are padded, or whose sums "
+                    f"have more than {MOST_SUM_BITS} bits; quantise the mean",
                 )
             codes = found
         if stream.pad == NO_SIDES and node.input and self.values.get(node.input[0]) is stream:
@@ -104,23 +103,23 @@ class Scope:
         codes = self.builder.codes(stream, self.refuse(node))
         return Stream(layout=stream.layout, base=codes, names=stream.names)
 
-    def mean(self, stream: Stream, node: NodeProto, window: tuple[int, int, int, int]) -> Stream:
+    def mean(self, stream: Stream, node: NodeProto, pool: Pool) -> Stream:
         """The means over windows of a stream, with the layout of the stream as it was before."""
         stream = self.settled(stream, node)
         if (base := stream.scaled_sums) is not None:
-            return replace(stream, base=self._mean_of_sums(base, stream, node, window))
+            return replace(stream, base=self._mean_of_sums(base, stream, node, pool))
         codes = self.codes(stream, node)
-        return Stream(layout=stream.layout, base=codes, average=window, names=stream.names)
+        return Stream(layout=stream.layout, base=codes, average=pool, names=stream.names)
 
-    def _mean_of_sums(
-        self, base: Sums, stream: Stream, node: NodeProto, window: tuple[int, int, int, int]
-    ) -> Sums:
+    def _mean_of_sums(self, base: Sums, stream: Stream, node: NodeProto, pool: Pool) -> Sums:
         """The means over windows of a product: of its input where it can be, else of its weights.
 
         The latter is one product with the whole image.
         """
-        found = mean_first(self.builder, base, stream.layout, window)
+        if pool.pad != NO_SIDES:
+            raise refuse(node, "takes padded means of a product; quantise the product before")
+        found = mean_first(self.builder, base, stream.layout, pool)
         if found is not None:
             return sums(found, self.refuse(node))
-        product, size = averaged(base, window[:2], window[2:], self.refuse(node))
+        product, size = averaged(base, pool.kernel, pool.stride, self.refuse(node))
         return whole(product, size, self.refuse(node))

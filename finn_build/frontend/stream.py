@@ -139,7 +139,7 @@ class Repeat:
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
-    """Maximum over windows; padding is never the largest value."""
+    """Windows of a pool. Padding is never the largest value; in a mean, it counts as zeros."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
@@ -229,7 +229,7 @@ class Stream:
     base: Codes | Pairs | Sums
     ops: tuple[Elementwise | Moving, ...] = ()
     pad: Sides = NO_SIDES
-    average: tuple[int, int, int, int] | None = None  # kernel, stride of means to take
+    average: Pool | None = None  # the windows of means to take
     names: tuple[str, ...] = ()
 
     @property

@@ -31,14 +31,10 @@ from finn_build.frontend.check import (
     shown,
 )
 from finn_build.frontend.constant import FOLDED, compute
+from finn_build.frontend.domains import DOMAINS, OURS, QONNX, standard
 from finn_build.frontend.unique import all_names, fresh
 from finn_build.system.quiet import quiet
 
-QONNX = "qonnx.custom_op.general"
-_OURS = ("Quant", "IntQuant", "BipolarQuant", "Trunc")
-_INPUTS = {"BipolarQuant": (2,), "Trunc": (5, 6)}  # of QONNX's operators; others have 4
-# Domains that QONNX's operators have had; "" is none.
-_DOMAINS = (QONNX, "finn.custom_op.general", "onnx.brevitas", "qonnx", "")
 _IDLE = ("Identity", "Dropout")
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 LEFT_OUT = "headrace.left_out"  # metadata: outputs beyond the first, and what followed the logits
@@ -145,8 +141,8 @@ class _Tidy:
         if node.domain == channels_last.DOMAIN:
             self._rewritten(node)
             return
-        if node.op_type in _OURS and node.domain in _DOMAINS:
-            _quantiser(node)
+        if node.op_type in OURS and node.domain in DOMAINS:
+            standard(node)
         elif node.domain not in ("", "ai.onnx"):
             raise refuse(node, f"operators of the domain {shown(node.domain)} are not supported")
         on_images = [name for name in node.input if name in self.computed]
@@ -175,7 +171,7 @@ class _Tidy:
 
     def _constant(self, node: NodeProto, said: dict[str, Any]) -> None:
         """Compute a node that no image enters. Quantisers of weights stay, for `read` to find."""
-        if node.op_type in _OURS:
+        if node.op_type in OURS:
             self._keep(node)
             return
         inputs = [self.constants.get(name) if name else None for name in node.input]
@@ -275,24 +271,6 @@ def _copy(node: NodeProto) -> NodeProto:
     made = NodeProto()
     made.CopyFrom(node)
     return made
-
-
-def _quantiser(node: NodeProto) -> None:
-    """Give a QONNX quantiser the operator name and domain that qonnx uses today."""
-    wanted = _INPUTS.get(node.op_type, (4,))
-    if len(node.input) not in wanted or "" in node.input:
-        raise refuse(node, f"has {len(node.input)} inputs; want {' or '.join(map(str, wanted))}")
-    if node.op_type == "IntQuant":
-        node.op_type = "Quant"
-    node.domain = QONNX
-    if node.op_type == "Quant":
-        said = {each.name for each in node.attribute}
-        defaults = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND"}
-        missing = {name: value for name, value in defaults.items() if name not in said}
-        node.attribute.extend(helper.make_attribute(n, v) for n, v in missing.items())
-        for each in node.attribute:
-            if each.name == "rounding_mode" and each.s.upper() == b"ROUND_TO_ZERO":
-                each.s = b"DOWN"  # the name that qonnx knows
 
 
 def with_shapes(graph: ModelProto) -> ModelProto:

@@ -14,7 +14,8 @@ from math import log2
 from onnx import NodeProto
 
 from finn_build.frontend.check import attributes, refuse
-from finn_build.frontend.elementwise import Affine, Quantiser, apply_all
+from finn_build.frontend.elementwise import Affine, Quantiser
+from finn_build.frontend.extremes import extremes
 from finn_build.frontend.operations import then
 from finn_build.frontend.quantisers import (
     bit_width,
@@ -24,9 +25,7 @@ from finn_build.frontend.quantisers import (
     whole_number,
 )
 from finn_build.frontend.scope import Scope, Value
-from finn_build.frontend.stream import Codes, Constant, Moving, Pairs, Stream, Sums, wide
-from finn_build.frontend.thresholds import reach_of, span
-from finn_build.network.layers.add import Weighted
+from finn_build.frontend.stream import Constant, Stream, wide
 
 _ALL = 1 << 40  # no integer that is truncated is larger
 _MOST_DROPPED = 24  # bits
@@ -94,30 +93,8 @@ def _dropped(steps: list[Fraction], ends: list[Fraction]) -> set[int]:
 def _reached(stream: Stream, quantisers: tuple[Quantiser, Quantiser]) -> tuple[int, int]:
     """The lowest and the highest integer that a stream may have behind two quantisers."""
     last = quantisers[1]
-    ends = []
-    for channel in range(stream.layout.channels):
-        way = [op for op in stream.ops if not isinstance(op, Moving)]
-        for x in _ends(stream.base, channel):
-            value = apply_all((*way, quantisers[0]), x, channel)
-            ends.append(last.level(value, channel) + last.low)
-    return min(ends), max(ends)
-
-
-def _ends(base: Codes | Pairs | Sums, channel: int) -> list[Fraction]:
-    """The lowest and the highest value of a channel, before any operation."""
-    if isinstance(base, Codes):
-        return [base.value(code, channel) for code in (0, (1 << base.bits) - 1)]
-    if isinstance(base, Pairs):
-        pairs = zip(_ends(base.first, channel), _ends(base.second, channel), strict=True)
-        return [sum(pair, Fraction(0)) for pair in pairs]
     found = []
-    for row in range(channel, len(base.units), base.channels):
-        reach = reach_of(base.weights[row : row + 1], base.product.codes.bits)
-        skips = [Fraction(0)]
-        if (skip := base.skip) is not None and skip.gains is not None:
-            reach = Weighted(gains=skip.gains, ranges=(reach, span(skip.base))).reach
-        elif skip is not None:
-            skips = _ends(skip.base, channel)
-        values = [base.units[row] * end + base.offsets[row] for end in reach]
-        found += [value + more for value in values for more in skips]
-    return [min(found), max(found)]
+    for channel in range(stream.layout.channels):
+        for x in extremes(stream, channel):
+            found.append(last.level(quantisers[0].apply(x, channel), channel) + last.low)
+    return min(found), max(found)

@@ -198,6 +198,49 @@ CASES["mean_channels"] = _means(lambda g, x: g.op("ReduceMean", x, shape=(1, 12,
 CASES["mean_axes"] = _means(lambda g, x: g.op("ReduceMean", x, shape=(1, 1, 1)))
 
 
+def _padded_mean(counted: bool) -> Callable[[Graph, str], str]:
+    def change(g: Graph, x: str) -> str:
+        x = g.pool(x, (3, 3), (2, 2), kind="AveragePool", pads=SAME)
+        if counted:
+            g.nodes[-1].attribute.append(helper.make_attribute("count_include_pad", 1))
+        x = g.op("Add", g.op("Mul", x, g.constant(0.7)), g.constant(-0.1))
+        return g.quant(x, 0.11, 3)
+
+    return change
+
+
+CASES["avg_pad"] = _means(_padded_mean(True))
+CASES["avg_pad_less"] = _means(_padded_mean(False))
+
+
+def _after_pad(kind: str, signed: int = 0) -> Callable[[], ModelProto]:
+    """A Pad node before a pool (Keras' ZeroPadding2D, PyTorch's ZeroPad2d)."""
+
+    def make() -> ModelProto:
+        g = Graph(3, 11, 11)
+        x = g.quant(g.norm(g.conv(g.quant("in0"), 5), 170.0), 0.3, 3, signed=signed)
+        pads = g.constant([0, 0, 1, 0, 0, 0, 1, 2], np.int64)
+        x = g.op("Pad", x, pads, shape=(5, 11, 11))
+        x = g.pool(x, (3, 3), (2, 2), kind=kind)
+        return g.end(g.quant(x, 0.3, 3, signed=signed))
+
+    return make
+
+
+CASES["pad_max"] = _after_pad("MaxPool")
+CASES["pad_max_signed"] = _after_pad("MaxPool", 1)
+CASES["pad_mean_signed"] = _after_pad("AveragePool", 1)
+
+
+@CASES.add
+def gap_twice() -> ModelProto:
+    """A mean that two branches flatten, each for itself."""
+    g = Graph(3, 8, 8)
+    x = _global_mean(g, g.first(6, pads=SAME))
+    parts = [g.act(g.norm(g.dense(g.flat(x), 5), 0.06), 0.2, 4) for _ in range(2)]
+    return g.model(g.dense(g.op("Concat", *parts, shape=(10,), axis=1)))
+
+
 @CASES.add
 def avg_wide() -> ModelProto:
     g = Graph(1, 20, 20)

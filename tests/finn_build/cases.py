@@ -25,6 +25,7 @@ PIXEL_MAX = {"brev_TFC_1W1A": 1.0, "brev_pow2": 1.0, "qcdq": 1.0}
 REFUSED = broken.REFUSED | {
     "act_perchan": r"Conv.*scales of its input differ from channel to channel.*use one scale",
     "avg_heavy": r"MatMul.*weights of 11 bits on activations of 15; use at most 9",
+    "avg_pad_less": r"AveragePool.*count_include_pad is 0.*set it to 1",
     "avg_wide": r"MatMul.*reads a mean .*more than 16 bits; quantise the mean",
     "avg_over_bare": r"MatMul.*reads a mean whose windows overlap.*quantise the mean",
     "bits_w2a12u": r"Conv.*activations of 12 bits; use at most 8",
@@ -41,6 +42,7 @@ REFUSED = broken.REFUSED | {
     "sum_of_negated_products": r"scales a sum of two branches by less than zero",
     "sum_that_is_wide": r"quantises codes of 15 bits again; use at most 10",
     "skip_of_uneven_scale": r"Add.*codes of 8 bits to a product.*use at most 5 bits",
+    "pad_max_signed": r"MaxPool.*numbers below zero in it; pad within the pool",
     "trunc_far": r"Trunc.*drops \[\d+\] bits; use one number of at most 24",
     "trunc_parts": r"Trunc.*its output bit width \[3.5\] is not one whole number",
     "trunc_weights": r"Trunc.*truncates constants; use Quant",

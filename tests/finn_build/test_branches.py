@@ -23,7 +23,7 @@ from finn_build.folding.search import Search
 from finn_build.frontend.join import multiples
 from finn_build.network import golden
 from finn_build.network.graph import IMAGE, Network
-from finn_build.network.layers import Concat, Mvtu, Place, Residual, Shape
+from finn_build.network.layers import Concat, Mvtu, Place, Residual, Shape, SumPool
 from finn_build.network.layers.base import Codes
 from finn_build.network.verify import compare
 from finn_build.rtl import accelerator, emit
@@ -361,3 +361,10 @@ def test_what_has_a_scale_in_common_is_added(signed):
 )
 def test_scales_are_whole_multiples_of_one_number_or_not(scales, gains):
     assert multiples(scales) == gains
+
+
+def test_branches_that_flatten_the_same_means_share_their_sums(tmp_path):
+    network = load("gap_twice", tmp_path)[1].network
+    (pool,) = (layer for layer in network.layers if isinstance(layer, SumPool))
+    readers = [layer.name for layer, sources in network.walk() if pool.name in sources]
+    assert len(readers) == 2
