@@ -62,8 +62,7 @@ def mean_first(builder: Builder, base: Sums, layout: Layout, pool: Pool) -> Prod
     """The product of means, which is the mean of products where each is of one pixel.
 
     So the product has one position for each window, not one for each pixel. Appends the sums of
-    the windows. None for products of several pixels, and where the
-    sums have too many bits.
+    the windows. None for products of several pixels, and where the sums have too many bits.
     """
     product = base.product
     if base.unrolled or (*product.integers.shape[1:3], *product.stride) != (1, 1, 1, 1):
