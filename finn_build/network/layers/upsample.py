@@ -60,6 +60,10 @@ class Upsample(Layer):
         (step,) = steps
         return Codes(codes=self._repeated(step.codes), unsure=self._repeated(step.unsure))
 
+    def at_once(self, pixels: int) -> int:
+        """One: a pixel comes out per cycle."""
+        return 1
+
     def cost(self, place: Place) -> Cost:
         """Cost of the row that is repeated, and of the counters."""
         pixel, (down, across) = self.channels * self.bits, self.factors
