@@ -47,11 +47,14 @@ def _precompiled(cache: Path, command: Sequence[str]) -> list[str]:
 
 def kept(cache: Path, command: Sequence[str], suffix: str) -> Path | None:
     """What a command of the compiler makes, wherever it would put it; None where it fails."""
-    plain, skip = [], False
+    plain, level, skip = [], [], False
     for word in command:
-        if not (skip or word in ("-c", "-o", "-MMD")):
+        if word.startswith("-O"):
+            level = [word]  # the last one counts, and makefiles differ in where they have it
+        elif not (skip or word in ("-c", "-o", "-MMD")):
             plain.append(word)
         skip = word == "-o"
+    plain[1:1] = level
     compiler = Path(shutil.which(plain[0]) or plain[0]).resolve()
     which = [str(compiler), compiler.stat().st_size, compiler.stat().st_mtime_ns, *plain]
     key = hashlib.sha256(json.dumps(which).encode()).hexdigest()[:16]
