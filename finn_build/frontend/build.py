@@ -36,7 +36,7 @@ from finn_build.network.layers import Add, Ints, Layer, Lookup, Mvtu, Residual
 MOST_PIXEL_BITS = 12
 MOST_PAIR_BITS = 6  # of two codes that a table adds, although they could be added
 _PIXELS = 8  # bits of a pixel
-_ENTRIES = 10  # bits of the largest table's address
+_ENTRIES = 12  # bits of the largest table's address
 
 
 @dataclass(frozen=True, kw_only=True)

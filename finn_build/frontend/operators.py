@@ -188,15 +188,10 @@ def _below_zero(stream: Stream) -> bool:
 
 
 def _resize(scope: Scope, node: NodeProto) -> Value:
-    """Resize and Upsample to the nearest pixel, by whole factors."""
+    """Resize and Upsample to the nearest pixel, by whole factors, in any layout."""
     stream = scope.bare(node)
-    flipped, dims = image_only(node, stream)
-    factors = upsampling(node, scope.numbers, stream.layout.shape)
-    pair = (1, *factors) if dims == 1 else factors
-    repeat = Repeat(factors=(pair[1], pair[0]) if flipped else (pair[0], pair[1]))
-    size = (stream.layout.height * repeat.factors[0], stream.layout.width * repeat.factors[1])
-    layout = stream.layout.with_image(*size, stream.layout.channels, flipped=flipped)
-    return replace(then(scope, stream, node, repeat), layout=layout)
+    factors, layout = upsampling(node, scope.numbers, stream.layout)
+    return replace(then(scope, stream, node, Repeat(factors=factors)), layout=layout)
 
 
 def _reduce_mean(scope: Scope, node: NodeProto) -> Value:

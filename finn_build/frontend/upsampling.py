@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from finn_build.frontend.check import attributes, refuse
+from finn_build.frontend.layout import Layout
 
 HALF = Fraction(1, 2)
 MOST_FACTOR = 64
@@ -20,34 +22,49 @@ MOST_FACTOR = 64
 def upsampling(
     node: NodeProto,
     numbers: Callable[[NodeProto, int], NDArray[Any] | None],
-    shape: Sequence[int],
-) -> tuple[int, ...]:
-    """How often each dimension of the image is repeated, in the order of the tensor.
+    layout: Layout,
+) -> tuple[tuple[int, int], Layout]:
+    """How often rows and columns of an image are repeated, and the layout of the larger image.
 
-    numbers: gives the constant at an input of the node, if there is one; shape: of the tensor
-    without its batch, channels first. Raises ModelError for anything but whole factors by which
-    each pixel goes to its nearest place.
+    numbers: gives the constant at an input of the node, if there is one. Raises ModelError for
+    anything but whole factors of rows and columns by which each pixel goes to its nearest place.
     """
     said = {"mode": "nearest", **attributes(node)}
     if said["mode"] != "nearest":
         raise refuse(node, f"mode {said['mode']!r} computes pixels between others; use nearest")
+    shape = layout.shape
     scales = _scales(node, said, numbers, shape)
-    wanted = f"scales {[float(s) for s in scales]}; want 1 for batch and channels, whole numbers"
-    if len(scales) != 1 + len(shape) or scales[:2] != [1, 1]:
-        raise refuse(node, wanted)
-    factors = tuple(int(scale) for scale in scales[2:])
-    if list(factors) != scales[2:] or not all(1 <= factor <= MOST_FACTOR for factor in factors):
-        raise refuse(node, f"{wanted} of 1 to {MOST_FACTOR} for rows and columns")
-    for size, factor in zip(shape[1:], factors, strict=True):
-        if [_source(i, size, factor, node, said) for i in range(size * factor)] != [
-            i // factor for i in range(size * factor)
-        ]:
+    whole = len(scales) == 1 + len(shape) and scales[0] == 1
+    if not whole or not all(scale in range(1, MOST_FACTOR + 1) for scale in scales):
+        raise refuse(
+            node,
+            f"scales {[float(s) for s in scales]}; want 1 for the batch, whole numbers of 1 to "
+            f"{MOST_FACTOR} for rows and columns",
+        )
+    found, dims = {"h": 1, "w": 1}, list(layout.dims)
+    for place, factor in enumerate(int(scale) for scale in scales[1:]):
+        if factor == 1:
+            continue
+        axis = dims[place] or _single(layout, dims)
+        if axis not in found:
+            raise refuse(node, "repeats something other than rows and columns")
+        dims[place], found[axis], size = axis, factor, shape[place]
+        places = range(size * factor)
+        if any(_source(i, size, factor, node, said) != i // factor for i in places):
             raise refuse(
                 node,
                 "does not repeat every pixel equally often; use coordinate_transformation_mode "
                 "asymmetric with nearest_mode floor",
             )
-    return factors
+    factors = found["h"], found["w"]
+    height, width = layout.height * factors[0], layout.width * factors[1]
+    return factors, replace(layout, height=height, width=width, dims=tuple(dims))
+
+
+def _single(layout: Layout, dims: Sequence[str]) -> str:
+    """Which axis of one row or column a dimension of size 1 is: one that no dimension has."""
+    sizes = {"h": layout.height, "w": layout.width}
+    return next((axis for axis in sizes if sizes[axis] == 1 and axis not in dims), "")
 
 
 def _scales(

@@ -71,6 +71,30 @@ def up_sizes() -> ModelProto:
 
 
 @CASES.add
+def up_channels_last() -> ModelProto:
+    """Images with channels last, the first of which has one pixel, as Keras has them."""
+    g = Graph(3, 8, 8)
+    x = g.op("GlobalMaxPool", g.first(4, pads=SAME), shape=(4, 1, 1))
+    for factors in ((2, 2), (1, 3)):
+        channels, height, width = g.shapes[x]
+        x = g.op("Transpose", x, shape=(height, width, channels), perm=[0, 2, 3, 1])
+        size = height * factors[0], width * factors[1]
+        scales = g.constant([1, *factors, 1])
+        x = g.op("Resize", x, "", scales, shape=(*size, channels), mode="nearest", **FLOOR)
+        x = g.op("Transpose", x, shape=(channels, *size), perm=[0, 3, 1, 2])
+        x = g.act(g.conv(x, 5, kernel=1), 0.3)
+    return g.end(x)
+
+
+@CASES.add
+def up_channels() -> ModelProto:
+    g = Graph(3, 8, 8)
+    scales = g.constant([1, 2, 1, 1])
+    x = g.op("Resize", g.first(4), "", scales, shape=(8, 6, 6), mode="nearest", **FLOOR)
+    return g.end(x)
+
+
+@CASES.add
 def up_by_an_older_operator() -> ModelProto:
     """Upsample, as it was until ONNX 1.5."""
     g = Graph(3, 8, 8, opset=9)

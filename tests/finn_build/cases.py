@@ -40,7 +40,7 @@ REFUSED = broken.REFUSED | {
     "sum_of_uneven_codes": r"Add.*5 and 5 bits whose scales are not whole.*use at most 4 bits",
     "sum_of_uneven_products": r"Add.*two products whose scales are not whole multiples",
     "sum_of_negated_products": r"scales a sum of two branches by less than zero",
-    "sum_that_is_wide": r"quantises codes of 15 bits again; use at most 10",
+    "sum_that_is_wide": r"quantises codes of 15 bits again; use at most 12",
     "skip_of_uneven_scale": r"Add.*codes of 8 bits to a product.*use at most 5 bits",
     "pad_max_signed": r"MaxPool.*numbers below zero in it; pad within the pool",
     "trunc_far": r"Trunc.*drops \[\d+\] bits; use one number of at most 24",
@@ -49,5 +49,6 @@ REFUSED = broken.REFUSED | {
     "qcdq": r"DequantizeLinear.*QCDQ export; export as QONNX",
     "up_linear": r"Resize.*mode 'linear' computes pixels between others; use nearest",
     "up_half": r"Resize.*scales \[1.0, 1.0, 2.0, 1.5\].*whole numbers of 1 to 64",
+    "up_channels": r"Resize.*repeats something other than rows and columns",
     "up_uneven": r"Resize.*does not repeat every pixel equally often",
 }

@@ -49,16 +49,21 @@ class Upsample(Layer):
         return Shape(sizes=(self.out_height, self.out_width, self.channels), bits=self.bits)
 
     def compute(self, *x: Integers) -> Integers:
-        """The larger images (N, OH, OW, C) of images (N, H, W, C)."""
+        """The larger images (N, OH, OW, C) of images (N, H, W, C), or of vectors (N, C)."""
         return self._repeated(*x)
 
     def _repeated(self, image: NDArray[Any]) -> NDArray[Any]:
+        image = image.reshape(len(image), self.height, self.width, self.channels)
         return image.repeat(self.factors[0], axis=1).repeat(self.factors[1], axis=2)
 
     def doubt(self, *steps: Codes) -> Codes:
         """A code is unsure where its pixel is."""
         (step,) = steps
         return Codes(codes=self._repeated(step.codes), unsure=self._repeated(step.unsure))
+
+    def at_once(self, pixels: int) -> int:
+        """One: a pixel comes out per cycle."""
+        return 1
 
     def cost(self, place: Place) -> Cost:
         """Cost of the row that is repeated, and of the counters."""
