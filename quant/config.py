@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 
 from headrace import tables
 from headrace.tables import Range
@@ -94,12 +94,17 @@ class Network:
         reads: str | None = None
         found: list[Product] = []
         for layer, name, out in zip(self.layers, layer_names(self), self.shapes(), strict=True):
-            if isinstance(layer, Residual):
-                found += self._branches(layer, name, reads, shape)
-                reads = f"{name}.conv1"
-            elif isinstance(layer, Conv | Depthwise | Dense):
-                found.append(self._product(name, layer, reads, shape))
-                reads = name
+            match layer:
+                case Residual():
+                    found += self._branches(layer, name, reads, shape)
+                    reads = f"{name}.conv1"
+                case Conv() | Depthwise() | Dense():
+                    found.append(self._product(name, layer, reads, shape))
+                    reads = name
+                case Pool() | Average():
+                    pass
+                case _:
+                    assert_never(layer)
             shape = out
         return [*found, self._product("last", Dense(neurons=self.classes), reads, shape)]
 
@@ -141,18 +146,23 @@ class Network:
         groups: dict[str, list[str]] = {}
         trunk = ""  # the first of those whose channels come into the next layer
         for layer, name in zip(self.layers, layer_names(self), strict=True):
-            if isinstance(layer, Conv):
-                trunk = name
-                groups[trunk] = [name]
-            elif isinstance(layer, Depthwise):
-                groups[trunk].append(name)
-            elif isinstance(layer, Residual):
-                groups[f"{name}.conv0"] = [f"{name}.conv0"]
-                if layer.projection:
-                    trunk = f"{name}.skip"
-                    groups[trunk] = [trunk, f"{name}.conv1"]
-                else:
-                    groups[trunk].append(f"{name}.conv1")
+            match layer:
+                case Conv():
+                    trunk = name
+                    groups[trunk] = [name]
+                case Depthwise():
+                    groups[trunk].append(name)
+                case Residual():
+                    groups[f"{name}.conv0"] = [f"{name}.conv0"]
+                    if layer.projection:
+                        trunk = f"{name}.skip"
+                        groups[trunk] = [trunk, f"{name}.conv1"]
+                    else:
+                        groups[trunk].append(f"{name}.conv1")
+                case Dense() | Pool() | Average():
+                    pass
+                case _:
+                    assert_never(layer)
         return groups
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, assert_never
 
 from headrace import tables
 from headrace.tables import Range
@@ -174,14 +174,22 @@ def output_shape(layer: Layer, shape: Shape, where: str) -> Shape:
     if isinstance(layer, Dense):
         return (layer.neurons,)
     need(len(shape) == 3, f"{where}: comes after a layer that leaves no image; put it before")
-    if isinstance(layer, Conv):
-        return (*_pixels(layer, shape, where), layer.filters)
-    if isinstance(layer, Depthwise):
-        return (*_pixels(layer, shape, where), shape[2])
-    if isinstance(layer, Residual):
-        return _added(layer, shape, where)
-    if isinstance(layer, Average):
-        return shape[2:]
+    match layer:
+        case Conv():
+            return (*_pixels(layer, shape, where), layer.filters)
+        case Depthwise():
+            return (*_pixels(layer, shape, where), shape[2])
+        case Residual():
+            return _added(layer, shape, where)
+        case Average():
+            return shape[2:]
+        case Pool():
+            return _pooled(layer, shape, where)
+        case _:
+            assert_never(layer)
+
+
+def _pooled(layer: Pool, shape: Shape, where: str) -> Shape:
     height, width, channels = shape
     need(
         min(height, width) >= layer.size,

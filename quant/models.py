@@ -7,7 +7,7 @@ quantised network. Input: raw pixels 0..255 as float32 (N, C, H, W); output: log
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any, assert_never, cast
 
 import brevitas.nn as qnn
 import torch
@@ -144,20 +144,23 @@ class _Builder:
         network = self.network
         layers = zip(network.layers, layer_names(network), network.shapes(), strict=True)
         for layer, name, out in layers:
-            if isinstance(layer, Pool):
-                self.body.add_module(name, MaxPool(layer.size))
-                self.drop(name, self.dropout.stage)
-            elif isinstance(layer, Average):
-                self.body.add_module(name, AveragePool(math.prod(shape[:2])))
-                self.drop(name, self.dropout.stage)
-            elif isinstance(layer, Dense):
-                self.flatten(shape, flat)
-                self.add(self.body, name, self.products[name])
-                self.drop(name, self.dropout.dense)
-            elif isinstance(layer, Residual):
-                self.body.add_module(name, self.block(name, layer))
-            else:
-                self.add(self.body, name, self.products[name])
+            match layer:
+                case Pool():
+                    self.body.add_module(name, MaxPool(layer.size))
+                    self.drop(name, self.dropout.stage)
+                case Average():
+                    self.body.add_module(name, AveragePool(math.prod(shape[:2])))
+                    self.drop(name, self.dropout.stage)
+                case Dense():
+                    self.flatten(shape, flat)
+                    self.add(self.body, name, self.products[name])
+                    self.drop(name, self.dropout.dense)
+                case Residual():
+                    self.body.add_module(name, self.block(name, layer))
+                case Conv() | Depthwise():
+                    self.add(self.body, name, self.products[name])
+                case _:
+                    assert_never(layer)
             flat = self.dropout.stage if isinstance(layer, Conv | Depthwise | Residual) else 0.0
             shape = out
         self.flatten(shape, flat)

@@ -168,7 +168,8 @@ def test_weights_take_another_register_where_python_says(shape: Shape) -> None:
 def test_results_come_as_many_cycles_later_as_the_schedule_says(shape: Shape) -> None:
     facts = shape.facts()
     passes = facts["gen_thresholds.u_threshold.PASSES"] if shape.out_bits else 1 - FIRST_PASS
-    through = facts["AT_ACC"] + FIRST_PASS + passes - 1 + FIFO_CYCLES
+    summed = facts["AT_STEP"] + facts["u_accumulate.LATENCY"]
+    through = summed + FIRST_PASS + passes - 1 + FIFO_CYCLES
     assert shape.layer().hardware(shape.fold).latency() == through
     assert facts["u_output.DEPTH"] == beats.RESULTS
 

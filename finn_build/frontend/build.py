@@ -11,6 +11,7 @@ import numpy as np
 from finn_build.frontend import hardware
 from finn_build.frontend.elementwise import (
     Affine,
+    Elementwise,
     Quantiser,
     apply_all,
     joined,
@@ -137,9 +138,7 @@ class Builder:
             shifts=values[1],
             source=name,
         )
-        return self._pools(
-            codes, pools, name, quantiser, whole=len(kept) == quantiser.levels, refuse=refuse
-        )
+        return self._pools(codes, pools, quantiser, len(kept), refuse)
 
     def _residual(self, skip: Skip, unit: Mvtu, found: Levels) -> str:
         """Append the layer that adds a skip to the sums of a unit."""
@@ -231,14 +230,15 @@ class Builder:
         self,
         codes: Codes,
         pools: Sequence[tuple[Moving, bool]],
-        name: str,
         quantiser: Quantiser,
-        *,
-        whole: bool,
+        kept: int,
         refuse: Refuse,
     ) -> Codes:
-        """Append pools. The quantiser is tapped before the pools that follow it in the file."""
-        tapped = False
+        """Append pools. The quantiser is tapped before the pools that follow it in the file.
+
+        kept: how many levels of the quantiser the codes tell apart.
+        """
+        name, whole, tapped = codes.source, kept == quantiser.levels, False
         for pool, before in pools:
             if not before and not tapped:
                 tapped = self._tap(name, quantiser, whole=whole)
@@ -313,20 +313,9 @@ class Builder:
         same = base.even and uniform((*before, quantiser))
         rows, doubts = [], []
         for channel in range(1 if same else base.channels):
-            way, codes_of = joined(before, channel), range(1 << base.bits)
-            if isinstance(base, Codes) and base.summed:
-                inputs = [base.value(code, channel) for code in codes_of]
-                ends = [apply_all(way, x, channel) for x in inputs]
-                reached = [quantiser.level(x, channel) for x in ends]
-                # The numbers that are summed may be larger than their sum.
-                most = max(map(abs, ends))
-            else:
-                inputs = [base.value32(code, channel) for code in codes_of]
-                ends = [apply_all(way, x, channel) for x in inputs]
-                reached = [level32(before, quantiser, x, channel) for x in inputs]
-                most = Fraction(0)
+            reached, unsure_codes = _entries(base, before, quantiser, channel)
             rows.append(np.searchsorted(np.array(kept), reached, side="right"))
-            doubts.append([doubtful(quantiser, x, channel, most) for x in ends])
+            doubts.append(unsure_codes)
         shape = (base.channels, 1 << base.bits)
         tables: Ints = np.ascontiguousarray(np.broadcast_to(np.array(rows, np.int64), shape))
         unsure = np.ascontiguousarray(np.broadcast_to(np.array(doubts, bool), shape))
@@ -354,8 +343,7 @@ class Builder:
             shifts=values[1],
             source=name,
         )
-        whole = len(kept) == quantiser.levels
-        return self._pools(codes, pools, name, quantiser, whole=whole, refuse=refuse)
+        return self._pools(codes, pools, quantiser, len(kept), refuse)
 
     def _check_range(self, tables: Ints, bits: int, steps: int, refuse: Refuse) -> None:
         top = (1 << bits) - 1
@@ -377,6 +365,22 @@ class Builder:
             assert isinstance(op, Moving)
             codes = self._moved(codes, op, refuse)
         return codes
+
+
+def _entries(
+    base: Codes | Pairs, before: Sequence[Elementwise], quantiser: Quantiser, channel: int
+) -> tuple[list[int], list[bool]]:
+    """For each code of a channel the level that it reaches, and whether float32 may miss it."""
+    way = joined(before, channel)
+    operands = [base.operand(code, channel) for code in range(1 << base.bits)]
+    ends = [apply_all(way, x, channel) for x in operands]
+    if base.summed:
+        reached = [quantiser.level(x, channel) for x in ends]
+    else:
+        reached = [level32(before, quantiser, x, channel) for x in operands]
+    # The numbers that are summed may be larger than their sum.
+    most = max(map(abs, ends)) if base.summed else Fraction(0)
+    return reached, [doubtful(quantiser, x, channel, most) for x in ends]
 
 
 def _added(pairs: Pairs, stream: Stream) -> bool:

@@ -141,53 +141,67 @@ def _in_units(
     fill: int,
 ) -> Sums:
     """Integer weights with one unit for each row; the offsets include the shifts of the codes."""
-    codes, integers = product.codes, product.integers
-    rows = len(integers)
-    scales, shifts = _spread(codes)
-    even = len(set(scales)) == 1 and len(set(shifts)) == 1
-    units, offsets = [], []
-    weights: Ints = integers.copy()
-    for row in range(rows):
-        used = integers[row] != 0
-        row_scales = np.unique(product.scales[row][used])
-        if not len(row_scales):
-            units.append(scales[0] or Fraction(1))
-            offsets.append(product.bias[row])
-            continue
-        if even and len(row_scales) == 1:
-            factor = Fraction(float(row_scales[0]))
-            units.append(factor * scales[0])
-            offset = int(integers[row].sum()) * factor * shifts[0]
-        else:
-            factors, offset = _factors(product, row, scales, shifts)
-            units.append(unit(factors.values()))
-            for (scale, channel), factor in factors.items():
-                times = factor / units[-1]
-                place = product.scales[row, :, :, channel] == scale
-                if abs(times) >= 1 << MOST_WEIGHT_BITS:
-                    raise refuse(_no_unit(product, codes))
-                weights[row, :, :, channel][place] *= int(times)
-        offsets.append(product.bias[row] + offset)
-        if not units[-1]:
-            units[-1], weights[row] = Fraction(1), 0
+    weights: Ints = product.integers.copy()
+    spread = _spread(product.codes)
+    even = all(len(set(values)) == 1 for values in spread)
+    rows = [
+        _row_in_units(product, row, weights[row], spread, refuse, even=even)
+        for row in range(len(weights))
+    ]
     bits = int(np.abs(weights).max(initial=0)).bit_length() + 1
-    most = min(MOST_WEIGHT_BITS, MOST_PRODUCT_BITS - codes.bits)
+    most = min(MOST_WEIGHT_BITS, MOST_PRODUCT_BITS - product.codes.bits)
     if bits > most:
         raise refuse(
-            _no_unit(product, codes)
+            _no_unit(product)
             if bits > 24
-            else f"weights of {bits} bits on activations of {codes.bits}; use at most {most}"
+            else f"weights of {bits} bits on activations of {product.codes.bits}; use at most "
+            f"{most}"
         )
     return Sums(
         product=product,
         weights=weights,
-        units=tuple(units),
-        offsets=tuple(offsets),
+        units=tuple(row_unit for row_unit, _ in rows),
+        offsets=tuple(offset for _, offset in rows),
         unrolled=unrolled,
         channels=channels,
         positions=positions,
         fill=fill,
     )
+
+
+def _row_in_units(
+    product: Product,
+    row: int,
+    weights: Ints,
+    spread: tuple[list[Fraction], list[Fraction]],
+    refuse: Refuse,
+    *,
+    even: bool,
+) -> tuple[Fraction, Fraction]:
+    """The unit and the offset of a row, whose weights become multiples of the unit.
+
+    even: whether all channels have the same scale and shift.
+    """
+    scales, shifts = spread
+    row_scales = np.unique(product.scales[row][weights != 0])
+    if not len(row_scales):
+        return scales[0] or Fraction(1), product.bias[row]
+    if even and len(row_scales) == 1:
+        factor = Fraction(float(row_scales[0]))
+        row_unit = factor * scales[0]
+        offset = int(weights.sum()) * factor * shifts[0]
+    else:
+        factors, offset = _factors(product, row, scales, shifts)
+        row_unit = unit(factors.values())
+        for (scale, channel), factor in factors.items():
+            times = factor / row_unit
+            place = product.scales[row, :, :, channel] == scale
+            if abs(times) >= 1 << MOST_WEIGHT_BITS:
+                raise refuse(_no_unit(product))
+            weights[:, :, channel][place] *= int(times)
+    if not row_unit:
+        weights[:] = 0
+    return row_unit or Fraction(1), product.bias[row] + offset
 
 
 def _factors(
@@ -205,8 +219,8 @@ def _factors(
     return factors, offset
 
 
-def _no_unit(product: Product, codes: Codes) -> str:
-    if len(set(codes.scales)) > 1:
+def _no_unit(product: Product) -> str:
+    if len(set(product.codes.scales)) > 1:
         return (
             "the scales of its input differ from channel to channel and have no common unit of few "
             "bits; use one scale, or powers of two"

@@ -237,6 +237,33 @@ def _turned(sides: Sides, flipped: bool) -> Sides:
     return (left, top, right, bottom) if flipped else sides
 
 
+def _padding(
+    node: NodeProto,
+    said: dict[str, Any],
+    sides: Sequence[int],
+    windows: Sequence[tuple[int, int, int]],
+) -> list[int]:
+    """Padding of a node in ONNX's order, all beginnings, then all ends.
+
+    sides: of the image; windows: kernel, stride and dilation along each side.
+    """
+    dims, shape = len(sides), [kernel for kernel, _, _ in windows]
+    pads = list(said.get("pads") or [0] * (2 * dims))
+    if len(pads) != 2 * dims or min(pads) < 0 or min(shape) < 1:
+        raise refuse(node, f"kernel {shape}, pads {pads}: want {2 * dims} paddings of 0 and more")
+    auto = said.get("auto_pad", "NOTSET")
+    if auto not in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"):
+        raise refuse(node, f"auto_pad {auto!r} is not known")
+    if not auto.startswith("SAME"):
+        return pads
+    totals = [
+        max(0, (ceil(side / stride) - 1) * stride + (kernel - 1) * dilation + 1 - side)
+        for side, (kernel, stride, dilation) in zip(sides, windows, strict=True)
+    ]
+    less, more = [total // 2 for total in totals], [total - total // 2 for total in totals]
+    return [*less, *more] if auto == "SAME_UPPER" else [*more, *less]
+
+
 def window(
     node: NodeProto,
     said: dict[str, Any],
@@ -266,23 +293,8 @@ def window(
         return values
 
     strides, dilations = both("strides"), both("dilations")
-    pads = list(said.get("pads") or [0] * (2 * dims))
-    if len(pads) != 2 * dims or min(pads) < 0 or min(shape) < 1:
-        raise refuse(
-            node, f"kernel {list(shape)}, pads {pads}: want {2 * dims} paddings of 0 and more"
-        )
-    auto = said.get("auto_pad", "NOTSET")
-    if auto not in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"):
-        raise refuse(node, f"auto_pad {auto!r} is not known")
     sides = list(size[::-1] if flipped else size)[-dims:]
-    if auto.startswith("SAME"):
-        totals = [
-            max(0, (ceil(n / s) - 1) * s + (k - 1) * d + 1 - n)
-            for n, s, k, d in zip(sides, strides, shape, dilations, strict=True)
-        ]
-        less = [t // 2 for t in totals]
-        more = [t - t // 2 for t in totals]
-        pads = [*less, *more] if auto == "SAME_UPPER" else [*more, *less]
+    pads = _padding(node, said, sides, list(zip(shape, strides, dilations, strict=True)))
 
     def pair(values: Sequence[int], one: int) -> tuple[int, int]:
         first, second = values if dims == 2 else (one, values[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,10 @@ class Codes:
         """The value that a code stands for, in float32."""
         return float32(self.value(code, channel))
 
+    def operand(self, code: int, channel: int) -> Fraction:
+        """What operations begin with: the exact value of a sum, else the value in float32."""
+        return self.value(code, channel) if self.summed else self.value32(code, channel)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
@@ -98,6 +102,7 @@ class Pairs:
     second: Codes
     source: str
     gains: tuple[int, int] | None = None
+    summed: ClassVar[bool] = False
 
     @property
     def height(self) -> int:
@@ -124,7 +129,7 @@ class Pairs:
         """As of codes."""
         return self.first.even and self.second.even
 
-    def value32(self, code: int, channel: int) -> Fraction:
+    def operand(self, code: int, channel: int) -> Fraction:
         """The sum of the values that two codes stand for, in float32."""
         high, low = divmod(code, 1 << self.bits // 2)
         return float32(self.first.value32(low, channel) + self.second.value32(high, channel))

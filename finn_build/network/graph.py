@@ -137,15 +137,17 @@ class Network:
     def reach(self) -> int:
         """The largest absolute value of the integers that the end reads, or of the last unit's."""
         source = self.reads[self.layers[-1].name][0] if self.ends else self.layers[-1].name
-        made = next(layer for layer in self.layers if layer.name == source)
-        if isinstance(made, Mvtu) and not made.coded:
-            return max(abs(value) for value in made.reach)
+        layer = next(layer for layer in self.layers if layer.name == source)
+        if isinstance(layer, Mvtu) and not layer.coded:
+            return max(abs(value) for value in layer.reach)
         return (1 << self.shapes()[source].bits) - 1
 
     def scales(self, count: int) -> tuple[Floats, Floats]:
         """Scale and offset of each of the `count` integers of an image."""
-        wide = (np.atleast_1d(np.asarray(each, np.float64)) for each in (self.scale, self.offset))
-        scale, offset = (np.tile(each, count // len(each)) for each in wide)
+        wide = (
+            np.atleast_1d(np.asarray(numbers, np.float64)) for numbers in (self.scale, self.offset)
+        )
+        scale, offset = (np.tile(numbers, count // len(numbers)) for numbers in wide)
         return scale, offset
 
     def values(self, logits: Ints) -> Floats:

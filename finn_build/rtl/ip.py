@@ -14,21 +14,21 @@ from finn_build.system.templates import environment
 WRAPPER, CORE = "ip.v.j2", "ip.core.j2"
 
 
-def write(made: Design, folder: Path) -> list[Path]:
+def write(design: Design, folder: Path) -> list[Path]:
     """Write the block with all its sources and memory images into an empty folder.
 
     Beside what `emit.write` leaves, that is headrace_NAME.v, the wrapper, and headrace_NAME.core.
     Returns the files.
     """
-    files = emit.write(made, folder)
-    block = f"headrace_{made.name}"
+    files = emit.write(design, folder)
+    block = f"headrace_{design.name}"
     wrapper, core = folder / f"{block}.v", folder / f"{block}.core"
     render = environment(Path(__file__).parent)
-    wrapper.write_text(render.get_template(WRAPPER).render(design=made))
+    wrapper.write_text(render.get_template(WRAPPER).render(design=design))
     core.write_text(
         render.get_template(CORE).render(
-            design=made,
-            name=f"headrace:accelerators:{made.name}",
+            design=design,
+            name=f"headrace:accelerators:{design.name}",
             sources=sources(folder, "files.f"),
             wrapper=wrapper.name,
             memories=[path.name for path in files if path.suffix == ".hex"],

@@ -41,17 +41,20 @@ module nn_accumulate #(
     $error("nn_accumulate: PE, GROUPS, STEPS, BEATS and ACC_W must be at least 1");
   end
 
-  // What was announced; [k] is k cycles later: sums come at 3, accumulators at 4.
+  // Cycles from the announcement of a step to its accumulators; its sums come a cycle earlier.
+  localparam int unsigned LATENCY = 4;
+
+  // What was announced; [k] is k cycles later.
   logic [3:1]       run_q, fresh_q;
   logic [2:1]       first_q;
-  logic [4:1]       last_q;
-  logic [GRP_W-1:0] group_q [1:4];
+  logic [LATENCY:1] last_q;
+  logic [GRP_W-1:0] group_q [1:LATENCY];
 
   always_ff @(posedge clk) begin
     first_q    <= 2'({first_q, step_first});
     fresh_q    <= 3'({fresh_q, step_fresh});
     group_q[1] <= step_group;
-    for (int k = 2; k <= 4; k++) group_q[k] <= group_q[k-1];
+    for (int k = 2; k <= int'(LATENCY); k++) group_q[k] <= group_q[k-1];
   end
 
   always_ff @(posedge clk) begin
@@ -60,7 +63,7 @@ module nn_accumulate #(
       last_q <= '0;
     end else begin
       run_q  <= 3'({run_q, step_valid});
-      last_q <= 4'({last_q, step_last});
+      last_q <= LATENCY'({last_q, step_last});
     end
   end
 
@@ -128,8 +131,8 @@ module nn_accumulate #(
   end
 
   assign acc       = acc_q;
-  assign acc_group = group_q[4];
-  assign acc_valid = last_q[4];
+  assign acc_group = group_q[LATENCY];
+  assign acc_valid = last_q[LATENCY];
 
 endmodule
 

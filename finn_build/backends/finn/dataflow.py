@@ -107,7 +107,7 @@ def build(setup: batch.Setup, out: Path, *, log: Path) -> None:
         cwd=out,
         log=log,
         path=folder,
-        extra={"XILINX_VIVADO": os.environ.get("XILINX_VIVADO", str(folder.parent))},
+        extra={"XILINX_VIVADO": str(folder.parent)},
     )
     state = out / OUTPUT / "report" / "metadata_builder.json"
     # finn build exits with 0 even where it failed.

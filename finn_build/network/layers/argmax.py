@@ -84,7 +84,7 @@ class Argmax(End):
     def manifest(self, meaning: dict[str, Any]) -> dict[str, Any]:
         """Words, and what logits mean."""
         output = {"kind": "label", "words": self.names, "dtype": "int32"}
-        return {"output": output, **{f"logit_{name}": each for name, each in meaning.items()}}
+        return {"output": output, **{f"logit_{name}": number for name, number in meaning.items()}}
 
     def vectors(self, labels: Ints, integers: Ints) -> dict[str, Ints]:
         """Labels and logits."""
