@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from finn_build.boards import names
-from finn_build.config import TOOLS, Objective, Options
+from finn_build.config import TOOLS, Objective, Options, Output
 from finn_build.flow.steps import ORDER
 from headrace.program import OneOf, Program
 
@@ -38,6 +38,9 @@ def build(
     pixel_max: Annotated[
         float, typer.Option(help="Brightest pixel for a QONNX file: 255 for bytes, 1 for 0 to 1.")
     ] = 255.0,
+    output: Annotated[
+        Output, typer.Option(help="What a QONNX file gives; auto: a label for a vector of logits.")
+    ] = "auto",
     data: Annotated[
         Path | None, typer.Option(help="CIFAR-10 files to score it on; else data/cifar10, if any.")
     ] = None,
@@ -88,6 +91,7 @@ def build(
         netlist_images=netlist_images,
         folding=folding,
         pixel_max=pixel_max,
+        output=output,
         seeds=seeds,
         chipdb=chipdb,
         prjxray_db=prjxray_db,
