@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from finn_build.boards import names
-from finn_build.config import TOOLS, Objective, Options
+from finn_build.config import TOOLS, Objective, Options, Output
 from finn_build.flow.steps import ORDER
 from headrace.program import OneOf, Program
 
@@ -41,6 +41,9 @@ class BuildOptions:
     pixel_max: Annotated[
         float, typer.Option(help="Brightest pixel for a QONNX file: 255 for bytes, 1 for 0 to 1.")
     ] = 255.0
+    output: Annotated[
+        Output, typer.Option(help="What a QONNX file gives; auto: a label for a vector of logits.")
+    ] = "auto"
     data: Annotated[
         Path | None, typer.Option(help="CIFAR-10 files to score it on; else data/cifar10, if any.")
     ] = None

@@ -13,7 +13,9 @@ from headrace.names import identifier, printable
 DATA = Path("data/cifar10")  # used for the models of CIFAR-10 where it exists
 VECTORS = 100  # images that come with a model
 Objective = Literal["throughput", "latency"]
+Output = Literal["auto", "label", "values"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
+OUTPUTS: tuple[Output, ...] = get_args(Output)
 MODEL_FILES = (".onnx", ".safetensors")
 TOOLS = ("auto", *BACKENDS, "none")
 
@@ -40,7 +42,8 @@ class Options:
     of CIFAR-10; labels: file with the names of the classes; images: how many to simulate at the
     RTL; netlist_images: how many in the synthesised netlist, 0 for none; pixel_max: what a QONNX
     file takes for the brightest pixel, 255 where it takes bytes; seeds: how many times to place and
-    route; chipdb, prjxray_db: databases of nextpnr and Project X-Ray, for openxc7; vivado: Vivado's
+    route; output: whether a QONNX file gives a label or values, or auto for what its output looks
+    like; chipdb, prjxray_db: databases of nextpnr and Project X-Ray, for openxc7; vivado: Vivado's
     own folder.
     """
 
@@ -57,6 +60,7 @@ class Options:
     netlist_images: int = 0
     folding: Path | None = None
     pixel_max: float = 255.0
+    output: Output = "auto"
     seeds: int = 1
     chipdb: Path | None = None
     prjxray_db: Path | None = None
@@ -84,6 +88,10 @@ class Options:
             )
         if self.pixel_max != 255 and Path(self.model).suffix != ".onnx":
             raise ConfigError("--pixel-max is for QONNX files; leave it out for a model of the zoo")
+        if self.output not in OUTPUTS:
+            raise ConfigError(f"--output {self.output}: use {', '.join(OUTPUTS)}")
+        if self.output != "auto" and Path(self.model).suffix != ".onnx":
+            raise ConfigError("--output is for QONNX files; a model of the zoo gives labels")
         if self.seeds < 1:
             raise ConfigError(f"--seeds {self.seeds}: use 1 or more")
         if not 2 <= self.images <= VECTORS:

@@ -186,14 +186,18 @@ class Accelerator:
         if self._closed:
             raise ClosedError("this accelerator was closed; make another Accelerator(folder)")
 
-    def predict(
-        self, images: NDArray[np.uint8], logits: bool = False
-    ) -> NDArray[np.int32] | tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Labels (N,) of images (N, H, W, C) uint8, any N; with their logits (N, CLASSES) if asked.
+    def predict(self, images: NDArray[np.uint8], logits: bool = False) -> Any:
+        """What the model gives for images (N, H, W, C) uint8, any N.
 
-        Logits are integers; `manifest.values(logits)` are the trained network's. Raises
-        ImagesError, TransferError, JobTimeoutError, ClosedError; the next call works.
+        That is the labels (N,), with the logits (N, CLASSES) if asked, both int32, or the values
+        (N, ...) float32 of a model that ends in these. Logits are integers;
+        `manifest.values(logits)` are the trained network's. Raises ImagesError, TransferError,
+        JobTimeoutError, ClosedError; the next call works.
         """
+        return self.manifest.output.results(self.words(images), logits)
+
+    def words(self, images: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """The words (N, WORDS) as they leave the chip, for images as of `predict`."""
         self._check_open()
         flat = self._checked(images)
         if not self._clean:
@@ -208,8 +212,7 @@ class Accelerator:
         while jobs:
             self._finish(jobs.popleft(), results)
         self._clean = True
-        labels = results[:, 0].copy()
-        return (labels, results[:, 1:]) if logits else labels
+        return results
 
     def _checked(self, images: Any) -> NDArray[np.uint8]:
         """Images as rows of bytes."""

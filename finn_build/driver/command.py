@@ -1,4 +1,4 @@
-"""What run.py does: accuracy, benchmark, self-test, classify."""
+"""What run.py does: accuracy, benchmark, self-test, classify, predict."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BAR = 30  # characters
-TOP = 3  # classes that classify prints
 # Signals that end a program besides Ctrl-C: kill's, and that of a lost connection.
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -140,14 +139,20 @@ def _self_test(accelerator: Accelerator, options: argparse.Namespace) -> int:
 
 
 def _classify(accelerator: Accelerator, options: argparse.Namespace) -> None:
-    images = pictures.read(options.files, accelerator.manifest.shape)
-    labels, logits = accelerator.predict(images, logits=True)
     manifest = accelerator.manifest
-    for path, label, values in zip(options.files, labels, manifest.values(logits)):
-        # Rounded values may be equal though the chip's integers differ: its label comes first.
-        order = np.lexsort((-values, np.arange(len(values)) != label))
-        text = ", ".join(f"{manifest.classes[i]} ({values[i]:.4g})" for i in order[:TOP])
-        print(f"{path}: {text}")
+    if not manifest.classes:
+        raise ImagesError(f"{manifest.model} gives values, not classes: use run.py predict FILE...")
+    _predict(accelerator, options)
+
+
+def _predict(accelerator: Accelerator, options: argparse.Namespace) -> None:
+    images = pictures.read(options.files, accelerator.manifest.shape)
+    words, output = accelerator.words(images), accelerator.manifest.output
+    for path, row in zip(options.files, words):
+        print(f"{path}: {output.text(row)}")
+    if options.to is not None:
+        results.save(options.to, output.results(words, False))
+        print(f"written to {options.to}")
 
 
 def _positive(text: str) -> int:
@@ -191,7 +196,11 @@ def parser(folder: Path) -> argparse.ArgumentParser:
     one.set_defaults(do=_self_test)
     one = commands.add_parser("classify", help="the top classes of pictures")
     one.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    one.set_defaults(do=_classify)
+    one.set_defaults(do=_classify, to=None)
+    one = commands.add_parser("predict", help="what the model gives for pictures")
+    one.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    one.add_argument("--to", type=Path, help="file for all of it as a NumPy array (.npy)")
+    one.set_defaults(do=_predict)
     return made
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import outputs
 from .errors import DeployError
+from .outputs import Output
 from .registers import USED
 
 if TYPE_CHECKING:
@@ -27,9 +29,6 @@ _FIELDS = (
     "clock.ps_clk_mhz",
     "input.shape",
     "output.words",
-    "classes",
-    "logit_scale",
-    "logit_offset",
 )
 
 
@@ -37,11 +36,9 @@ _FIELDS = (
 class Manifest:
     """manifest.json and registers.json.
 
-    shape: of an image, (H, W, C); classes: names, or numbers where there are no names; predicted:
-    the build's {frames_per_second, latency_us, cycles_per_frame}, or None; critical_path: of the
-    routed chip, or None; crystal_mhz: of the processors' clock; logit_scale, logit_offset: of a
-    logit's value, one number or one a class; logit_floor: the lowest value, or None; registers:
-    {name: {offset, count, fields}}.
+    shape: of an image, (H, W, C); output: what the words of a result are; predicted: the build's
+    {frames_per_second, latency_us, cycles_per_frame}, or None; critical_path: of the routed chip,
+    or None; crystal_mhz: of the processors' clock; registers: {name: {offset, count, fields}}.
     """
 
     folder: Path
@@ -52,10 +49,7 @@ class Manifest:
     fclk_mhz: float
     crystal_mhz: float
     shape: tuple[int, int, int]
-    classes: tuple[str, ...]
-    logit_scale: float | NDArray[np.float64]
-    logit_offset: float | NDArray[np.float64]
-    logit_floor: float | None
+    output: Output
     predicted: dict[str, float] | None
     critical_path: str | None
     registers: dict[str, Any]
@@ -68,16 +62,29 @@ class Manifest:
 
     @property
     def words(self) -> int:
-        """32-bit words of a result: the label and the logits."""
-        return 1 + len(self.classes)
+        """32-bit words of a result: the label and the logits, or the values."""
+        return self.output.words
 
-    def values(self, logits: NDArray[Any]) -> NDArray[np.float64]:
-        """What logits (N, CLASSES) are in the trained network."""
-        values: NDArray[np.float64] = logits * self.logit_scale + self.logit_offset
-        return values if self.logit_floor is None else np.maximum(values, self.logit_floor)
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, or numbers where they have none; empty where it gives values."""
+        return self.output.classes
+
+    def values(self, integers: NDArray[Any]) -> NDArray[Any]:
+        """What logits (N, CLASSES), or the words of values (N, WORDS), are in the trained network.
+
+        Values have the shape (N, ...) that the model's file gives them.
+        """
+        return self.output.values(integers)
+
+    def expected(self, vectors: dict[str, NDArray[Any]]) -> NDArray[Any]:
+        """The words (N, WORDS) that the images of `golden` must give."""
+        return np.column_stack([vectors[name] for name in self.output.vectors])
 
     def golden(self) -> dict[str, NDArray[Any]]:
-        """golden.npz: images, the labels and logits that they must give, their true classes.
+        """golden.npz: images, the results that they must give, their true classes.
+
+        Results are `labels` and `logits`, or `integers` where the model gives values.
 
         The true classes, `truth`, are not there where the images are not of the model's classes.
         Raises DeployError.
@@ -88,7 +95,7 @@ class Manifest:
                 vectors = dict(stored)
         except (OSError, ValueError) as error:
             raise DeployError(f"{path}: not readable ({error}); {_AGAIN}") from error
-        missing = {"images", "labels", "logits"} - set(vectors)
+        missing = {"images", *self.output.vectors} - set(vectors)
         if missing or vectors["images"].shape[1:] != self.shape:
             raise DeployError(f"{path}: not the vectors of {self.model}; {_AGAIN}")
         return vectors
@@ -98,7 +105,7 @@ def load(folder: Path) -> Manifest:
     """Read a deploy folder. Raises DeployError for what is missing or makes no sense."""
     path = folder / "manifest.json"
     found = _json(path)
-    missing = [field for field in _FIELDS if not _has(found, field)]
+    missing = [field for field in (*_FIELDS, *outputs.fields(found)) if not _has(found, field)]
     if missing:
         raise DeployError(
             f"{path}: no manifest of this driver, {', '.join(missing)} missing; {_AGAIN}"
@@ -114,10 +121,7 @@ def load(folder: Path) -> Manifest:
             fclk_mhz=float(found["fclk_mhz"]),
             crystal_mhz=float(found["clock"]["ps_clk_mhz"]),
             shape=_shape(found["input"]["shape"]),
-            classes=_classes(found),
-            logit_scale=_numbers(found, "logit_scale"),
-            logit_offset=_numbers(found, "logit_offset"),
-            logit_floor=None if found.get("logit_floor") is None else float(found["logit_floor"]),
+            output=outputs.read(found),
             predicted=_predicted(found),
             critical_path=found.get("critical_path"),
             registers=_registers(folder / "registers.json"),
@@ -175,22 +179,6 @@ def _check(folder: Path, digests: dict[str, str], names: tuple[str, ...]) -> Non
     for path in (folder / name for name in names if name in digests):
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != digests[path.name]:
             raise DeployError(f"{path}: not the file that manifest.json describes; {_AGAIN}")
-
-
-def _numbers(found: dict[str, Any], key: str) -> float | NDArray[np.float64]:
-    """A number, or one for each class. Raises ValueError for another count."""
-    values, classes = np.asarray(found[key], np.float64), len(_classes(found))
-    if not values.ndim:
-        return float(values)
-    if values.shape != (classes,):
-        raise ValueError(f"{key} has {values.size} numbers for {classes} classes")
-    return values
-
-
-def _classes(found: Any) -> tuple[str, ...]:
-    """Names of the classes, or their numbers: the words after the label are the logits."""
-    names = found["classes"]
-    return tuple(map(str, range(len(found["output"]["words"]) - 1) if names is None else names))
 
 
 def _shape(values: Any) -> tuple[int, int, int]:

@@ -26,7 +26,10 @@ class Runs(Protocol):
         """Seconds, of a clock that is the device's own where that is simulated."""
 
     def predict(self, images: NDArray[Any], logits: bool = False) -> Any:
-        """Labels (N,) of images, with their logits (N, CLASSES) if asked."""
+        """Labels (N,) of images, with their logits (N, CLASSES) if asked, or their values."""
+
+    def words(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Results of images as they leave the chip, (N, WORDS)."""
 
     def counters(self) -> dict[str, int]:
         """Cycles with a job, of these starved, stalled; since the reset."""

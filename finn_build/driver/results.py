@@ -37,9 +37,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict
+from typing import TYPE_CHECKING, Any, Dict
+
+import numpy as np
 
 from .errors import ResultsError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 FORMAT, VERSION = "headrace-results", 1
 _IDENTITY = ("model_hash", "board", "where", "device", "fclk_mhz")
@@ -85,6 +90,17 @@ def _missing_inside(found: Results) -> list[str]:
             have = each if isinstance(each, dict) else {}
             lost += [f"{part}.{name}" for name in fields if name not in have]
     return lost
+
+
+def save(path: Path, array: NDArray[Any]) -> None:
+    """Write an array as a .npy file of just this name. Raises ResultsError."""
+    try:
+        with path.open("wb") as file:
+            np.save(file, array)
+    except OSError as error:
+        raise ResultsError(
+            f"{path}: cannot be written ({error}); name another file with --to"
+        ) from error
 
 
 def check(path: Path) -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run the accelerator on the board: python3 run.py accuracy|benchmark|self-test|classify FILE..."""
+"""Run the accelerator on the board: python3 run.py --help lists what there is to run."""
 
 import sys
 from pathlib import Path

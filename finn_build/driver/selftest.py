@@ -48,10 +48,9 @@ def run(accelerator: Runs) -> SelfTest:
 
 
 def _wrong(accelerator: Runs, vectors: Any) -> NDArray[np.bool_]:
-    """Which words of the results differ: (N, 1 + CLASSES)."""
-    labels, logits = accelerator.predict(vectors["images"], logits=True)
-    expected = np.column_stack([vectors["labels"], vectors["logits"]])
-    return np.asarray(np.column_stack([labels, logits]) != expected)
+    """Which words of the results differ: (N, WORDS)."""
+    expected = accelerator.manifest.expected(vectors)
+    return np.asarray(accelerator.words(vectors["images"]) != expected)
 
 
 def _suspect(accelerator: Runs, wrong: NDArray[np.bool_], slow: NDArray[np.bool_]) -> str:
@@ -64,15 +63,11 @@ def _suspect(accelerator: Runs, wrong: NDArray[np.bool_], slow: NDArray[np.bool_
             f"{manifest.fclk_mhz / 2:g} MHz. The critical path is {path}. Build with a lower "
             "--clock-mhz"
         )
-    logits = wrong[:, 1:]
-    if not logits.any():
-        return f"argmax: {images} have another label than their logits say. Build again"
-    classes = np.flatnonzero(logits.any(axis=0))
-    if 2 * len(classes) <= logits.shape[1]:
-        names = ", ".join(manifest.classes[i] for i in classes)
-        return f"the last layer: {images} are wrong, all in the logits of {names}. Build again"
+    last = manifest.output.suspect(wrong, images)
+    if last is not None:
+        return last
     return (
         f"a layer before the last, or the memory's way to the chip: {images} are wrong in most "
-        f"logits, at {manifest.fclk_mhz:g} MHz and at half of it. Copy the deploy folder again, "
-        "then build again"
+        f"{manifest.output.noun}, at {manifest.fclk_mhz:g} MHz and at half of it. Copy the deploy "
+        "folder again, then build again"
     )

@@ -26,6 +26,7 @@ SHAPE = (32, 32, 3)  # of CIFAR-10's images
 KEY = "classes"  # of a QONNX file's metadata: a JSON list of names
 LONGEST = 64  # characters of a name
 UNKNOWN = "no images with labels of this model's classes"
+NONE = "it gives values, not labels"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +34,12 @@ class Labels:
     """What is known of a model's task.
 
     known: whether the labels of CIFAR-10's images are of its classes; names: of the classes in the
-    order of the logits, or None where they have none.
+    order of the logits, or None where they have none; unknown: why no accuracy is known.
     """
 
     known: bool
     names: tuple[str, ...] | None
+    unknown: str = UNKNOWN
 
 
 def of_build(build: Build, network: Network) -> Labels:
@@ -47,7 +49,11 @@ def of_build(build: Build, network: Network) -> Labels:
     come from --labels, else from a QONNX file's metadata, else from whatever made the labels known.
     Raises ConfigError for names that cannot be.
     """
-    options, count = build.options, network.mvtus[-1].rows
+    options, count = build.options, network.end.integers
+    if not network.end.labelled:
+        if options.labels is not None:
+            raise ConfigError(f"--labels {options.labels}: {network.name}: {NONE}; leave it out")
+        return Labels(known=False, names=None, unknown=NONE)
     record = load_json(build.path("export", "model.json"))
     known = options.data is not None or record.get("data") == "cifar10"
     names = _names(options, count)
@@ -123,7 +129,9 @@ def checked(names: Sequence[str], where: str, count: int | None = None) -> tuple
 
 def check_fit(data: Path, network: Network) -> None:
     """Raise ConfigError where a network cannot be scored on CIFAR-10's images."""
-    shape, count = (network.height, network.width, network.channels), network.mvtus[-1].rows
+    shape, count = (network.height, network.width, network.channels), network.end.integers
+    if not network.end.labelled:
+        raise ConfigError(f"--data {data}: {network.name}: {NONE}; leave it out")
     if shape != SHAPE or count != len(CIFAR10):
         theirs, ours = (" x ".join(map(str, sizes)) for sizes in (SHAPE, shape))
         raise ConfigError(

@@ -77,6 +77,7 @@ def html(report: dict[str, Any]) -> str:
         gauges=_gauges(report),
         by_class=_by_class(report),
         classes=report["model"].get("classes") or [],
+        output=_output(report),
         rungs=[_rung(entry) for entry in report["verification"]],
         most=EXPLANATIONS,
         differing=sum(map(differences.other_logits, report["verification"])),
@@ -88,6 +89,16 @@ def html(report: dict[str, Any]) -> str:
 def _title(source: str) -> str:
     """The title of the tool that counted."""
     return _SYNTHESIS.get(source) or registry.title(source)
+
+
+def _output(report: dict[str, Any]) -> dict[str, Any]:
+    """What the network gives, with a word for its integers; a label where an old report says none.
+
+    values: their range where they are the results.
+    """
+    found = report.get("output") or {"kind": "label"}
+    plain = found["kind"] == "values"
+    return {**found, "noun": "values" if plain else "logits", "values": plain and found["values"]}
 
 
 def _slowest(report: dict[str, Any]) -> int:

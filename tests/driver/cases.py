@@ -89,7 +89,18 @@ def case(size: int) -> Case:
     return Case(network=made, images=images, truth=truth, expected=expected)
 
 
-def build(made: Case, folder: Path, record: Mapping[str, Any] = OF_CIFAR10) -> Build:
+FOLDS = {
+    "conv0": Fold(pe=2, simd=9, memory="logic"),
+    "dense0": Fold(pe=2, simd=4, memory="logic"),
+}
+
+
+def build(
+    made: Case,
+    folder: Path,
+    record: Mapping[str, Any] = OF_CIFAR10,
+    folds: dict[str, Fold] = FOLDS,
+) -> Build:
     """What the steps from export to emit leave of a network, and its deploy folder.
 
     record: what training says of the network's task.
@@ -101,10 +112,6 @@ def build(made: Case, folder: Path, record: Mapping[str, Any] = OF_CIFAR10) -> B
     vectors = built.path("export", "vectors.npz")
     save_npz(vectors, images=made.images[:100], labels=made.truth[:100])
     save_json(built.path("export", "model.json"), record)
-    folds = {
-        "conv0": Fold(pe=2, simd=9, memory="logic"),
-        "dense0": Fold(pe=2, simd=4, memory="logic"),
-    }
     folding = make(made.network, folds)
     costs = {"cycles": folding.cycles, "latency_cycles": 2 * folding.cycles}
     save_json(built.path("fold", "costs.json"), costs)

@@ -12,7 +12,7 @@ from finn_build.errors import ConfigError
 from finn_build.folding import compressor_tree, cost_table
 from finn_build.folding.calibration import random_unit
 from finn_build.folding.fold import Fold
-from finn_build.network.layers import Add, Argmax, Mvtu, Place, SumPool, Upsample, Window
+from finn_build.network.layers import Add, Argmax, Mvtu, Place, SumPool, Upsample, Values, Window
 
 PLACE = Place(
     fold=Fold(pe=1, simd=1, memory="logic"),
@@ -158,6 +158,20 @@ def test_the_label_search_keeps_two_frames_of_logits(classes, counted):
     """Of 12 bits, as Yosys counts them in LUTRAM with what chooses among it."""
     made = Argmax(name="argmax", classes=classes, bits=12).cost(PLACE)
     assert made.lut == pytest.approx(counted, rel=0.08)
+
+
+@pytest.mark.parametrize(
+    ("values", "bits", "signed", "counted"),
+    [(1, 13, True, (17, 29)), (24, 4, False, (13, 18)), (640, 17, True, (29, 49))],
+)
+def test_values_are_counted_as_yosys_counts_them(values, bits, signed, counted):
+    end = Values(
+        name="values", height=1, width=1, channels=values, bits=bits, signed=signed, sizes=(values,)
+    )
+    fold = Fold(pe=1, simd=1, memory="logic")
+    unit = random_unit(np.random.default_rng(0), (2, 2), weight_bits=2, in_bits=2, low=-1)
+    made = end.cost(Place(fold=fold, unit=unit, window=None, cycles=1, brought=0))
+    assert (made.lut, made.ff) == pytest.approx(counted, rel=0.08)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from finn_build.frontend import execute
 from finn_build.network import differences, golden
 from finn_build.network.golden import Outputs
 from finn_build.network.graph import Network
+from finn_build.network.layers import Floats
 from finn_build.network.verify import Comparison, compare, settle
 from finn_build.system.files import save_json
 
@@ -45,11 +46,13 @@ def run(build: Build, out: Path) -> str:
         "verification": verification,
         "accuracy": None,
         "classes": task.names,
+        "unknown": task.unknown,
+        "values": _range(network.values(exact.logits)),
     }
-    summary = f"accuracy: not known, {labels.UNKNOWN}; {len(images):,} images"
+    summary = f"accuracy: not known, {task.unknown}; {len(images):,} images"
     if truth is not None:
         accuracy = float((exact.labels == truth).mean())
-        confusion = np.zeros((network.mvtus[-1].rows,) * 2, np.int64)
+        confusion = np.zeros((network.end.integers,) * 2, np.int64)
         np.add.at(confusion, (truth, exact.labels), 1)
         result["accuracy"] = accuracy
         result["confusion"] = confusion.tolist()
@@ -59,6 +62,11 @@ def run(build: Build, out: Path) -> str:
     warning = differences.worst([verification])
     said = f"{summary} ({source}), golden model {rate:,.0f} images/s"
     return f"{said}; {warning}" if warning else said
+
+
+def _range(values: Floats) -> dict[str, float]:
+    """The lowest, the mean and the highest of what the network gave."""
+    return {"low": float(values.min()), "mean": float(values.mean()), "high": float(values.max())}
 
 
 def _images(

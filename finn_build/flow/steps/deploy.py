@@ -49,8 +49,9 @@ def write(
 ) -> None:
     """Leave golden.npz, manifest.json, and the driver with its registers.json in `out`.
 
-    golden.npz has images, the labels and logits that they give, and `truth`, their classes, where
-    these are the model's. bitstream: a file in `out`; critical_path: of the routed chip.
+    golden.npz has images, the labels and logits that they give, or the `integers` of a network that
+    ends in values, and `truth`, their classes, where these are the model's. bitstream: a file in
+    `out`; critical_path: of the routed chip.
     """
     source = build.path("golden", "network.npz")
     network = Network.load(source)
@@ -58,7 +59,7 @@ def write(
         images, truth = stored["images"], stored.get("labels")
     expected = golden.run(network, images)
     task = labels.of_build(build, network)
-    vectors = {"images": images, "labels": expected.labels, "logits": expected.logits}
+    vectors = {"images": images, **network.end.vectors(expected.labels, expected.logits)}
     if truth is not None and task.known:
         vectors["truth"] = truth
     save_npz(out / "golden.npz", **vectors)
@@ -70,9 +71,10 @@ def write(
         "bitstream": bitstream,
         "critical_path": critical_path,
         "vectors": len(images),
-        "classes": task.names,
         "labelled": "truth" in vectors,
     }
+    if network.end.labelled:
+        manifest["classes"] = task.names
     save_json(out / "manifest.json", manifest)
     if accelerator == OURS:
         driver_files.copy(out)
@@ -81,7 +83,11 @@ def write(
 
 def _of_network(network: Network) -> dict[str, Any]:
     """What a manifest says of the network: what goes in, what comes out, and what logits mean."""
-    classes = network.mvtus[-1].rows
+    meaning = {
+        "scale": np.asarray(network.scale).tolist(),
+        "offset": np.asarray(network.offset).tolist(),
+        "floor": network.floor,
+    }
     return {
         "model": network.name,
         "input": {
@@ -89,10 +95,7 @@ def _of_network(network: Network) -> dict[str, Any]:
             "dtype": "uint8",
             "beat_bytes": network.input_bytes,
         },
-        "output": {"words": ["label", *(f"logit{i}" for i in range(classes))], "dtype": "int32"},
-        "logit_scale": np.asarray(network.scale).tolist(),
-        "logit_offset": np.asarray(network.offset).tolist(),
-        "logit_floor": network.floor,
+        **network.end.manifest(meaning),
     }
 
 

@@ -39,6 +39,8 @@ def _take(source: Path, build: Build, out: Path) -> None:
     graph = frontend.load(source)
     if build.options.pixel_max != 255:
         graph = frontend.scaled(graph, build.options.pixel_max)
+    if build.options.output != "auto":
+        graph = frontend.ask(graph, build.options.output)
     image = image_of(graph)
     (out / "model.onnx").write_bytes(frontend.with_shapes(graph).SerializeToString())
     vectors = out / "vectors.npz"

@@ -45,7 +45,7 @@ def _code(options: Options) -> Any:
 
 
 STEPS = (
-    Step(name="export", options=lambda o: [_model(o), o.pixel_max]),
+    Step(name="export", options=lambda o: [_model(o), o.pixel_max, o.output]),
     Step(name="streamline", needs=("export",)),
     Step(name="golden", needs=("export", "streamline"), options=lambda o: o.name),
     Step(

@@ -7,7 +7,7 @@ from typing import Any
 
 from finn_build.backends.base import OURS
 from finn_build.config import Options, zoo_files
-from finn_build.flow import labels, provenance
+from finn_build.flow import provenance
 from finn_build.flow.pipeline import Build
 from finn_build.network import differences
 from finn_build.network.graph import Network
@@ -50,6 +50,7 @@ def collect(build: Build) -> dict[str, Any]:
     return {
         "format": report.FORMAT,
         "model": _model(network, record, measured["classes"]),
+        "output": _output(network, measured["values"]),
         "accelerator": accelerator,
         "board": {
             "name": options.target.name,
@@ -92,6 +93,13 @@ def _model(network: Network, record: dict[str, Any], classes: int) -> dict[str, 
     }
 
 
+def _output(network: Network, values: dict[str, float]) -> dict[str, Any]:
+    """What leaves the accelerator, and the range of the values that its integers stood for."""
+    said = network.end.manifest({})["output"]
+    shape = said.get("shape", [network.end.integers])
+    return {"kind": said["kind"], "shape": shape, "values": values}
+
+
 def _act_bits(network: Network) -> list[int]:
     """Bits of the codes that follow from each unit's sums, of those that are not logits."""
     after = {source: layer for layer, (source, *_) in network.walk()}
@@ -103,7 +111,6 @@ def _act_bits(network: Network) -> list[int]:
 def _accuracy(record: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
     """What training's record says, and what the golden model reached now."""
     trained = record.get("accuracy") or {}
-    unknown = measured["accuracy"] is None
     told = {
         stage: {
             "value": trained[name],
@@ -119,7 +126,7 @@ def _accuracy(record: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any
         "hardware": {
             "value": measured["accuracy"],
             "images": measured["images"],
-            "source": labels.UNKNOWN if unknown else now,
+            "source": measured["unknown"] if measured["accuracy"] is None else now,
             "confusion": measured.get("confusion"),
             "images_per_second": measured["images_per_second"],
         },

@@ -1,7 +1,7 @@
 """Values as they are: the codes or accumulators of a frame, without a label."""
 
 from dataclasses import dataclass
-from math import ceil, prod
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -102,9 +102,9 @@ class Values(End):
         return {"integers": integers}
 
     def cost(self, place: Place) -> Cost:
-        """Cost of the registers of a word and the count of a frame's words."""
-        wide, count = self.word_bits + 1, bits_for(self.integers)
-        return Cost(cycles=self.integers, lut=wide + ceil(1.5 * count) + 4, ff=2 * wide + count)
+        """Cost of the registers of two words and the count of a frame's words."""
+        wide, count = self.bits + 1, bits_for(self.integers)
+        return Cost(cycles=self.integers, lut=wide + count + 3, ff=2 * wide + count + 3)
 
     def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
         """A word for each value, one in a cycle."""
