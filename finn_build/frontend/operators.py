@@ -10,7 +10,7 @@ from math import ceil
 import numpy as np
 from onnx import NodeProto
 
-from finn_build.frontend import hardware, join, shaping
+from finn_build.frontend import hardware, join, rewiring, shaping
 from finn_build.frontend.check import attributes, kind, refuse
 from finn_build.frontend.elementwise import Affine, Clip, Leaky
 from finn_build.frontend.extremes import extremes
@@ -249,6 +249,7 @@ HANDLERS: dict[str, Handler] = {
     "ReduceMean": _reduce_mean,
     "Relu": _relu,
     "Reshape": shaping.reshape,
+    "Slice": rewiring.cut,
     "Squeeze": shaping.squeeze,
     "Sub": _arithmetic,
     "Transpose": shaping.transpose,

@@ -34,6 +34,7 @@ REFUSED = broken.REFUSED | {
     "mean_channels": r"ReduceMean.*takes means over batch or channels",
     "no_quant": r"Conv.*values that are not quantised \(after .*'Relu_\d+'.*put a quantiser",
     "pad_max_signed": r"MaxPool.*numbers below zero in it; pad within the pool",
+    "slice_back": r"Slice.*takes range\(7, -1, -1\) of dimension 2",
     "trunc_far": r"Trunc.*drops \[\d+\] bits; use one number of at most 24",
     "trunc_parts": r"Trunc.*its output bit width \[3.5\] is not one whole number",
     "trunc_weights": r"Trunc.*truncates constants; use Quant",
