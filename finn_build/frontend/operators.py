@@ -10,7 +10,7 @@ from math import ceil
 import numpy as np
 from onnx import NodeProto
 
-from finn_build.frontend import hardware, join, shaping
+from finn_build.frontend import hardware, join, rewiring, shaping
 from finn_build.frontend.check import attributes, kind, refuse
 from finn_build.frontend.elementwise import Affine, Clip, Leaky
 from finn_build.frontend.extremes import extremes
@@ -261,6 +261,7 @@ HANDLERS: dict[str, Handler] = {
     "Relu": _relu,
     "Resize": _resize,
     "Reshape": shaping.reshape,
+    "Slice": rewiring.cut,
     "Squeeze": shaping.squeeze,
     "Sub": _arithmetic,
     "Transpose": shaping.transpose,

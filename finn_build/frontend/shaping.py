@@ -14,6 +14,7 @@ from onnx import NodeProto
 from finn_build.frontend.check import attributes, refuse
 from finn_build.frontend.layout import Layout, of_axes
 from finn_build.frontend.quantised import uniform
+from finn_build.frontend.rewiring import picked
 from finn_build.frontend.scope import Scope, Value
 from finn_build.frontend.stream import NO_SIDES, Codes, Constant, Moving, Sides, Stream, added
 from finn_build.network.graph import IMAGE
@@ -206,8 +207,10 @@ def pad(scope: Scope, node: NodeProto) -> Value:
         pads = sides
     if pads is None or len(pads) != 2 * rank or min(pads) < 0:
         raise refuse(node, f"paddings {pads} do not fit; want zero or more on each side")
-    if any(pads[i] for i in (0, 1, rank, rank + 1)):
-        raise refuse(node, "pads batch or channels; pad rows and columns only")
+    if pads[0] or pads[rank]:
+        raise refuse(node, "pads the batch; pad channels, rows and columns only")
+    if pads[1] or pads[rank + 1]:
+        stream = _more_channels(scope, node, (pads[1], pads[rank + 1]), flipped)
     more = _turned(_sides([*pads[2:rank], *pads[rank + 2 :]]), flipped)
     layout = stream.layout
     grown = layout.with_image(
@@ -221,6 +224,18 @@ def pad(scope: Scope, node: NodeProto) -> Value:
         codes = scope.codes(stream, node)
         stream = Stream(layout=layout, base=codes, names=stream.names)
     return replace(stream, layout=grown, pad=added(stream.pad, more))
+
+
+def _more_channels(scope: Scope, node: NodeProto, count: tuple[int, int], flipped: bool) -> Stream:
+    """An image with channels of zeros before and after its own."""
+    stream = scope.bare(node)
+    layout = stream.layout
+    before, after = ([None] * n for n in count)
+    made = picked(scope, node, stream, [*before, *range(layout.channels), *after])
+    channels = layout.channels + sum(count)
+    return replace(
+        made, layout=layout.with_image(layout.height, layout.width, channels, flipped=flipped)
+    )
 
 
 def _sides(values: Sequence[int]) -> Sides:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from graphs import SAME, Cases, Graph
 from onnx import ModelProto
 
@@ -230,3 +231,36 @@ def residual_network(
 
 
 CASES["resnet_small"] = lambda: residual_network((4, 8), size=8)
+
+
+@CASES.add
+def shortcut_a() -> ModelProto:
+    """Shortcuts without weights (He et al., 2016, option A): every second pixel, zeros beside."""
+    g = Graph(3, 7, 8)
+    x = g.first(4, pads=SAME)
+    ends = [g.constant(n, np.int64) for n in ([0, 0], [2**63 - 1, 2**63 - 1], [2, 3], [2, 2])]
+    y = g.op("Slice", x, *ends, shape=(4, 4, 4))
+    y = g.op("Pad", y, g.constant([0, 2, 0, 0, 0, 2, 0, 0], np.int64), shape=(8, 4, 4))
+    z = _sums(g, g.block(x, 8, pads=SAME, strides=(2, 2)), 8, pads=SAME)
+    return g.end(g.act(g.op("Add", z, y), 0.3, 3))
+
+
+@CASES.add
+def slices() -> ModelProto:
+    """Halves of the channels that go different ways, one of them cropped (an old Slice)."""
+    g = Graph(3, 8, 9, opset=9)
+    x = g.quant(_sums(g, g.quant("in0"), 6, 170.0, pads=SAME), 0.4, 3, signed=1)
+    y = g.op("Slice", x, shape=(3, 6, 6), axes=[1, 2, 3], starts=[0, 1, 3], ends=[3, -1, 9])
+    z = g.op("Slice", x, shape=(3, 8, 9), axes=[1], starts=[3], ends=[6])
+    z = g.act(_sums(g, z, 4), 0.4)  # 6 x 7
+    z = g.op("Slice", z, shape=(4, 6, 6), axes=[3], starts=[0], ends=[6])
+    return g.end(g.op("Concat", y, z, shape=(7, 6, 6), axis=1))
+
+
+@CASES.add
+def slice_back() -> ModelProto:
+    """Rows in the reverse order."""
+    g = Graph(3, 8, 8)
+    x = g.first(4, pads=SAME)
+    ends = [g.constant([n], np.int64) for n in (-1, -9, 2, -1)]
+    return g.end(g.op("Slice", x, *ends))

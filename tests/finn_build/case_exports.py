@@ -51,7 +51,7 @@ CASES["trunc_signed"] = _truncated(_SUM, (7, 4), end=_SUM * 8, signed=True)
 CASES["trunc_coarse"] = _truncated(0.5, (7, 2), end=1.1)
 CASES["trunc_over"] = _truncated(_SUM, (7, 4), end=_SUM * 8, stride=2)
 CASES["trunc_first"] = _truncated(_SUM, (7, 4))
-CASES["trunc_zero"] = _truncated(_SUM, (7, 5), zero=12)
+CASES["trunc_zero"] = _truncated(_SUM, (7, 5), zero=13)
 CASES["trunc_parts"] = _truncated(_SUM, (7, 3.5))
 CASES["trunc_far"] = _truncated(1e-30, (7, 4), end=1.0)
 

@@ -43,6 +43,7 @@ REFUSED = broken.REFUSED | {
     "sum_that_is_wide": r"quantises codes of 15 bits again; use at most 12",
     "skip_of_uneven_scale": r"Add.*codes of 8 bits to a product.*use at most 5 bits",
     "pad_max_signed": r"MaxPool.*numbers below zero in it; pad within the pool",
+    "slice_back": r"Slice.*takes range\(7, -1, -1\) of dimension 2",
     "trunc_far": r"Trunc.*drops \[\d+\] bits; use one number of at most 24",
     "trunc_parts": r"Trunc.*its output bit width \[3.5\] is not one whole number",
     "trunc_weights": r"Trunc.*truncates constants; use Quant",
