@@ -20,6 +20,7 @@ usage: ./build.sh BOARD [--model NAME|FILE.onnx] [--target-fps N] [--images N] [
        ./build.sh doctor            what was found on this machine, what is missing
        ./build.sh train [...]       train a network, float and quantised
        ./build.sh series FILE.toml  a list of trainings, one after the other; docs/training.md
+       ./build.sh paper [NAME...]   train what the paper reports, all or some; writes docs/paper.md
        ./build.sh prune [...]       remove filters of a trained network
        ./build.sh grow [...]        search for a network, from one convolution up
        ./build.sh sweep FILE.toml   search bits, filters and folding together; docs/sweep.md

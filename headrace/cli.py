@@ -41,7 +41,7 @@ def results(
     pages = into or list(builds.PAGES)
     builds.check(pages)
     if not into:
-        say(models.write())
+        say(models.Pages().write())
     if said := builds.write(pages, reports or []):
         say(said)
 

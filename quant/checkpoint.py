@@ -27,10 +27,44 @@ _LISTED = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """How far a phase has come."""
+    """How far a phase has come.
+
+    curve: for each epoch the accuracy on the images it trained on, as it saw them, and that of the
+    averaged weights on those held out, None where none are.
+    """
 
     epoch: int = 0
     seconds: float = 0.0
+    curve: tuple[tuple[float, float | None], ...] = ()
+
+    def __add__(self, other: Status) -> Status:
+        """This one, and then the other."""
+        return Status(
+            epoch=self.epoch + other.epoch,
+            seconds=round(self.seconds + other.seconds, 1),
+            curve=self.curve + other.curve,
+        )
+
+    @classmethod
+    def of(cls, record: dict[str, Any], phase: str) -> Status:
+        """What a record says of a phase, `float` or `quantised`.
+
+        Records of before there were curves have none, so that a curve may be shorter than the
+        training, and is then of its last epochs.
+        """
+        return cls.from_json(
+            {
+                "epoch": record["epochs"][phase],
+                "seconds": record["seconds"][phase],
+                "curve": record.get("curve", {}).get(phase, ()),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Status:
+        """From plain values, as `asdict` and JSON leave them."""
+        curve = tuple((trained, held_out) for trained, held_out in value.get("curve", ()))
+        return cls(**{**value, "curve": curve})
 
 
 class Checkpoint:
@@ -59,7 +93,7 @@ class Checkpoint:
             return Status()
         tensors, metadata = read_tensors(self.path)
         try:
-            status = Status(**json.loads(metadata["status"]))
+            status = Status.from_json(json.loads(metadata["status"]))
             identity = json.loads(metadata["identity"])
         except (KeyError, ValueError, TypeError) as error:
             raise self._foreign(error) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +10,20 @@ import typer
 
 from headrace.program import Program
 from headrace.terminal import say
-from quant.config import Ranking, Training, preset
+from quant.config import Training, preset
 from quant.errors import ConfigError
 from quant.networks import get_network
-from quant.options import Cache, Computer, Data, Place, PrecisionOption, Recipe, TrainOptions
-from quant.places import DEFAULT_CACHE, DEFAULT_DATA, ZOO
-from quant.recipes import find_recipe, given
+from quant.options import Cache, Computer, Data, Place, PrecisionOption, PruneOptions, TrainOptions
+from quant.places import (
+    DEFAULT_CACHE,
+    DEFAULT_DATA,
+    PAPER_LIST,
+    PAPER_PAGE,
+    README,
+    RECORDS,
+    ZOO,
+)
+from quant.recipes import given
 
 app = Program(
     help="Train small quantised CNNs for CIFAR-10 and export them to QONNX.",
@@ -27,6 +34,10 @@ _OutOption = Annotated[
 ]
 _FreshOption = Annotated[
     bool, typer.Option("--fresh", help="Drop the checkpoints in OUT, do not resume.")
+]
+_OnlyArgument = Annotated[
+    list[str] | None,
+    typer.Argument(help="Trainings to do, and with them what they begin with. [all]"),
 ]
 
 
@@ -46,6 +57,7 @@ def train(
 def series(
     *,
     file: Annotated[Path, typer.Argument(help="TOML file with a table for each training.")],
+    only: _OnlyArgument = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the trainings' folders. [runs/NAME of FILE]")
     ] = None,
@@ -54,51 +66,42 @@ def series(
     """Do a list of trainings in order; the same command resumes, and skips what is done."""
     from quant import commands
 
-    commands.series(file, place, _out(out, str(file)))
+    commands.series(file, only or (), place, _out(out, str(file)))
+
+
+@app.command()
+def paper(
+    *,
+    only: _OnlyArgument = None,
+    file: Annotated[
+        Path, typer.Option("--list", help="TOML file with the trainings.")
+    ] = PAPER_LIST,
+    records: Annotated[Path, typer.Option(help="Folder that keeps the records.")] = RECORDS,
+    page: Annotated[Path, typer.Option(help="Markdown file for all of it.")] = PAPER_PAGE,
+    readme: Annotated[Path, typer.Option(help="Markdown file for the short table.")] = README,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the trainings' folders. [runs/paper]")
+    ] = None,
+    place: Place,
+) -> None:
+    """Train what the paper reports and write docs/paper.md; resumes, and skips what is done."""
+    from quant import commands
+    from quant.results import Pages
+
+    pages = Pages(records=records, readme=readme, paper=page)
+    commands.paper(file, only or (), pages, place, _out(out, str(file)))
 
 
 @app.command()
 def prune(
-    *,
-    start: Annotated[Path, typer.Option("--from", help="Float model, a float.safetensors.")],
-    iterations: Annotated[int, typer.Option(help="How often filters are removed.")] = 6,
-    share: Annotated[float, typer.Option(help="Share of the filters that go each time.")] = 0.05,
-    ranking: Annotated[Ranking, typer.Option(help="What says which filters go.")] = "taylor",
-    recipe: Recipe = "ours",
-    tune_epochs: Annotated[int, typer.Option(help="Epochs after each iteration.")] = 1,
-    epochs: Annotated[int, typer.Option(help="Epochs after the last iteration.")] = 16,
-    hardware: Annotated[
-        Path | None, typer.Option(help="Table of costs: remove what saves the most logic.")
-    ] = None,
-    cost_share: Annotated[
-        float, typer.Option(help="With --hardware, share of the cost that goes each time.")
-    ] = 0.05,
-    bits: Annotated[str, typer.Option(help="With --hardware, bits that it will have.")] = "w2a2",
-    batch: Annotated[int | None, typer.Option(help="Images in a step.")] = None,
-    precision: PrecisionOption = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
-    out: _OutOption = None,
-    place: Place,
-    fresh: _FreshOption = False,
+    *, options: PruneOptions, out: _OutOption = None, place: Place, fresh: _FreshOption = False
 ) -> None:
     """Remove filters of a float model step by step; the same command resumes."""
     from quant import commands
-    from quant.costs import Costs
-    from quant.prune import Pruning
+    from quant.prune_plan import PrunePlan
 
-    chosen = find_recipe(recipe).float_training
-    training = given(chosen, batch=batch, seed=seed, precision=precision)
-    plan = Pruning(
-        iterations=iterations,
-        share=share,
-        ranking=ranking,
-        tune=commands.tuning(training, tune_epochs),
-        costs=Costs.load(hardware, preset(bits)) if hardware else None,
-        cost_share=cost_share,
-    )
-    final = replace(training, epochs=epochs)
-    folder = _out(out, f"{start.parent.name}_pruned")
-    commands.prune(start, plan, final, place, folder, fresh=fresh)
+    plan = PrunePlan(**vars(options))
+    commands.train(plan, place, _out(out, f"{plan.start.parent.name}_pruned"), fresh=fresh)
 
 
 @app.command()
@@ -189,12 +192,13 @@ def results(
     records: Annotated[
         list[Path] | None, typer.Argument(help="Records besides those of the package.")
     ] = None,
-    into: Annotated[Path, typer.Option(help="Markdown file with the marks.")] = Path("README.md"),
+    readme: Annotated[Path, typer.Option(help="Markdown file for the models.")] = README,
+    page: Annotated[Path, typer.Option(help="Markdown file for the paper.")] = PAPER_PAGE,
 ) -> None:
-    """Write the tables of networks, models, pruning and growing into the README, from records."""
-    from quant.results import write
+    """Write the README's tables of models and docs/paper.md, from records."""
+    from quant.results import Pages
 
-    say(write(records or (), into))
+    say(Pages(readme=readme, paper=page).write(records or ()))
 
 
 @app.command()

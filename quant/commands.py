@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,20 @@ from rich.console import Console
 from headrace.program import command_line
 from headrace.terminal import say
 from quant import distributed
-from quant.config import Training
 from quant.data import load_cifar10
 from quant.errors import ConfigError
 from quant.export import export as export_model
 from quant.files import write_npz
-from quant.float_model import load_float
 from quant.grow import Growing, growing_table, topology
 from quant.grow import grow as grow_network
 from quant.images import Images, accuracy
 from quant.networks import NETWORKS
 from quant.options import Place
 from quant.plan import Plan
-from quant.plots import plot_growing, plot_pruning
-from quant.prune import Pruning
-from quant.prune import prune as prune_model
-from quant.series import read_series, run_series
+from quant.plots import plot_growing
+from quant.prune_plan import PrunePlan
+from quant.results import Pages
+from quant.series import Planned, chosen, read_series, run_series
 from quant.train import Setting
 from quant.zoo import load_trained, zoo_images, zoo_names
 
@@ -46,32 +44,39 @@ def _setting(place: Place, *, validation: int = 1000) -> Setting:
     )
 
 
-def train(plan: Plan, place: Place, folder: Path, *, fresh: bool) -> None:
-    """Do one training, or resume it; fresh: without the checkpoints that are there."""
+def train(plan: Plan | PrunePlan, place: Place, folder: Path, *, fresh: bool) -> None:
+    """Do one training or pruning, or resume it; fresh: without the checkpoints that are there."""
     setting = _setting(place)
     if fresh:
         _forget(folder)
     _print_record(folder, plan.run(setting, folder))
 
 
-def series(file: Path, place: Place, folder: Path) -> None:
-    """Do a list of trainings."""
-    plans = read_series(file, folder)
+def series(file: Path, only: Sequence[str], place: Place, folder: Path) -> None:
+    """Do a list of trainings, or some of them."""
+    plans = chosen(read_series(file, folder), only)
     records = run_series(plans, partial(_setting, place), folder, distributed.console(None))
     for name, record in records.items():
         _print_record(folder / name, record)
 
 
-def prune(
-    start: Path, plan: Pruning, final: Training, place: Place, folder: Path, *, fresh: bool
-) -> None:
-    """Prune a float model, or resume; final: the training after it."""
-    setting = _setting(place)
-    if fresh:
-        _forget(folder)
-    model = prune_model(setting, load_float(start, setting.device), plan, final, folder)
-    plot_pruning(folder / "pruning.json", folder / "pruning.png")
-    _print_record(folder, model.record)
+def paper(file: Path, only: Sequence[str], pages: Pages, place: Place, folder: Path) -> None:
+    """Do the paper's trainings, or some of them; after each its record is kept, the pages written.
+
+    Raises:
+        ConfigError: before anything is trained, if a page has no place for its tables.
+    """
+    plans = chosen(read_series(file, folder), only)
+    pages.write()
+    by_name: dict[str, Planned] = {planned.name: planned for planned in plans}
+
+    def then(name: str) -> None:
+        pages.keep(name, by_name[name].plan.result(folder / name).with_suffix(".json"))
+        pages.write()
+
+    ready = partial(_setting, place)
+    run_series(plans, ready, folder, distributed.console(None), then=then)
+    _say(f"{pages.paper}: {', '.join(by_name)}")
 
 
 def grow(plan: Growing, place: Place, folder: Path, *, validation: int, fresh: bool) -> None:
@@ -125,11 +130,6 @@ def show() -> None:
             f"network  {network.name:<12} {network.parameters:,} parameters, "
             f"{network.macs:,} multiply-accumulates"
         )
-
-
-def tuning(training: Training, epochs: int) -> Training:
-    """The training that mends a network after filters were removed."""
-    return replace(training, epochs=epochs, lr=1e-3, warmup_epochs=0.2)
 
 
 def _forget(folder: Path) -> None:

@@ -55,6 +55,7 @@ def dequantised(trained: Trained, device: str) -> FloatModel:
     record = {
         **was,
         **{key: {"float": sum(was[key].values()), "quantised": 0} for key in ("epochs", "seconds")},
+        "curve": {"float": [point for phase in was.get("curve", {}).values() for point in phase]},
         "training": {**was["training"], "quantisation": was["quantisation"]},
     }
     return FloatModel(network=trained.network, model=model.to(device), record=record)

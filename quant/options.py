@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from headrace.program import OneOf
-from quant.config import Device, Norm, Precision, WeightScale
+from quant.config import Device, Norm, Precision, Ranking, WeightScale
 from quant.networks import NETWORKS, TEACHER
 from quant.places import DEFAULT_CACHE, DEFAULT_DATA
 from quant.recipes import RECIPES
@@ -94,5 +94,28 @@ class TrainOptions:
     temperature: Annotated[
         float | None, typer.Option(help="What logits are divided by where they are imitated.")
     ] = None
+    precision: PrecisionOption = None
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneOptions:
+    """One pruning; `quant.prune_plan.PrunePlan` says what the options mean together."""
+
+    start: Annotated[Path, typer.Option("--from", help="Float model, a float.safetensors.")]
+    iterations: Annotated[int, typer.Option(help="How often filters are removed.")] = 6
+    share: Annotated[float, typer.Option(help="Share of the filters that go each time.")] = 0.05
+    ranking: Annotated[Ranking, typer.Option(help="What says which filters go.")] = "taylor"
+    recipe: Recipe = "ours"
+    tune_epochs: Annotated[int, typer.Option(help="Epochs after each iteration.")] = 1
+    epochs: Annotated[int, typer.Option(help="Epochs after the last iteration.")] = 16
+    hardware: Annotated[
+        Path | None, typer.Option(help="Table of costs: remove what saves the most logic.")
+    ] = None
+    cost_share: Annotated[
+        float, typer.Option(help="With --hardware, share of the cost that goes each time.")
+    ] = 0.05
+    bits: Annotated[str, typer.Option(help="With --hardware, bits that it will have.")] = "w2a2"
+    batch: Annotated[int | None, typer.Option(help="Images in a step.")] = None
     precision: PrecisionOption = None
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1

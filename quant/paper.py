@@ -10,9 +10,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Topology:
-    """A float network, trained without and with dropout; None where no figure is given."""
+    """A float network, trained without and with dropout; None where no figure is given.
+
+    layers: parameters of each layer with weights, in order.
+    """
 
     network: str
+    layers: tuple[int, ...]
     parameters: int
     mflops: float
     plain: float | None
@@ -28,10 +32,32 @@ class Pruned:
     accuracy: float
 
 
+_SIX_CONVOLUTIONS = (896, 9_248, 18_496, 36_928, 73_856, 147_584)
 TOPOLOGIES = (
-    Topology(network="arch1", parameters=582_026, mflops=16.976682, plain=72.38, dropout=78.02),
-    Topology(network="arch2", parameters=2_915_114, mflops=82.522058, plain=72.87, dropout=81.50),
-    Topology(network="arch3", parameters=2_751_786, mflops=108.73697, plain=None, dropout=79.21),
+    Topology(
+        network="arch1",
+        layers=(896, 18_496, 36_928, 524_416, 1_290),
+        parameters=582_026,
+        mflops=16.976682,
+        plain=72.38,
+        dropout=78.02,
+    ),
+    Topology(
+        network="arch2",
+        layers=(*_SIX_CONVOLUTIONS, 2_098_176, 524_800, 5_130),
+        parameters=2_915_114,
+        mflops=82.522058,
+        plain=72.87,
+        dropout=81.50,
+    ),
+    Topology(
+        network="arch3",
+        layers=(*_SIX_CONVOLUTIONS, 295_168, 590_080, 1_049_600, 524_800, 5_130),
+        parameters=2_751_786,
+        mflops=108.73697,
+        plain=None,
+        dropout=79.21,
+    ),
 )
 
 # Filter pruning: the network as it was, then iterations 1 to 10.

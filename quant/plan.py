@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,17 @@ class Plan:
             weight_scale=self.weight_scale,
             layers=tuple(layer_bits(text) for text in self.layer),
         )
+
+    @property
+    def files(self) -> Mapping[str, Path | None]:
+        """What it reads, by the option that names it."""
+        tune = None if self.tune is None else Path(self.tune)
+        return {"from": self.start, "tune": tune, "teacher": self.teacher}
+
+    @property
+    def packs(self) -> bool:
+        """Whether its result can be packed."""
+        return self.network != TEACHER and self.bits != FLOAT
 
     def run(self, setting: Setting, folder: Path) -> dict[str, Any]:
         """Train, or resume; the model takes the name of `folder`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,34 @@ def plot_growing(table: Path, picture: Path) -> None:
     axes.margins(x=0.1)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
+    save(figure, picture)
+
+
+def plot_curves(curves: Mapping[str, Sequence[tuple[float, float | None]]], picture: Path) -> None:
+    """Accuracy on training and held-out images by epoch, as PNG.
+
+    Args:
+        curves: of each training by its title, a pair of shares for each epoch.
+        picture: file to write.
+    """
+    across = 2
+    down = -(-len(curves) // across)
+    figure, grid = pyplot.subplots(
+        down, across, figsize=(9, 3 * down), sharey=True, squeeze=False, layout="constrained"
+    )
+    for axes in grid.flat[len(curves) :]:
+        axes.set_visible(False)
+    for axes, (title, points) in zip(grid.flat, curves.items(), strict=False):
+        epochs = range(1, len(points) + 1)
+        axes.plot(epochs, [100 * trained for trained, _ in points], label="training")
+        held_out = [(n, 100 * h) for n, (_, h) in zip(epochs, points, strict=True) if h is not None]
+        axes.plot(*zip(*held_out, strict=True), label="held out")
+        axes.set_title(title)
+        axes.set_xlabel("epoch")
+        axes.grid(alpha=0.3)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("accuracy, %")
+    grid[0, 0].legend(loc="lower right")
     save(figure, picture)
 
 

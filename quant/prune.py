@@ -26,6 +26,7 @@ from quant.files import write_json
 from quant.float_model import FloatModel
 from quant.images import Images, accuracy
 from quant.models import Model, build_float, load_state
+from quant.record import ROWS
 from quant.train import Setting, origin, tune_float, write_float
 
 Scores = dict[str, Tensor]
@@ -77,7 +78,7 @@ def prune(
     with its record. The same arguments resume: finished iterations are read from checkpoints.
 
     Args:
-        setting: images; the held-out ones give the accuracies of the rows.
+        setting: images; the held-out ones and the test images give the accuracies of the rows.
         start: the trained network.
         plan: what goes and how the network recovers between.
         final: training of the pruned network.
@@ -88,25 +89,26 @@ def prune(
         CheckpointError: if `out` holds another training's checkpoints.
     """
     looked = partial(accuracy, data=setting.held_out)
-    model, network, spent = start.model, start.network, _spent_on(start)
+    model, network, spent = start.model, start.network, Status.of(start.record, "float")
     rows = [_row(0, network, plan, None, looked(model))]
+    rows[0]["test"] = start.record["accuracy"]["float"]
     chosen = [partial(choose, plan=plan)] * plan.iterations
     for shrunk in shrink(setting, start, chosen, plan.ranking, plan.tune, out, look=looked):
         model, network, spent = shrunk.model, shrunk.network, shrunk.spent
         rows.append(_row(len(rows), network, plan, shrunk.before, looked(model)))
         if distributed.rank() == 0:
-            write_json(out / "pruning.json", {"ranking": plan.ranking, "rows": rows})
+            # Nothing is chosen by the test images.
+            rows[-1]["test"] = accuracy(model, setting.test)
+            write_json(out / ROWS, {"ranking": plan.ranking, "rows": rows})
         setting.console.print(_line(rows[-1]), markup=False, highlight=False, soft_wrap=True)
     status = tune_float(setting, model, network, final, out / "float-state.safetensors")
-    total = _sum(spent, status)
-    total = replace(total, seconds=round(total.seconds, 1))
     training = {
         **start.record["training"],
         "pruning": plan.to_json(network),
         "final": asdict(final),
         "from": origin(start.record),
     }
-    return write_float(setting, model, network, out, total, training, final.seed)
+    return write_float(setting, model, network, out, spent + status, training, final.seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,12 +123,6 @@ class Shrunk:
     network: Network
     before: float | None
     spent: Status
-
-
-def _spent_on(start: FloatModel) -> Status:
-    """Epochs and seconds in which a float model was trained."""
-    record = start.record
-    return Status(epoch=record["epochs"]["float"], seconds=record["seconds"]["float"])
 
 
 def shrink(
@@ -156,20 +152,15 @@ def shrink(
         ConfigError: if the ranking needs what the network does not have, or too little is left.
         CheckpointError: if `out` holds another training's checkpoints.
     """
-    model, network, spent = start.model, start.network, _spent_on(start)
+    model, network, spent = start.model, start.network, Status.of(start.record, "float")
     for number, kept in enumerate(chosen, 1):
         scores = rank(model, network, ranking, setting.train)
         keep = distributed.once(partial(kept, network, scores))
         model, network = keep_filters(model, network, keep)
         before = None if look is None else look(model)
         path = out / f"prune{number}-state.safetensors"
-        spent = _sum(spent, tune_float(setting, model, network, tune, path))
+        spent += tune_float(setting, model, network, tune, path)
         yield Shrunk(model=model, network=network, before=before, spent=spent)
-
-
-def _sum(one: Status, other: Status) -> Status:
-    """Epochs and seconds of both."""
-    return Status(epoch=one.epoch + other.epoch, seconds=one.seconds + other.seconds)
 
 
 def _row(

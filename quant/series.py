@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,8 @@ from quant import distributed
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, write_json
 from quant.networks import TEACHER
-from quant.plan import FLOAT, Plan
+from quant.plan import Plan
+from quant.prune_plan import PrunePlan
 from quant.train import Setting
 from quant.zoo import pack_trained
 
@@ -26,6 +27,8 @@ DONE = "done.json"
 PACKED = "packed"
 # Keys that may name a training further up.
 _FILES = ("from", "tune", "teacher")
+# What a table of a list may ask for.
+_COMMANDS: dict[str, type[Plan] | type[PrunePlan]] = {"train": Plan, "prune": PrunePlan}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +36,8 @@ class Planned:
     """One training of a list: its name, its plan, and which earlier ones its plan names."""
 
     name: str
-    plan: Plan
+    plan: Plan | PrunePlan
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +51,10 @@ class _File:
 def read_series(path: Path, out: Path) -> list[Planned]:
     """The trainings of a TOML file, in order.
 
-    Each of [[training]] has a `name` and the options of `train` with _ for -, `from` among them.
-    Where `from`, `tune` or `teacher` is the name of a training further up, its result is meant.
-    [defaults] holds for all trainings that do not say otherwise, but not for the teacher's.
+    Each of [[training]] has a `name` and the options of `train` with _ for -, `from` among them;
+    or `command = "prune"` and the options of that. Where `from`, `tune` or `teacher` is the name
+    of a training further up, its result is meant. [defaults] holds for all trainings that do not
+    say otherwise, but not for the teacher's and not for a pruning.
 
     Args:
         path: of the file.
@@ -69,22 +74,53 @@ def read_series(path: Path, out: Path) -> list[Planned]:
             raise ConfigError(f"{where}: name={name!r}; give it a name of letters, digits, _ and -")
         if name in found or name == PACKED:
             raise ConfigError(f"{where}: the name {name} is taken; give it another one")
-        merged = table if table.get("network") == TEACHER else {**file.defaults, **table}
-        found[name] = Planned(name=name, plan=_plan(f"{path}: {name}", merged, found, out))
+        own = table.get("network") == TEACHER or table.get("command", "train") != "train"
+        merged = table if own else {**file.defaults, **table}
+        found[name] = _planned(name, f"{path}: {name}", merged, found, out)
     return list(found.values())
 
 
-def _plan(where: str, table: dict[str, Any], before: dict[str, Planned], out: Path) -> Plan:
-    values = {key: value for key, value in table.items() if key != "name"}
+def _planned(
+    name: str, where: str, table: dict[str, Any], before: dict[str, Planned], out: Path
+) -> Planned:
+    values = {key: value for key, value in table.items() if key not in ("name", "command")}
+    after = []
     for key in _FILES:
-        name = values.get(key)
-        if isinstance(name, str) and name in before:
-            values[key] = str(before[name].plan.result(out / name))
-    return tables.build(Plan, values, where)
+        other = values.get(key)
+        if isinstance(other, str) and other in before:
+            values[key] = str(before[other].plan.result(out / other))
+            after.append(other)
+    command = table.get("command", "train")
+    if command not in _COMMANDS:
+        raise ConfigError(f"{where}: command={command!r}; use {' or '.join(_COMMANDS)}")
+    plan = tables.build(_COMMANDS[command], values, where)
+    return Planned(name=name, plan=plan, after=tuple(after))
+
+
+def chosen(plans: list[Planned], names: Sequence[str]) -> list[Planned]:
+    """Those trainings of a list, and the ones that they come after; all, if none is named.
+
+    Raises:
+        ConfigError: for a name that is not in the list.
+    """
+    known = {planned.name: planned for planned in plans}
+    if unknown := [name for name in names if name not in known]:
+        raise ConfigError(f"{', '.join(unknown)}: not in the list; use {', '.join(known)}")
+    needed, left = set[str](), list(names or known)
+    while left:
+        name = left.pop()
+        needed.add(name)
+        left += known[name].after
+    return [planned for planned in plans if planned.name in needed]
 
 
 def run_series(
-    plans: list[Planned], setting: Callable[[], Setting], out: Path, console: Console
+    plans: list[Planned],
+    setting: Callable[[], Setting],
+    out: Path,
+    console: Console,
+    *,
+    then: Callable[[str], None] = lambda _: None,
 ) -> dict[str, dict[str, Any]]:
     """Do the trainings in order, each in the folder of its name; the same call resumes.
 
@@ -96,6 +132,7 @@ def run_series(
         setting: gives images and device, once there is something to train.
         out: folder.
         console: where it is told what is done.
+        then: called by the first process with the name of each training that is done.
 
     Returns:
         The record of each training, by its name.
@@ -114,13 +151,14 @@ def run_series(
         records[planned.name] = record
         score = record["accuracy"]["quantised"] or record["accuracy"]["float"]
         console.print(f"{label}  {100 * score:.2f} %", markup=False, highlight=False)
+        distributed.once(partial(then, planned.name))
     return records
 
 
-def _stamp(plan: Plan) -> dict[str, Any]:
+def _stamp(plan: Plan | PrunePlan) -> dict[str, Any]:
     """What a finished training came from: its options, and the digests of the files it read."""
-    used = {"from": plan.start, "tune": plan.tune, "teacher": plan.teacher}
-    files = {k: Path(v) for k, v in used.items() if v is not None and Path(v).suffix}
+    # What has no suffix is the name of a model in the zoo.
+    files = {key: path for key, path in plan.files.items() if path is not None and path.suffix}
     digests = {key: _digest(path) for key, path in files.items()}
     return {"plan": json.loads(json.dumps(asdict(plan), default=str)), "files": digests}
 
@@ -129,7 +167,7 @@ def _digest(path: Path) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
-def _finished(plan: Plan, folder: Path) -> dict[str, Any] | None:
+def _finished(plan: Plan | PrunePlan, folder: Path) -> dict[str, Any] | None:
     """The record of a training that is done as planned; None if it is not."""
     result = plan.result(folder)
     if not (folder / DONE).is_file():
@@ -142,8 +180,8 @@ def _finished(plan: Plan, folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def _finish(plan: Plan, folder: Path, out: Path) -> None:
+def _finish(plan: Plan | PrunePlan, folder: Path, out: Path) -> None:
     result = plan.result(folder)
-    if plan.network != TEACHER and plan.bits != FLOAT:
+    if plan.packs:
         pack_trained(str(result), folder.name, out / PACKED)
     write_json(folder / DONE, {**_stamp(plan), "sha256": _digest(result)})

@@ -182,10 +182,7 @@ def tune_longer(
     path = out / "float-state.safetensors"
     status = tune_float(setting, start.model, start.network, training, path, teacher=teacher)
     before = start.record
-    total = Status(
-        epoch=before["epochs"]["float"] + status.epoch,
-        seconds=round(before["seconds"]["float"] + status.seconds, 1),
-    )
+    total = Status.of(before, "float") + status
     settings = {**before["training"], "longer": asdict(training), "from": origin(before)}
     settings |= _taught(teacher, "longer teacher")
     return write_float(setting, start.model, start.network, out, total, settings, training.seed)
@@ -208,13 +205,22 @@ def write_float(
     """Score a float model on the test images and write it with its record to `out`."""
     results = {
         "accuracy": {"float": accuracy(model, setting.test), "quantised": None},
-        "epochs": {"float": status.epoch, "quantised": 0},
-        "seconds": {"float": status.seconds, "quantised": 0.0},
+        **_spent(status, Status()),
         "seed": seed,
         "training": training,
     }
     record = _write(setting, model, network, None, results, out / "float.safetensors")
     return FloatModel(network=network, model=model, record=record)
+
+
+def _spent(first: Status, second: Status) -> dict[str, Any]:
+    """What a record says of its float phase and its quantised one, each value under its name."""
+    phases = {"float": first, "quantised": second}
+    return {
+        "epochs": {name: status.epoch for name, status in phases.items()},
+        "seconds": {name: status.seconds for name, status in phases.items()},
+        "curve": {name: [list(point) for point in s.curve] for name, s in phases.items()},
+    }
 
 
 def train_quantised(
@@ -279,8 +285,7 @@ def train_quantised(
     keep_off_integers(model)
     results = {
         "accuracy": {**before["accuracy"], "quantised": accuracy(model, setting.test)},
-        "epochs": {**before["epochs"], "quantised": done.epoch + status.epoch},
-        "seconds": {**before["seconds"], "quantised": round(done.seconds + status.seconds, 1)},
+        **_spent(Status.of(before, "float"), done + status),
         "seed": training.seed,
         "training": {**before["training"], **settings, **_taught(teacher, "quantised teacher")},
         "float": origin(before),
@@ -318,7 +323,7 @@ def _first_weights(
         )
     start_from_quantised(model, earlier.model)
     was = earlier.record
-    done = Status(epoch=was["epochs"]["quantised"], seconds=was["seconds"]["quantised"])
+    done = Status.of(was, "quantised")
     settings = {
         "quantised": was["training"]["quantised"],
         "longer quantised": asdict(training),

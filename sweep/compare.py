@@ -12,8 +12,8 @@ from typing import Any
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 
+from quant.markdown import table
 from quant.plots import save
-from quant.results import table
 from sweep.errors import ConfigError
 from sweep.result import FORMAT, VERSION
 

@@ -205,7 +205,7 @@ def test_every_command_is_there_and_results_are_of_both_packages(tmp_path, monke
 
     assert named(cli.app) == named(parts["finn_build"]) | named(parts["quant"]) | {"results"}
     assert [group.typer_instance for group in cli.app.registered_groups] == [parts["sweep"]]
-    monkeypatch.setattr("quant.results.write", lambda: done.append("models"))
+    monkeypatch.setattr("quant.results.Pages.write", lambda _: done.append("models"))
     monkeypatch.setattr("finn_build.pages.results.write", lambda *_: done.append("builds"))
     monkeypatch.setattr("finn_build.pages.results.check", lambda _: None)
     monkeypatch.setattr(cli, "say", lambda _: None)

@@ -4,11 +4,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from quant.networks import TEACHER
-from quant.options import TrainOptions
+from quant.options import PruneOptions, TrainOptions
 from quant.plan import Plan
+from quant.prune_plan import PrunePlan
 from quant.recipes import RECIPES, TEACHER_TRAINING
 
 OURS = RECIPES["ours"]
+START = Path("float.safetensors")
 
 
 def test_the_command_line_has_the_plans_options_and_defaults() -> None:
@@ -18,6 +20,10 @@ def test_the_command_line_has_the_plans_options_and_defaults() -> None:
         f.name: f.default for f in fields(Plan) if f.name != "widths"
     }
     assert options["layer"] is None
+
+
+def test_the_command_line_has_the_prunings_options_and_defaults() -> None:
+    assert vars(PruneOptions(start=START)) == vars(PrunePlan(start=START))
 
 
 def test_without_a_teacher_only_the_quantised_network_imitates() -> None:

@@ -13,21 +13,17 @@ from quant.cli import app
 from quant.config import Dropout, LayerBits, Network, Quantisation
 from quant.config_json import network_to_json
 from quant.errors import CheckpointError, ConfigError
+from quant.markdown import insert
 from quant.networks import NETWORKS
 from quant.paper import TABLE_5, TOPOLOGIES
-from quant.results import (
-    BEGIN,
-    END,
-    RECORDS,
-    Entry,
-    insert,
-    markdown,
-    models,
-    read_growing,
-    read_pruning,
-    topologies,
-)
-from quant.zoo import ZOO
+from quant.paper_page import growing, pruning
+from quant.places import ZOO
+from quant.record import Entry, Records, read_growing, read_pruning
+from quant.results import markdown, models
+from quant.results import paper as short
+
+NONE = Records(entries={}, prunings={}, growing=None)
+BEGIN, END = "<!-- models -->", "<!-- /models -->"
 
 
 def record(
@@ -37,7 +33,11 @@ def record(
         "accuracy": {"float": plain, "quantised": quantised},
         "test_images": 10_000,
         "epochs": {"float": 7, "quantised": 5 if bits else 0},
+        "seconds": {"float": 60.0, "quantised": 0.0},
         "device": "a small one",
+        "seed": 1,
+        "command": "train",
+        "commit": "0123456789",
         "layers": network_to_json(network),
         "quantisation": asdict(bits) if bits else None,
     }
@@ -68,22 +68,23 @@ def row(table: str, start: str) -> str:
     return line
 
 
-def test_the_paper_s_networks_have_a_row_for_each_float_training(entries: list[Entry]) -> None:
-    table = topologies(entries)
+def test_the_readme_has_the_paper_in_short(entries: list[Entry]) -> None:
+    plain = entries[0]
+    rows = [{"test": n / 10} for n in range(7)]
+    kept = Records(
+        entries={"arch2_plain": plain, "arch3_dropout": replace(plain, accuracy=0.5)},
+        prunings={"arch2_slim_pruned": rows},
+        growing=None,
+    )
+    table = short(kept)
     assert row(table, "arch1") == (
-        "| arch1 |  | 582,026 |  | 16.976682 |  | 72.38 % |  | 78.02 % |  |  |"
+        "| arch1 | 582,026 | 16.98 | 72.38 % | not trained yet | 78.02 % | not trained yet |"
     )
-    assert row(table, "arch2 | none") == (
-        "| arch2 | none | 2,915,114 | 2,915,114 | 82.522058 | 82.522058 "
-        "| 72.87 % | 70.12 % | 81.50 % |  |  |"
+    assert row(table, "arch2") == (
+        "| arch2 | 2,915,114 | 82.52 | 72.87 % | 70.12 % | 81.50 % | not trained yet |"
     )
-    assert row(table, "arch2 | all") == (
-        "| arch2 | all | 2,915,114 | 2,919,082 | 82.522058 | 82.522058 "
-        "| 72.87 % |  | 81.50 % | 81.23 % | 80.00 % (W8 A8), 78.99 % (W4-3-4 A2) |"
-    )
-    assert row(table, "arch3") == (
-        "| arch3 |  | 2,751,786 |  | 108.736970 |  |  |  | 79.21 % |  |  |"
-    )
+    assert row(table, "arch3") == "| arch3 | 2,751,786 | 108.74 |  |  | 79.21 % | 50.00 % |"
+    assert "| 82.43 % | 60.00 % |  |  |" in row(table, "arch2_slim, pruned to 331 filters")
 
 
 def test_every_record_is_a_model(entries: list[Entry]) -> None:
@@ -104,21 +105,24 @@ def test_layers_with_bits_of_their_own_are_written_out(tmp_path: Path) -> None:
     assert Entry.load(write(tmp_path / "x.json", made)).bits == "W4-1-2-4 A2-2-3"
 
 
-def pruning(count: int) -> list[dict[str, Any]]:
-    return [
-        {"total": 448 - n, "filters": [n, 448], "parameters": 9, "macs": 8, "validation": 0.8125}
-        for n in range(count)
-    ]
+def iterations(count: int) -> list[dict[str, Any]]:
+    made = {"filters": [1, 448], "parameters": 9, "macs": 8, "validation": 0.8125, "test": 0.75}
+    return [{**made, "total": 448 - n} for n in range(count)]
 
 
 def test_pruning_stands_beside_table_5(tmp_path: Path) -> None:
-    path = write(tmp_path / "pruning.json", {"rows": pruning(3)})
-    text = markdown([], [read_pruning(path)])
-    assert row(text, "2") == "| 2 | 405 | 446 (2, 448) | 1,248,743 | 9 | 8 | 80.59 % | 81.25 % |"
-    assert row(text, "10") == "| 10 | 269 |  | 1,057,021 |  |  | 80.24 % |  |"
-    assert row(markdown([], [pruning(12)]), "11").startswith("| 11 |  | 437 (11, 448) |  | 9 |")
+    path = write(tmp_path / "pruning.json", {"rows": iterations(3)})
+    text = pruning(read_pruning(path), whole=True)
+    assert row(text, "2") == (
+        "| 2 | 405 | 446 (1, 448) | 1,248,743 | 9 | 8 | 80.59 % | 75.00 % | 81.25 % |"
+    )
+    assert row(text, "10").startswith("| 10 | 269 | not trained yet | 1,057,021 | not trained yet")
+    assert len(pruning(read_pruning(path)).splitlines()) == 2 + 3
+    assert row(pruning(iterations(12)), "11").startswith("| 11 |  | 437 (1, 448) |  | 9 |")
+    older = iterations(1)
+    del older[0]["test"]
+    assert row(pruning(older), "0").endswith("| not scored | 81.25 % |")
     assert read_pruning(tmp_path / "none.json") == []
-    assert "pruning" not in markdown([])
     write(path, {"rows": [{"total": 3}]})
     with pytest.raises(CheckpointError, match=r"pruning.json: not a record of a pruning; use one"):
         read_pruning(path)
@@ -137,8 +141,8 @@ def test_growing_shows_the_steps_taken(tmp_path: Path) -> None:
     wider = {**first, "step": 1, "change": "dense", "topology": "32, P | 128", "validation": 0.6}
     rows = [first, wider, {**wider, "topology": "32, 32, P", "taken": False}]
     path = write(tmp_path / "growing.json", {"plan": {"training": {"epochs": 2}}, "rows": rows})
-    text = markdown([], growing=read_growing(path))
-    assert "of 3 networks trained for 2 epochs each" in text
+    text = growing(read_growing(path))
+    assert "3 networks, 2 epochs each" in text
     assert row(text, "0") == "| 0 | start | 32, P | 82,826 | 2.049 | 50.00 % |"
     assert row(text, "1") == "| 1 | dense | 32, P \\| 128 | 82,826 | 2.049 | 60.00 % |"
     assert "32, 32, P" not in text
@@ -162,33 +166,35 @@ def test_the_paper_s_figures_agree_with_each_other() -> None:
 def test_tables_go_between_the_marks(tmp_path: Path, entries: list[Entry]) -> None:
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{BEGIN}\nstale\n{END}\nafter\n")
-    insert(readme, markdown(entries))
+    texts = {"models": markdown(entries, NONE)}
+    insert(readme, texts)
     text = readme.read_text()
-    assert text.startswith(f"before\n{BEGIN}\nThe paper's networks")
+    assert text.startswith(f"before\n{BEGIN}\nThe paper's float networks")
     assert text.endswith(f"Written by `./build.sh results`.\n{END}\nafter\n")
     assert "stale" not in text
     stamp = readme.stat().st_mtime_ns
-    insert(readme, markdown(entries))
+    insert(readme, texts)
     assert readme.stat().st_mtime_ns == stamp
     readme.write_text(f"{END} the wrong way {BEGIN}")
     with pytest.raises(ConfigError, match=r"README.md: the marks <!-- models --> and .* missing"):
-        insert(readme, "")
-    with pytest.raises(ConfigError, match=r"none.md: no such file; name a Markdown file with --in"):
-        insert(tmp_path / "none.md", "")
+        insert(readme, texts)
+    with pytest.raises(ConfigError, match=r"none.md: no such file; name a Markdown file with the"):
+        insert(tmp_path / "none.md", {})
 
 
 def test_the_command_takes_the_zoo_and_what_it_is_given(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
+    readme, page = tmp_path / "README.md", tmp_path / "paper.md"
     readme.write_text(f"{BEGIN}\n{END}\n")
+    page.write_text((Path(__file__).parents[2] / "docs" / "paper.md").read_text())
     mine = write(tmp_path / "mine.json", record(NETWORKS["tiny"], Quantisation(), 0.5, 0.4))
-    done = CliRunner().invoke(app, ["results", str(mine), "--into", str(readme)])
+    words = ["results", str(mine), "--readme", str(readme), "--page", str(page)]
+    done = CliRunner().invoke(app, words)
     assert done.exit_code == 0
-    records = [path.stem for each in (ZOO, RECORDS) for path in sorted(each.glob("*.json"))]
-    names = [*(name for name in records if name not in ("pruning", "growing", "teacher")), "mine"]
-    assert done.stdout == f"{readme}: {len(names)} models\n"
+    names = [*sorted(path.stem for path in ZOO.glob("*.safetensors")), "mine"]
+    assert done.stdout.startswith(f"{readme}, {page}: {len(names)} models, ")
     table = readme.read_text().split("The models.")[1]
     rows = [line.split(" | ")[0] for line in table.splitlines() if line.startswith("| ")]
-    assert rows[2 : 2 + len(names)] == [f"| {name}" for name in names]
+    assert rows[2:] == [f"| {name}" for name in names]
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
