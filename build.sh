@@ -17,6 +17,7 @@ usage() {
   cat <<'EOF'
 usage: ./build.sh BOARD [--model NAME|FILE.onnx] [--target-fps N] [--images N] [...]
        ./build.sh demo [--images N] classify real images on the simulated chip
+       ./build.sh boards [--out docs/boards.md]  the boards, and what a model would reach on each
        ./build.sh doctor            what was found on this machine, what is missing
        ./build.sh train [...]       train a network, float and quantised
        ./build.sh series FILE.toml  a list of trainings, one after the other; docs/training.md

@@ -114,6 +114,20 @@ def doctor(chipdb: Chipdb = None, prjxray_db: PrjxrayDb = None, vivado: Vivado =
 
 
 @app.command()
+def boards(
+    model: Annotated[str, typer.Option(help="Zoo model or QONNX file.")] = DEFAULT_MODEL,
+    clock_mhz: Annotated[float, typer.Option(help="Clock of the accelerator.")] = 100.0,
+    out: Annotated[
+        Path | None, typer.Option(help="Markdown file with marks for the table: docs/boards.md.")
+    ] = None,
+) -> None:
+    """List the boards with what a model would reach on each, as the folding search predicts."""
+    from finn_build.pages import boards as module
+
+    module.run(model, mhz=clock_mhz, out=out, console=Console(highlight=False))
+
+
+@app.command()
 def compare(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Builds, folders of them, results.json of boards.")

@@ -8,7 +8,7 @@ from typing import Any
 
 from finn_build.errors import ConfigError
 from finn_build.flow import provenance
-from finn_build.pages import committed
+from finn_build.pages import committed, marks
 from finn_build.pages.report import read
 
 PAGES = (Path("README.md"), Path("docs/bitstreams.md"), Path("docs/results.md"))
@@ -127,8 +127,7 @@ _TABLES: dict[str, Callable[[Sequence[Report]], str]] = {
 def check(pages: Sequence[Path]) -> None:
     """Raise ConfigError for a page that is not there."""
     for page in pages:
-        if not page.is_file():
-            raise ConfigError(f"{page}: no such file; name a Markdown file with the marks")
+        marks.read(page)
 
 
 def write(pages: Sequence[Path], reports: Sequence[Path]) -> str | None:
@@ -166,13 +165,7 @@ def _filled(page: Path, reports: Sequence[Report], commit: str) -> str:
     if not found:
         raise ConfigError(f"{page}: the marks {BEGIN} and {END}, or another table's, are missing")
     for name in found:
-        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        before, _, rest = text.partition(begin)
-        _, closed, after = rest.partition(end)
-        if not closed:
-            raise ConfigError(f"{page}: the mark {end} is missing")
-        body = f"{_TABLES[name](reports)}\n\n{_STAMP.format(commit)}"
-        text = f"{before}{begin}\n{body}\n{end}{after}"
+        text = marks.fill(text, name, f"{_TABLES[name](reports)}\n\n{_STAMP.format(commit)}", page)
     return text
 
 

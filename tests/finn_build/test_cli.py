@@ -26,7 +26,7 @@ def headrace(*arguments, cwd):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["build", "pynq-z9"], "unknown board 'pynq-z9'; known boards: arty-z7-20, pynq-z1, "),
+        (["build", "pynq-z9"], "unknown board 'pynq-z9'; known boards: arty-z7-10, arty-z7-20, "),
         (["pynq-z2", "--model", "arch9"], "arch1"),
         (["pynq-z2", "--model", "lost.onnx"], "lost.onnx: no such file"),
         (["pynq-z2", "--tool", "quartus"], "'--tool': 'quartus' is not one of 'auto', 'openxc7'"),

@@ -92,8 +92,11 @@ def find(part: str, *, chipdb: Path | None, prjxray_db: Path | None) -> Setup:
 
 
 def _device(part: str) -> str:
-    """The device of a part: xc7z020 of xc7z020clg400-1."""
-    return re.sub(r"^(xc7[a-z]\d+).*", r"\1", part)
+    """The device of a part: xc7z020 of xc7z020clg400-1, xc7z007s of xc7z007sclg225-1.
+
+    A package is three letters and a number, so that the "s" of xc7z030sbg485 is its package's.
+    """
+    return re.sub(r"^(xc7z\d+s?)[a-z]{3}\d+.*", r"\1", part)
 
 
 def _chipdb(part: str, given: Path | None, *, needed: bool) -> Path | None:
