@@ -4,6 +4,7 @@ A first word that is no command is meant as a board: `headrace pynq-z2` builds.
 """
 
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,23 @@ app = Program(
 app.include(finn_build.cli.app)
 app.include(quant.cli.app)
 app.add_typer(sweep.cli.app, name="sweep")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        say(f"headrace {metadata.version('headrace')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Say which, and stop."),
+    ] = False,
+) -> None:
+    """What goes before a command."""
 
 
 @app.command()

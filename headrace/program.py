@@ -100,7 +100,8 @@ class _Group(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the default's name before such a word; without any word, ask for help."""
         args = args or ["--help"]
-        if self.default and args[0] not in (*self.commands, "--help"):
+        own = [word for option in self.params for word in option.opts]
+        if self.default and args[0] not in (*self.commands, *own, "--help"):
             args = [self.default, *args]
         return super().parse_args(ctx, args)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import get_type_hints
 
@@ -86,6 +87,11 @@ def test_a_folder_of_our_name_does_not_stand_in_for_the_package(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "made" / "export" / "model.onnx").is_file()
+
+
+def test_it_says_which_version_it_is(tmp_path):
+    done = run("headrace", "--version", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"headrace {metadata.version('headrace')}\n")
 
 
 def test_an_option_may_come_before_the_board(tmp_path):
