@@ -26,7 +26,7 @@ def build(rtl: Path, folder: Path, *, log: Path, fast: bool = True) -> Path:
     """
     library, stamp = folder.resolve() / "chip.so", folder / STAMP
     state = hashlib.sha256(f"{rtl.resolve()} {fast}".encode())
-    for path in (Path(__file__), SOURCE, *sorted(rtl.iterdir())):
+    for path in (Path(__file__), SOURCE, *sorted(p for p in rtl.iterdir() if p.is_file())):
         state.update(f"{path.name}\0".encode() + path.read_bytes())
     if library.is_file() and stamp.is_file() and stamp.read_text() == state.hexdigest():
         return library
