@@ -156,8 +156,9 @@ def stages(network: Network) -> list[Stage]:
     """All layers, each in the stage of a unit that it leads to or follows."""
     members: dict[str, list[Layer]] = {unit.name: [] for unit in network.mvtus}
     behind: dict[str, str | None] = {IMAGE: None}  # the last unit that a stream went through
-    for layer, (source, *_) in network.walk():
-        behind[layer.name] = layer.name if layer.stage == "unit" else behind[source]
+    for layer, sources in network.walk():
+        units = (behind[source] for source in sources if behind[source] is not None)
+        behind[layer.name] = layer.name if layer.stage == "unit" else next(units, None)
     fed = {IMAGE: False}  # whether a unit is anywhere before a layer
     for layer, sources in network.walk():
         fed[layer.name] = any(fed[source] or source in members for source in sources)

@@ -11,11 +11,7 @@ import numpy as np
 from finn_build.frontend import hardware
 from finn_build.frontend.elementwise import (
     Affine,
-    Elementwise,
     Quantiser,
-    apply_all,
-    joined,
-    level32,
 )
 from finn_build.frontend.layout import Layout
 from finn_build.frontend.quantised import (
@@ -30,7 +26,8 @@ from finn_build.frontend.quantised import (
     values_of,
 )
 from finn_build.frontend.stream import Codes, Moving, Pairs, Pool, Skip, Stream, Sums, wide
-from finn_build.frontend.thresholds import Levels, doubtful, falls, levels
+from finn_build.frontend.tables import entries
+from finn_build.frontend.thresholds import Levels, falls, levels
 from finn_build.network.layers import Add, Ints, Layer, Lookup, Mvtu, Residual
 
 MOST_PIXEL_BITS = 12
@@ -313,7 +310,7 @@ class Builder:
         same = base.even and uniform((*before, quantiser))
         rows, doubts = [], []
         for channel in range(1 if same else base.channels):
-            reached, unsure_codes = _entries(base, before, quantiser, channel)
+            reached, unsure_codes = entries(base, before, quantiser, channel)
             rows.append(np.searchsorted(np.array(kept), reached, side="right"))
             doubts.append(unsure_codes)
         shape = (base.channels, 1 << base.bits)
@@ -365,22 +362,6 @@ class Builder:
             assert isinstance(op, Moving)
             codes = self._moved(codes, op, refuse)
         return codes
-
-
-def _entries(
-    base: Codes | Pairs, before: Sequence[Elementwise], quantiser: Quantiser, channel: int
-) -> tuple[list[int], list[bool]]:
-    """For each code of a channel the level that it reaches, and whether float32 may miss it."""
-    way = joined(before, channel)
-    operands = [base.operand(code, channel) for code in range(1 << base.bits)]
-    ends = [apply_all(way, x, channel) for x in operands]
-    if base.summed:
-        reached = [quantiser.level(x, channel) for x in ends]
-    else:
-        reached = [level32(before, quantiser, x, channel) for x in operands]
-    # The numbers that are summed may be larger than their sum.
-    most = max(map(abs, ends)) if base.summed else Fraction(0)
-    return reached, [doubtful(quantiser, x, channel, most) for x in ends]
 
 
 def _added(pairs: Pairs, stream: Stream) -> bool:

@@ -22,8 +22,8 @@ def _ends(base: Codes | Pairs | Sums, channel: int) -> list[Fraction]:
     if isinstance(base, Codes):
         return [base.value(code, channel) for code in (0, (1 << base.bits) - 1)]
     if isinstance(base, Pairs):
-        pairs = zip(_ends(base.first, channel), _ends(base.second, channel), strict=True)
-        return [sum(pair, Fraction(0)) for pair in pairs]
+        first, second = (_ends(codes, channel) for codes in (base.first, base.second))
+        return [min(first) + min(second), max(first) + max(second)]
     found = []
     for row in range(channel, len(base.units), base.channels):
         reach = reach_of(base.weights[row : row + 1], base.product.codes.bits)

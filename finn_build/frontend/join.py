@@ -12,9 +12,12 @@ from finn_build.frontend.check import attributes, refuse, shown
 from finn_build.frontend.quantised import MOST_BITS
 from finn_build.frontend.scope import Scope
 from finn_build.frontend.stream import NO_SIDES, Codes, Pairs, Skip, Stream, Sums, wide
+from finn_build.frontend.thresholds import span
 from finn_build.network.layers import Concat
+from finn_build.network.layers.add import Weighted
 
 MOST_SKIP_BITS = 5  # of a skip's codes: each code has a set of thresholds of its own
+MOST_SUM_BITS = 24  # of codes that are added to codes
 MOST_GAIN = 1 << 12  # of codes or sums that are added as multiples of one scale
 
 
@@ -77,6 +80,10 @@ def _pairs(scope: Scope, node: NodeProto, first: Codes, second: Codes) -> Pairs:
             f"adds activations of {first.bits} and {second.bits} bits whose scales are not whole "
             f"multiples of one number; use at most {MOST_BITS // 2} bits, or one scale for both",
         )
+    if gains is not None:
+        low, high = Weighted(gains=gains, ranges=(span(first), span(second))).reach
+        if (bits := (high - low).bit_length()) > MOST_SUM_BITS:
+            raise refuse(node, f"gives sums of {bits} bits; use at most {MOST_SUM_BITS}")
     joined = _beside(scope, first, second, by_turns=True)
     return Pairs(first=first, second=second, source=joined.source, gains=gains)
 

@@ -106,6 +106,8 @@ def values_of(
     """
     if (bits := quantiser.levels.bit_length()) > WIDEST:
         raise refuse(f"reads values quantised to {bits} bits; use at most {MOST_BITS}")
+    if not quantiser.levels:
+        raise refuse("reads values that a quantiser gives a single level; leave out what follows")
     scales, shifts, kept = [], [], None
     same = uniform((*after, quantiser))
     for channel in range(1 if same else channels):

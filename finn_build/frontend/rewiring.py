@@ -36,7 +36,7 @@ def cut(scope: Scope, node: NodeProto) -> Value:
         return stream
     made = picked(scope, node, stream, list(kept["c"]), (kept["h"], kept["w"]))
     sizes = {axis: len(some) for axis, some in kept.items()}
-    dims = tuple(axis if axis and sizes[axis] > 1 else "" for axis in layout.dims)
+    dims = tuple("".join(a for a in axis if sizes[a] > 1) for axis in layout.dims)
     height, width, channels = sizes["h"], sizes["w"], sizes["c"]
     grown = replace(layout, height=height, width=width, channels=channels, dims=dims)
     return replace(made, layout=grown)

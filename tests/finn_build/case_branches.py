@@ -148,6 +148,14 @@ CASES["skip_of_uneven_scale"] = lambda: _wide_skip(0.031)
 
 
 @CASES.add
+def sum_too_wide() -> ModelProto:
+    g = Graph(3, 4, 4)
+    x = g.first(pads=SAME)
+    y = g.op("Add", g.quant(x, 1.0, 8), g.quant(x, 2**-12, 8))
+    return g.end(g.op("Add", y, g.quant(x, 2**-24, 8)))
+
+
+@CASES.add
 def sum_of_itself() -> ModelProto:
     g = Graph(3, 8, 8)
     x = g.first(pads=SAME)

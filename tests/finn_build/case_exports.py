@@ -134,3 +134,32 @@ def nhwc_twice() -> ModelProto:
     y = g.act(g.norm(g.conv(parts[0], 4, pads=SAME), 170.0))
     z = g.act(g.norm(g.conv(parts[1], 5, 1), 60.0))
     return g.end(g.op("Concat", y, z, shape=(9, 6, 8), axis=1))
+
+
+def _of_branches(kind: str, bits: Sequence[float]) -> Callable[[], ModelProto]:
+    """Trunc, which keeps the scale, of the sum or the difference of two branches."""
+
+    def make() -> ModelProto:
+        g = Graph(3, 8, 8)
+        x = g.quant(g.first(4, pads=SAME), 0.5, 4)
+        y = g.quant(g.norm(g.conv(x, 4, pads=SAME), 2.0), 0.5, 3)
+        numbers = [g.constant(n) for n in (0.5, 0, *bits)]
+        x = g.op("Trunc", g.op(kind, x, y), *numbers, domain=QONNX, rounding_mode="FLOOR")
+        model = g.end(x)
+        model.opset_import[1].version = 1
+        return model
+
+    return make
+
+
+CASES["trunc_difference"] = _of_branches("Sub", (5, 4))
+CASES["trunc_to_nothing"] = _of_branches("Add", (16, 2))
+
+
+@CASES.add
+def slice_merged() -> ModelProto:
+    """Channels of an image whose pixels are one dimension."""
+    g = Graph(3, 6, 6)
+    x = g.op("Reshape", g.first(4, pads=SAME), g.constant([1, 4, 36], np.int64), shape=(4, 36))
+    places = [g.constant([n], np.int64) for n in (1, 3, 1)]
+    return g.end(g.op("Slice", x, *places, shape=(2, 36)))

@@ -74,7 +74,7 @@ def up_sizes() -> ModelProto:
 def up_channels_last() -> ModelProto:
     """Images with channels last, the first of which has one pixel, as Keras has them."""
     g = Graph(3, 8, 8)
-    x = g.act(g.norm(g.conv(g.first(4, pads=SAME), 4, kernel=8), 6.0))
+    x = g.act(g.norm(g.conv(g.first(6, pads=SAME), 12, kernel=8), 20.0), 0.02, 6)
     for factors in ((2, 2), (1, 3)):
         channels, height, width = g.shapes[x]
         x = g.op("Transpose", x, shape=(height, width, channels), perm=[0, 2, 3, 1])
@@ -82,7 +82,7 @@ def up_channels_last() -> ModelProto:
         scales = g.constant([1, *factors, 1])
         x = g.op("Resize", x, "", scales, shape=(*size, channels), mode="nearest", **FLOOR)
         x = g.op("Transpose", x, shape=(channels, *size), perm=[0, 3, 1, 2])
-        x = g.act(g.norm(g.conv(x, 5, kernel=1)), 0.3)
+        x = g.act(g.norm(g.conv(x, 12, kernel=1)), 0.02, 6)
     return g.end(x)
 
 

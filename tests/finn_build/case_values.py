@@ -126,3 +126,35 @@ def thousand() -> ModelProto:
     g = Graph(3, 6, 8)
     x = g.block(g.first(pads=SAME), 4, strides=(3, 3))
     return g.model(g.dense(g.flat(x), 1000))
+
+
+def _branches(g: Graph, x: str) -> tuple[str, str]:
+    """Codes, and codes of a convolution of them, of one scale."""
+    x = g.quant(x, 0.5, 4)
+    return x, g.quant(g.norm(g.conv(x, g.shapes[x][0], pads=SAME), 3.0), 0.25, 4, signed=1)
+
+
+@CASES.add
+def values_sum_of_pools() -> ModelProto:
+    """An image of 25 pixels behind units that may take two of a hundred at once."""
+    g = Graph(1, 10, 10)
+    x = g.first(2, pads=SAME)
+    y, z = (g.pool(branch) for branch in _branches(g, x))
+    return g.model(g.op("Add", y, z))
+
+
+@CASES.add
+def values_skip() -> ModelProto:
+    """The quantised image less what a convolution finds in it, as in denoisers."""
+    g = Graph(2, 6, 5)
+    x = g.quant("in0", 16.0, 4)
+    y = g.quant(g.norm(g.conv(x, 2, pads=SAME), 60.0), 8.0, 4, signed=1)
+    return g.model(g.op("Sub", x, y))
+
+
+@CASES.add
+def values_beside() -> ModelProto:
+    g = Graph(2, 6, 5)
+    x = g.quant("in0", 16.0, 4)
+    y = g.quant(g.norm(g.conv(x, 3, pads=SAME), 60.0), 16.0, 4)
+    return g.model(g.op("Concat", x, y, shape=(5, 6, 5), axis=1))

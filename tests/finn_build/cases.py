@@ -48,6 +48,8 @@ REFUSED = broken.REFUSED | {
     "trunc_parts": r"Trunc.*its output bit width \[3.5\] is not one whole number",
     "trunc_weights": r"Trunc.*truncates constants; use Quant",
     "qcdq": r"DequantizeLinear.*QCDQ export; export as QONNX",
+    "sum_too_wide": r"Add.*gives sums of 26 bits; use at most 24",
+    "trunc_to_nothing": r"a quantiser gives a single level",
     "up_linear": r"Resize.*mode 'linear' computes pixels between others; use nearest",
     "up_half": r"Resize.*scales \[1.0, 1.0, 2.0, 1.5\].*whole numbers of 1 to 64",
     "up_channels": r"Resize.*repeats something other than rows and columns",

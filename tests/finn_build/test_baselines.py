@@ -6,6 +6,7 @@ import brevitas.nn as qnn
 import models
 import numpy as np
 import onnx
+import onnxruntime
 import pages
 import pytest
 import torch
@@ -142,6 +143,24 @@ def test_quantisers_become_their_limits(tmp_path, kind, scale, low, high):
         float_model.by_onnxruntime(tmp_path / "f.onnx", 1),
     ):
         assert np.array_equal(predict(images), expected.argmax(axis=1))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "ratio"),
+    [((1.0, 0.0, 8.0, 5.0), 0.125), ((1.0, 0.0, 8.0, 8.0, 5.0), 1.0)],
+    ids=["keeps the scale", "says the scale"],
+)
+def test_a_truncation_becomes_what_it_does_to_the_scale(tmp_path, numbers, ratio):
+    constants = {f"n{i}": number for i, number in enumerate(numbers)}
+    more = {"signed": 0, "narrow": 0} if len(numbers) == 5 else {}
+    nodes = [
+        helper.make_node("Trunc", ["x", *constants], ["q"], domain=QONNX, **more),
+        helper.make_node("Flatten", ["q"], ["y"], axis=1),
+    ]
+    float_model.write_float(graph(tmp_path, nodes, constants), tmp_path / "f.onnx")
+    x = RANDOM.integers(0, 256, (4, 2, 3, 3)).astype(np.float32)
+    (y,) = onnxruntime.InferenceSession(tmp_path / "f.onnx").run(None, {"x": x})
+    assert np.array_equal(y, x.reshape(4, 18) * np.float32(ratio))
 
 
 def test_an_operator_that_pytorch_lacks_here_is_named(tmp_path):

@@ -347,6 +347,13 @@ def test_what_has_a_scale_in_common_is_added(signed):
     assert np.array_equal(doubted.sums, totals)
 
 
+def test_what_no_total_reaches_has_room_beside_the_totals():
+    """The least of nine bits, negated, and the largest code: 256 + 255 are 511, and 512 is more."""
+    levels = np.array([[[0, 512]]])
+    layer = Residual(name="r", skip_bits=8, sum_bits=9, thresholds=levels, gains=(-1, 1))
+    assert layer.total_bits == 11
+
+
 @pytest.mark.parametrize(
     ("scales", "gains"),
     [

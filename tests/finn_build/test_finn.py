@@ -3,6 +3,7 @@
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import mashumaro.exceptions
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from finn.builder.build_dataflow_config import DataflowBuildConfig, default_build_dataflow_steps
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
+from samples import load
 
 from finn_build import frontend
 from finn_build.backends import bitfile, registry
@@ -227,3 +229,11 @@ def test_a_board_that_finn_does_not_have_is_refused(tmp_path):
     asked = Options(board="zedboard", model="m", data=tmp_path, tool="finn")
     with pytest.raises(ConfigError, match="FINN has no zedboard; use pynq-z1 or pynq-z2"):
         registry.choose(asked)
+
+
+def test_a_network_that_ends_in_values_is_not_built(tmp_path):
+    _, reading = load("values_map", tmp_path)
+    reading.network.save(tmp_path / "network.npz")
+    build = SimpleNamespace(options=None, path=lambda *_: tmp_path / "network.npz")
+    with pytest.raises(ToolError, match="ends in a label, and this network ends in values"):
+        registry.backend("finn").place_and_route(build, tmp_path)

@@ -45,6 +45,11 @@ class Finn(Backend):
         """Leave a folder with FINN's build; without Vivado, with the steps that do not need it."""
         options = build.options
         network = build.path("golden", "network.npz")
+        if not Network.load(network).end.labelled:
+            raise ToolError(
+                "FINN's build of a network ends in a label, and this network ends in values; use "
+                "another --tool"
+            )
         with np.load(build.path("export", "vectors.npz"), allow_pickle=False) as stored:
             images = stored["images"]
         dataflow.prepare(

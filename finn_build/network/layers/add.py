@@ -1,6 +1,7 @@
 """The sum of two streams whose codes are multiples of one scale, as FINN's AddStreams."""
 
 from dataclasses import dataclass, replace
+from math import gcd
 
 import numpy as np
 
@@ -93,11 +94,16 @@ class Add(Layer):
         pairs = step.unsure.reshape(*step.unsure.shape[:-1], self.channels, 2)
         return Codes(codes=self.compute(step.codes), unsure=np.asarray(pairs.any(axis=-1)))
 
+    def at_once(self, pixels: int) -> int:
+        """As many pixels as a frame is made of beats of; between them and the unit may be pools."""
+        return gcd(pixels, self.positions)
+
     def cost(self, place: Place) -> Cost:
         """Cost of the adders of a beat and their registers."""
-        sums = place.fold.pixels * self.channels
+        pixels = self.at_once(place.fold.pixels)
+        sums = pixels * self.channels
         return Cost(
-            cycles=self.positions // place.fold.pixels,
+            cycles=self.positions // pixels,
             lut=sums * self._adder() + 1,
             ff=sums * self.out_bits + 1,
         )
@@ -118,12 +124,12 @@ class Add(Layer):
     def times(self, place: Place, timing: Timing, *streams: Beats) -> Beats:
         """A beat comes one cycle after its pairs."""
         (beats,) = streams
-        pieces = beats.in_pieces(2 * place.fold.pixels * self.channels)
+        pieces = beats.in_pieces(2 * self.at_once(place.fold.pixels) * self.channels)
         return replace(pieces, times=pieces.times + 1, elems=pieces.elems // 2)
 
     def build(self, design: Design, place: Place) -> None:
         """Add an adder for each pair of a beat."""
-        sums = place.fold.pixels * self.channels
+        sums = self.at_once(place.fold.pixels) * self.channels
         design.resize(self.name, 2 * sums)
         design.add(
             "nn_add",

@@ -1,6 +1,7 @@
 """A table per channel: the codes that a quantiser gives for pixels, or for sums of codes."""
 
 from dataclasses import dataclass, replace
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,9 +82,13 @@ class Lookup(Layer):
         shaky = step.unsure.reshape(*at.shape, -1).any(axis=-1)
         return Codes(codes=look_up(at, self.tables), unsure=table[channels, at] | shaky)
 
+    def at_once(self, pixels: int) -> int:
+        """As many pixels as a frame is made of beats of; between them and the unit may be pools."""
+        return gcd(pixels, self.height * self.width)
+
     def cost(self, place: Place) -> Cost:
         """Cost of a table per channel and pixel of a beat."""
-        pixels = place.fold.pixels
+        pixels = self.at_once(place.fold.pixels)
         table = rom(1 << self.in_bits, self.out_bits, "logic").lut
         cycles = self.height * self.width // pixels
         if self.idle:
@@ -96,14 +101,14 @@ class Lookup(Layer):
         (beats,) = streams
         if self.idle:
             return beats
-        pieces = beats.in_pieces(place.fold.pixels * self.channels * self.parts)
+        pieces = beats.in_pieces(self.at_once(place.fold.pixels) * self.channels * self.parts)
         return replace(pieces, times=pieces.times + 1, elems=pieces.elems // self.parts)
 
     def build(self, design: Design, place: Place) -> None:
         """Add a table for each element of a beat; nothing if the tables change no value."""
         if self.idle:
             return
-        pixels = place.fold.pixels
+        pixels = self.at_once(place.fold.pixels)
         elems = pixels * self.channels
         tables = np.tile(self.tables, (pixels, 1)) & ((1 << self.out_bits) - 1)
         design.resize(self.name, self.parts * elems)

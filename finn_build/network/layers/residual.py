@@ -92,11 +92,11 @@ class Residual(Layer):
 
     @property
     def total_bits(self) -> int:
-        """Two's complement width of a total, which is compared with the thresholds."""
+        """Two's complement width of a total, and of a threshold that none reaches."""
         if self._weighted is None:
             return self.sum_bits
         low, high = self._weighted.reach
-        return max((-low - 1).bit_length(), high.bit_length()) + 1
+        return max((-low - 1).bit_length(), (high + 1).bit_length()) + 1
 
     @property
     def steps(self) -> int:

@@ -5,7 +5,7 @@ not rounded: a CPU gains nothing from 2 bits, and rounding takes it half as long
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,11 @@ def write_float(source: Path, out: Path) -> None:
     with quiet():
         graph = frontend.with_shapes(frontend.load(source))
         model = ModelWrapper(graph).transform(FoldConstants(exclude_op_types=[]))
-    for node in [n for n in model.graph.node if n.op_type in ("Quant", "BipolarQuant")]:
-        _clip(model, node)
+    for node in list(model.graph.node):
+        if node.op_type in ("Quant", "BipolarQuant"):
+            _replace(model, node, _clip(model, node))
+        elif node.op_type == "Trunc":
+            _replace(model, node, _shift(model, node))
     proto = model.model
     used = {name for node in proto.graph.node for name in node.input}
     kept = [tensor for tensor in proto.graph.initializer if tensor.name in used]
@@ -54,8 +57,26 @@ def write_float(source: Path, out: Path) -> None:
     onnxruntime.InferenceSession(proto.SerializeToString(), options)
 
 
-def _clip(model: ModelWrapper, node: NodeProto) -> None:
-    """Put the limits of an activation's quantiser in its place."""
+def _replace(model: ModelWrapper, node: NodeProto, nodes: Sequence[NodeProto]) -> None:
+    at = list(model.graph.node).index(node)
+    model.graph.node.remove(node)
+    for i, other in enumerate(nodes):
+        model.graph.node.insert(at + i, other)
+
+
+def _shift(model: ModelWrapper, node: NodeProto) -> list[NodeProto]:
+    """What a Trunc does to float values: its first version keeps the scale and drops bits."""
+    ratio = np.float32(1)
+    if len(node.input) == 5:
+        given, left = (float(model.get_initializer(name)) for name in node.input[3:])
+        ratio = np.float32(2.0 ** (left - given))
+    name = f"{node.output[0]}_ratio"
+    model.set_initializer(name, np.asarray(ratio))
+    return [helper.make_node("Mul", [node.input[0], name], [node.output[0]])]
+
+
+def _clip(model: ModelWrapper, node: NodeProto) -> list[NodeProto]:
+    """The limits of an activation's quantiser."""
     name, scale = node.output[0], model.get_initializer(node.input[1])
     if node.op_type == "BipolarQuant":
         low, high = -scale, scale
@@ -71,16 +92,11 @@ def _clip(model: ModelWrapper, node: NodeProto) -> None:
         limit = np.asarray(value, np.float32)
         model.set_initializer(f"{name}_{end}", limit.reshape(()) if one else limit)
     if one:
-        nodes = [helper.make_node("Clip", [node.input[0], f"{name}_low", f"{name}_high"], [name])]
-    else:
-        nodes = [
-            helper.make_node("Max", [node.input[0], f"{name}_low"], [f"{name}_floor"]),
-            helper.make_node("Min", [f"{name}_floor", f"{name}_high"], [name]),
-        ]
-    at = list(model.graph.node).index(node)
-    model.graph.node.remove(node)
-    for i, clip in enumerate(nodes):
-        model.graph.node.insert(at + i, clip)
+        return [helper.make_node("Clip", [node.input[0], f"{name}_low", f"{name}_high"], [name])]
+    return [
+        helper.make_node("Max", [node.input[0], f"{name}_low"], [f"{name}_floor"]),
+        helper.make_node("Min", [f"{name}_floor", f"{name}_high"], [name]),
+    ]
 
 
 class _Images(quantization.CalibrationDataReader):  # type: ignore[misc]
