@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module, metadata
 from pathlib import Path
 from types import ModuleType
@@ -170,23 +171,26 @@ def _storage(place: Path) -> Iterator[None]:
 
 @contextmanager
 def _bar(step: str, head: str, build: Build, console: Console) -> Iterator[None]:
-    """Show a progress bar on a terminal or in a notebook while a step runs."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=30),
-        TimeElapsedColumn(),
-    )
-    seen = console.is_terminal or console.is_jupyter
-    with Progress(*columns, console=console, transient=True, disable=not seen) as bar:
-        task = bar.add_task(head, total=None)
-
-        def tick(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-            build.progress(step, done, total)
-
-        build.tick = tick
+    """Tell of a step's progress, by a bar too on a terminal or in a notebook."""
+    build.tick = partial(build.progress, step)
+    if not (console.is_terminal or console.is_jupyter):
         yield
+    else:
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=30),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task(head, total=None)
+
+            def tick(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+                build.progress(step, done, total)
+
+            build.tick = tick
+            yield
     build.tick = lambda done, total: None
 
 
