@@ -183,9 +183,9 @@ class Phase:
         if not trainer.average.finite():
             raise self._diverged("weights are no longer finite", epoch, steps - 1)
         self._settle(train, epoch)
-        trained, validated = meter.epoch().accuracy, self._validate(held_out)
-        report.epoch_done(epoch, meter, validated)
-        point = round(trained, 4), None if validated is None else round(validated, 4)
+        reading, validated = meter.epoch(), self._validate(held_out)
+        report.epoch_done(epoch, reading, meter.seconds, validated)
+        point = round(reading.accuracy, 4), None if validated is None else round(validated, 4)
         status += Status(epoch=1, seconds=meter.seconds, curve=(point,))
         if distributed.rank() == 0:
             self.checkpoint.save(status)

@@ -145,13 +145,15 @@ class Report:
         self.progress.update(self.bar, note=note)
         self._record("step", step, reading)
 
-    def epoch_done(self, epoch: int, meter: Meter, held_out: float | None) -> None:
-        """Show and record epoch number `epoch`, from 0."""
-        reading, epochs = meter.epoch(), self.config.epochs
+    def epoch_done(
+        self, epoch: int, reading: Reading, seconds: float, held_out: float | None
+    ) -> None:
+        """Show and record epoch number `epoch`, from 0, which took some seconds."""
+        epochs = self.config.epochs
         line = f"{self.name}  epoch {epoch + 1}/{epochs}  {reading}"
         if held_out is not None:
             line += f"  held out {100 * held_out:.2f} %"
-        left = timedelta(seconds=round((epochs - epoch - 1) * meter.seconds))
+        left = timedelta(seconds=round((epochs - epoch - 1) * seconds))
         self.console.print(f"{line}  {left} left", markup=False, highlight=False, soft_wrap=True)
         # As of the last step, which a training that resumes after this epoch keeps.
         self._record("epoch", (epoch + 1) * self.steps - 1, reading, held_out)

@@ -11,7 +11,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from finn_build import frontend
 from finn_build.errors import ModelError
-from finn_build.frontend import build
+from finn_build.frontend import quantised
 from finn_build.frontend.tidy import tidy
 from finn_build.network import golden
 from finn_build.network.layers import MaxPool, Mvtu, Window
@@ -212,13 +212,13 @@ def test_quantised_weights_that_are_moved_as_they_cannot_be(kind, shape, why):
 
 @pytest.mark.parametrize("bits", [9, 17, 32])
 def test_many_levels_are_refused_before_they_are_counted(bits, monkeypatch):
-    left, apply = iter(range(10_000)), build.apply_all
+    left, apply = iter(range(10_000)), quantised.apply_all
 
     def counted(*arguments):
         assert next(left, None) is not None, f"2^{bits} levels are counted one by one"
         return apply(*arguments)
 
-    monkeypatch.setattr(build, "apply_all", counted)
+    monkeypatch.setattr(quantised, "apply_all", counted)
     g = Graph(3, 6, 6)
     graph = g.end(g.block(g.act(g.conv(g.quant("in0"), 4), 2.0**-10, bits), 4))
     with pytest.raises(ModelError, match=f"Conv.*{bits} bits; use at most 8"):

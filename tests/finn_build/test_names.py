@@ -91,7 +91,7 @@ def test_a_picture_of_hostile_classes_is_drawn_as_text(capsys):
 
     from finn_build.simulator import demo
 
-    shown = demo.Shown(
+    shown = demo.ShownLabels(
         model="m",
         images=np.zeros((1, 4, 4, 1), np.uint8),
         truth=None,
