@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 EXPECTED = {
     "rtl_templates/*": ("emit", "fold simulate synthesise route report"),
     "finn_build/rtl/*.sv.j2": ("emit", "fold simulate synthesise route report"),
+    "finn_build/rtl/ip.*.j2": ("emit", "fold simulate synthesise route report"),
     "finn_build/flow/deploy.md.j2": ("deploy", "emit simulate synthesise route report"),
     "finn_build/pages/report.html.j2": ("report", "emit simulate synthesise route deploy"),
     "finn_build/pages/style.css.j2": ("report", "emit simulate synthesise route deploy"),
