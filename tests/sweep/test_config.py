@@ -40,7 +40,7 @@ def test_the_tiny_sweep_is_read(write):
             "pruning.schedules: folding has nothing to prune for; give a rate in space.target_fps",
         ),
         ("seeds = [1, 2]", "clocks_mhz = [900]", "clocks_mhz = 900: use 1 to 250 on these boards"),
-        ("seeds = [1, 2]", 'boards = ["moon"]', "unknown board 'moon'; known boards: arty-z7-20"),
+        ("seeds = [1, 2]", 'boards = ["moon"]', "unknown board 'moon'; known boards: arty-z7-10"),
         ("rungs = [1, 1]", "rungs = [0]", "training.rungs[0] = 0; use a whole number of 1 or more"),
         (
             "rungs = [1, 1]",
