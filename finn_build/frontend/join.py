@@ -62,9 +62,9 @@ def add(scope: Scope, node: NodeProto, first: Stream, second: Stream) -> Stream:
     streams = sorted((first, second), key=_order)
     sums = [base for base in map(_bare, streams) if base is not None]
     if len(sums) == 2:
-        made: Sums | Pairs = _both(scope, node, *sums)
+        made: Sums | Pairs = _both(node, *sums)
     elif sums:
-        made = _skipped(scope, node, sums[0], _quantised(scope, node, streams[1]))
+        made = _skipped(node, sums[0], _quantised(scope, node, streams[1]))
     else:
         made = _pairs(scope, node, *(_quantised(scope, node, stream) for stream in streams))
     return Stream(layout=first.layout, base=made, names=names)
@@ -88,7 +88,7 @@ def _pairs(scope: Scope, node: NodeProto, first: Codes, second: Codes) -> Pairs:
     return Pairs(first=first, second=second, source=joined.source, gains=gains)
 
 
-def _both(scope: Scope, node: NodeProto, first: Sums, second: Sums) -> Sums:
+def _both(node: NodeProto, first: Sums, second: Sums) -> Sums:
     """Sums of two products, added as whole numbers."""
     count = len(second.units)
     others = [second.units[row % count] for row in range(len(first.units))]
@@ -108,7 +108,7 @@ def _both(scope: Scope, node: NodeProto, first: Sums, second: Sums) -> Sums:
     )
 
 
-def _skipped(scope: Scope, node: NodeProto, sums: Sums, skip: Codes) -> Sums:
+def _skipped(node: NodeProto, sums: Sums, skip: Codes) -> Sums:
     """A product's sums and the codes that are added to them."""
     if skip.bits <= MOST_SKIP_BITS:
         return replace(sums, skip=Skip(base=skip))
