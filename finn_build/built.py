@@ -74,7 +74,7 @@ class Built:
             self._file("emit"),
             images,
             end=self.network.end,
-            limit=20 * self.folding.cycles * len(self.network.layers),
+            limit=verilator.patience(self.folding.cycles, self.network),
             scratch=scratch,
             log=self.folder / "logs" / "simulation.log",
             stall=stall,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from finn_build.backends import tools
 from finn_build.errors import ToolError
+from finn_build.network.graph import Network
 from finn_build.network.layers import End
 from finn_build.rtl.emitted import sources
 from finn_build.system.files import relative
@@ -72,6 +73,11 @@ class Simulated:
 def settling(filling: float) -> int:
     """Frames that a run needs for a steady second half; filling: frames that fill the chip."""
     return max(6, 2 * ceil(filling) + 3)
+
+
+def patience(cycles: int, network: Network) -> int:
+    """Cycles without a transfer that are a hang in a network of so many cycles per frame."""
+    return 20 * cycles * len(network.layers)
 
 
 def binaries() -> Path:

@@ -25,6 +25,7 @@ def run(build: Build, out: Path) -> str:
     network = Network.load(build.path("golden", "network.npz"))
     with np.load(build.path("export", "vectors.npz"), allow_pickle=False) as stored:
         images = stored["images"][:asked]
+    cycles = load_json(build.path("fold", "costs.json"))["cycles"]
     scratch = build.folder / "netlist-simulation"
     program = cells.build(
         build.path("emit"),
@@ -38,7 +39,7 @@ def run(build: Build, out: Path) -> str:
         scratch,
         images,
         end=network.end,
-        limit=20 * load_json(build.path("fold", "costs.json"))["cycles"] * len(network.layers),
+        limit=verilator.patience(cycles, network),
         scratch=scratch,
         log=build.log("netlist-simulation"),
         stall=STALL,

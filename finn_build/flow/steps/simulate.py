@@ -48,7 +48,7 @@ def run(build: Build, out: Path) -> str:
             rtl,
             images[np.arange(frames) % len(images)],
             end=network.end,
-            limit=20 * cycles * len(network.layers),
+            limit=verilator.patience(cycles, network),
             scratch=scratch,
             log=build.log("simulation"),
             stall=stall,
