@@ -38,6 +38,9 @@ Locked = Callable[[Path], AbstractContextManager[None]]
 # Without splitting there is one source, and no precompiled header of this model alone.
 BUILD_ARGS = ["--assert", "-Wall", "--x-initial", "unique", "--output-split", "0"]
 
+# What a bench of one unit sees.
+PORTS = '`verilator_config\npublic_flat_rw -module "{top}" -port "*"\n'
+
 # Each unit's sources would do, but the whole library is small and parses in no time. What needs the
 # register block, which is generated, is simulated with a whole chip.
 SOURCES = sorted(
@@ -83,8 +86,8 @@ def _synthesise(top: str, parameters: Mapping[str, Parameter], build_dir: Path) 
     return [build_dir / "netlist.v", cells]
 
 
-class _Whole(cocotb_tools.runner.Verilator):
-    """Builds a chip, which names what its bench may touch: all else is optimised, a hundredfold."""
+class _Verilator(cocotb_tools.runner.Verilator):
+    """A bench sees the ports of its unit, or what a chip names itself: all else is optimised."""
 
     def _build_command(self) -> list[list[str]]:
         commands = super()._build_command()
@@ -119,6 +122,10 @@ def _build(
         sources = list(_listed(folder / "sim.f"))
     else:
         sources = [path for path in SOURCES if path.stem != top] + [TEMPLATES / _find(top)]
+    if not folder:
+        ports = build_dir / "ports.vlt"
+        ports.write_text(PORTS.format(top=top))
+        sources = [ports, *sources]
     _logged(build_dir / "build.log", runner.build)(
         sources=sources,
         hdl_toplevel=top,
@@ -161,7 +168,7 @@ def _simulate(
     read = sorted(folder.iterdir()) if folder else SOURCES
     key = _digest(top, parameters, [*defines, *["netlist"] * netlist], read)
     build_dir = BUILDS / top / key
-    runner = _Whole() if folder else cocotb_tools.runner.get_runner("verilator")
+    runner = _Verilator()
     with locked(build_dir):
         for name, text in (files or {}).items():
             (build_dir / name).write_text(text)
@@ -186,6 +193,8 @@ def _simulate(
             extra_env={
                 "RTL_CASE": str(case_file),
                 "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(REPO)]),
+                # To import pytest and rewrite every module for it takes as long as most benches.
+                "COCOTB_REWRITE_ASSERTION_FILES": "",
             },
         )
         ran, failed = cocotb_tools.runner.get_results(results)
