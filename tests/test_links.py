@@ -23,8 +23,10 @@ PAGES = [
     *sorted((REPO / "docs").rglob("*.ipynb")),
     *sorted((REPO / "finn_build").rglob("*.ipynb")),
 ]
-# ](TARGET), ](TARGET "title"), <TARGET>, and what HTML has in a page.
+# ](TARGET), ](TARGET "title"), [NAME]: TARGET, <TARGET>, and what HTML has in a page.
 LINK = re.compile(r"\]\(\s*<?([^\s<>()]+(?:\([^\s()]*\)[^\s()]*)?)>?(?:\s+\"[^\"]*\")?\s*\)")
+DEFINED = re.compile(r"^\[([^\]]+)\]: (\S+)", flags=re.M)
+NAMED = re.compile(r"\]\[([^\]]+)\]")
 HTML = re.compile(r"(?:src|href)=\"([^\"]+)\"")
 PLAIN = re.compile(r"<(https?://[^>\s]+)>")
 HOST = re.compile(r"\w[\w.-]*(:\d+)?")
@@ -59,7 +61,8 @@ def slugs(text: str) -> set[str]:
 def links(page: Path) -> list[str]:
     """The targets of a page, in order; what is quoted as code is none."""
     text = SPAN.sub(lambda m: f"`{len(m[2])}`", prose(page))
-    return [*LINK.findall(text), *HTML.findall(text), *PLAIN.findall(text)]
+    defined = [target for _, target in DEFINED.findall(text)]
+    return [*LINK.findall(text), *defined, *HTML.findall(text), *PLAIN.findall(text)]
 
 
 def broken(page: Path, target: str) -> str:
@@ -83,6 +86,12 @@ def broken(page: Path, target: str) -> str:
 def test_links_lead_somewhere(page):
     wrong = {target: said for target in links(page) if (said := broken(page, target))}
     assert not wrong
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
+def test_names_of_links_are_those_that_are_defined(page):
+    text = SPAN.sub("", prose(page))
+    assert set(NAMED.findall(text)) == {name for name, _ in DEFINED.findall(text)}
 
 
 def test_what_goes_to_a_board_links_to_nothing_here():
