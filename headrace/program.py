@@ -139,7 +139,10 @@ class Program(typer.Typer):
         self.registered_commands += other.registered_commands
 
     def run(self, arguments: Sequence[str]) -> None:
-        """Run a command line, without words its help; raises SystemExit unless all went well."""
+        """Run a command line, without words its help; raises SystemExit unless all went well.
+
+        Errors in the words, ConfigError among them, are printed and end with code 2.
+        """
         with ending():
             try:
                 # typer gives back the code of an end that is not an error, Ctrl-C's among them.

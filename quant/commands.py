@@ -108,7 +108,10 @@ def export(model: str, out: Path, data: Path | None, cache: Path) -> None:
 
 
 def write_images(out: Path, data: Path, cache: Path, *, sample: bool) -> None:
-    """Write test images and labels as .npz; sample: those that come with the package."""
+    """Write test images and labels as .npz; sample: those that come with the package.
+
+    Raises ConfigError for a name of another kind.
+    """
     if out.suffix != ".npz":
         raise ConfigError(f"--out {out}: use a name that ends in .npz")
     test = zoo_images() if sample else load_cifar10(data, "test", cache=cache)

@@ -127,7 +127,10 @@ def load_cifar10(
 
 
 def test100(path: Path) -> Labelled:
-    """The hundred test images of the zoo, ten of each class in the order of the classes."""
+    """The hundred test images of the zoo, ten of each class in the order of the classes.
+
+    Raises DataError where the file has others.
+    """
     arrays = read_npz(path)
     if not {"images", "labels"} <= set(arrays):
         raise DataError(f"{path}: no images and labels in it; restore the file")

@@ -23,7 +23,7 @@ _FOLDERS = ("", "cifar-10-batches-bin", "cifar-10-batches-py")
 def labelled(
     manifest: Manifest, data: Path | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None, str]:
-    """Images, their true classes or None where they are unknown, and where they are from.
+    """Images (N, H, W, C), their true classes (N,) or None where unknown, and where they are from.
 
     data: folder with CIFAR-10's test set, its binary or its Python version; None: the vectors that
     came with the build. Raises ImagesError where there is none, or it is not for this model.

@@ -85,7 +85,10 @@ def read(path: Path) -> tuple[str, ...]:
 
 
 def in_metadata(path: Path) -> tuple[str, ...] | None:
-    """Names in the metadata of a QONNX file, or None where it has none."""
+    """Names in the metadata of a QONNX file, or None where it has none.
+
+    Raises ConfigError where what is there is no list of names.
+    """
     properties = onnx.load(str(path), load_external_data=False).metadata_props
     texts = [entry.value for entry in properties if entry.key == KEY]
     if not texts:

@@ -94,7 +94,8 @@ def run(
     """Run steps up to `last`; those from `first` on run even where nothing changed.
 
     Every step writes into NAME.partial, which becomes NAME when it is complete, so that an
-    interrupted build resumes with the step that it was in.
+    interrupted build resumes with the step that it was in. Raises ConfigError for the name of no
+    step, FileError where the folder cannot be written, and what the steps raise.
     """
     names = [s.name for s in steps]
     for wanted in (first, last):

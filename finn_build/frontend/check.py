@@ -178,7 +178,10 @@ def array(tensor: TensorProto, *, infinite: bool = False) -> NDArray[Any]:
 
 
 def as_float32(values: NDArray[Any], what: str) -> NDArray[np.float32]:
-    """Floating-point numbers as float32. Raises ModelError for infinities and lost digits."""
+    """Floating-point numbers of any shape as float32.
+
+    Raises ModelError for infinities and lost digits.
+    """
     wide = values.astype(np.float64)
     finite(wide, what)
     with np.errstate(over="ignore"):
@@ -195,7 +198,7 @@ def as_float32(values: NDArray[Any], what: str) -> NDArray[np.float32]:
 
 
 def finite(values: NDArray[Any], what: str) -> None:
-    """Raise ModelError naming the first element that is NaN or infinite."""
+    """Raise ModelError naming the first element, in any shape, that is NaN or infinite."""
     bad: Iterable[Any] = np.argwhere(~np.isfinite(values))
     for where in bad:
         place = [int(i) for i in where]

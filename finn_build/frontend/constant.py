@@ -81,7 +81,7 @@ FOLDED = frozenset(
 def compute(
     node: NodeProto, said: dict[str, Any], inputs: Sequence[NDArray[Any] | None], opset: int
 ) -> list[NDArray[Any]]:
-    """The results of one node in ONNX Runtime. Raises ModelError where it fails."""
+    """The results of one node in ONNX Runtime, in its shapes. Raises ModelError where it fails."""
     _size(node, inputs)
     given = [(n, v) for n, v in zip(node.input, inputs, strict=True) if v is not None]
     if node.op_type == "Constant" and "value" in said:

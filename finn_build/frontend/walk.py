@@ -111,7 +111,7 @@ def image_of(graph: ModelProto) -> Layout:
 
     After the batch, three dimensions are channels, rows and columns, two are channels and columns,
     and one is the columns of a single row. Channels are last if the graph begins with a transpose
-    that brings them to the front.
+    that brings them to the front. Raises ModelError for other dimensions.
     """
     source = graph.graph.input[0]
     sides = [d.dim_value for d in source.type.tensor_type.shape.dim][1:]

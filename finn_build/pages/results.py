@@ -35,7 +35,7 @@ def table(reports: Sequence[Report]) -> str:
 
 
 def routed(reports: Sequence[Report]) -> str:
-    """A table for each chip that was placed and routed."""
+    """A table for each chip that was placed and routed. Raises ConfigError where none was."""
     chips = [r for r in reports if r["clock"]["achieved_mhz"] and r["fps"]["simulated"]]
     if not chips:
         raise ConfigError("no report is of a chip that was placed and routed; give one as well")
