@@ -12,7 +12,6 @@ from headrace.program import Program
 from headrace.terminal import say
 from quant.config import Training, preset
 from quant.errors import ConfigError
-from quant.networks import get_network
 from quant.options import Cache, Computer, Data, Place, PrecisionOption, PruneOptions, TrainOptions
 from quant.places import (
     DEFAULT_CACHE,
@@ -24,6 +23,7 @@ from quant.places import (
     ZOO,
 )
 from quant.recipes import given
+from quant.topologies import get_network
 
 app = Program(
     help="Train small quantised CNNs for CIFAR-10 and export them to QONNX.",

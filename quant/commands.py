@@ -15,19 +15,19 @@ from headrace.terminal import say
 from quant import distributed
 from quant.data import load_cifar10
 from quant.errors import ConfigError
-from quant.export import export as export_model
+from quant.exporting import export as export_model
 from quant.files import write_npz
 from quant.grow import Growing, growing_table, topology
 from quant.grow import grow as grow_network
 from quant.images import Images, accuracy
-from quant.networks import NETWORKS
 from quant.options import Place
 from quant.plan import Plan
 from quant.plots import plot_growing
 from quant.prune_plan import PrunePlan
 from quant.results import Pages
 from quant.series import Planned, chosen, read_series, run_series
-from quant.train import Setting
+from quant.topologies import NETWORKS
+from quant.training import Setting
 from quant.zoo import load_trained, zoo_images, zoo_names
 
 

@@ -10,9 +10,9 @@ import typer
 
 from headrace.program import OneOf
 from quant.config import Device, Norm, Precision, Ranking, WeightScale
-from quant.networks import NETWORKS, TEACHER
 from quant.places import DEFAULT_CACHE, DEFAULT_DATA
 from quant.recipes import RECIPES
+from quant.topologies import NETWORKS, TEACHER
 
 Data = Annotated[Path, typer.Option("--data", help="Folder with CIFAR-10, in any of its layouts.")]
 Cache = Annotated[Path, typer.Option(help="Folder where decoded images are kept.")]

@@ -19,11 +19,11 @@ from quant.config import (
 )
 from quant.errors import ConfigError
 from quant.float_model import dequantised, load_float, with_dropout
-from quant.networks import TEACHER, get_network
 from quant.recipes import TEACHER_TRAINING, find_recipe, given, taught
 from quant.teacher import TeacherNetwork
 from quant.teaching import load_teacher, train_teacher
-from quant.train import Setting, train_float, train_quantised, tune_longer
+from quant.topologies import TEACHER, get_network
+from quant.training import Setting, train_float, train_quantised, tune_longer
 from quant.zoo import load_trained
 
 FLOAT = "float"
@@ -164,7 +164,7 @@ class Plan:
             The record.
 
         Raises:
-            HeadraceError: as `quant.train` has it.
+            HeadraceError: as `quant.training` has it.
         """
         if self.network == TEACHER:
             network = TeacherNetwork(widths=self.widths)

@@ -12,10 +12,10 @@ from quant.costs import Costs
 from quant.float_model import load_float
 from quant.plan import FLOAT
 from quant.plots import plot_pruning
-from quant.prune import Pruning, prune
+from quant.pruning import Pruning, prune
 from quant.recipes import find_recipe, given
 from quant.record import ROWS
-from quant.train import Setting
+from quant.training import Setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ class PrunePlan:
             The record.
 
         Raises:
-            HeadraceError: as `quant.prune` has it.
+            HeadraceError: as `quant.pruning` has it.
         """
         start = load_float(self.start, setting.device)
         model = prune(setting, start, self.pruning(), self.final(), folder)

@@ -11,7 +11,7 @@ from quant.config import Network, Quantisation
 from quant.config_json import network_from_json, quantisation_from_json
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, whole_file
-from quant.networks import TEACHER
+from quant.topologies import TEACHER
 
 # In a folder of records, beside those of trainings: the rows of each pruning after the name of its
 # training, and a search by growing.

@@ -16,10 +16,10 @@ from headrace import tables
 from quant import distributed
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, write_json
-from quant.networks import TEACHER
 from quant.plan import Plan
 from quant.prune_plan import PrunePlan
-from quant.train import Setting
+from quant.topologies import TEACHER
+from quant.training import Setting
 from quant.zoo import pack_trained
 
 # Of a finished training, in its folder.

@@ -13,7 +13,6 @@ from quant.checkpoint import Checkpoint
 from quant.data import Labelled
 from quant.files import read_json, write_json
 from quant.models import build_float
-from quant.networks import NETWORKS
 from quant.paper import TOPOLOGIES
 from quant.paper_page import CURVES, MISSING, STEPS, built_parameters
 from quant.places import PAPER_LIST, PAPER_PAGE, README, ZOO
@@ -21,6 +20,7 @@ from quant.prune_plan import PrunePlan
 from quant.record import Entry, Records
 from quant.results import Pages
 from quant.series import chosen, read_series
+from quant.topologies import NETWORKS
 
 REPO = Path(__file__).parents[2]
 LIST = """

@@ -12,10 +12,10 @@ from quant.checkpoint import Checkpoint
 from quant.data import Labelled
 from quant.errors import ConfigError
 from quant.files import read_json, write_json
-from quant.networks import NETWORKS
 from quant.plan import Plan
 from quant.series import read_series, run_series
-from quant.train import Setting
+from quant.topologies import NETWORKS
+from quant.training import Setting
 from quant.zoo import load_trained
 
 LISTS = Path(__file__).parents[2] / "docs" / "trainings"

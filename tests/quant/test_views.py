@@ -20,10 +20,10 @@ from quant.errors import CheckpointError, ConfigError
 from quant.float_model import load_float
 from quant.images import Images
 from quant.loop import augmented, batches
-from quant.networks import get_network
 from quant.recipes import taught
 from quant.teaching import load_teacher
-from quant.train import Setting, train_float, train_quantised
+from quant.topologies import get_network
+from quant.training import Setting, train_float, train_quantised
 from quant.views import LoadedTeacher, predict
 
 NETWORK = replace(get_network("tiny"), batch_norm="all")
