@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,8 +22,7 @@ from finn_build.network import golden
 from finn_build.network.golden import Outputs
 from finn_build.network.graph import Network
 from finn_build.system.files import load_json
-
-Progress = Callable[[str, int, int], None]
+from headrace.progress import Listener
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +142,7 @@ def build(
     model: str | Path,
     first: str | None = None,
     last: str | None = None,
-    progress: Progress | None = None,
+    progress: Listener | None = None,
     **options: Any,
 ) -> Built:
     """Build the accelerator of a model for a board, as `headrace BOARD` does.

@@ -48,12 +48,24 @@ _EDGE_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """What was written and how QONNX compares with Brevitas."""
+    """What was written and how QONNX compares with Brevitas.
+
+    folder: of the files; images: how many were compared; right: of them classified right;
+    explained: of them the same up to rounding.
+    """
 
     folder: Path
     images: int
     right: int
     explained: int
+
+    def __str__(self) -> str:
+        """For people."""
+        return (
+            f"{self.folder}: QONNX equals Brevitas on {self.images - self.explained} of "
+            f"{self.images} images, {self.explained} more up to rounding; {self.right} classified "
+            "right"
+        )
 
 
 def golden_vectors(model: Model, data: Labelled, batch: int = 100) -> Arrays:

@@ -188,3 +188,11 @@ def _rows(found: dict[str, Any], keys: set[str]) -> Rows | None:
     if isinstance(rows, list) and all(isinstance(row, dict) and keys <= set(row) for row in rows):
         return rows
     return None
+
+
+def summary(folder: Path, record: dict[str, Any]) -> str:
+    """What a training brought, in one line for people."""
+    scores = ", ".join(
+        f"{name} {100 * value:.2f} %" for name, value in record["accuracy"].items() if value
+    )
+    return f"{folder}: {scores} of {record['test_images']:,} test images"

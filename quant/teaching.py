@@ -49,6 +49,7 @@ def train_teacher(
         {**setting.identity, TEACHER: asdict(network)},
         compiled=setting.compiled,
         console=setting.console,
+        listener=setting.listener,
     ).run(setting.train, setting.held_out)
 
     def write() -> dict[str, Any]:

@@ -12,6 +12,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from headrace.progress import Listener, nobody
 from quant import distributed
 from quant.checkpoint import Status
 from quant.config import Network, Quantisation, Training
@@ -42,6 +43,7 @@ class Setting:
     command: str
     commit: str
     console: Console
+    listener: Listener = nobody
 
     @classmethod
     def of(
@@ -54,6 +56,7 @@ class Setting:
         compiled: bool = True,
         command: str = "",
         console: Console | None = None,
+        listener: Listener = nobody,
     ) -> Setting:
         """Put the images on the device, the first `validation` of `train` held out.
 
@@ -72,6 +75,7 @@ class Setting:
             command=command,
             commit=_commit(),
             console=distributed.console(console),
+            listener=listener,
         )
 
     @property
@@ -101,6 +105,7 @@ def tune_float(
         views=lesson.views,
         compiled=setting.compiled,
         console=setting.console,
+        listener=setting.listener,
     ).run(setting.train, setting.held_out)
 
 
@@ -281,6 +286,7 @@ def train_quantised(
         twin=Surrogate(model),
         compiled=setting.compiled,
         console=setting.console,
+        listener=setting.listener,
     ).run(setting.train, setting.held_out)
     keep_off_integers(model)
     results = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quant import cli, commands, paper_page
+from quant import cli, paper_page
 from quant.checkpoint import Checkpoint
 from quant.data import Labelled
 from quant.files import read_json, write_json
@@ -78,7 +78,7 @@ def test_the_command_stops_resumes_and_fills_the_page(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     many = Labelled(images=np.tile(images.images, (14, 1, 1, 1)), labels=np.tile(images.labels, 14))
-    monkeypatch.setattr(commands, "load_cifar10", lambda *_, **__: many)
+    monkeypatch.setattr("quant.setting.load_cifar10", lambda *_, **__: many)
     file = tmp_path / "list.toml"
     file.write_text(LIST)
 
@@ -139,7 +139,7 @@ def test_the_command_stops_resumes_and_fills_the_page(
 
     # A page without marks is refused before anything is trained.
     pages.paper.write_text("nothing")
-    monkeypatch.setattr(commands, "load_cifar10", None)
+    monkeypatch.setattr("quant.setting.load_cifar10", None)
     assert call() == 2
     assert "p.md: the marks <!-- paper-layers --> and" in capsys.readouterr().err
 
