@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from rich.console import Console
 
 from headrace.program import command_line
 from headrace.terminal import say
 from quant import distributed
-from quant.data import load_cifar10
+from quant.config import Colour
+from quant.data import CIFAR10, DataSet, Labelled, image_size, open_data, travelling
 from quant.errors import ConfigError
 from quant.export import export as export_model
 from quant.files import write_npz
@@ -27,21 +30,35 @@ from quant.plots import plot_growing
 from quant.prune_plan import PrunePlan
 from quant.results import Pages
 from quant.series import Planned, chosen, read_series, run_series
+from quant.tasks import relabelled, suited, suited_training
 from quant.train import Setting
-from quant.zoo import load_trained, zoo_images, zoo_names
+from quant.zoo import Trained, load_trained, model_images, zoo_images, zoo_names
 
 
 def _setting(place: Place, *, validation: int = 1000) -> Setting:
-    """Join the other processes, if any, and read the images."""
+    """Join the other processes, if any, and read the images.
+
+    validation: training images held out, but at most a tenth of a small set; a set's own validation
+    images go before that.
+    """
     device = distributed.join(place.device)
+    data = _opened(place)
+    train = data.train
+    held_out = min(validation, len(train) // 10) if data.held_out is None else data.held_out
     return Setting.of(
-        load_cifar10(place.data, "train", cache=place.cache),
-        load_cifar10(place.data, "test", cache=place.cache),
-        validation=validation,
+        train,
+        data.test,
+        task=data.task,
+        validation=held_out,
         device=device,
         compiled=place.compiled,
         command=command_line(),
     )
+
+
+def _opened(place: Place) -> DataSet:
+    size = None if place.image_size is None else image_size(place.image_size)
+    return open_data(place.data, size=size, colour=place.colour, cache=place.cache)
 
 
 def train(plan: Plan | PrunePlan, place: Place, folder: Path, *, fresh: bool) -> None:
@@ -82,6 +99,10 @@ def paper(file: Path, only: Sequence[str], pages: Pages, place: Place, folder: P
 def grow(plan: Growing, place: Place, folder: Path, *, validation: int, fresh: bool) -> None:
     """Grow a network, or resume; validation: images held out to decide."""
     setting = _setting(place, validation=validation)
+    task = setting.task
+    plan = replace(
+        plan, start=suited(plan.start, task), training=suited_training(plan.training, task)
+    )
     if fresh:
         _forget(folder)
         (folder / "growing.json").unlink(missing_ok=True)
@@ -94,26 +115,46 @@ def grow(plan: Growing, place: Place, folder: Path, *, validation: int, fresh: b
 def export(model: str, out: Path, data: Path | None, cache: Path) -> None:
     """Export a model; data: images to score it on as well."""
     trained = load_trained(model)
-    done = export_model(trained, zoo_images(), out)
+    done = export_model(trained, model_images(model, trained.task), out)
     say(
         f"{done.folder}: QONNX equals Brevitas on {done.images - done.explained} of "
         f"{done.images} images, {done.explained} more up to rounding; {done.right} classified right"
     )
     if data is not None:
-        test = Images.of(load_cifar10(data, "test", cache=cache), torch.device("cpu"))
+        test = Images.of(_judges(trained, data, cache), torch.device("cpu"))
         say(
             f"{100 * accuracy(trained.model, test):.2f} % of {len(test.labels):,} test images, "
             f"{100 * trained.record['accuracy']['quantised']:.2f} % in the record"
         )
 
 
-def write_images(out: Path, data: Path, cache: Path, *, sample: bool) -> None:
-    """Write test images and labels as .npz; sample: those that come with the package."""
+def _judges(trained: Trained, data: Path, cache: Path) -> Labelled:
+    """The test images of a data set as a model takes them, with the labels that it gives."""
+    height, width, channels = trained.network.input_shape
+    colour: Colour = "grey" if channels == 1 else "rgb"
+    found = open_data(data, size=(height, width), colour=colour, cache=cache)
+    classes = found.task.classes if trained.task is None else trained.task.classes
+    return relabelled(found.test, found.task, classes)
+
+
+def write_images(out: Path, place: Place | None, *, sample: bool) -> None:
+    """Write test images, labels and the names of the classes as .npz.
+
+    place: of the data set, None for the images that come with the package; sample: only as many as
+    travel with a model.
+    """
     if out.suffix != ".npz":
         raise ConfigError(f"--out {out}: use a name that ends in .npz")
-    test = zoo_images() if sample else load_cifar10(data, "test", cache=cache)
-    write_npz(out, {"images": test.images, "labels": test.labels})
-    say(f"{out}: {len(test):,} test images")
+    if place is None:
+        test, task = zoo_images(), CIFAR10
+    else:
+        data = _opened(place)
+        test, task = data.test, data.task
+        if sample:
+            test = travelling(test, len(task.classes))
+    names = np.array(task.classes)
+    write_npz(out, {"images": test.images, "labels": test.labels, "classes": names})
+    say(f"{out}: {len(test):,} test images of {task}")
 
 
 def show() -> None:
