@@ -21,9 +21,9 @@ from quant.places import DEFAULT_CACHE, ZOO, result_folder
 from quant.plan import Plan
 from quant.prune_plan import PrunePlan
 from quant.record import summary
-from quant.setting import forget, images, setting
+from quant.setting import forget, judges, setting
 from quant.topologies import NETWORKS, get_network
-from quant.zoo import load_trained, pack_trained, zoo_images
+from quant.zoo import load_trained, model_images, pack_trained
 
 _T = TypeVar("_T", Plan, PrunePlan)
 
@@ -146,7 +146,8 @@ def export(model: str | Path, out: str | Path) -> Exported:
     that is not there, CheckpointError for a corrupt one, ExportError if QONNX computes something
     else than the model.
     """
-    return exporting.export(load_trained(str(model)), zoo_images(), Path(out))
+    trained = load_trained(str(model))
+    return exporting.export(trained, model_images(str(model), trained.task), Path(out))
 
 
 def score(model: str | Path, data: str | Path, *, cache: str | Path = DEFAULT_CACHE) -> Score:
@@ -156,7 +157,7 @@ def score(model: str | Path, data: str | Path, *, cache: str | Path = DEFAULT_CA
     DataError for images that are missing or corrupt.
     """
     trained = load_trained(str(model))
-    found = images(Place(data=Path(data), cache=Path(cache)), "test")
+    found = judges(trained, Path(data), Path(cache))
     return Score(
         accuracy=accuracy(trained.model, Images.of(found, torch.device("cpu"))),
         images=len(found),

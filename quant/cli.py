@@ -11,7 +11,16 @@ import typer
 from headrace.program import Program, command_line
 from headrace.terminal import say
 from quant.config import Training, preset
-from quant.options import Cache, Computer, Data, Place, PrecisionOption, PruneOptions, TrainOptions
+from quant.options import (
+    Cache,
+    ColourOption,
+    Computer,
+    ImageSize,
+    Place,
+    PrecisionOption,
+    PruneOptions,
+    TrainOptions,
+)
 from quant.places import (
     DEFAULT_CACHE,
     DEFAULT_DATA,
@@ -26,7 +35,7 @@ from quant.recipes import given
 from quant.topologies import get_network
 
 app = Program(
-    help="Train small quantised CNNs for CIFAR-10 and export them to QONNX.",
+    help="Train small quantised CNNs for images and export them to QONNX.",
     interrupted="interrupted; the same command goes on, a training after its last finished epoch",
 )
 _OutOption = Annotated[
@@ -208,7 +217,7 @@ def export(
     ] = None,
     cache: Cache = DEFAULT_CACHE,
 ) -> None:
-    """Write QONNX and golden vectors of the zoo's hundred images, compared with each other."""
+    """Write QONNX and golden vectors of the model's images, compared with each other."""
     from quant import calls
 
     say(str(calls.export(model, out)))
@@ -219,16 +228,22 @@ def export(
 @app.command("data")
 def data_(
     out: Annotated[Path, typer.Option(help="The .npz file to write.")],
-    data: Data = DEFAULT_DATA,
+    data: Annotated[
+        Path | None, typer.Option(help="Data set, as train takes it. [data/cifar10]")
+    ] = None,
+    image_size: ImageSize = None,
+    colour: ColourOption = "auto",
     cache: Cache = DEFAULT_CACHE,
     sample: Annotated[
-        bool, typer.Option("--sample", help="Only the hundred images that come with quant.")
+        bool,
+        typer.Option("--sample", help="Only a hundred; without --data those that come with quant."),
     ] = False,
 ) -> None:
-    """Write the 10,000 test images and their labels as one .npz file."""
+    """Write the test images of a data set, their labels and their classes as one .npz file."""
     from quant import commands
 
-    commands.write_images(out, Place(data=data, cache=cache), sample=sample)
+    place = Place(data=data or DEFAULT_DATA, image_size=image_size, colour=colour, cache=cache)
+    commands.write_images(out, None if sample and data is None else place, sample=sample)
 
 
 @app.command("list")

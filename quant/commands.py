@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from headrace.terminal import say
 from quant import distributed
+from quant.data import CIFAR10, travelling
 from quant.errors import ConfigError
 from quant.files import write_npz
 from quant.grow import Growing, growing_table, topology
@@ -22,7 +25,8 @@ from quant.plots import plot_growing
 from quant.record import summary
 from quant.results import Pages
 from quant.series import Planned, chosen, read_series, run_series
-from quant.setting import forget, images, setting
+from quant.setting import forget, opened, setting
+from quant.tasks import suited, suited_training
 from quant.topologies import NETWORKS
 from quant.zoo import load_trained, zoo_images, zoo_names
 
@@ -57,6 +61,10 @@ def paper(file: Path, only: Sequence[str], pages: Pages, place: Place, folder: P
 def grow(plan: Growing, place: Place, folder: Path, *, validation: int, fresh: bool) -> None:
     """Grow a network, or resume; validation: images held out to decide."""
     ready = setting(place, validation=validation)
+    task = ready.task
+    plan = replace(
+        plan, start=suited(plan.start, task), training=suited_training(plan.training, task)
+    )
     if fresh:
         forget(folder)
         (folder / "growing.json").unlink(missing_ok=True)
@@ -66,13 +74,24 @@ def grow(plan: Growing, place: Place, folder: Path, *, validation: int, fresh: b
     tell(f"{folder}: {topology(network)}, {network.flops / 1e6:.1f} MFLOPs")
 
 
-def write_images(out: Path, place: Place, *, sample: bool) -> None:
-    """Write test images and labels as .npz; sample: those that come with the package."""
+def write_images(out: Path, place: Place | None, *, sample: bool) -> None:
+    """Write test images, labels and the names of the classes as .npz.
+
+    place: of the data set, None for the images that come with the package; sample: only as many as
+    travel with a model.
+    """
     if out.suffix != ".npz":
         raise ConfigError(f"--out {out}: use a name that ends in .npz")
-    test = zoo_images() if sample else images(place, "test")
-    write_npz(out, {"images": test.images, "labels": test.labels})
-    say(f"{out}: {len(test):,} test images")
+    if place is None:
+        test, task = zoo_images(), CIFAR10
+    else:
+        data = opened(place)
+        test, task = data.test, data.task
+        if sample:
+            test = travelling(test, len(task.classes))
+    names = np.array(task.classes)
+    write_npz(out, {"images": test.images, "labels": test.labels, "classes": names})
+    say(f"{out}: {len(test):,} test images of {task}")
 
 
 def show() -> None:

@@ -89,7 +89,7 @@ def candidates(network: Network, most_macs: int) -> Iterator[tuple[str, Network]
     moves: list[tuple[str, list[Layer]]] = []
     if depth < _DEEPEST:
         moves.append(("convolution", [*spatial[:-1], last, spatial[-1], *dense]))
-    if network.shapes()[len(spatial) - 1][0] % 2 == 0:
+    if all(side % 2 == 0 for side in network.shapes()[len(spatial) - 1][:2]):
         stage: list[Layer] = [replace(last, filters=2 * last.filters), Pool()]
         moves.append(("stage", [*spatial, *stage, *dense]))
     if not dense:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from trainings import dataset
 
 import quant
 from quant import calls, cli
@@ -23,7 +24,7 @@ SHORT = {"float_epochs": 1, "epochs": 1, "batch": 64, "compiled": False, "device
 @pytest.fixture(autouse=True)
 def small(images: Labelled, monkeypatch: pytest.MonkeyPatch) -> None:
     many = Labelled(images=np.tile(images.images, (14, 1, 1, 1)), labels=np.tile(images.labels, 14))
-    monkeypatch.setattr("quant.setting.load_cifar10", lambda *_, **__: many)
+    monkeypatch.setattr("quant.setting.open_data", lambda *_, **__: dataset(many))
 
 
 def test_the_package_is_light_and_has_the_functions() -> None:

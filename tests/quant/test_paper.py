@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from trainings import dataset
 
 from quant import cli, paper_page
 from quant.checkpoint import Checkpoint
@@ -78,7 +79,7 @@ def test_the_command_stops_resumes_and_fills_the_page(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     many = Labelled(images=np.tile(images.images, (14, 1, 1, 1)), labels=np.tile(images.labels, 14))
-    monkeypatch.setattr("quant.setting.load_cifar10", lambda *_, **__: many)
+    monkeypatch.setattr("quant.setting.open_data", lambda *_, **__: dataset(many))
     file = tmp_path / "list.toml"
     file.write_text(LIST)
 
@@ -139,7 +140,7 @@ def test_the_command_stops_resumes_and_fills_the_page(
 
     # A page without marks is refused before anything is trained.
     pages.paper.write_text("nothing")
-    monkeypatch.setattr("quant.setting.load_cifar10", None)
+    monkeypatch.setattr("quant.setting.open_data", None)
     assert call() == 2
     assert "p.md: the marks <!-- paper-layers --> and" in capsys.readouterr().err
 
