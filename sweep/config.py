@@ -11,8 +11,8 @@ from finn_build.config import TOOLS, VECTORS
 from headrace import tables
 from headrace.tables import Range
 from quant.config import Device, Network, Precision, Ranking
-from quant.networks import get_network
 from quant.recipes import find_recipe
+from quant.topologies import get_network
 from sweep.errors import ConfigError, HeadraceError
 
 _MAY_BE_EMPTY = ("dense",)

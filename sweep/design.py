@@ -12,8 +12,8 @@ from typing import Any
 
 from finn_build.boards import Resources, find_board
 from quant.config import Conv, Dense, LayerBits, Network, Quantisation, layer_names
-from quant.networks import get_network
 from quant.recipes import find_recipe
+from quant.topologies import get_network
 from sweep.config import Space
 
 NOT_PRUNED = "none"

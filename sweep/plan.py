@@ -9,7 +9,7 @@ from typing import Any
 
 from quant.config import Network
 from quant.config_json import network_to_json
-from quant.prune import resized
+from quant.pruning import resized
 from sweep.config import Sweep
 from sweep.counts import even
 from sweep.design import NOT_PRUNED, Design, Limits, Trial, base_network

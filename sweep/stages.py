@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from math import ceil
 from typing import Any
 
-from quant.prune import resized
+from quant.pruning import resized
 from sweep import engine
 from sweep.candidate import Candidate
 from sweep.config import Sweep

@@ -22,9 +22,9 @@ from quant.config_json import network_from_json, quantisation_from_json
 from quant.data import Labelled, Split, load_cifar10
 from quant.float_model import FloatModel, load_float
 from quant.images import accuracy
-from quant.prune import Pruning, Scores, choose, keep_filters, rank, shrink, strongest
+from quant.pruning import Pruning, Scores, choose, keep_filters, rank, shrink, strongest
 from quant.recipes import find_recipe
-from quant.train import (
+from quant.training import (
     Setting,
     origin,
     train_float,

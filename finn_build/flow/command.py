@@ -1,12 +1,11 @@
 """A build as the command line asks for it: its files are looked for before the first step."""
 
-from collections.abc import Callable
-
 from finn_build.config import Options
 from finn_build.errors import ConfigError
 from finn_build.flow import labels, pipeline
 from finn_build.flow.pipeline import Build
 from finn_build.flow.steps.plan import STEPS
+from headrace.progress import Listener
 
 
 def run(
@@ -14,7 +13,7 @@ def run(
     *,
     first: str | None,
     last: str | None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Listener | None = None,
 ) -> Build:
     """Build from step `first` up to `last`, all where None.
 
