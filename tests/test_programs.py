@@ -38,11 +38,10 @@ def run(*words, cwd, environment=None):
 
 
 def error_of(done):
-    """All that it says; torch says at its start that CUDA's folder is there and no GPU."""
+    """All that it says."""
     assert "Traceback" not in done.stderr
-    lines = [line for line in done.stderr.splitlines() if "No CUDA runtime" not in line]
-    assert len(lines) == 1, done.stderr
-    return lines[0]
+    (line,) = done.stderr.splitlines()
+    return line
 
 
 def build_sh():
@@ -92,6 +91,32 @@ def test_a_folder_of_our_name_does_not_stand_in_for_the_package(tmp_path):
 def test_it_says_which_version_it_is(tmp_path):
     done = run("headrace", "--version", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, f"headrace {metadata.version('headrace')}\n")
+
+
+TALKS = """
+import logging, warnings
+warnings.warn("an experimental feature", UserWarning)
+logging.getLogger("torch.some.module").warning("No CUDA runtime is found")
+def main():
+    logging.getLogger("torch.some.module").error("broken")
+    print("done")
+"""
+
+
+@pytest.mark.parametrize(("flags", "shown"), [((), False), (("-W", "default"), True)])
+def test_what_libraries_say_to_programmers_is_not_on_the_terminal(tmp_path, flags, shown):
+    (tmp_path / "talks.py").write_text(TALKS)
+    start = "from headrace.__main__ import main; main('talks')"
+    done = subprocess.run(
+        [sys.executable, *flags, "-c", start],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "done\n" and "broken" in done.stderr
+    assert ("experimental" in done.stderr) == ("No CUDA" in done.stderr) == shown
 
 
 def test_an_option_may_come_before_the_board(tmp_path):
