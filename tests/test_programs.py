@@ -12,9 +12,11 @@ from typing import get_type_hints
 
 import pytest
 import typer
+from typer.main import get_command
 
 from headrace import cli, program
 from headrace.errors import HeadraceError
+from headrace.examples import EXAMPLES
 
 ROOT = Path(__file__).parents[1]
 # What can be run, and where the commands are.
@@ -91,6 +93,27 @@ def test_a_folder_of_our_name_does_not_stand_in_for_the_package(tmp_path):
 def test_it_says_which_version_it_is(tmp_path):
     done = run("headrace", "--version", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, f"headrace {metadata.version('headrace')}\n")
+
+
+def test_every_command_shows_an_example_that_can_be_given(capsys, monkeypatch):
+    """Its words are taken as they are; what they name need not be there."""
+    whole = get_command(cli.app)
+    words = {
+        *(name for name in whole.commands if name != "sweep"),
+        *(f"sweep {name}" for name in whole.commands["sweep"].commands),
+    }
+    assert set(EXAMPLES) == words
+    monkeypatch.setenv("COLUMNS", "160")
+    for name, example in EXAMPLES.items():
+        cli.app.run([*name.split(), "--help"])
+        assert f"Example: {example}" in capsys.readouterr().out, name
+    done = []
+    monkeypatch.setattr(program._Command, "invoke", lambda _, ctx: done.append(ctx.command_path))
+    for example in EXAMPLES.values():
+        assert example.startswith("headrace ")
+        cli.app.run(example.split()[1:])
+    start = done[0].removesuffix("build")  # how this process was started
+    assert [path.removeprefix(start) for path in done] == list(EXAMPLES)
 
 
 TALKS = """

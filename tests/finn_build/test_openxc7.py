@@ -291,7 +291,7 @@ def test_the_tools_that_are_there_set_the_budget(monkeypatch, tmp_path, plan):
     (tmp_path / "bin" / "fasm2frames").unlink()
     choice = registry.choose(options(tmp_path, tool="auto"))
     assert (choice.tool, choice.share) == (None, "vivado")
-    assert "openxc7 lacks fasm2frames on PATH. openXC7" in choice.reason
+    assert choice.reason.startswith("vivado and openxc7 are not here, or not whole")
 
 
 def test_a_nextpnr_without_python_places_block_rams_itself(steps, plan):
