@@ -13,6 +13,7 @@ import typer
 import finn_build.cli
 import quant.cli
 import sweep.cli
+from headrace.examples import EXAMPLES
 from headrace.program import Program
 from headrace.terminal import say
 
@@ -62,6 +63,9 @@ def results(
         say(models.Pages().write())
     if said := builds.write(pages, reports or []):
         say(said)
+
+
+app.show(EXAMPLES)
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from finn_build.flow.steps.plan import STEPS
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("finn_build", "headrace", "quant", "rtl_templates", "sweep")
 # What tells where the checkout is, in this process.
-ENVIRONMENT = ("PYTHONPATH", "OBJCACHE", "HEADRACE_DATA")
+ENVIRONMENT = ("PYTHONPATH", "OBJCACHE")
 WATCH = """
 import os, sys
 def _watch(event, words, root={root!r}, shared={shared!r}, found={found!r}):

@@ -9,6 +9,7 @@ from finn_build.backends import registry
 from finn_build.errors import ConfigError
 from finn_build.network import differences
 from finn_build.pages import page
+from finn_build.pages.accuracy import leading
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 FORMAT = 1  # of report.json; a new field does not change it
@@ -78,6 +79,7 @@ def html(report: dict[str, Any]) -> str:
         by_class=_by_class(report),
         classes=report["model"].get("classes") or [],
         output=_output(report),
+        best=report["accuracy"][leading(report["accuracy"])],
         rungs=[_rung(entry) for entry in report["verification"]],
         most=EXPLANATIONS,
         differing=sum(map(differences.other_logits, report["verification"])),

@@ -8,6 +8,7 @@ from typing import Any
 
 from finn_build.errors import ConfigError
 from finn_build.pages import page
+from finn_build.pages.accuracy import leading
 
 ANCHORS = Path(__file__).with_name("anchors.toml")
 # What the figures of a point are, from the weakest evidence of a design to the strongest.
@@ -52,7 +53,8 @@ def bits(weights: Sequence[int], activations: Sequence[int]) -> str:
 def of_report(report: dict[str, Any], number: int) -> list[Point]:
     """What a build predicts, and what its simulation counted where it was simulated."""
     model, board, used = report["model"], report["board"], report["resources"]
-    measured, clock = report["accuracy"]["hardware"], report["clock"]["fclk_mhz"]
+    measured = report["accuracy"][leading(report["accuracy"])]
+    clock = report["clock"]["fclk_mhz"]
     tool = report["bitstream"].get("tool") or used["source"]
     common: dict[str, Any] = {
         "number": number,
