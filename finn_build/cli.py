@@ -45,7 +45,7 @@ class BuildOptions:
         Output, typer.Option(help="What a QONNX file gives; auto: a label for a vector of logits.")
     ] = "auto"
     data: Annotated[
-        Path | None, typer.Option(help="CIFAR-10 files to score it on; else data/cifar10, if any.")
+        Path | None, typer.Option(help="Data set to score it on, as train takes it.")
     ] = None
     labels: Annotated[
         Path | None, typer.Option(help="Text file with the names of the classes, one a line.")
