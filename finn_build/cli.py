@@ -135,7 +135,7 @@ def compare(
     out: Annotated[Path, typer.Option(help="The page; its data goes beside it.")] = Path(
         "build/compare.html"
     ),
-    data: Annotated[Path, typer.Option(help="CIFAR-10 files, if any.")] = Path("data/cifar10"),
+    data: Annotated[Path, typer.Option(help="Data set, if it is there.")] = Path("data/cifar10"),
     baselines: Annotated[bool, typer.Option(help="Time the networks on this CPU.")] = True,
     threads: Annotated[int | None, typer.Option(help="Of the CPU; all that there are.")] = None,
     seconds: Annotated[

@@ -6,7 +6,6 @@ leave are passed over; anything else that is no picture is refused by its name.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headrace.names import identifier, printable
-from quant.dataset import Parts, Shape, class_names, task_of
+from quant.dataset import Parts, Shape, class_names, digest, task_of
 from quant.errors import CheckpointError, DataError
 from quant.files import read_json, read_npz, write_json, write_npz
 from quant.pictures import SUFFIXES, decode, look
@@ -50,7 +49,8 @@ def read(
         part: [(path, label) for label, name in enumerate(names) for path in part_of.get(name, [])]
         for part, part_of in found.items()
     }
-    key = _key(folder, [path for part in paths.values() for path, _ in part])
+    facts = _facts(path for part in paths.values() for path, _ in part)
+    key = f"{identifier(folder.resolve().name)}-{digest(facts)}"
     shape = _shape(folder, paths, size, channels, cache and cache / f"{key}.json")
     labels = {part: np.array([n for _, n in each], np.int64) for part, each in paths.items()}
 
@@ -59,7 +59,8 @@ def read(
         return _decoded([path for path, _ in paths[part]], shape, store)[which]
 
     task = task_of(identifier(folder.resolve().name), shape, shown)
-    return Parts(where=printable(str(folder)), task=task, labels=labels, load=load)
+    files = digest(fact[:-1] for fact in facts)
+    return Parts(where=_shown(folder), files=files, task=task, labels=labels, load=load)
 
 
 def _order(names: Iterable[str]) -> list[str]:
@@ -115,8 +116,8 @@ def _pictures(folder: Path) -> list[Path]:
     return found
 
 
-def _key(folder: Path, paths: Iterable[Path]) -> str:
-    """A name for what is known of these files as they are now."""
+def _facts(paths: Iterable[Path]) -> list[tuple[tuple[str, ...], int, int]]:
+    """Name, size and time of each file as it is now."""
     facts = []
     for path in paths:
         try:
@@ -125,8 +126,7 @@ def _key(folder: Path, paths: Iterable[Path]) -> str:
             raise DataError(
                 f"{_shown(path)}: not readable ({error.strerror}); mend the link, or take it out"
             ) from error
-    digest = hashlib.sha256(repr(facts).encode(errors="surrogatepass")).hexdigest()[:12]
-    return f"{identifier(folder.resolve().name)}-{digest}"
+    return facts
 
 
 def _shape(
