@@ -21,11 +21,29 @@ from quant.pictures import SUFFIXES, decode, look
 
 PARTS = ("train", "val", "test")
 _LEFT_BEHIND = ("thumbs.db", "desktop.ini")  # by file managers
+_NAMED = 3  # folders that a message names
 
 
 def is_layout(folder: Path) -> bool:
     """Whether a folder has this layout."""
     return any((folder / part).is_dir() for part in ("train", "test"))
+
+
+def need_no_classes(folder: Path) -> None:
+    """Raise DataError for a folder that has the classes in it without train, which is common."""
+    places = [path for path in _entries(folder) if path.is_dir()] if folder.is_dir() else []
+    names = [
+        printable(path.name, most=40)
+        for path in places
+        if any(file.suffix.lower() in SUFFIXES for file in path.iterdir())
+    ]
+    if names:
+        more = ", ..." if len(names) > _NAMED else ""
+        raise DataError(
+            f"{_shown(folder)}: pictures lie in {', '.join(names[:_NAMED])}{more} itself; move "
+            f"these folders into {_shown(folder)}/train: without a folder test, a fifth of the "
+            "pictures is set aside for testing"
+        )
 
 
 def read(
