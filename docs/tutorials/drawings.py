@@ -7,11 +7,12 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from finn_build import Built
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from vcdvcd import VCDVCD
+
+from finn_build import Built
 
 INK, BLUE, ORANGE, PALE = "#333333", "#3b6ea5", "#d9772b", "#dde6f0"
 CYCLE = 10  # ns in a wave
