@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headrace.names import identifier, printable
-from quant.dataset import Parts, class_names, task_of
+from quant.dataset import Parts, class_names, digest, task_of
 from quant.errors import DataError
 from quant.files import read_npz
 from quant.pictures import reshaped
@@ -62,7 +62,8 @@ def read(path: Path, size: tuple[int, int] | None, channels: int | None) -> Part
         return reshaped(images[part][which], wanted)
 
     task = task_of(identifier(path.stem), wanted, names)
-    return Parts(where=where, task=task, labels=labels, load=load)
+    files = digest([(path.name, path.stat().st_size)])
+    return Parts(where=where, files=files, task=task, labels=labels, load=load)
 
 
 def _images(array: NDArray[Any], where: str) -> NDArray[np.uint8]:

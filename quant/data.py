@@ -92,7 +92,11 @@ def _cifar10(
     """CIFAR-10, its images in another size or in grey if asked for."""
     shape = (*(size or CIFAR10.shape[:2]), channels or CIFAR10.shape[2])
     # A folder without it is refused now, not when its images are read.
-    cifar10.find(folder)
+    try:
+        cifar10.find(folder)
+    except DataError:
+        folders.need_no_classes(folder)
+        raise
 
     def read(split: Split) -> Labelled:
         found = load_cifar10(folder, split, cache=cache, whole=whole)

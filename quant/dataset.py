@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -87,12 +88,14 @@ class DataSet:
     """A data set that is read when its images are asked for.
 
     task: shape and classes; read: gives the images of a split; held_out: how many of the training
-    images, the first ones, are the set's own validation images, None where it has none.
+    images, the first ones, are the set's own validation images, None where it has none; files:
+    a hash of the names and sizes of its files, "" where it is CIFAR-10, which never changes.
     """
 
     task: Task
     read: Callable[[Split], Labelled]
     held_out: int | None = None
+    files: str = ""
 
     @property
     def train(self) -> Labelled:
@@ -164,10 +167,11 @@ class Parts:
     """What a layout holds before its images are read.
 
     labels: of each part that there is: train, val, test; load: gives images, uint8 (N, H, W, C),
-    by part and number; where: it is, for messages.
+    by part and number; where: it is, for messages; files: a hash of its files' names and sizes.
     """
 
     where: str
+    files: str
     task: Task
     labels: dict[str, NDArray[np.int64]]
     load: Callable[[str, NDArray[np.int64]], NDArray[np.uint8]]
@@ -196,7 +200,7 @@ class Parts:
     def dataset(self) -> DataSet:
         """The data set, its images still unread."""
         held_out = len(self.labels["val"]) if "val" in self.labels else None
-        return DataSet(task=self.task, read=self._read, held_out=held_out)
+        return DataSet(task=self.task, read=self._read, held_out=held_out, files=self.files)
 
     def _read(self, split: Split) -> Labelled:
         which = self._numbers(split)
@@ -220,6 +224,12 @@ class Parts:
             return {"test": order.get("test", np.empty(0, np.int64))}
         # The set's own validation images come first, where trainings hold images out.
         return {part: order[part] for part in ("val", "train") if part in order}
+
+
+def digest(files: Iterable[tuple[object, ...]]) -> str:
+    """Twelve hexadecimal digits that say what files there are, by what is known of each."""
+    text = repr([*files]).encode(errors="surrogatepass")
+    return hashlib.sha256(text).hexdigest()[:12]
 
 
 def class_names(names: Sequence[str], where: str) -> tuple[str, ...]:

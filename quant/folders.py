@@ -6,7 +6,6 @@ leave are passed over; anything else that is no picture is refused by its name.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,18 +14,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headrace.names import identifier, printable
-from quant.dataset import Parts, Shape, class_names, task_of
+from quant.dataset import Parts, Shape, class_names, digest, task_of
 from quant.errors import CheckpointError, DataError
 from quant.files import read_json, read_npz, write_json, write_npz
 from quant.pictures import SUFFIXES, decode, look
 
 PARTS = ("train", "val", "test")
 _LEFT_BEHIND = ("thumbs.db", "desktop.ini")  # by file managers
+_NAMED = 3  # folders that a message names
 
 
 def is_layout(folder: Path) -> bool:
     """Whether a folder has this layout."""
     return any((folder / part).is_dir() for part in ("train", "test"))
+
+
+def need_no_classes(folder: Path) -> None:
+    """Raise DataError for a folder that has the classes in it without train, which is common."""
+    places = [path for path in _entries(folder) if path.is_dir()] if folder.is_dir() else []
+    names = [
+        printable(path.name, most=40)
+        for path in places
+        if any(file.suffix.lower() in SUFFIXES for file in path.iterdir())
+    ]
+    if names:
+        more = ", ..." if len(names) > _NAMED else ""
+        raise DataError(
+            f"{_shown(folder)}: pictures lie in {', '.join(names[:_NAMED])}{more} itself; move "
+            f"these folders into {_shown(folder)}/train: without a folder test, a fifth of the "
+            "pictures is set aside for testing"
+        )
 
 
 def read(
@@ -50,7 +67,8 @@ def read(
         part: [(path, label) for label, name in enumerate(names) for path in part_of.get(name, [])]
         for part, part_of in found.items()
     }
-    key = _key(folder, [path for part in paths.values() for path, _ in part])
+    facts = _facts(path for part in paths.values() for path, _ in part)
+    key = f"{identifier(folder.resolve().name)}-{digest(facts)}"
     shape = _shape(folder, paths, size, channels, cache and cache / f"{key}.json")
     labels = {part: np.array([n for _, n in each], np.int64) for part, each in paths.items()}
 
@@ -59,7 +77,8 @@ def read(
         return _decoded([path for path, _ in paths[part]], shape, store)[which]
 
     task = task_of(identifier(folder.resolve().name), shape, shown)
-    return Parts(where=printable(str(folder)), task=task, labels=labels, load=load)
+    files = digest(fact[:-1] for fact in facts)
+    return Parts(where=_shown(folder), files=files, task=task, labels=labels, load=load)
 
 
 def _order(names: Iterable[str]) -> list[str]:
@@ -115,8 +134,8 @@ def _pictures(folder: Path) -> list[Path]:
     return found
 
 
-def _key(folder: Path, paths: Iterable[Path]) -> str:
-    """A name for what is known of these files as they are now."""
+def _facts(paths: Iterable[Path]) -> list[tuple[tuple[str, ...], int, int]]:
+    """Name, size and time of each file as it is now."""
     facts = []
     for path in paths:
         try:
@@ -125,8 +144,7 @@ def _key(folder: Path, paths: Iterable[Path]) -> str:
             raise DataError(
                 f"{_shown(path)}: not readable ({error.strerror}); mend the link, or take it out"
             ) from error
-    digest = hashlib.sha256(repr(facts).encode(errors="surrogatepass")).hexdigest()[:12]
-    return f"{identifier(folder.resolve().name)}-{digest}"
+    return facts
 
 
 def _shape(

@@ -69,6 +69,8 @@ int main(int argc, char** argv) {
 #if VM_TRACE
   VerilatedVcdC waves;
   top.trace(&waves, TRACE_LEVELS);
+  waves.set_time_unit("1ns");
+  waves.set_time_resolution("1ns");
   waves.open(argv[8]);
   auto dump = [&](uint64_t half_cycle) { waves.dump(5 * half_cycle); };
 #else

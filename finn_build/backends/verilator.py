@@ -25,7 +25,7 @@ BEAT = "beat.h"  # tells the testbench how wide the input is
 # Operations up to which a model is one source: parsing Verilator's headers for each of many would
 # take longer than compiling it. Larger ones are compiled on all cores.
 ONE_SOURCE = 50_000
-TRACE_LEVELS = 3  # of modules in waves: the model itself, top, what is in it
+TRACE_LEVELS = 2  # of modules in waves: top, and what is in it
 # What stands before and after the name of an instance of top.
 _TOP, _INSTANCE = "TOP.top.", "_i"
 _SAFE = re.compile(r"[A-Za-z0-9_./+,@-]+")  # characters that make and a shell take as they are

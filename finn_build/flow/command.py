@@ -23,8 +23,11 @@ def run(
     folding, data = options.folding, options.data
     if folding is not None and not folding.is_file():
         raise ConfigError(f"--folding {folding}: no such file; a build leaves fold/folding.json")
-    if data is not None and not data.is_dir():
-        raise ConfigError(f"--data {data}: no such folder; name one with CIFAR-10's files")
+    if data is not None and not data.exists():
+        raise ConfigError(
+            f"--data {data}: no such folder or file; name a data set as `quant train` takes it: "
+            "train/CLASS/* and test/CLASS/*, an .npz file, or CIFAR-10's files"
+        )
     if options.labels is not None:
         labels.read(options.labels)
     return pipeline.run(STEPS, options, first=first, last=last, progress=progress)

@@ -195,7 +195,7 @@ def test_one_class_alone_and_no_layout_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="one class alone, a; a network tells classes apart"):
         opened(tmp_path / "one")
     picture(tmp_path / "flat" / "a" / "0.png")
-    with pytest.raises(DataError, match="no test images found; put train/CLASS"):
+    with pytest.raises(DataError, match="flat: pictures lie in a itself; move these folders into"):
         opened(tmp_path / "flat")
     (tmp_path / "bare" / "train").mkdir(parents=True)
     with pytest.raises(DataError, match=r"bare: no pictures; put PNG or JPEG into train/CLASS"):
