@@ -25,7 +25,7 @@ from quant.plots import plot_growing
 from quant.record import summary
 from quant.results import Pages
 from quant.series import Planned, chosen, read_series, run_series
-from quant.setting import forget, opened, setting
+from quant.starting import forget, opened, setting
 from quant.tasks import suited, suited_training
 from quant.topologies import NETWORKS
 from quant.zoo import load_trained, zoo_images, zoo_names

@@ -256,6 +256,27 @@ def test_a_build_can_be_asked_from_python(built):
     assert made.fold(objective="latency").cycles <= slower.cycles
 
 
+def test_waves_are_those_of_the_simulation(built, tmp_path):
+    """Each beat of a frame is taken at an edge, and words leave when the simulation says."""
+    reader = pytest.importorskip("vcdvcd")
+    made = finn_build.load(built[0])
+    stored = np.load(built[0] / "export" / "vectors.npz", allow_pickle=False)
+    images = stored["images"][:2]
+    ran = made.simulate(images)
+    waves = reader.VCDVCD(str(made.trace(images, tmp_path / "some.vcd")))
+
+    def moves(stream):
+        valid, ready = (waves[f"TOP.top.{stream}_axis_t{part}"] for part in ("valid", "ready"))
+        cycles = range(int(ran.last_out[-1]) + 1)
+        return [n for n in cycles if valid[10 * n] == ready[10 * n] == "1"]
+
+    words, beats = moves("m"), moves("s")
+    assert len(beats) == images.nbytes // made.network.input_bytes
+    assert beats[0] == ran.first_in[0]
+    assert words[made.network.end.words - 1 :: made.network.end.words] == ran.last_out.tolist()
+    assert any(name.startswith("TOP.top.conv0_i.m_axis_tdata") for name in waves.signals)
+
+
 def test_what_python_asks_for_is_checked_as_on_the_command_line(built, tmp_path):
     made = finn_build.load(built[0])
     network = made.network

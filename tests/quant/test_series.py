@@ -58,7 +58,7 @@ def many(images: Labelled, monkeypatch: pytest.MonkeyPatch) -> Labelled:
     repeated = Labelled(
         images=np.tile(images.images, (14, 1, 1, 1)), labels=np.tile(images.labels, 14)
     )
-    monkeypatch.setattr("quant.setting.open_data", lambda *_, **__: dataset(repeated))
+    monkeypatch.setattr("quant.starting.open_data", lambda *_, **__: dataset(repeated))
     return repeated
 
 
@@ -104,7 +104,7 @@ def test_a_list_is_done_in_order_and_resumes(
     assert trained == ["big", "float", "w2a2", "w2a2", "w1a1"]
     assert "w1a1: float" in capsys.readouterr().out
     # Nothing is left to do, and no image is read for that.
-    monkeypatch.setattr("quant.setting.open_data", None)
+    monkeypatch.setattr("quant.starting.open_data", None)
     assert call(monkeypatch, file) == 0
     assert len(trained) == 5
 
