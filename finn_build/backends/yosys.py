@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from finn_build.backends import tools
+from finn_build.backends import tools, xilinx
 from finn_build.backends.levels import NONE, Levels, levels
 from finn_build.errors import ToolError
 from finn_build.rtl.design import Instance
@@ -42,21 +42,6 @@ SMALL = (
     "nn_window",
 )
 LANE_PARAMETERS = ("SIMD", "W_BITS", "A_BITS", "TERNARY", "SUM_W", "LATENCY")
-_SYNTH = "synth_xilinx -family xc7 -nosrl -noiopad -noclkbuf -top {top}"
-# Maps a design to the chip's cells.
-SYNTHESIS = (
-    # "distributed" means logic to Vivado, but LUT RAM to Yosys, and place and route loses the
-    # contents of LUT RAM.
-    'setattr -set rom_style "logic" a:rom_style=distributed',
-    # Registers are copied so that none drives too much: Yosys must not merge the copies.
-    "setattr -set keep 1 a:keep %ci1 t:$*dff* %i",
-    f"{_SYNTH} -run :map_luts",
-    # Every LUT costs the same here; by default Yosys prefers three of five inputs to two of six.
-    "setattr -mod -set abc9_lut 1 =LUT1 =LUT2 =LUT3 =LUT4 =LUT5 =LUT6",
-    f"{_SYNTH} -run map_luts:",
-)
-PASSES = (*SYNTHESIS, "check -assert", "tee -q -o {out} stat -json -tech xilinx")
-
 # Slice LUTs that one LUTRAM cell takes (7 Series CLB User Guide, UG474).
 _LUTRAM = {
     "RAM16X1D": 2,
@@ -210,8 +195,9 @@ def _cells(parts: Sequence[_Part], out: Path) -> dict[str, tuple[dict[str, int],
     cells = "".join(f"attribute \\keep 1\ncell \\{p.name} \\{p.name}_i\nend\n" for p in parts)
     scratch.write_text(f"module \\{TOP}\n{cells}end\n")
     libyosys.run_pass(f"read_rtlil {scratch}", design)
-    for step in PASSES:
-        libyosys.run_pass(step.format(top=TOP, out=scratch), design)
+    xilinx.synthesise(design, TOP, scratch)
+    libyosys.run_pass("check -assert", design)
+    libyosys.run_pass(f"tee -q -o {scratch} stat -json -tech xilinx", design)
     counted = load_json(scratch)["modules"]
     libyosys.run_pass(f"write_json {scratch}", design)
     netlists = load_json(scratch)["modules"]
