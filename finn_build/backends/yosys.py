@@ -8,6 +8,7 @@ PARTS as JSON.
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from finn_build.backends import tools, xilinx
+from finn_build.backends.kept import Kept, keys
 from finn_build.backends.levels import NONE, Levels, levels
 from finn_build.errors import ToolError
 from finn_build.rtl.design import Instance
@@ -24,6 +26,10 @@ from finn_build.system.files import load_json, relative, save_json
 SLANG = "read_slang --max-generate-steps 100000000 --unroll-limit 1000000"
 READ = f"{SLANG} -f modules.f --top {{top}}"
 TOP = "parts"
+# What the files and the module of an instance are called where it may be any of several.
+ANY = "any"
+# The files that the result of a synthesis process depends on.
+_CODE = [Path(__file__).with_name(name) for name in ("yosys.py", "xilinx.py", "levels.py")]
 LANE = "nn_compressor"
 LANED = ("nn_mvtu",)
 # Modules without multipliers are small: one process synthesises them all.
@@ -103,15 +109,34 @@ def synthesise(
     out: Path,
     *,
     log: Path,
+    kept: Kept | None = None,
     tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Counts]:
     """Synthesise instances with the sources of rtl/modules.f; returns their counts by name.
 
     Leaves each instance's statistics in out/NAME.json and its netlist in out/NAME.il, with those
-    of its lanes beside it, and Yosys' logs beside `log`.
+    of its lanes beside it, and Yosys' logs beside `log`. Instances that must come out the same are
+    synthesised once, and not at all where `kept` has what comes out; tick: told how many are done.
     """
+    alike: dict[str, list[str]] = {}
+    for name, key in keys(rtl, instances, _CODE).items():
+        alike.setdefault(key, []).append(name)
+    firsts = {names[0]: key for key, names in alike.items()}
+    found: dict[str, Counts] = {}
 
-    def one(job: Sequence[Instance]) -> dict[str, Counts]:
+    def finish(key: str, texts: Mapping[str, str]) -> None:
+        for name in alike[key]:
+            _unpack(out, name, texts)
+            stored = load_json(out / f"{name}.json")
+            found[name] = count(stored["num_cells_by_type"], Levels(**stored["levels"]))
+        tick(len(found), len(instances))
+
+    for key in alike:
+        texts = kept.load(key) if kept else None
+        if texts is not None:
+            finish(key, texts)
+
+    def one(job: Sequence[Instance]) -> list[str]:
         parts = [_Part(i.name, i.module, i.parameters) for i in job]
         name = job[0].name if len(job) == 1 else "small"
         tools.run_module(
@@ -121,23 +146,46 @@ def synthesise(
             cwd=rtl,
             log=log.with_name(f"{log.stem}-{name}{log.suffix}"),
         )
-        counts = {i.name: load_json(out / f"{i.name}.json") for i in job}
-        return {
-            name: count(part["num_cells_by_type"], Levels(**part["levels"]))
-            for name, part in counts.items()
-        }
+        return [i.name for i in job]
 
-    found: dict[str, Counts] = {}
+    missing = [i for i in instances if i.name in firsts and i.name not in found]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        waiting = [pool.submit(one, job) for job in _jobs(instances)]
+        waiting = [pool.submit(one, job) for job in _jobs(missing)]
         try:
             for done in as_completed(waiting):
-                found |= done.result()
-                tick(len(found), len(instances))
+                for name in done.result():
+                    texts = _pack(out, name)
+                    if kept:
+                        kept.save(firsts[name], texts)
+                    finish(firsts[name], texts)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     return {instance.name: found[instance.name] for instance in instances}
+
+
+def _pack(out: Path, name: str) -> dict[str, str]:
+    """What a process left of an instance, by file; its own files and module are called ANY."""
+    netlist = (out / f"{name}.il").read_text()
+    lanes = {f"{lane}.il" for lane in re.findall(rf"^ *cell \\({LANE}\w+) ", netlist, re.M)}
+    return {
+        f"{ANY}.json": (out / f"{name}.json").read_text(),
+        f"{ANY}.il": netlist.replace(_header(name), _header(ANY)),
+        **{lane: (out / lane).read_text() for lane in sorted(lanes)},
+    }
+
+
+def _unpack(out: Path, name: str, texts: Mapping[str, str]) -> None:
+    """Write what _pack took from one instance as the files of another."""
+    for file, text in texts.items():
+        own = file.startswith(f"{ANY}.")
+        path = out / (file.replace(ANY, name, 1) if own else file)
+        path.write_text(text.replace(_header(ANY), _header(name)) if own else text)
+
+
+def _header(name: str) -> str:
+    """The line of a netlist that names its module."""
+    return f"\nmodule \\{name}\n"
 
 
 def _jobs(instances: Sequence[Instance]) -> list[list[Instance]]:
