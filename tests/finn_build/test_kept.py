@@ -122,7 +122,7 @@ def test_a_module_is_known_by_all_that_it_is_made_of(emitted, tmp_path):
 
 
 def test_the_oldest_entries_go(tmp_path):
-    kept = Kept(tmp_path / "kept", limit=2600)
+    kept = Kept(tmp_path / "kept", limit=2000)
     for number in range(3):
         kept.save(f"{number}", {"any.il": os.urandom(500).hex()})
         os.utime(tmp_path / "kept" / f"{number}.zip", (number, number))
