@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,13 @@ def _opened(place: Place) -> DataSet:
     return open_data(place.data, size=size, colour=place.colour, cache=place.cache)
 
 
+def _named(place: Place) -> dict[str, str]:
+    """The options that name the data set, as far as they are not the default."""
+    given = {"data": place.data, "image_size": place.image_size, "colour": place.colour}
+    usual = {field.name: field.default for field in fields(Place)}
+    return {name: str(value) for name, value in given.items() if value != usual[name]}
+
+
 def train(plan: Plan | PrunePlan, place: Place, folder: Path, *, fresh: bool) -> None:
     """Do one training or pruning, or resume it; fresh: without the checkpoints that are there."""
     setting = _setting(place)
@@ -72,7 +79,8 @@ def train(plan: Plan | PrunePlan, place: Place, folder: Path, *, fresh: bool) ->
 def series(file: Path, only: Sequence[str], place: Place, folder: Path) -> None:
     """Do a list of trainings, or some of them."""
     plans = chosen(read_series(file, folder), only)
-    records = run_series(plans, partial(_setting, place), folder, distributed.console(None))
+    ready, console = partial(_setting, place), distributed.console(None)
+    records = run_series(plans, ready, folder, console, data=_named(place))
     for name, record in records.items():
         _print_record(folder / name, record)
 
@@ -92,7 +100,8 @@ def paper(file: Path, only: Sequence[str], pages: Pages, place: Place, folder: P
         pages.write()
 
     ready = partial(_setting, place)
-    run_series(plans, ready, folder, distributed.console(None), then=then)
+    console = distributed.console(None)
+    run_series(plans, ready, folder, console, data=_named(place), then=then)
     _say(f"{pages.paper}: {', '.join(by_name)}")
 
 
