@@ -34,7 +34,8 @@ from quant.zoo import load_trained, zoo_images, zoo_names
 def series(file: Path, only: Sequence[str], place: Place, folder: Path) -> None:
     """Do a list of trainings, or some of them."""
     plans = chosen(read_series(file, folder), only)
-    records = run_series(plans, partial(setting, place), folder, distributed.console(None))
+    ready, console = partial(setting, place), distributed.console(None)
+    records = run_series(plans, ready, folder, console, data=place.named)
     for name, record in records.items():
         tell(summary(folder / name, record))
 
@@ -54,7 +55,8 @@ def paper(file: Path, only: Sequence[str], pages: Pages, place: Place, folder: P
         pages.write()
 
     ready = partial(setting, place)
-    run_series(plans, ready, folder, distributed.console(None), then=then)
+    console = distributed.console(None)
+    run_series(plans, ready, folder, console, data=place.named, then=then)
     tell(f"{pages.paper}: {', '.join(by_name)}")
 
 
