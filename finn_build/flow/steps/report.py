@@ -94,6 +94,7 @@ def _model(network: Network, record: dict[str, Any], classes: int) -> dict[str, 
         "macs": network.macs,
         "filters": [m.rows for m in network.mvtus if m.windowed],
         "classes": classes,
+        "data": record.get("data"),
     }
 
 
