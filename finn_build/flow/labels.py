@@ -74,7 +74,7 @@ def _recorded(record: dict[str, Any], count: int) -> tuple[str, ...] | None:
 def truth(
     task: Labels, labels: NDArray[np.int64], classes: Sequence[str] | None, where: str
 ) -> NDArray[np.int64]:
-    """Labels of a data set's images as numbers of the model's classes.
+    """Labels (N,) of a data set's images as numbers of the model's classes.
 
     classes: of the data set, None where they are in the model's order already. They are matched by
     name; classes that the user named are in the data set's order. Raises ConfigError where a name
