@@ -12,6 +12,9 @@ def __getattr__(name: str) -> Any:
     """What `__all__` names, imported when it is first used: it takes most of the package along."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from headrace.quiet import quieten
+
+    quieten()
     from finn_build import built
 
     return getattr(built, name)

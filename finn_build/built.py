@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,8 +22,7 @@ from finn_build.network import golden
 from finn_build.network.golden import Outputs
 from finn_build.network.graph import Network
 from finn_build.system.files import load_json
-
-Progress = Callable[[str, int, int], None]
+from headrace.progress import Listener
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +35,7 @@ class Built:
 
     folder: Path
     done: tuple[str, ...] = field(default=())
+    _simulators: dict[str, Path] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def report(self) -> dict[str, Any]:
@@ -67,19 +66,20 @@ class Built:
         compiles the simulator. Raises ConfigError for images of another shape or type, ToolError
         if the simulation does not end.
         """
-        images = self._checked(images)
-        program, scratch = self._simulator
-        return verilator.run(
-            program,
-            self._file("emit"),
-            images,
-            end=self.network.end,
-            limit=verilator.patience(self.folding.cycles, self.network),
-            scratch=scratch,
-            log=self.folder / "logs" / "simulation.log",
-            stall=stall,
-            seed=seed,
-        )
+        return self._run("simulation", images, stall=stall, seed=seed)
+
+    def trace(self, images: NDArray[np.uint8], waves: str | Path | None = None) -> Path:
+        """Write the waves of the RTL in Verilator while images (N, H, W, C) uint8 go through.
+
+        They are of top's signals and of those in its instances, cycle N from 10 N to 10 N + 10 ns,
+        its rising edge in the middle, so that what a signal is at 10 N ns is what the edge takes.
+
+        waves: VCD file to write, FOLDER/waves.vcd if None; some MB for an image. Returns its path.
+        The first call compiles the simulator for it. Raises as `simulate` does.
+        """
+        path = self.folder / "waves.vcd" if waves is None else Path(waves)
+        self._run("trace", images, waves=path)
+        return path
 
     def fold(
         self,
@@ -104,19 +104,40 @@ class Built:
             return search.within(cycles)
         return search.quickest() if objective == "latency" else search.fastest()
 
-    @cached_property
-    def _simulator(self) -> tuple[Path, Path]:
-        """The compiled simulator, and a folder for its files."""
-        scratch, log = self.folder / "simulation", self.folder / "logs" / "verilator.log"
-        log.parent.mkdir(exist_ok=True)
-        program = verilator.build(
+    def _run(
+        self,
+        name: str,
+        images: NDArray[np.uint8],
+        *,
+        stall: int = 0,
+        seed: int = 0,
+        waves: Path | None = None,
+    ) -> Simulated:
+        """Run images through a simulator in a folder of the build."""
+        images, scratch = self._checked(images), self.folder / name
+        if name not in self._simulators:
+            log = self.folder / "logs" / f"verilator-{name}.log"
+            log.parent.mkdir(exist_ok=True)
+            self._simulators[name] = verilator.build(
+                self._file("emit"),
+                scratch,
+                input_bytes=self.network.input_bytes,
+                log=log,
+                fast=True,
+                trace=waves is not None,
+            )
+        return verilator.run(
+            self._simulators[name],
             self._file("emit"),
-            scratch,
-            input_bytes=self.network.input_bytes,
-            log=log,
-            fast=True,
+            images,
+            end=self.network.end,
+            limit=verilator.patience(self.folding.cycles, self.network),
+            scratch=scratch,
+            log=self.folder / "logs" / f"{name}.log",
+            stall=stall,
+            seed=seed,
+            waves=waves,
         )
-        return program, scratch
 
     def _checked(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         network = self.network
@@ -144,7 +165,7 @@ def build(
     model: str | Path,
     first: str | None = None,
     last: str | None = None,
-    progress: Progress | None = None,
+    progress: Listener | None = None,
     **options: Any,
 ) -> Built:
     """Build the accelerator of a model for a board, as `headrace BOARD` does.

@@ -45,7 +45,7 @@ class BuildOptions:
         Output, typer.Option(help="What a QONNX file gives; auto: a label for a vector of logits.")
     ] = "auto"
     data: Annotated[
-        Path | None, typer.Option(help="CIFAR-10 files to score it on; else data/cifar10, if any.")
+        Path | None, typer.Option(help="Data set to score it on, as train takes it.")
     ] = None
     labels: Annotated[
         Path | None, typer.Option(help="Text file with the names of the classes, one a line.")
@@ -135,7 +135,7 @@ def compare(
     out: Annotated[Path, typer.Option(help="The page; its data goes beside it.")] = Path(
         "build/compare.html"
     ),
-    data: Annotated[Path, typer.Option(help="CIFAR-10 files, if any.")] = Path("data/cifar10"),
+    data: Annotated[Path, typer.Option(help="Data set, if it is there.")] = Path("data/cifar10"),
     baselines: Annotated[bool, typer.Option(help="Time the networks on this CPU.")] = True,
     threads: Annotated[int | None, typer.Option(help="Of the CPU; all that there are.")] = None,
     seconds: Annotated[

@@ -11,6 +11,7 @@ from finn_build.errors import ConfigError
 from headrace.names import identifier, printable
 
 DATA = Path("data/cifar10")  # used for the models of CIFAR-10 where it exists
+CIFAR10 = "cifar10"  # what records call that
 VECTORS = 100  # images that come with a model
 Objective = Literal["throughput", "latency"]
 Output = Literal["auto", "label", "values"]
@@ -37,14 +38,14 @@ def zoo_files(model: str) -> list[Path]:
 class Options:
     """Options of one build, as on the command line.
 
-    model: a zoo name, a checkpoint (.safetensors) or a QONNX file (.onnx); data: folder of the
-    CIFAR-10 files to score the model on whatever it is, None: DATA where it exists and the model is
-    of CIFAR-10; labels: file with the names of the classes; images: how many to simulate at the
-    RTL; netlist_images: how many in the synthesised netlist, 0 for none; pixel_max: what a QONNX
-    file takes for the brightest pixel, 255 where it takes bytes; seeds: how many times to place and
-    route; output: whether a QONNX file gives a label or values, or auto for what its output looks
-    like; chipdb, prjxray_db: databases of nextpnr and Project X-Ray, for openxc7; vivado: Vivado's
-    own folder.
+    model: a zoo name, a checkpoint (.safetensors) or a QONNX file (.onnx); data: the data set to
+    score the model on, as `quant train` takes it, None: DATA where it exists and the model is of
+    CIFAR-10, else the images that travel with the model; labels: file with the names of the
+    classes; images: how many to simulate at the RTL; netlist_images: how many in the synthesised
+    netlist, 0 for none; pixel_max: what a QONNX file takes for the brightest pixel, 255 where it
+    takes bytes; seeds: how many times to place and route; output: whether a QONNX file gives a
+    label or values, or auto for what its output looks like; chipdb, prjxray_db: databases of
+    nextpnr and Project X-Ray, for openxc7; vivado: Vivado's own folder.
     """
 
     board: str

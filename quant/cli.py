@@ -8,12 +8,19 @@ from typing import Annotated
 
 import typer
 
-from headrace.program import Program
+from headrace.program import Program, command_line
 from headrace.terminal import say
 from quant.config import Training, preset
-from quant.errors import ConfigError
-from quant.networks import get_network
-from quant.options import Cache, Computer, Data, Place, PrecisionOption, PruneOptions, TrainOptions
+from quant.options import (
+    Cache,
+    ColourOption,
+    Computer,
+    ImageSize,
+    Place,
+    PrecisionOption,
+    PruneOptions,
+    TrainOptions,
+)
 from quant.places import (
     DEFAULT_CACHE,
     DEFAULT_DATA,
@@ -22,11 +29,13 @@ from quant.places import (
     README,
     RECORDS,
     ZOO,
+    result_folder,
 )
 from quant.recipes import given
+from quant.topologies import get_network
 
 app = Program(
-    help="Train small quantised CNNs for CIFAR-10 and export them to QONNX.",
+    help="Train small quantised CNNs for images and export them to QONNX.",
     interrupted="interrupted; the same command goes on, a training after its last finished epoch",
 )
 _OutOption = Annotated[
@@ -46,11 +55,10 @@ def train(
     *, options: TrainOptions, out: _OutOption = None, place: Place, fresh: _FreshOption = False
 ) -> None:
     """Train float, then quantised; the same command resumes an interrupted training."""
-    from quant import commands
-    from quant.plan import Plan
+    from quant import calls, commands
 
-    plan = Plan(**{**vars(options), "layer": tuple(options.layer or ())})
-    commands.train(plan, place, _out(out, options.network), fresh=fresh)
+    made = calls.train(**vars(options), **vars(place), out=out, fresh=fresh, command=command_line())
+    commands.tell(str(made))
 
 
 @app.command()
@@ -66,7 +74,7 @@ def series(
     """Do a list of trainings in order; the same command resumes, and skips what is done."""
     from quant import commands
 
-    commands.series(file, only or (), place, _out(out, str(file)))
+    commands.series(file, only or (), place, result_folder(out, str(file)))
 
 
 @app.command()
@@ -89,7 +97,7 @@ def paper(
     from quant.results import Pages
 
     pages = Pages(records=records, readme=readme, paper=page)
-    commands.paper(file, only or (), pages, place, _out(out, str(file)))
+    commands.paper(file, only or (), pages, place, result_folder(out, str(file)))
 
 
 @app.command()
@@ -97,11 +105,10 @@ def prune(
     *, options: PruneOptions, out: _OutOption = None, place: Place, fresh: _FreshOption = False
 ) -> None:
     """Remove filters of a float model step by step; the same command resumes."""
-    from quant import commands
-    from quant.prune_plan import PrunePlan
+    from quant import calls, commands
 
-    plan = PrunePlan(**vars(options))
-    commands.train(plan, place, _out(out, f"{plan.start.parent.name}_pruned"), fresh=fresh)
+    made = calls.prune(**vars(options), **vars(place), out=out, fresh=fresh, command=command_line())
+    commands.tell(str(made))
 
 
 @app.command()
@@ -135,7 +142,7 @@ def grow(
         most_steps=steps,
         most_macs=macs,
     )
-    commands.grow(plan, place, _out(out, "grown"), validation=validation, fresh=fresh)
+    commands.grow(plan, place, result_folder(out, "grown"), validation=validation, fresh=fresh)
 
 
 @app.command()
@@ -181,9 +188,9 @@ def pack(
     out: Annotated[Path, typer.Option(help="Folder for NAME.safetensors and NAME.json.")] = ZOO,
 ) -> None:
     """Put a trained model into the zoo, its weights packed as integers."""
-    from quant.zoo import pack_trained
+    from quant import calls
 
-    weights = pack_trained(model, name, out)
+    weights = calls.pack(model, name, out)
     say(f"{weights}: {weights.stat().st_size:,} bytes")
 
 
@@ -210,25 +217,33 @@ def export(
     ] = None,
     cache: Cache = DEFAULT_CACHE,
 ) -> None:
-    """Write QONNX and golden vectors of the zoo's hundred images, compared with each other."""
-    from quant import commands
+    """Write QONNX and golden vectors of the model's images, compared with each other."""
+    from quant import calls
 
-    commands.export(model, out, data, cache)
+    say(str(calls.export(model, out)))
+    if data is not None:
+        say(str(calls.score(model, data, cache=cache)))
 
 
 @app.command("data")
 def data_(
     out: Annotated[Path, typer.Option(help="The .npz file to write.")],
-    data: Data = DEFAULT_DATA,
+    data: Annotated[
+        Path | None, typer.Option(help="Data set, as train takes it. [data/cifar10]")
+    ] = None,
+    image_size: ImageSize = None,
+    colour: ColourOption = "auto",
     cache: Cache = DEFAULT_CACHE,
     sample: Annotated[
-        bool, typer.Option("--sample", help="Only the hundred images that come with quant.")
+        bool,
+        typer.Option("--sample", help="Only a hundred; without --data those that come with quant."),
     ] = False,
 ) -> None:
-    """Write the 10,000 test images and their labels as one .npz file."""
+    """Write the test images of a data set, their labels and their classes as one .npz file."""
     from quant import commands
 
-    commands.write_images(out, data, cache, sample=sample)
+    place = Place(data=data or DEFAULT_DATA, image_size=image_size, colour=colour, cache=cache)
+    commands.write_images(out, None if sample and data is None else place, sample=sample)
 
 
 @app.command("list")
@@ -237,13 +252,6 @@ def list_() -> None:
     from quant import commands
 
     commands.show()
-
-
-def _out(out: Path | None, name: str) -> Path:
-    folder = out or Path("runs") / Path(name).stem
-    if not folder.name:
-        raise ConfigError(f"--out {folder}: has no name for the model; use for example runs/mine")
-    return folder
 
 
 def main() -> None:

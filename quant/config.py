@@ -25,6 +25,7 @@ Precision = Literal["float32", "bfloat16"]
 Optimiser = Literal["adamw", "nesterov"]
 Ranking = Literal["l1", "bn", "taylor"]
 Device = Literal["auto", "cpu", "cuda"]
+Colour = Literal["auto", "grey", "rgb"]
 
 PIXEL_BITS = 8
 

@@ -9,9 +9,11 @@ from typing import Any
 
 from quant.config import Dropout, Network
 from quant.config_json import network_from_json
+from quant.dataset import Task
 from quant.errors import CheckpointError
 from quant.files import read_json, read_tensors
 from quant.models import Model, build_float, load_state
+from quant.tasks import of_record
 from quant.zoo import Trained
 
 
@@ -22,6 +24,11 @@ class FloatModel:
     network: Network
     model: Model
     record: dict[str, Any]
+
+    @property
+    def task(self) -> Task | None:
+        """What its images and its logits are; None where nobody knows."""
+        return of_record(self.record, self.network.input_shape, self.network.classes)
 
 
 def load_float(weights: Path, device: str) -> FloatModel:

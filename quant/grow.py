@@ -24,7 +24,7 @@ from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, write_json
 from quant.images import accuracy
 from quant.models import build_float
-from quant.train import Setting, tune_float
+from quant.training import Setting, tune_float
 
 # Convolutions in one stage, and neurons of a hidden dense layer, at most.
 _DEEPEST, _WIDEST = 2, 1024
@@ -89,7 +89,7 @@ def candidates(network: Network, most_macs: int) -> Iterator[tuple[str, Network]
     moves: list[tuple[str, list[Layer]]] = []
     if depth < _DEEPEST:
         moves.append(("convolution", [*spatial[:-1], last, spatial[-1], *dense]))
-    if network.shapes()[len(spatial) - 1][0] % 2 == 0:
+    if all(side % 2 == 0 for side in network.shapes()[len(spatial) - 1][:2]):
         stage: list[Layer] = [replace(last, filters=2 * last.filters), Pool()]
         moves.append(("stage", [*spatial, *stage, *dense]))
     if not dense:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
-from quant.data import Labelled
+from quant.dataset import Labelled
 
 
 @dataclass(frozen=True, kw_only=True)
 class Images:
-    """A data set on the device: uint8 (N, 3, 32, 32) and int64 (N,)."""
+    """A data set on the device: uint8 (N, C, H, W) and int64 (N,)."""
 
     pixels: Tensor
     labels: Tensor
@@ -22,6 +24,13 @@ class Images:
         """The arrays as tensors on `device`, channels first."""
         pixels = torch.from_numpy(data.images).permute(0, 3, 1, 2).contiguous()
         return cls(pixels=pixels.to(device), labels=torch.from_numpy(data.labels).to(device))
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the pixels and the labels."""
+        digest = hashlib.sha256(self.pixels.cpu().numpy().tobytes())
+        digest.update(self.labels.cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     def chosen(self, which: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels and labels of the images with these numbers, int64 (N,) on any device."""

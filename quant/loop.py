@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
+from headrace.progress import Listener, nobody
 from quant import distributed
 from quant.augment import cutout, sides, translate
 from quant.checkpoint import Checkpoint, Status
@@ -100,6 +101,7 @@ class Phase:
         twin: nn.Module | None = None,
         compiled: bool = False,
         console: Console | None = None,
+        listener: Listener = nobody,
     ) -> None:
         """Set up a phase; nothing is read or written yet.
 
@@ -114,11 +116,13 @@ class Phase:
             twin: module that shares the parameters of `model` and is trained in its place.
             compiled: try `torch.compile`.
             console: where progress goes.
+            listener: told of each step.
         """
         self.name = name
         self.config = config
         self.compiled = compiled
         self.console = distributed.console(console)
+        self.listener = listener
         self.views = views
         self.trainer = Trainer(model, config, teacher=None if views else teacher, twin=twin)
         self.checkpoint = Checkpoint(path, {**identity, "training": asdict(config)}, self.trainer)
@@ -142,7 +146,7 @@ class Phase:
             forward = self.trainer.forward(trial, self.compiled, self.console)
             folder = self.checkpoint.path.parent / "tensorboard" / self.name
             with Report(
-                self.name, self.config, steps, status.epoch, folder, self.console
+                self.name, self.config, steps, status.epoch, folder, self.console, self.listener
             ) as report:
                 while status.epoch < epochs:
                     status = self._epoch(forward, train, held_out, status, report)

@@ -9,12 +9,35 @@ from typing import Annotated
 import typer
 
 from headrace.program import OneOf
-from quant.config import Device, Norm, Precision, Ranking, WeightScale
-from quant.networks import NETWORKS, TEACHER
+from quant.config import Colour, Device, Norm, Precision, Ranking, WeightScale
 from quant.places import DEFAULT_CACHE, DEFAULT_DATA
 from quant.recipes import RECIPES
+from quant.topologies import NETWORKS, TEACHER
 
-Data = Annotated[Path, typer.Option("--data", help="Folder with CIFAR-10, in any of its layouts.")]
+Data = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        help="Folder with train/CLASS/* and test/CLASS/*, an .npz of arrays, or CIFAR-10.",
+    ),
+]
+ImageSize = Annotated[
+    str | None,
+    typer.Option(help="HEIGHTxWIDTH, to which images are cut and scaled. [as they are]"),
+]
+ColourOption = Annotated[
+    Colour, typer.Option("--colour", help="Of all images; auto: grey where all are.")
+]
+Flip = Annotated[
+    bool | None,
+    typer.Option("--flip/--no-flip", help="Mirror images. [for CIFAR-10, as the recipe does]"),
+]
+Translate = Annotated[
+    int | None, typer.Option(help="Largest shift in pixels. [the recipe's 3 of 32]")
+]
+Cutout = Annotated[
+    int | None, typer.Option(help="Side of the square that is hidden, pixels. [the recipe's]")
+]
 Cache = Annotated[Path, typer.Option(help="Folder where decoded images are kept.")]
 Computer = Annotated[Device, typer.Option(help="What computes; auto: a GPU, if any.")]
 Recipe = Annotated[
@@ -30,6 +53,8 @@ class Place:
     """Where a training gets its images, and what computes it."""
 
     data: Data = DEFAULT_DATA
+    image_size: ImageSize = None
+    colour: ColourOption = "auto"
     cache: Cache = DEFAULT_CACHE
     compiled: Annotated[
         bool, typer.Option("--compile/--no-compile", help="Compile with torch.compile.")
@@ -94,6 +119,9 @@ class TrainOptions:
     temperature: Annotated[
         float | None, typer.Option(help="What logits are divided by where they are imitated.")
     ] = None
+    flip: Flip = None
+    translate: Translate = None
+    cutout: Cutout = None
     precision: PrecisionOption = None
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1
 
@@ -117,5 +145,8 @@ class PruneOptions:
     ] = 0.05
     bits: Annotated[str, typer.Option(help="With --hardware, bits that it will have.")] = "w2a2"
     batch: Annotated[int | None, typer.Option(help="Images in a step.")] = None
+    flip: Flip = None
+    translate: Translate = None
+    cutout: Cutout = None
     precision: PrecisionOption = None
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1

@@ -13,9 +13,9 @@ from typing import Any
 
 from quant.config import Network
 from quant.markdown import insert, percent, share, table
-from quant.networks import NETWORKS
 from quant.paper import TABLE_5, TOPOLOGIES, Topology
 from quant.record import Entry, Records, Rows
+from quant.topologies import NETWORKS
 
 MISSING, UNSCORED = "not trained yet", "not scored"
 

@@ -17,13 +17,15 @@ from quant.config import (
     layer_bits,
     preset,
 )
+from quant.dataset import Task
 from quant.errors import ConfigError
 from quant.float_model import dequantised, load_float, with_dropout
-from quant.networks import TEACHER, get_network
 from quant.recipes import TEACHER_TRAINING, find_recipe, given, taught
+from quant.tasks import need_same, suited, suited_training
 from quant.teacher import TeacherNetwork
 from quant.teaching import load_teacher, train_teacher
-from quant.train import Setting, train_float, train_quantised, tune_longer
+from quant.topologies import TEACHER, get_network
+from quant.training import Setting, train_float, train_quantised, tune_longer
 from quant.zoo import load_trained
 
 FLOAT = "float"
@@ -34,7 +36,8 @@ class Plan:
     """One training; what is None is as the recipe has it.
 
     `start` is the float model to begin with, `tune` a quantised one; without both the network is
-    trained from nothing. `teacher` is a float model to imitate, in so many fixed `views`.
+    trained from nothing. `teacher` is a float model to imitate, in so many fixed `views`. What of
+    `flip`, `translate` and `cutout` is None is as suits the images (`quant.tasks`).
     """
 
     network: str = "arch2_slim"
@@ -56,6 +59,9 @@ class Plan:
     views: int | None = None
     distill: float | None = None
     temperature: float | None = None
+    flip: bool | None = None
+    translate: int | None = None
+    cutout: int | None = None
     precision: Precision | None = None
     seed: int = 1
     widths: tuple[int, int, int] = field(default=TeacherNetwork.widths)
@@ -164,27 +170,41 @@ class Plan:
             The record.
 
         Raises:
-            HeadraceError: as `quant.train` has it.
+            HeadraceError: as `quant.training` has it.
         """
+        task = setting.task
         if self.network == TEACHER:
-            network = TeacherNetwork(widths=self.widths)
-            return train_teacher(setting, network, self.teaching(), folder)
-        device, first, quantisation = setting.device, self.first(), self.quantisation()
+            network = TeacherNetwork(
+                widths=self.widths, classes=len(task.classes), input_shape=task.shape
+            )
+            return train_teacher(setting, network, self._suited(self.teaching(), task), folder)
+        device, quantisation = setting.device, self.quantisation()
+        first = self._suited(self.first(), task)
         before = load_trained(self.tune) if self.tune else None
         teacher = load_teacher(self.teacher, device) if self.teacher else None
         if self.start is not None:
             model = load_float(self.start, device)
+            need_same(task, model.task, self.start)
         elif before is not None:
+            need_same(task, before.task, self.tune)
             model = dequantised(before, device)
         else:
-            model = train_float(setting, self.shape(), first, folder, teacher=teacher)
+            shape = suited(self.shape(), task)
+            model = train_float(setting, shape, first, folder, teacher=teacher)
         if quantisation is None and (self.start or before):
             model = with_dropout(model, self.shape().dropout)
             model = tune_longer(setting, model, first, folder, teacher=teacher)
         if quantisation is None:
             return model.record
+        second = self._suited(self.second(), task)
         return train_quantised(
-            setting, model, quantisation, self.second(), folder, earlier=before, teacher=teacher
+            setting, model, quantisation, second, folder, earlier=before, teacher=teacher
+        )
+
+    def _suited(self, training: Training, task: Task) -> Training:
+        """A training as suits the images."""
+        return suited_training(
+            training, task, flip=self.flip, translate=self.translate, cutout=self.cutout
         )
 
     def result(self, folder: Path) -> Path:

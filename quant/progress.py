@@ -20,6 +20,7 @@ from rich.progress import (
 )
 from torch import Tensor
 
+from headrace.progress import Listener, NotebookBar, nobody
 from quant import distributed
 from quant.config import Training
 from quant.events import Events
@@ -87,7 +88,14 @@ class Report:
     """Shows and records a phase; of several processes only the first records."""
 
     def __init__(
-        self, name: str, config: Training, steps: int, done: int, folder: Path, console: Console
+        self,
+        name: str,
+        config: Training,
+        steps: int,
+        done: int,
+        folder: Path,
+        console: Console,
+        listener: Listener = nobody,
     ) -> None:
         """Set up a report; nothing is shown or written yet.
 
@@ -97,9 +105,13 @@ class Report:
             steps: in an epoch.
             done: epochs that are done already.
             folder: for TensorBoard's event files; what it has of later epochs becomes invalid.
-            console: a terminal gets a live line, anything else one line per epoch.
+            console: a terminal gets a live line, a notebook a bar while it runs, and anything but a
+                notebook one line per epoch.
+            listener: told the name, and the steps that are done, after each of them.
         """
-        self.name, self.config, self.steps, self.done = name, config, steps, done
+        # A phase is named for its checkpoint, which is that of a state.
+        self.name = name.removesuffix("-state")
+        self.config, self.steps, self.done = config, steps, done
         self.folder = folder
         self.console = console
         self.progress = Progress(
@@ -111,15 +123,19 @@ class Report:
             console=self.console,
         )
         self.bar = self.progress.add_task(
-            name, total=config.epochs * steps, completed=done * steps, note=""
+            self.name, total=config.epochs * steps, completed=done * steps, note=""
         )
         self.events: Events | None = None
+        self.listener, self.step, self.note = listener, done * steps, ""
+        self.shown: NotebookBar | None = None
 
     def __enter__(self) -> Self:
         """Open the event file, start the live line."""
         if distributed.rank() == 0:
             self.events = Events(self.folder, self.done * self.steps)
-        if self.console.is_terminal:
+        if self.console.is_jupyter:
+            self.shown = NotebookBar(self.name)
+        elif self.console.is_terminal:
             self.progress.start()
         return self
 
@@ -130,7 +146,9 @@ class Report:
         trace: TracebackType | None,
     ) -> None:
         """Close both."""
-        if self.console.is_terminal:
+        if self.shown is not None:
+            self.shown.close()
+        elif self.console.is_terminal:
             self.progress.stop()
         if self.events is not None:
             self.events.close()
@@ -138,11 +156,16 @@ class Report:
     def advance(self) -> None:
         """One step more is under way."""
         self.progress.advance(self.bar)
+        self.step += 1
+        total = self.config.epochs * self.steps
+        if self.shown is not None:
+            self.shown.show(self.step, total, self.note)
+        self.listener(self.name, self.step, total)
 
     def steps_done(self, step: int, reading: Reading) -> None:
         """Show and record some steps, the last of them number `step`."""
-        note = f"epoch {step // self.steps + 1}/{self.config.epochs}  {reading}"
-        self.progress.update(self.bar, note=note)
+        self.note = f"epoch {step // self.steps + 1}/{self.config.epochs}  {reading}"
+        self.progress.update(self.bar, note=self.note)
         self._record("step", step, reading)
 
     def epoch_done(
@@ -157,7 +180,10 @@ class Report:
         if held_out is not None:
             line += f"  held out {100 * held_out:.2f} %"
         left = timedelta(seconds=round((epochs - epoch - 1) * seconds))
-        self.console.print(f"{line}  {left} left", markup=False, highlight=False, soft_wrap=True)
+        if self.shown is None:  # a notebook has the bar, and the record its curve
+            self.console.print(
+                f"{line}  {left} left", markup=False, highlight=False, soft_wrap=True
+            )
         # As of the last step, which a training that resumes after this epoch keeps.
         self._record("epoch", (epoch + 1) * self.steps - 1, reading, held_out)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from quant.costs import Costs
 from quant.float_model import load_float
 from quant.plan import FLOAT
 from quant.plots import plot_pruning
-from quant.prune import Pruning, prune
+from quant.pruning import Pruning, prune
 from quant.recipes import find_recipe, given
 from quant.record import ROWS
-from quant.train import Setting
+from quant.tasks import need_same, suited_training
+from quant.training import Setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,9 @@ class PrunePlan:
     cost_share: float = 0.05
     bits: str = "w2a2"
     batch: int | None = None
+    flip: bool | None = None
+    translate: int | None = None
+    cutout: int | None = None
     precision: Precision | None = None
     seed: int = 1
 
@@ -84,10 +89,20 @@ class PrunePlan:
             The record.
 
         Raises:
-            HeadraceError: as `quant.prune` has it.
+            HeadraceError: as `quant.pruning` has it.
         """
         start = load_float(self.start, setting.device)
-        model = prune(setting, start, self.pruning(), self.final(), folder)
+        need_same(setting.task, start.task, self.start)
+        suits = partial(
+            suited_training,
+            task=setting.task,
+            flip=self.flip,
+            translate=self.translate,
+            cutout=self.cutout,
+        )
+        plan = self.pruning()
+        plan = replace(plan, tune=suits(plan.tune))
+        model = prune(setting, start, plan, suits(self.final()), folder)
         plot_pruning(folder / ROWS, (folder / ROWS).with_suffix(".png"))
         return model.record
 

@@ -11,7 +11,7 @@ from quant.config import Network, Quantisation
 from quant.config_json import network_from_json, quantisation_from_json
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, whole_file
-from quant.networks import TEACHER
+from quant.topologies import TEACHER
 
 # In a folder of records, beside those of trainings: the rows of each pruning after the name of its
 # training, and a search by growing.
@@ -188,3 +188,11 @@ def _rows(found: dict[str, Any], keys: set[str]) -> Rows | None:
     if isinstance(rows, list) and all(isinstance(row, dict) and keys <= set(row) for row in rows):
         return rows
     return None
+
+
+def summary(folder: Path, record: dict[str, Any]) -> str:
+    """What a training brought, in one line for people."""
+    scores = ", ".join(
+        f"{name} {100 * value:.2f} %" for name, value in record["accuracy"].items() if value
+    )
+    return f"{folder}: {scores} of {record['test_images']:,} test images"

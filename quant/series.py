@@ -16,10 +16,10 @@ from headrace import tables
 from quant import distributed
 from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, write_json
-from quant.networks import TEACHER
 from quant.plan import Plan
 from quant.prune_plan import PrunePlan
-from quant.train import Setting
+from quant.topologies import TEACHER
+from quant.training import Setting
 from quant.zoo import pack_trained
 
 # Of a finished training, in its folder.
@@ -173,11 +173,18 @@ def _finished(plan: Plan | PrunePlan, folder: Path) -> dict[str, Any] | None:
     if not (folder / DONE).is_file():
         return None
     try:
-        if read_json(folder / DONE) != {**_stamp(plan), "sha256": _digest(result)}:
+        done = read_json(folder / DONE)
+        if _told(done) != _told({**_stamp(plan), "sha256": _digest(result)}):
             return None
         return read_json(result.with_suffix(".json"))
     except CheckpointError:
         return None
+
+
+def _told(done: dict[str, Any]) -> dict[str, Any]:
+    """A stamp without the options that were not given, which an older one may not know."""
+    plan = {key: value for key, value in done.get("plan", {}).items() if value is not None}
+    return {**done, "plan": plan}
 
 
 def _finish(plan: Plan | PrunePlan, folder: Path, out: Path) -> None:

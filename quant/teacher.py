@@ -8,22 +8,24 @@ whose scale is not trained, GELU, and logits made small. It never becomes hardwa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from quant.dataset import CIFAR10, Shape
 from quant.errors import ConfigError
 from quant.models import PIXEL_SCALE
 
 # Side of the patches that are whitened.
 _PATCH_PX = 2
+# Least side of an image, of which three pools leave one pixel.
+_LEAST_PX = 8 + _PATCH_PX - 1
 # Added to their variances, so that what is hardly there is not blown up.
 _LEAST_VARIANCE = 5e-4
-# The whitening layer has every filter twice, the second time negative, for the GELU's sake.
-_WHITENED = 2 * 3 * _PATCH_PX**2
 # The logits of an untrained network would be large enough for the loss to be steep.
 _LOGIT_SCALE = 1.0 / 9.0
 
@@ -34,6 +36,7 @@ class TeacherNetwork:
 
     widths: tuple[int, int, int] = (64, 256, 256)
     classes: int = 10
+    input_shape: Shape = CIFAR10.shape
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -41,6 +44,24 @@ class TeacherNetwork:
             raise ConfigError(f"teacher: widths={self.widths}; use three, each 1 or more")
         if self.classes < 2:
             raise ConfigError(f"teacher: classes={self.classes}; use 2 or more")
+        height, width, _ = self.input_shape
+        if min(height, width) < _LEAST_PX:
+            raise ConfigError(
+                f"teacher: pools images of {height}x{width} pixels away; use --image-size "
+                f"{max(height, _LEAST_PX)}x{max(width, _LEAST_PX)} or larger, or no teacher"
+            )
+
+    @property
+    def whitened(self) -> int:
+        """Filters of the first layer: each twice, the second time negative, for the GELU's sake."""
+        return 2 * self.input_shape[2] * _PATCH_PX**2
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; CIFAR-10's shape is left out, as before there were others."""
+        values = asdict(self)
+        if self.input_shape == CIFAR10.shape:
+            del values["input_shape"]
+        return values
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
@@ -70,7 +91,7 @@ class _Block(nn.Module):
 
 
 class Teacher(nn.Module):
-    """Input: pixels 0..255 as float32 (N, 3, 32, 32); output: logits (N, classes)."""
+    """Input: pixels 0..255 as float32 (N, C, H, W); output: logits (N, classes)."""
 
     filters: Tensor
     mean: Tensor
@@ -78,11 +99,12 @@ class Teacher(nn.Module):
     def __init__(self, network: TeacherNetwork) -> None:
         """Build it untrained; `whiten` is to be called before it is trained."""
         super().__init__()
-        first = torch.zeros(_WHITENED, 3, _PATCH_PX, _PATCH_PX)
+        channels = network.input_shape[2]
+        first = torch.zeros(network.whitened, channels, _PATCH_PX, _PATCH_PX)
         self.register_buffer("filters", first)
-        self.register_buffer("mean", torch.zeros(3, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(_WHITENED, 1, 1))
-        inputs = (_WHITENED, *network.widths[:-1])
+        self.register_buffer("mean", torch.zeros(channels, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(network.whitened, 1, 1))
+        inputs = (network.whitened, *network.widths[:-1])
         self.blocks = nn.Sequential(
             *(_Block(i, o) for i, o in zip(inputs, network.widths, strict=True))
         )
@@ -95,14 +117,14 @@ class Teacher(nn.Module):
         """Fit the first layer to images: its outputs are uncorrelated and of variance one.
 
         Args:
-            pixels: some thousand training images, uint8 (N, 3, 32, 32).
+            pixels: some thousand training images, uint8 (N, C, H, W).
         """
         x = pixels.float() * PIXEL_SCALE
-        self.mean.copy_(x.mean((0, 2, 3)).view(3, 1, 1))
+        self.mean.copy_(x.mean((0, 2, 3)).view(-1, 1, 1))
         patches = functional.unfold(x - self.mean, _PATCH_PX).transpose(1, 2).flatten(0, 1)
         variances, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
         filters = vectors.T / (variances + _LEAST_VARIANCE).sqrt()[:, None]
-        filters = filters.view(-1, 3, _PATCH_PX, _PATCH_PX)
+        filters = filters.view(-1, x.shape[1], _PATCH_PX, _PATCH_PX)
         self.filters.copy_(torch.cat([filters, -filters]))
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -114,14 +136,15 @@ class Teacher(nn.Module):
 
 
 def teacher_costs(network: TeacherNetwork) -> tuple[int, int]:
-    """Parameters that are trained, and multiply-accumulates of an image of 32x32 pixels."""
-    side, macs, inputs = 33 - _PATCH_PX, 0, _WHITENED
-    macs += side**2 * _WHITENED * 3 * _PATCH_PX**2
-    parameters = _WHITENED
+    """Parameters that are trained, and multiply-accumulates of an image."""
+    height, width_px, channels = network.input_shape
+    sides = [height + 1 - _PATCH_PX, width_px + 1 - _PATCH_PX]
+    inputs = parameters = network.whitened
+    macs = math.prod(sides) * inputs * channels * _PATCH_PX**2
     for width in network.widths:
-        macs += 9 * inputs * width * side**2
-        side //= 2
-        macs += 9 * width * width * side**2
+        macs += 9 * inputs * width * math.prod(sides)
+        sides = [side // 2 for side in sides]
+        macs += 9 * width * width * math.prod(sides)
         parameters += 9 * width * (inputs + width) + 2 * width
         inputs = width
     last = inputs * network.classes

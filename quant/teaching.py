@@ -17,9 +17,10 @@ from quant.float_model import load_float
 from quant.images import accuracy
 from quant.loop import Phase
 from quant.models import load_state
-from quant.networks import TEACHER
+from quant.tasks import of_record, to_record
 from quant.teacher import Teacher, TeacherNetwork, teacher_costs
-from quant.train import Setting
+from quant.topologies import TEACHER
+from quant.training import Setting
 from quant.views import LoadedTeacher
 
 # Training images that the first layer is fitted to.
@@ -46,9 +47,10 @@ def train_teacher(
         model,
         training,
         out / f"{TEACHER}-state.safetensors",
-        {**setting.identity, TEACHER: asdict(network)},
+        {**setting.identity, TEACHER: network.to_json()},
         compiled=setting.compiled,
         console=setting.console,
+        listener=setting.listener,
     ).run(setting.train, setting.held_out)
 
     def write() -> dict[str, Any]:
@@ -59,6 +61,7 @@ def train_teacher(
         parameters, macs = teacher_costs(network)
         record = {
             "network": TEACHER,
+            **to_record(setting.task),
             "parameters": parameters,
             "macs": macs,
             "accuracy": {"float": accuracy(model, setting.test), "quantised": None},
@@ -71,7 +74,7 @@ def train_teacher(
             "command": setting.command,
             "commit": setting.commit,
             "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-            TEACHER: asdict(network),
+            TEACHER: network.to_json(),
         }
         write_json(weights.with_suffix(".json"), record)
         return record
@@ -90,14 +93,20 @@ def load_teacher(weights: Path, device: str) -> LoadedTeacher:
         start = load_float(weights, device)
         classes = start.network.classes
         return LoadedTeacher(
-            path=weights, model=start.model.eval(), classes=classes, record=start.record
+            path=weights,
+            model=start.model.eval(),
+            classes=classes,
+            record=start.record,
+            task=start.task,
         )
     tensors, _ = read_tensors(weights)
     if record.get("sha256") != hashlib.sha256(weights.read_bytes()).hexdigest():
         raise CheckpointError(f"{weights}: its sha256 is not its record's; train it again")
     try:
         shape = dict(record[TEACHER])
-        network = TeacherNetwork(widths=tuple(shape.pop("widths")), **shape)
+        shape["widths"] = tuple(shape["widths"])
+        shape["input_shape"] = tuple(shape.get("input_shape", TeacherNetwork.input_shape))
+        network = TeacherNetwork(**shape)
     except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise CheckpointError(
             f"{weights.with_suffix('.json')}: {error!r} is wrong or missing; train it again"
@@ -105,4 +114,7 @@ def load_teacher(weights: Path, device: str) -> LoadedTeacher:
     model = Teacher(network)
     load_state(model, tensors)
     model.to(device).eval()
-    return LoadedTeacher(path=weights, model=model, classes=network.classes, record=record)
+    task = of_record(record, network.input_shape, network.classes)
+    return LoadedTeacher(
+        path=weights, model=model, classes=network.classes, record=record, task=task
+    )

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 
 from quant import distributed
 from quant.augment import shifted, sides
-from quant.config import Network, Training
-from quant.errors import CheckpointError, ConfigError
+from quant.config import Training
+from quant.dataset import Task
+from quant.errors import CheckpointError
 from quant.files import read_tensors, write_tensors
 from quant.images import Images
 
@@ -36,6 +37,7 @@ class LoadedTeacher:
     model: nn.Module
     classes: int
     record: dict[str, Any]
+    task: Task | None
 
     @property
     def sha256(self) -> str:
@@ -47,14 +49,6 @@ class LoadedTeacher:
         """Whether it was trained in bfloat16, in which it then predicts as well."""
         training = self.record.get("training", {}).get("float", {})
         return bool(training.get("precision") == "bfloat16")
-
-    def suits(self, network: Network) -> None:
-        """Raise ConfigError if it knows other classes than `network`."""
-        if self.classes != network.classes:
-            raise ConfigError(
-                f"{self.path}: a teacher of {self.classes} classes, but network {network.name} has "
-                f"{network.classes}; use a teacher of the same data set"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)

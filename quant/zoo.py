@@ -1,5 +1,8 @@
 """Trained models: NAME.safetensors with its record NAME.json, from the zoo or from a path.
 
+NAME.npz has the test images that travel with the model: about a hundred, as many of each class, on
+which everything after the training is compared. The models of CIFAR-10 have those of the package.
+
 The zoo's are packed (see `quant.packing`); those that `train` writes are not, and both load.
 """
 
@@ -11,16 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from quant.config import Network, Quantisation
 from quant.config_json import network_from_json, quantisation_from_json
-from quant.data import Labelled, test100
-from quant.errors import CheckpointError, ConfigError
-from quant.files import read_json, read_tensors, write_json, write_tensors
+from quant.dataset import CIFAR10, Labelled, Task, checked
+from quant.errors import CheckpointError, ConfigError, DataError
+from quant.files import read_json, read_npz, read_tensors, write_json, write_npz, write_tensors
 from quant.models import Model, build_quantised, load_state
 from quant.packing import MARK, load_packed, pack
 from quant.places import ZOO as ZOO
+from quant.tasks import of_record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +38,11 @@ class Trained:
     quantisation: Quantisation
     record: dict[str, Any]
 
+    @property
+    def task(self) -> Task | None:
+        """What its images and its logits are; None where nobody knows."""
+        return of_record(self.record, self.network.input_shape, self.network.classes)
+
 
 def zoo_names() -> list[str]:
     """Names of the models in the zoo, sorted."""
@@ -40,8 +50,45 @@ def zoo_names() -> list[str]:
 
 
 def zoo_images() -> Labelled:
-    """The hundred labelled test images that come with the package, ten of each class."""
-    return test100(ZOO / "cifar10_test100.npz")
+    """The hundred test images of CIFAR-10 that come with the package, ten of each class."""
+    return _read_images(ZOO / "cifar10_test100.npz", CIFAR10)
+
+
+def _read_images(path: Path, task: Task) -> Labelled:
+    arrays = read_npz(path)
+    if not {"images", "labels"} <= set(arrays):
+        raise DataError(f"{path}: no images and labels in it; restore the file")
+    return checked(arrays["images"], arrays["labels"], str(path), task)
+
+
+def model_images(model: str, task: Task | None) -> Labelled:
+    """The labelled test images that travel with a model.
+
+    Args:
+        model: zoo name or path, as `load_trained` takes it.
+        task: of the model.
+
+    Raises:
+        DataError: if there are none.
+    """
+    path = find_weights(model).with_suffix(".npz")
+    if task is not None and path.exists():
+        return _read_images(path, task)
+    if task is not CIFAR10:
+        raise DataError(
+            f"{path}: not found; the images that travel with a model lie beside it: copy the file "
+            "as well, or train the model again"
+        )
+    return zoo_images()
+
+
+def write_images(weights: Path, images: Labelled) -> None:
+    """Write the images that travel with a model beside it; those of the package are there once."""
+    path, ours = weights.with_suffix(".npz"), zoo_images()
+    if np.array_equal(images.images, ours.images) and np.array_equal(images.labels, ours.labels):
+        path.unlink(missing_ok=True)
+        return
+    write_npz(path, {"images": images.images, "labels": images.labels})
 
 
 def find_weights(model: str) -> Path:
@@ -122,7 +169,8 @@ def pack_trained(model: str, name: str, folder: Path = ZOO) -> Path:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise ConfigError(f"name {name!r}: use letters, digits, - and _ only")
     trained = load_trained(model)
-    images = torch.from_numpy(zoo_images().images).permute(0, 3, 1, 2).float()
+    travelling = model_images(model, trained.task)
+    images = torch.from_numpy(travelling.images).permute(0, 3, 1, 2).float()
     with torch.no_grad():
         expected = trained.model(images)
         packed = pack(trained.model)
@@ -136,4 +184,5 @@ def pack_trained(model: str, name: str, folder: Path = ZOO) -> Path:
     write_tensors(weights, packed, MARK)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     write_json(weights.with_suffix(".json"), {**trained.record, "sha256": digest})
+    write_images(weights, travelling)
     return weights

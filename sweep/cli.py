@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from headrace.program import Program
+from quant.options import ColourOption, Data, ImageSize
 from quant.places import DEFAULT_CACHE, DEFAULT_DATA, ZOO
 
 app = Program(
@@ -36,7 +37,9 @@ def run(
     hardware: Annotated[
         bool, typer.Option("--hardware", help="Stop before the first training.")
     ] = False,
-    data: Annotated[Path, typer.Option(help="CIFAR-10 files.")] = DEFAULT_DATA,
+    data: Data = DEFAULT_DATA,
+    image_size: ImageSize = None,
+    colour: ColourOption = "auto",
     cache: Annotated[Path, typer.Option(help="Where decoded images are kept.")] = DEFAULT_CACHE,
 ) -> None:
     """Search; the same command goes on where an interrupted one stopped."""
@@ -49,6 +52,8 @@ def run(
         address=address,
         hardware=hardware,
         data=data,
+        image_size=image_size,
+        colour=colour,
         cache=cache,
     )
 

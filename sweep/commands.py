@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,10 @@ from rich.console import Console
 
 from headrace.program import command_line
 from headrace.terminal import say
+from quant.config import Colour
 from quant.config_json import network_to_json
+from quant.data import CIFAR10, Task, open_data, task_of
+from quant.data import image_size as sides
 from quant.places import ZOO
 from quant.zoo import pack_trained
 from sweep import result
@@ -27,7 +30,10 @@ from sweep.errors import ConfigError, FailedError, UnreachableError
 from sweep.job import Place
 from sweep.progress import Progress
 from sweep.stages import Search
-from sweep.table import Row, Table
+from sweep.table import Row, Table, stored
+
+# In a table's identity: the data set, where it is not CIFAR-10.
+_DATA = "data"
 
 
 def run(
@@ -38,6 +44,8 @@ def run(
     address: str | None,
     hardware: bool,
     data: Path,
+    image_size: str | None,
+    colour: Colour,
     cache: Path,
 ) -> None:
     """Search, or go on; hardware: stop before the first training.
@@ -49,12 +57,22 @@ def run(
         raise ConfigError(f"--workers {workers}: use 1 or more, and leave --address out")
     console = Console(highlight=False)
     folder = _folder(out, file)
-    place = _place(sweep, folder, data, cache)
-    with Table(folder, identity(sweep)) as table:
+    size = None if image_size is None else sides(image_size)
+    place = replace(_place(sweep, folder, data, cache), size=size, colour=colour)
+    task, files = _data(place)
+    with Table(folder, identity(sweep, task, files)) as table:
         team = _team(sweep, place, workers, address)
         try:
             with Progress(console, team.name) as progress:
-                search = Search(sweep, table, team, begin=progress.begin, ended=progress.ended)
+                search = Search(
+                    sweep,
+                    table,
+                    team,
+                    task=task,
+                    files=files,
+                    begin=progress.begin,
+                    ended=progress.ended,
+                )
                 found = search.planned() if hardware else search.run()
         except UnreachableError:
             result.write(folder, table)
@@ -74,7 +92,9 @@ def run(
 def export(file: Path, trial: str, name: str, out: Path | None, into: Path) -> None:
     """Write a trial's model as `into`/NAME.safetensors. Raises ConfigError where there is none."""
     folder = _folder(out, file)
-    with Table(folder, identity(load(file))) as table:
+    sweep, kept = load(file), stored(folder, _DATA)
+    task, files = (_told(kept["task"]), kept["files"]) if kept else (CIFAR10, "")
+    with Table(folder, identity(sweep, task, files)) as table:
         rows = {row.id: row for row in table.rows()}
     if trial not in rows:
         some = ", ".join(key for key, row in rows.items() if row.values["model"]) or "(none yet)"
@@ -109,15 +129,31 @@ def _build_command(row: Row, folder: Path, model: str) -> str:
     return " ".join(words)
 
 
-def identity(sweep: Sweep) -> dict[str, Any]:
-    """What a table must agree with: space and training by key, and the networks themselves."""
+def _told(kept: dict[str, Any]) -> Task:
+    return task_of(kept["name"], tuple(kept["shape"]), kept["classes"])
+
+
+def _data(place: Place) -> tuple[Task, str]:
+    """The data set's task and files; without a data set costs are those of CIFAR-10."""
+    if not place.data.exists():
+        return CIFAR10, ""
+    data = open_data(
+        place.data, size=place.size, colour=place.colour, cache=place.cache, whole=False
+    )
+    return data.task, data.files
+
+
+def identity(sweep: Sweep, task: Task = CIFAR10, files: str = "") -> dict[str, Any]:
+    """What a table must agree with: space and training by key, the networks, the data set."""
     recipe = sweep.training.recipe
     networks = {
-        f"network {name}": network_to_json(base_network(name, recipe))
+        f"network {name}": network_to_json(base_network(name, recipe, task))
         for name in sweep.space.networks
     }
     settings = {"space": asdict(sweep.space), "training": asdict(sweep.training)}
-    return {**_flat(settings), **networks}
+    known = {"name": task.name, "shape": list(task.shape), "classes": list(task.classes)}
+    data = {_DATA: {"task": known, "files": files}} if files else {}
+    return {**_flat(settings), **networks, **data}
 
 
 def _flat(value: dict[str, Any], place: str = "") -> dict[str, Any]:

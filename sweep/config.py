@@ -11,8 +11,8 @@ from finn_build.config import TOOLS, VECTORS
 from headrace import tables
 from headrace.tables import Range
 from quant.config import Device, Network, Precision, Ranking
-from quant.networks import get_network
 from quant.recipes import find_recipe
+from quant.topologies import get_network
 from sweep.errors import ConfigError, HeadraceError
 
 _MAY_BE_EMPTY = ("dense",)
@@ -134,7 +134,7 @@ class Space:
 class Training:
     """How trials are trained.
 
-    images, test_images: how many of CIFAR-10's are used, 0 for all; held_out: training images that
+    images, test_images: how many of the set's are used, 0 for all; held_out: training images that
     every choice is made on; float_epochs: of each network, once; tune_epochs: after each pruning
     iteration; pruned_epochs: after the last; rungs: epochs of the quantised network in each round,
     between which the share `keep` of the trials goes on; batch: 0 for the recipe's; precision: of

@@ -12,8 +12,10 @@ from typing import Any
 
 from finn_build.boards import Resources, find_board
 from quant.config import Conv, Dense, LayerBits, Network, Quantisation, layer_names
-from quant.networks import get_network
+from quant.dataset import Task
 from quant.recipes import find_recipe
+from quant.tasks import suited
+from quant.topologies import get_network
 from sweep.config import Space
 
 NOT_PRUNED = "none"
@@ -198,6 +200,6 @@ def _prunings(space: Space) -> Iterator[tuple[str, str, int]]:
             yield schedule, ranking, iterations
 
 
-def base_network(name: str, recipe: str) -> Network:
-    """The network as the recipe trains it."""
-    return find_recipe(recipe).apply(get_network(name))
+def base_network(name: str, recipe: str, task: Task) -> Network:
+    """The network as the recipe trains it on a task's images."""
+    return suited(find_recipe(recipe).apply(get_network(name)), task)

@@ -20,7 +20,7 @@ from finn_build.boards import Resources
 from finn_build.folding.folding import Stage, stages
 from finn_build.folding.search import Search, choices, weight
 from quant.config import Network, Quantisation
-from quant.prune import resized
+from quant.pruning import resized
 from sweep.placeholder import hardware
 
 # Loss in accuracy by the filters that a layer keeps, for each convolution.

@@ -9,7 +9,7 @@ from finn_build import frontend
 from finn_build.folding.folding import fits
 from finn_build.network.graph import Network as Hardware
 from quant.config import Network
-from quant.export import to_qonnx
+from quant.exporting import to_qonnx
 from quant.models import Model
 from quant.zoo import load_trained
 from sweep.design import Limits

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from quant.config import Colour
 from sweep.design import digest
 
 
@@ -59,8 +60,9 @@ def in_order(jobs: Iterable[Job]) -> list[Job]:
 class Place:
     """Where and on what jobs run; changes no result.
 
-    root: the sweep's folder, which every machine sees; data, cache: CIFAR-10; command: for the
-    records of trained models; the rest as in `config.Engine`.
+    root: the sweep's folder, which every machine sees; data, size, colour, cache: the data set, as
+    `quant.data.open_data` takes it; command: for the records of trained models; the rest as in
+    `config.Engine`.
     """
 
     root: Path
@@ -71,6 +73,8 @@ class Place:
     compiled: bool = True
     cpus: int = 1
     processes: int = 1
+    size: tuple[int, int] | None = None
+    colour: Colour = "auto"
 
     def folder(self, job_id: str) -> Path:
         """Where a job keeps its files."""

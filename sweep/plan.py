@@ -9,7 +9,8 @@ from typing import Any
 
 from quant.config import Network
 from quant.config_json import network_to_json
-from quant.prune import resized
+from quant.dataset import CIFAR10, Task
+from quant.pruning import resized
 from sweep.config import Sweep
 from sweep.counts import even
 from sweep.design import NOT_PRUNED, Design, Limits, Trial, base_network
@@ -19,22 +20,24 @@ from sweep.job import Job
 class Plan:
     """Makes jobs of a sweep's settings; equal jobs of different trials are one."""
 
-    def __init__(self, sweep: Sweep) -> None:
-        """Of a sweep."""
-        self.sweep = sweep
+    def __init__(self, sweep: Sweep, task: Task = CIFAR10, files: str = "") -> None:
+        """Of a sweep on the images of a task; files: what these are, of `quant.dataset`."""
+        self.sweep, self.task, self.files = sweep, task, files
         self._networks: dict[str, Network] = {}
 
     def network(self, design: Design) -> Network:
         """The network with all filters, as it is trained."""
         if design.network not in self._networks:
-            network = base_network(design.network, self.sweep.training.recipe)
+            network = base_network(design.network, self.sweep.training.recipe, self.task)
             self._networks[design.network] = network
         return self._networks[design.network]
 
     @cached_property
-    def _data(self) -> dict[str, int]:
+    def _data(self) -> dict[str, Any]:
         training = self.sweep.training
-        return {key: getattr(training, key) for key in ("images", "held_out", "test_images")}
+        counts = {key: getattr(training, key) for key in ("images", "held_out", "test_images")}
+        # Sweeps on CIFAR-10 are older than the choice, and their jobs' names stay.
+        return {**counts, "files": self.files} if self.files else counts
 
     def _settings(self, seed: int, epochs: int, **more: Any) -> dict[str, Any]:
         training = self.sweep.training

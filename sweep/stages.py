@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from math import ceil
 from typing import Any
 
-from quant.prune import resized
+from quant.dataset import CIFAR10, Task
+from quant.pruning import resized
 from sweep import engine
 from sweep.candidate import Candidate
 from sweep.config import Sweep
@@ -34,12 +35,14 @@ class Search:
         table: Table,
         workers: Workers,
         *,
+        task: Task = CIFAR10,
+        files: str = "",
         begin: Callable[[str, int], None],
         ended: Callable[[Job, Outcome], None],
     ) -> None:
-        """Set up; begin: told of each stage and its jobs; ended: of each job."""
+        """Set up; task, files: of the data set; begin, ended: told of each stage and each job."""
         self.sweep, self.table, self.workers = sweep, table, workers
-        self.plan = Plan(sweep)
+        self.plan = Plan(sweep, task, files)
         self.done = table.results()
         self._begin, self._ended = begin, ended
 

@@ -45,6 +45,20 @@ class Row:
     values: dict[str, Any]
 
 
+def stored(folder: Path, key: str) -> Any:
+    """What the table in a folder is bound to by a key; None where there is no such table or key."""
+    if not (folder / NAME).is_file():
+        return None
+    base = sqlite3.connect(folder / NAME)
+    try:
+        found = base.execute("SELECT value FROM sweep WHERE key = ?", (key,)).fetchone()
+    except sqlite3.DatabaseError:  # whoever opens it as a table says so
+        return None
+    finally:
+        base.close()
+    return json.loads(found[0]) if found else None
+
+
 class Table:
     """The table of one sweep; `with` closes it. Only one process may have it open."""
 

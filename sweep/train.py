@@ -19,12 +19,13 @@ from torch import Tensor
 from quant import distributed
 from quant.config import Network, Training
 from quant.config_json import network_from_json, quantisation_from_json
-from quant.data import Labelled, Split, load_cifar10
+from quant.data import DataSet, Labelled, Split, Task, open_data
 from quant.float_model import FloatModel, load_float
 from quant.images import accuracy
-from quant.prune import Pruning, Scores, choose, keep_filters, rank, shrink, strongest
+from quant.pruning import Pruning, Scores, choose, keep_filters, rank, shrink, strongest
 from quant.recipes import find_recipe
-from quant.train import (
+from quant.tasks import suited_training
+from quant.training import (
     Setting,
     origin,
     train_float,
@@ -62,10 +63,18 @@ def run(request: Request, place: Place) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _setting(place: Place, *, images: int, held_out: int, test_images: int) -> Setting:
+def _setting(
+    place: Place, *, images: int, held_out: int, test_images: int, files: str = ""
+) -> Setting:
+    data = _opened(place, whole=False)
+    if data.files != files:
+        raise ConfigError(
+            f"{place.data}: not the files that the sweep began with; use these, or another --out"
+        )
     return Setting.of(
         _load(place, "train", images and images + held_out),
         _load(place, "test", test_images),
+        task=data.task,
         validation=held_out,
         device=distributed.join(place.device),
         compiled=place.compiled,
@@ -73,9 +82,15 @@ def _setting(place: Place, *, images: int, held_out: int, test_images: int) -> S
     )
 
 
+def _opened(place: Place, *, whole: bool) -> DataSet:
+    return open_data(
+        place.data, size=place.size, colour=place.colour, cache=place.cache, whole=whole
+    )
+
+
 def _load(place: Place, split: Split, count: int) -> Labelled:
     """The first `count` images of a split, or the whole of it for 0."""
-    data = load_cifar10(place.data, split, cache=place.cache, whole=not count)
+    data = _opened(place, whole=not count).read(split)
     if len(data) < count:
         raise ConfigError(
             f"{place.data}: {len(data):,} {split} images, the sweep wants {count:,} with those "
@@ -84,7 +99,9 @@ def _load(place: Place, split: Split, count: int) -> Labelled:
     return data.part(slice(0, count)) if count else data
 
 
-def _training(settings: dict[str, Any], *, quantised: bool = False, **changes: Any) -> Training:
+def _training(
+    task: Task, settings: dict[str, Any], *, quantised: bool = False, **changes: Any
+) -> Training:
     """The recipe's training with the job's epochs, and no longer a warm-up than suits them."""
     recipe = find_recipe(settings["recipe"])
     base = (
@@ -94,7 +111,7 @@ def _training(settings: dict[str, Any], *, quantised: bool = False, **changes: A
     )
     epochs = settings["epochs"]
     return replace(
-        base,
+        suited_training(base, task),
         epochs=epochs,
         batch=settings["batch"] or base.batch,
         seed=settings["seed"],
@@ -106,14 +123,14 @@ def _training(settings: dict[str, Any], *, quantised: bool = False, **changes: A
 def _float(request: Request, setting: Setting, place: Place) -> dict[str, Any]:
     network = network_from_json(request.settings["network"], request.id)
     out = place.folder(request.id)
-    model = train_float(setting, network, _training(request.settings), out)
+    model = train_float(setting, network, _training(setting.task, request.settings), out)
     return _trained(model, setting, place, out)
 
 
 def _tune(request: Request, setting: Setting, place: Place) -> dict[str, Any]:
     start = _parent(request, setting, place)
     out = place.folder(request.id)
-    model = tune_longer(setting, start, _training(request.settings), out)
+    model = tune_longer(setting, start, _training(setting.task, request.settings), out)
     return _trained(model, setting, place, out)
 
 
@@ -143,7 +160,7 @@ def _prune(request: Request, setting: Setting, place: Place) -> dict[str, Any]:
     if settings["iterations"]:
         wanted = request.parents[1]["filters"]
         steps = [*between(start.network.filters, wanted, settings["iterations"])]
-    tune = _training(settings, lr=_TUNE_LR)
+    tune = _training(setting.task, settings, lr=_TUNE_LR)
     chosen = [partial(_keep, settings=settings, counts=counts) for counts in steps]
     shrunk = shrink(setting, start, chosen, settings["ranking"], tune, out)
     (last,) = deque(shrunk, maxlen=1)  # no more than one network is kept
@@ -189,7 +206,7 @@ def _probe(request: Request, setting: Setting, place: Place) -> dict[str, Any]:
     """
     settings, out = request.settings, place.folder(request.id)
     start = _parent(request, setting, place)
-    network, tune = start.network, _training(settings, lr=_TUNE_LR)
+    network, tune = start.network, _training(setting.task, settings, lr=_TUNE_LR)
     scores = rank(start.model, network, settings["ranking"], setting.train)
 
     def recovered(name: str, counts: list[int]) -> float:
@@ -221,7 +238,7 @@ def _quantise(request: Request, setting: Setting, place: Place) -> dict[str, Any
     if len(request.parents) > 1:
         earlier = load_trained(str(place.root / request.parents[1]["weights"]))
     quantisation = quantisation_from_json(settings["quantisation"], request.id)
-    training = _training(settings, quantised=True)
+    training = _training(setting.task, settings, quantised=True)
     record = train_quantised(setting, start, quantisation, training, out, earlier=earlier)
     weights = out / f"{out.name}.safetensors"
     model = load_trained(str(weights)).model.to(setting.device)

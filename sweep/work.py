@@ -119,7 +119,8 @@ def _main(folder: Path) -> None:
     """One of torchrun's processes."""
     asked = json.loads((folder / "request.json").read_text())
     paths = {key: Path(asked["place"][key]) for key in ("root", "data", "cache")}
-    place = Place(**{**asked["place"], **paths})
+    size = asked["place"]["size"] and tuple(asked["place"]["size"])
+    place = Place(**{**asked["place"], **paths, "size": size})
     torch.set_num_threads(max(1, place.cpus // place.processes))
     result = train.run(Request(**asked["request"]), place)
     if distributed.rank() == 0:

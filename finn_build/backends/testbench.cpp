@@ -1,8 +1,9 @@
 // Drive Vtop: feed frames from a file, collect words, record when frames begin and end.
-// Usage: Vtop PIXELS RESULTS FRAME_BYTES FRAME_WORDS LIMIT STALL SEED
+// Usage: Vtop PIXELS RESULTS FRAME_BYTES FRAME_WORDS LIMIT STALL SEED [WAVES]
 //   PIXELS   raw input bytes, whole frames          RESULTS  words out, int32, little endian
 //   LIMIT    cycles without any transfer that count as a hang
 //   STALL    chance in 256 that a side pauses in a cycle
+//   WAVES    VCD file, of a model that was compiled for it: 10 ns for each cycle, from 0
 // beat.h defines INPUT_BYTES, how many bytes come in a beat.
 // Prints one line per frame on stdout: cycle of its first input beat, cycle of its last word.
 #include <cstdint>
@@ -15,11 +16,14 @@
 #include "Vtop.h"
 #include "beat.h"
 #include "verilated.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
 
 int main(int argc, char** argv) {
-  if (argc != 8) {
-    std::fprintf(stderr, "usage: %s PIXELS RESULTS FRAME_BYTES FRAME_WORDS LIMIT STALL SEED\n",
-                 argv[0]);
+  if (argc != 8 + VM_TRACE) {
+    std::fprintf(stderr, "usage: %s PIXELS RESULTS FRAME_BYTES FRAME_WORDS LIMIT STALL SEED%s\n",
+                 argv[0], VM_TRACE ? " WAVES" : "");
     return 2;
   }
   const size_t frame_bytes = std::strtoull(argv[3], nullptr, 10);
@@ -41,6 +45,9 @@ int main(int argc, char** argv) {
   const size_t frames = pixels.size() / frame_bytes;
 
   VerilatedContext context;
+#if VM_TRACE
+  context.traceEverOn(true);
+#endif
   Vtop top{&context};
   const size_t beat_bytes = INPUT_BYTES;
   const size_t beats = frames * frame_bytes / beat_bytes;
@@ -59,6 +66,16 @@ int main(int argc, char** argv) {
     top.eval();
   }
   top.rst_n = 1;
+#if VM_TRACE
+  VerilatedVcdC waves;
+  top.trace(&waves, TRACE_LEVELS);
+  waves.set_time_unit("1ns");
+  waves.set_time_resolution("1ns");
+  waves.open(argv[8]);
+  auto dump = [&](uint64_t half_cycle) { waves.dump(5 * half_cycle); };
+#else
+  auto dump = [](uint64_t) {};
+#endif
 
   size_t sent = 0;
   bool offered = false;
@@ -74,6 +91,7 @@ int main(int argc, char** argv) {
     top.s_axis_tvalid = offered;
     top.m_axis_tready = !pause();
     top.eval();
+    dump(2 * cycle);
     const bool take_in = top.s_axis_tvalid && top.s_axis_tready;
     const bool take_out = top.m_axis_tvalid && top.m_axis_tready;
     if (take_out) {
@@ -99,10 +117,14 @@ int main(int argc, char** argv) {
     }
     top.clk = 1;
     top.eval();
+    dump(2 * cycle + 1);
     top.clk = 0;
     top.eval();
   }
   top.final();
+#if VM_TRACE
+  waves.close();
+#endif
 
   std::FILE* out = std::fopen(argv[2], "wb");
   if (!out || std::fwrite(words.data(), 4, words.size(), out) != words.size() ||

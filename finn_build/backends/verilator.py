@@ -25,6 +25,7 @@ BEAT = "beat.h"  # tells the testbench how wide the input is
 # Operations up to which a model is one source: parsing Verilator's headers for each of many would
 # take longer than compiling it. Larger ones are compiled on all cores.
 ONE_SOURCE = 50_000
+TRACE_LEVELS = 2  # of modules in waves: top, and what is in it
 # What stands before and after the name of an instance of top.
 _TOP, _INSTANCE = "TOP.top.", "_i"
 _SAFE = re.compile(r"[A-Za-z0-9_./+,@-]+")  # characters that make and a shell take as they are
@@ -96,18 +97,22 @@ def build(
     log: Path,
     fast: bool = False,
     cells: bool = False,
+    trace: bool = False,
 ) -> Path:
     """Compile rtl/files.f and the testbench; returns the program.
 
     fast: compile for speed, and dot products as formulas; the tests prove them equal to the trees
     of counters that are synthesised. cells: it is a netlist, whose models of cells are not ours to
-    lint; the first of two models is taken.
+    lint; the first of two models is taken. trace: for `run` to write waves, of top's signals and
+    those of its instances.
     Raises ToolError without a C++ compiler or make, and with the log where the build fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / BEAT).write_text(f"#define INPUT_BYTES {input_bytes}\n")
+    defines = {"INPUT_BYTES": input_bytes, "TRACE_LEVELS": TRACE_LEVELS}
+    (folder / BEAT).write_text("".join(f"#define {k} {v}\n" for k, v in defines.items()))
     what = ["--top-module", "top"]
     what += ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-Wno-MODDUP"] * cells
+    what += ["--trace-vcd", "--trace-depth", str(TRACE_LEVELS)] * trace
     compile_model(rtl, folder, "files.f", TESTBENCH, what, log=log, fast=fast)
     return folder.resolve() / "Vtop"
 
@@ -185,17 +190,19 @@ def run(
     log: Path,
     stall: int = 0,
     seed: int = 1,
+    waves: Path | None = None,
 ) -> Simulated:
     """Run images (N, H, W, C) through the compiled accelerator, back to back.
 
     end: says what its words are; limit: cycles without a transfer that count as a hang; stall:
-    chance in 256 that either side pauses in a cycle. Raises ToolError if the simulation hangs or
-    fails.
+    chance in 256 that either side pauses in a cycle; waves: VCD file to write, which a program
+    compiled with `trace` needs. Raises ToolError if the simulation hangs or fails.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     pixels, results = (scratch / "pixels.bin").resolve(), (scratch / "results.bin").resolve()
     images.tofile(pixels)
     command = [program, pixels, results, images[0].nbytes, end.words, limit, stall, seed]
+    command += [] if waves is None else [waves.resolve()]
     start = time.monotonic()
     printed = tools.run([str(c) for c in command], cwd=rtl, log=log)
     seconds = time.monotonic() - start

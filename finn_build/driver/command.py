@@ -68,7 +68,8 @@ def _accuracy(accelerator: Accelerator, options: argparse.Namespace) -> None:
     if truth is None:
         raise ImagesError(
             f"accuracy: not known; {manifest.folder / 'golden.npz'} has no labels of the classes "
-            f"of {manifest.model}; if it is for CIFAR-10, name the test set's folder with --data"
+            f"of {manifest.model}; name a test set with --data: a folder with test/CLASS/*, an "
+            ".npz file, or CIFAR-10's folder"
         )
     began = accelerator.clock()
     made = accuracy(accelerator, images[: options.images], truth[: options.images], source)
@@ -184,7 +185,7 @@ def parser(folder: Path) -> argparse.ArgumentParser:
     made.add_argument("--results", type=Path, default=Path("results.json"), help="file to write")
     commands = made.add_subparsers(dest="command", required=True)
     one = commands.add_parser("accuracy", help="accuracy on a test set, confusion matrix")
-    one.add_argument("--data", type=Path, help="folder of CIFAR-10 (default: the build's vectors)")
+    one.add_argument("--data", type=Path, help="test/CLASS/*, .npz or CIFAR-10 (default: vectors)")
     one.add_argument("--images", type=_positive, help="only the first ones")
     one.set_defaults(do=_accuracy)
     one = commands.add_parser("benchmark", help="frames/s, latency, the chip's counters")

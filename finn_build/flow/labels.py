@@ -1,16 +1,18 @@
 """What is known of a model's classes: whether the images' labels are of them, and their names.
 
-The images that a build runs are CIFAR-10's wherever their shape fits, but their labels say
-something only of a model that was made for them. A model of another task has no accuracy here, and
-its classes have numbers unless a user names them.
+Labels say something only of a model that was made for them. A model of which nobody says what it
+was trained on has no accuracy here, and its classes have numbers unless a user names them.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from finn_build.config import Options
 from finn_build.errors import ConfigError
@@ -18,11 +20,6 @@ from finn_build.flow.pipeline import Build
 from finn_build.network.graph import Network
 from finn_build.system.files import load_json
 
-CIFAR10 = (
-    *("airplane", "automobile", "bird", "cat", "deer"),
-    *("dog", "frog", "horse", "ship", "truck"),
-)
-SHAPE = (32, 32, 3)  # of CIFAR-10's images
 KEY = "classes"  # of a QONNX file's metadata: a JSON list of names
 LONGEST = 64  # characters of a name
 UNKNOWN = "no images with labels of this model's classes"
@@ -33,12 +30,16 @@ NONE = "it gives values, not labels"
 class Labels:
     """What is known of a model's task.
 
-    known: whether the labels of CIFAR-10's images are of its classes; names: of the classes in the
-    order of the logits, or None where they have none; unknown: why no accuracy is known.
+    known: whether the labels of the build's images are of its classes; names: of the classes in the
+    order of the logits, or None where they have none; data: name of the data set that it was
+    trained on, if anybody says so; asked: whether the names are the user's own, who may call a
+    class what they like; unknown: why no accuracy is known.
     """
 
     known: bool
     names: tuple[str, ...] | None
+    data: str | None = None
+    asked: bool = False
     unknown: str = UNKNOWN
 
 
@@ -46,8 +47,8 @@ def of_build(build: Build, network: Network) -> Labels:
     """What the command line, the model's record and the model's file say.
 
     The labels are the model's where its record says so (quant's models) or --data was given. Names
-    come from --labels, else from a QONNX file's metadata, else from whatever made the labels known.
-    Raises ConfigError for names that cannot be.
+    come from --labels, else from a QONNX file's metadata, else from the record, else from the data
+    set. Raises ConfigError for names that cannot be.
     """
     options, count = build.options, network.end.integers
     if not network.end.labelled:
@@ -55,12 +56,47 @@ def of_build(build: Build, network: Network) -> Labels:
             raise ConfigError(f"--labels {options.labels}: {network.name}: {NONE}; leave it out")
         return Labels(known=False, names=None, unknown=NONE)
     record = load_json(build.path("export", "model.json"))
-    known = options.data is not None or record.get("data") == "cifar10"
-    names = _names(options, count)
-    if names is None and known:
-        names = tuple(record.get("classes") or CIFAR10)
-        names = names if len(names) == count else None
-    return Labels(known=known, names=names)
+    names = _names(options, count) or _recorded(record, count)
+    return Labels(
+        known=options.data is not None or record.get("data") is not None,
+        names=names,
+        data=record.get("data"),
+        asked=options.labels is not None,
+    )
+
+
+def _recorded(record: dict[str, Any], count: int) -> tuple[str, ...] | None:
+    """The names that the record has: of the model, or of the data set that was given for it."""
+    found = record.get("classes")
+    return tuple(found) if found is not None and len(found) == count else None
+
+
+def truth(
+    task: Labels, labels: NDArray[np.int64], classes: Sequence[str] | None, where: str
+) -> NDArray[np.int64]:
+    """Labels (N,) of a data set's images as numbers of the model's classes.
+
+    classes: of the data set, None where they are in the model's order already. They are matched by
+    name; classes that the user named are in the data set's order. Raises ConfigError where a name
+    has no match.
+    """
+    names = task.names
+    if classes is None or names is None or (task.asked and set(names) != set(classes)):
+        return labels
+    if set(names) != set(classes):
+        lost = sorted(set(names) ^ set(classes))[0]
+        raise ConfigError(
+            f"{where}: its classes are {_listed(classes)}, the model's are {_listed(names)}; "
+            f"{lost} is among one of them alone: use the model's data set, or name the classes of "
+            "the model with --labels"
+        )
+    order = np.array([names.index(name) for name in classes], np.int64)
+    return order[labels]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return f"{', '.join(names[:10])}{more}"
 
 
 def _names(options: Options, count: int) -> tuple[str, ...] | None:
@@ -130,14 +166,28 @@ def checked(names: Sequence[str], where: str, count: int | None = None) -> tuple
     return tuple(names)
 
 
+def reading(data: Path, shape: tuple[int, int, int]) -> list[str | Path]:
+    """Words for `quant data` that ask for a data set's test images as a network takes them."""
+    height, width, channels = shape
+    colour = "grey" if channels == 1 else "rgb"
+    return ["--data", data, "--image-size", f"{height}x{width}", "--colour", colour]
+
+
 def check_fit(data: Path, network: Network) -> None:
-    """Raise ConfigError where a network cannot be scored on CIFAR-10's images."""
-    shape, count = (network.height, network.width, network.channels), network.end.integers
+    """Raise ConfigError where no data set can say what is right for a network."""
     if not network.end.labelled:
         raise ConfigError(f"--data {data}: {network.name}: {NONE}; leave it out")
-    if shape != SHAPE or count != len(CIFAR10):
-        theirs, ours = (" x ".join(map(str, sizes)) for sizes in (SHAPE, shape))
+    if network.channels not in (1, 3):
         raise ConfigError(
-            f"--data {data}: CIFAR-10's images are {theirs}, of {len(CIFAR10)} classes, but "
-            f"{network.name} takes {ours} and has {count} classes; leave --data out"
+            f"--data {data}: pictures have 1 or 3 channels, but {network.name} takes "
+            f"{network.channels}; leave it out"
+        )
+
+
+def check_classes(data: Path, network: Network, classes: Sequence[str]) -> None:
+    """Raise ConfigError where a data set has another number of classes than a network."""
+    if len(classes) != network.end.integers:
+        raise ConfigError(
+            f"--data {data}: {len(classes)} classes, {_listed(classes)}, but {network.name} has "
+            f"{network.end.integers}; use the model's data set"
         )

@@ -24,6 +24,7 @@ from finn_build.flow import provenance
 from finn_build.flow.lock import alone
 from headrace.ending import reason
 from headrace.names import printable
+from headrace.progress import Listener, NotebookBar, nobody
 from headrace.terminal import line
 
 STATE = "state.json"
@@ -65,7 +66,7 @@ class Build:
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     code: dict[str, str] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
-    progress: Callable[[str, int, int], None] = lambda step, done, total: None
+    progress: Listener = nobody
     tick: Callable[[int, int], None] = lambda done, total: None
 
     @property
@@ -89,7 +90,7 @@ def run(
     first: str | None = None,
     last: str | None = None,
     console: Console | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Listener | None = None,
 ) -> Build:
     """Run steps up to `last`; those from `first` on run even where nothing changed.
 
@@ -174,7 +175,19 @@ def _storage(place: Path) -> Iterator[None]:
 def _bar(step: str, head: str, build: Build, console: Console) -> Iterator[None]:
     """Tell of a step's progress, by a bar too on a terminal or in a notebook."""
     build.tick = partial(build.progress, step)
-    if not (console.is_terminal or console.is_jupyter):
+    if console.is_jupyter:
+        shown = NotebookBar(head)
+
+        def note(done: int, total: int) -> None:
+            shown.show(done, total)
+            build.progress(step, done, total)
+
+        build.tick = note
+        try:
+            yield
+        finally:
+            shown.close()
+    elif not console.is_terminal:
         yield
     else:
         columns = (

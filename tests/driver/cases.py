@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finn_build.config import Options
-from finn_build.flow import labels
 from finn_build.flow.pipeline import Build
 from finn_build.flow.steps import deploy
 from finn_build.folding.calibration import random_unit
@@ -23,13 +22,14 @@ from finn_build.network.graph import Network
 from finn_build.network.layers import Argmax, MaxPool, Window
 from finn_build.rtl import accelerator, chip, emit
 from finn_build.system.files import save_json, save_npz
+from quant.dataset import CIFAR10
 
 HERE = Path(__file__).parent
 REPO = HERE.parents[1]
 BUILDS = REPO / "build" / "tests" / "board"
 TILE, CLASSES = 8, 10
 ODD = 5  # of images of 75 bytes, which are 80 in memory
-OF_CIFAR10 = {"data": "cifar10", "classes": list(labels.CIFAR10)}
+OF_CIFAR10 = {"data": "cifar10", "classes": list(CIFAR10.classes)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,9 @@ from rich.console import Console
 from finn_build.config import Options
 from finn_build.errors import ConfigError, MismatchError, ToolError
 from finn_build.flow import pipeline
-from finn_build.flow.labels import CIFAR10
 from finn_build.simulator import board, demo
 from finn_build.system.files import load_json, save_json, save_npz
+from quant.dataset import CIFAR10
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_it_shows_images_with_labels(options, finished, tiny, simulated, console
     right = (tiny.expected.labels[picks] == tiny.truth[picks]).sum()
     assert f"{right} of 7 right; labels and logits equal the golden model's" in text
     for pick in picks:
-        assert CIFAR10[tiny.expected.labels[pick]] in text
+        assert CIFAR10.classes[tiny.expected.labels[pick]] in text
     corner = tiny.images[picks[0], 0, 0]
     assert f"38;2;{corner[0]};{corner[1]};{corner[2]}" in text, "the first image's first pixel"
     with Image.open(path) as picture:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from finn_build.flow.labels import CIFAR10
+from quant.dataset import CIFAR10
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -185,7 +185,7 @@ def report(name: str = "tiny", **sections: Any) -> dict[str, Any]:
             "parameters": 1011538,
             "macs": 21500928,
             "filters": [16],
-            "classes": list(CIFAR10),
+            "classes": list(CIFAR10.classes),
         },
         "accelerator": "headrace",
         "board": {

@@ -191,7 +191,7 @@ def test_every_program_is_timed_on_the_same_images(build, plain):
     other = Images(images=np.zeros((3, 32, 32, 3), np.uint8), labels=labels[:3], source="others")
     said = []
     made = baselines.measure(
-        folder, test=other, exact=(0.25, 7), threads=1, seconds=0.02, tick=said.append
+        folder, test=other, exact=(0.25, 7), classes=None, threads=1, seconds=0.02, tick=said.append
     )
     names = ["PyTorch float", "ONNX Runtime float", "ONNX Runtime int8", "golden integers"]
     assert [each.name for each in made] == names

@@ -11,13 +11,13 @@ import pytest
 from finn_build.config import Options
 from finn_build.errors import ConfigError
 from finn_build.flow import labels
-from finn_build.flow.labels import CIFAR10
 from finn_build.flow.pipeline import Build
 from finn_build.flow.steps import accuracy, plan
 from finn_build.system.files import save_json, save_npz
+from quant.dataset import CIFAR10
 
 SIX = ["stop", "give way", "Vorfahrtstraße", "<b>30</b>", "60 km/h", "end"]
-QUANTS = {"network": "tiny", "data": "cifar10", "classes": list(CIFAR10)}
+QUANTS = {"network": "tiny", "data": "cifar10", "classes": list(CIFAR10.classes)}
 
 
 @pytest.fixture
@@ -59,16 +59,17 @@ def ten(network):
 
 
 def test_a_model_of_quant_has_cifar10s(tmp_path, network):
-    assert names_of(built(tmp_path, QUANTS), ten(network)) == (True, list(CIFAR10))
+    assert names_of(built(tmp_path, QUANTS), ten(network)) == (True, list(CIFAR10.classes))
 
 
 def test_ten_classes_alone_make_no_airplane(tmp_path, network):
     assert names_of(built(tmp_path), ten(network)) == (False, None)
 
 
-def test_data_that_is_given_makes_it_cifar10s(tmp_path, network):
-    build = built(tmp_path, data=tmp_path, model="signs.onnx")
-    assert names_of(build, ten(network)) == (True, list(CIFAR10))
+def test_data_that_is_given_has_names(tmp_path, network):
+    record = {"network": "signs", "classes": SIX}
+    build = built(tmp_path, record, data=tmp_path, model="signs.onnx")
+    assert names_of(build, network) == (True, SIX)
 
 
 def test_a_file_has_names_alone(tmp_path, network):
@@ -140,17 +141,24 @@ def test_a_missing_file_is_named_before_the_build(tmp_path):
 
 
 def test_data_that_does_not_fit_is_an_error(tmp_path, network):
-    message = (
-        f"--data {tmp_path}: CIFAR-10's images are 32 x 32 x 3, of 10 classes, but hand takes "
-        "4 x 4 x 2 and has 6 classes; leave --data out"
-    )
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ConfigError, match="pictures have 1 or 3 channels, but hand takes 2; leave"):
         labels.check_fit(tmp_path, network)
-    assert str(caught.value) == message
-    large = replace(network, height=32, width=32, channels=3)
-    with pytest.raises(ConfigError, match="and has 6 classes"):
-        labels.check_fit(tmp_path, large)
-    labels.check_fit(tmp_path, ten(large))
+    with pytest.raises(ConfigError, match="2 classes, a, b, but hand has 6; use the model's data"):
+        labels.check_classes(tmp_path, network, ["a", "b"])
+    labels.check_fit(tmp_path, replace(network, channels=1))
+    labels.check_classes(tmp_path, network, SIX)
+
+
+def test_labels_of_a_data_set_follow_the_names():
+    numbers = np.array([0, 1, 2, 0])
+    task = labels.Labels(known=True, names=("c", "a", "b"))
+    assert labels.truth(task, numbers, ["a", "b", "c"], "d").tolist() == [1, 2, 0, 1]
+    assert labels.truth(task, numbers, None, "d").tolist() == [0, 1, 2, 0]
+    message = "d: its classes are a, b, x, the model's are c, a, b; c is among one of them alone"
+    with pytest.raises(ConfigError, match=message):
+        labels.truth(task, numbers, ["a", "b", "x"], "d")
+    own = replace(task, asked=True)  # a user calls a class what they like
+    assert labels.truth(own, numbers, ["x", "y", "z"], "d").tolist() == [0, 1, 2, 0]
 
 
 @pytest.fixture
@@ -212,7 +220,7 @@ def test_names_alone_give_no_accuracy(scored, tmp_path):
 
 
 def test_a_model_that_does_not_fit_the_data_stops_the_build(scored, tmp_path):
-    with pytest.raises(ConfigError, match=r"--data .*has 6 classes; leave --data out"):
+    with pytest.raises(ConfigError, match=r"--data .*pictures have 1 or 3 channels"):
         scored({"network": "tiny"}, data=tmp_path / "data")
 
 
@@ -224,7 +232,8 @@ def test_names_and_data_decide_what_is_done_anew(tmp_path):
     keys = {step.name: step.options for step in plan.STEPS if step.name != "route"}
     for other in (replace(one, labels=file), replace(one, data=tmp_path)):
         changed = [name for name, key in keys.items() if key(one) != key(other)]
-        assert changed == ["accuracy", "deploy"]
+        # Images of a data set that is given go with a QONNX file, which has none of its own.
+        assert changed == [*["export"][: other.data is not None], "accuracy", "deploy"]
     named = replace(one, labels=file)
     before = keys["deploy"](named)
     file.write_text("a\nbb")

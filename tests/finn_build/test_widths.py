@@ -12,9 +12,9 @@ from finn_build import frontend
 from finn_build.network import golden
 from finn_build.network.verify import compare
 from quant import config as quant_config
-from quant import export, models
+from quant import exporting, models
 from quant.config import Conv, Dense, LayerBits, Pool, Quantisation, preset
-from quant.networks import NETWORKS
+from quant.topologies import NETWORKS
 from quant.zoo import zoo_images
 
 TINY = replace(NETWORKS["tiny"], input_shape=(16, 16, 3))
@@ -91,9 +91,9 @@ def test_stages_agree(network, quantisation, tmp_path):
     images = cut(3, network)
     model = trained(network, quantisation)
     data = replace(zoo_images().part(slice(0, 3)), images=images)
-    vectors = export.golden_vectors(model, data)
-    proto = export.to_qonnx(model, network.input_shape)
-    explained = export.compare(proto, vectors)
+    vectors = exporting.golden_vectors(model, data)
+    proto = exporting.to_qonnx(model, network.input_shape)
+    explained = exporting.compare(proto, vectors)
     path = tmp_path / "model.onnx"
     path.write_bytes(proto.SerializeToString())
 
@@ -130,7 +130,7 @@ def test_stages_agree(network, quantisation, tmp_path):
 def test_the_accelerator_computes_every_logit(quantisation, tmp_path):
     images = cut(20, NORMED)
     path = tmp_path / "model.onnx"
-    proto = export.to_qonnx(trained(NORMED, quantisation), NORMED.input_shape)
+    proto = exporting.to_qonnx(trained(NORMED, quantisation), NORMED.input_shape)
     path.write_bytes(proto.SerializeToString())
     network = frontend.read(frontend.load(path), "widths").network
     ran = simulate(network, images, tmp_path)

@@ -18,7 +18,7 @@ from quant.images import Images, accuracy
 from quant.loop import augmented
 from quant.models import build_float
 from quant.step import Trainer
-from quant.train import train_float
+from quant.training import train_float
 
 
 def test_the_average_is_validated_and_kept(

@@ -9,7 +9,7 @@ from quant import benchmark as benchmark_module
 from quant import cli
 from quant.benchmark import BAR, Benchmark, benchmark
 from quant.config import preset
-from quant.networks import get_network
+from quant.topologies import get_network
 
 
 def test_runs_both_ways_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

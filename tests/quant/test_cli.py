@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from trainings import dataset
 
-from quant import cli, commands, plan
+from quant import cli, plan
 from quant.config import LayerBits
 from quant.data import Labelled
 from quant.files import read_json, read_npz, write_json
@@ -33,7 +34,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
             "model 'vgg' is not in the zoo; use arch1_w2a2",
         ),
         (["export", "--model", "no.safetensors", "--out", "o"], "no.safetensors: not found"),
-        (["data", "--out", "t.npz", "--data", "none"], "none: no such folder, so no CIFAR-10"),
+        (["data", "--out", "t.npz", "--data", "none"], "none: no such folder, so no images"),
         (["data", "--out", "t.txt"], "--out t.txt: use a name that ends in .npz"),
         (["train", "--network", "vgg"], "network 'vgg' is not known; use arch1"),
         (["train", "--bits", "int8"], "quantisation 'int8' is not known; use w1a1"),
@@ -87,7 +88,7 @@ def test_sample_and_whole_test_set(
 ) -> None:
     assert call(monkeypatch, "data", "--sample", "--out", str(tmp_path / "s.npz")) == 0
     np.testing.assert_array_equal(read_npz(tmp_path / "s.npz")["images"], zoo_images().images)
-    monkeypatch.setattr(commands, "load_cifar10", lambda *_, **__: images)
+    monkeypatch.setattr("quant.setting.open_data", lambda *_, **__: dataset(images))
     assert call(monkeypatch, "data", "--out", str(tmp_path / "t.npz")) == 0
     np.testing.assert_array_equal(read_npz(tmp_path / "t.npz")["labels"], images.labels)
 
@@ -99,7 +100,7 @@ def test_train_then_export(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     many = Labelled(images=np.tile(images.images, (14, 1, 1, 1)), labels=np.tile(images.labels, 14))
-    monkeypatch.setattr(commands, "load_cifar10", lambda *_, **__: many)
+    monkeypatch.setattr("quant.setting.open_data", lambda *_, **__: dataset(many))
     out = tmp_path / "small"
     train = ["train", "--network", "tiny", "--float-epochs", "1", "--epochs", "1", "--batch", "64"]
     train += ["--no-compile", "--device", "cpu", "--out", str(out)]
@@ -162,7 +163,7 @@ def test_grow(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     many = Labelled(images=np.tile(images.images, (3, 1, 1, 1)), labels=np.tile(images.labels, 3))
-    monkeypatch.setattr(commands, "load_cifar10", lambda *_, **__: many)
+    monkeypatch.setattr("quant.setting.open_data", lambda *_, **__: dataset(many))
     grow = ["grow", "--filters", "2", "--epochs", "1", "--steps", "1", "--validation", "40"]
     grow += ["--no-compile", "--device", "cpu", "--out", str(tmp_path / "g")]
     assert call(monkeypatch, *grow) == 0
@@ -183,7 +184,7 @@ def test_interrupted_training_says_how_to_go_on(
         raise KeyboardInterrupt
 
     many = Labelled(images=np.tile(images.images, (13, 1, 1, 1)), labels=np.tile(images.labels, 13))
-    monkeypatch.setattr(commands, "load_cifar10", lambda *_, **__: many)
+    monkeypatch.setattr("quant.setting.open_data", lambda *_, **__: dataset(many))
     monkeypatch.setattr(plan, "train_float", interrupt)
     assert call(monkeypatch, "train", "--out", str(tmp_path / "m")) == 130
     assert "the same command goes on" in capsys.readouterr().err

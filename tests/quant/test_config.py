@@ -24,7 +24,7 @@ from quant.config import (
 from quant.config_json import network_from_json, network_to_json, quantisation_from_json
 from quant.errors import ConfigError
 from quant.models import build_float
-from quant.networks import NETWORKS
+from quant.topologies import NETWORKS
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from qonnx.util.basic import get_by_name
 from quant.config import Average, Conv, Depthwise, Network, Quantisation, preset
 from quant.data import CLASSES
 from quant.errors import ExportError
-from quant.export import compare, export, golden_vectors, run_qonnx, to_qonnx
+from quant.exporting import compare, export, golden_vectors, run_qonnx, to_qonnx
 from quant.files import read_npz
 from quant.models import build_float, build_quantised, start_from_float
-from quant.networks import NETWORKS
+from quant.topologies import NETWORKS
 from quant.zoo import Trained, zoo_images
 
 
@@ -176,7 +176,7 @@ def test_export_is_deterministic_and_leaves_nothing_on_failure(
     def fail(*_: object) -> int:
         raise ExportError("no")
 
-    monkeypatch.setattr("quant.export.compare", fail)
+    monkeypatch.setattr("quant.exporting.compare", fail)
     with pytest.raises(ExportError):
         export(arch1, zoo_images().part(slice(0, 1)), tmp_path / "failed")
     assert not (tmp_path / "failed").exists()

@@ -29,8 +29,8 @@ from quant.models import (
     relus,
     start_from_float,
 )
-from quant.networks import NETWORKS
 from quant.surrogate import Surrogate
+from quant.topologies import NETWORKS
 
 TINY = NETWORKS["tiny"]
 ODD = Network(

@@ -17,11 +17,11 @@ from quant.config import LayerBits, Network, Quantisation
 from quant.config_json import network_to_json
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError
-from quant.export import golden_vectors, run_qonnx, to_qonnx
+from quant.exporting import golden_vectors, run_qonnx, to_qonnx
 from quant.files import read_tensors, write_tensors
 from quant.models import Model, build_float, build_quantised, start_from_float
-from quant.networks import NETWORKS
 from quant.packing import MARK, load_packed, pack, pack_integers, unpack_integers
+from quant.topologies import NETWORKS
 from quant.zoo import ZOO, load_trained, pack_trained, zoo_images, zoo_names
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from trainings import dataset
 
-from quant import cli, commands, paper_page
+from quant import cli, paper_page
 from quant.checkpoint import Checkpoint
 from quant.data import Labelled
 from quant.files import read_json, write_json
 from quant.models import build_float
-from quant.networks import NETWORKS
 from quant.paper import TOPOLOGIES
 from quant.paper_page import CURVES, MISSING, STEPS, built_parameters
 from quant.places import PAPER_LIST, PAPER_PAGE, README, ZOO
@@ -21,6 +21,7 @@ from quant.prune_plan import PrunePlan
 from quant.record import Entry, Records
 from quant.results import Pages
 from quant.series import chosen, read_series
+from quant.topologies import NETWORKS
 
 REPO = Path(__file__).parents[2]
 LIST = """
@@ -78,7 +79,7 @@ def test_the_command_stops_resumes_and_fills_the_page(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     many = Labelled(images=np.tile(images.images, (14, 1, 1, 1)), labels=np.tile(images.labels, 14))
-    monkeypatch.setattr(commands, "load_cifar10", lambda *_, **__: many)
+    monkeypatch.setattr("quant.setting.open_data", lambda *_, **__: dataset(many))
     file = tmp_path / "list.toml"
     file.write_text(LIST)
 
@@ -139,7 +140,7 @@ def test_the_command_stops_resumes_and_fills_the_page(
 
     # A page without marks is refused before anything is trained.
     pages.paper.write_text("nothing")
-    monkeypatch.setattr(commands, "load_cifar10", None)
+    monkeypatch.setattr("quant.setting.open_data", None)
     assert call() == 2
     assert "p.md: the marks <!-- paper-layers --> and" in capsys.readouterr().err
 

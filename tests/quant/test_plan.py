@@ -3,11 +3,11 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from pathlib import Path
 
-from quant.networks import TEACHER
 from quant.options import PruneOptions, TrainOptions
 from quant.plan import Plan
 from quant.prune_plan import PrunePlan
 from quant.recipes import RECIPES, TEACHER_TRAINING
+from quant.topologies import TEACHER
 
 OURS = RECIPES["ours"]
 START = Path("float.safetensors")

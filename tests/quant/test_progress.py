@@ -17,9 +17,9 @@ from quant.data import Labelled
 from quant.images import Images
 from quant.loop import Phase
 from quant.models import build_float
-from quant.networks import get_network
 from quant.progress import Meter
 from quant.step import Trainer, learning_rate
+from quant.topologies import get_network
 
 # 64 images to train on: 16 steps, looked at after 10 and 16.
 CONFIG = Training(epochs=3, batch=4)

@@ -29,10 +29,10 @@ from quant.files import read_json, write_json
 from quant.float_model import FloatModel, load_float
 from quant.images import Images
 from quant.models import build_float
-from quant.networks import get_network
 from quant.plots import plot_pruning
-from quant.prune import Pruning, choose, keep_filters, prune, rank, resized
-from quant.train import Setting, train_float
+from quant.pruning import Pruning, choose, keep_filters, prune, rank, resized
+from quant.topologies import get_network
+from quant.training import Setting, train_float
 
 COSTS = Costs(
     lut_per_mac={"w4a8": 49.0, "w2a2": 7.0, "w4a2": 13.0}, block=8, quantisation=Quantisation()
@@ -295,7 +295,7 @@ def test_prunes_writes_and_resumes(
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
     # Cut in the second iteration, then continued.
-    from quant import prune as module
+    from quant import pruning as module
 
     tune = module.tune_float
 

@@ -6,8 +6,8 @@ import pytest
 
 from quant.config import Dropout, Training
 from quant.errors import ConfigError
-from quant.networks import get_network
 from quant.recipes import find_recipe
+from quant.topologies import get_network
 
 
 def test_the_paper_has_dropout_and_the_images_as_they_are() -> None:

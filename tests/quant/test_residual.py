@@ -23,15 +23,15 @@ from quant.config import (
     preset,
 )
 from quant.data import Labelled
-from quant.export import compare, export, golden_vectors, to_qonnx
+from quant.exporting import compare, export, golden_vectors, to_qonnx
 from quant.float_model import load_float
 from quant.layers import act_range, best_range
 from quant.margins import MARGIN, keep_off_integers
 from quant.models import Model, build_float, build_quantised, relus, start_from_float
 from quant.packing import weight_scale
-from quant.prune import Pruning, prune
+from quant.pruning import Pruning, prune
 from quant.residual import ResidualBlock, values
-from quant.train import Setting, train_float, train_quantised
+from quant.training import Setting, train_float, train_quantised
 from quant.zoo import load_trained, pack_trained, zoo_images
 
 NETWORK = Network(

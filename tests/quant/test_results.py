@@ -14,13 +14,13 @@ from quant.config import Dropout, LayerBits, Network, Quantisation
 from quant.config_json import network_to_json
 from quant.errors import CheckpointError, ConfigError
 from quant.markdown import insert
-from quant.networks import NETWORKS
 from quant.paper import TABLE_5, TOPOLOGIES
 from quant.paper_page import growing, pruning
 from quant.places import ZOO
 from quant.record import Entry, Records, read_growing, read_pruning
 from quant.results import markdown, models
 from quant.results import paper as short
+from quant.topologies import NETWORKS
 
 NONE = Records(entries={}, prunings={}, growing=None)
 BEGIN, END = "<!-- models -->", "<!-- /models -->"

@@ -33,7 +33,7 @@ from quant.data import Labelled
 from quant.errors import CheckpointError, TrainingError, WriteError
 from quant.files import read_tensors, write_tensors
 from quant.step import Trainer
-from quant.train import train_float
+from quant.training import train_float
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from trainings import dataset
 
-from quant import cli, commands, series
+from quant import cli, series
 from quant.checkpoint import Checkpoint
 from quant.data import Labelled
 from quant.errors import ConfigError
 from quant.files import read_json, write_json
-from quant.networks import NETWORKS
 from quant.plan import Plan
 from quant.series import read_series, run_series
-from quant.train import Setting
+from quant.topologies import NETWORKS
+from quant.training import Setting
 from quant.zoo import load_trained
 
 LISTS = Path(__file__).parents[2] / "docs" / "trainings"
@@ -57,7 +58,7 @@ def many(images: Labelled, monkeypatch: pytest.MonkeyPatch) -> Labelled:
     repeated = Labelled(
         images=np.tile(images.images, (14, 1, 1, 1)), labels=np.tile(images.labels, 14)
     )
-    monkeypatch.setattr(commands, "load_cifar10", lambda *_, **__: repeated)
+    monkeypatch.setattr("quant.setting.open_data", lambda *_, **__: dataset(repeated))
     return repeated
 
 
@@ -103,7 +104,7 @@ def test_a_list_is_done_in_order_and_resumes(
     assert trained == ["big", "float", "w2a2", "w2a2", "w1a1"]
     assert "w1a1: float" in capsys.readouterr().out
     # Nothing is left to do, and no image is read for that.
-    monkeypatch.setattr(commands, "load_cifar10", None)
+    monkeypatch.setattr("quant.setting.open_data", None)
     assert call(monkeypatch, file) == 0
     assert len(trained) == 5
 

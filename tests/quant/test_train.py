@@ -20,7 +20,7 @@ from quant.images import Images, accuracy
 from quant.loop import Phase, batches
 from quant.models import build_float
 from quant.step import learning_rate
-from quant.train import Setting, train_float, train_quantised
+from quant.training import Setting, train_float, train_quantised
 from quant.zoo import load_trained, pack_trained
 
 

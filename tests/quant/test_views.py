@@ -11,19 +11,19 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from quant import views as views_module
+from quant import train as train_module
 from quant.augment import shifted
 from quant.checkpoint import Checkpoint
 from quant.config import Quantisation, Training
-from quant.data import Labelled
+from quant.data import CIFAR10, Labelled, Task
 from quant.errors import CheckpointError, ConfigError
 from quant.float_model import load_float
 from quant.images import Images
 from quant.loop import augmented, batches
-from quant.networks import get_network
 from quant.recipes import taught
 from quant.teaching import load_teacher
-from quant.train import Setting, train_float, train_quantised
+from quant.topologies import get_network
+from quant.training import Setting, train_float, train_quantised
 from quant.views import LoadedTeacher, predict
 
 NETWORK = replace(get_network("tiny"), batch_norm="all")
@@ -46,7 +46,9 @@ class _Mean(torch.nn.Module):
 
 def mean(folder: Path) -> LoadedTeacher:
     record = {"sha256": "1", "accuracy": {"float": 1.0}}
-    return LoadedTeacher(path=folder / "mean.safetensors", model=_Mean(), classes=2, record=record)
+    return LoadedTeacher(
+        path=folder / "mean.safetensors", model=_Mean(), classes=2, record=record, task=None
+    )
 
 
 @pytest.fixture
@@ -169,7 +171,7 @@ def test_a_taught_training_resumes_exactly(
     assert run(tmp_path / "cut")["sha256"] == whole["sha256"]
     # Another teacher's training does not go on with this one.
     changed = replace(teacher, record={**teacher.record, "sha256": "other"})
-    monkeypatch.setattr(views_module.LoadedTeacher, "suits", lambda *_: None)
+    monkeypatch.setattr(train_module, "need_same", lambda *_: None)
     with pytest.raises(CheckpointError, match=r"teacher: [0-9a-f]{64} there, other here"):
         train = settings(images)
         if quantised:
@@ -195,7 +197,7 @@ def test_what_is_learned_is_the_teacher(images: Labelled, tmp_path: Path) -> Non
     record = {"sha256": "1", "accuracy": {"float": 1.0}}
     record = {**record, "command": "", "commit": "", "device": ""}
     path = tmp_path / "b.safetensors"
-    teacher = LoadedTeacher(path=path, model=Bright(), classes=10, record=record)
+    teacher = LoadedTeacher(path=path, model=Bright(), classes=10, record=record, task=CIFAR10)
     training = replace(TRAINING, epochs=25, distill=1.0, average=0.5, lr=1e-2)
     found = train_float(settings(pictures), NETWORK, training, tmp_path / "m", teacher=teacher)
     data = Images.of(pictures, torch.device("cpu"))
@@ -206,9 +208,12 @@ def test_what_is_learned_is_the_teacher(images: Labelled, tmp_path: Path) -> Non
 def test_a_wrong_teacher_is_refused_by_name(
     images: Labelled, teacher: LoadedTeacher, tmp_path: Path
 ) -> None:
-    other = replace(NETWORK, classes=12)
-    with pytest.raises(ConfigError, match="10 classes, but network tiny has 12; use a teacher of"):
-        train_float(settings(images), other, TRAINING, tmp_path / "m", teacher=teacher)
+    task = Task(name="mine", shape=(32, 32, 3), classes=("a", "b"))
+    other = replace(teacher, task=task)
+    with pytest.raises(ConfigError, match=r"2 classes \(mine\) .*, but the data are 10 classes"):
+        train_float(settings(images), NETWORK, TRAINING, tmp_path / "m", teacher=other)
+    with pytest.raises(ConfigError, match="network tiny: takes 32x32x3 images and has 12 classes"):
+        train_float(settings(images), replace(NETWORK, classes=12), TRAINING, tmp_path / "m")
     with pytest.raises(ConfigError, match="views=4 without a teacher; use views=0"):
         train_float(settings(images), NETWORK, TRAINING, tmp_path / "m")
     with pytest.raises(ConfigError, match="views=4 with cutout_px=8; use cutout_px=0"):

@@ -10,7 +10,7 @@ import torch
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError
 from quant.images import Images, accuracy
-from quant.train import describe
+from quant.training import describe
 from quant.zoo import ZOO, Trained, load_trained, zoo_images, zoo_names
 
 CPU = torch.device("cpu")

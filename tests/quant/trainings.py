@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console
 
 from quant.config import Dropout, Network, Quantisation, Training
-from quant.data import Labelled
+from quant.data import CIFAR10, DataSet, Labelled, Task
 from quant.float_model import FloatModel
-from quant.networks import get_network
-from quant.train import Setting, train_float, train_quantised
+from quant.topologies import get_network
+from quant.training import Setting, train_float, train_quantised
 
 NETWORK = replace(get_network("tiny"), batch_norm="all", dropout=Dropout(stage=0.1, dense=0.2))
 FLOAT = Training(epochs=2, batch=16, cutout_px=4)
@@ -22,6 +22,11 @@ QUANTISED = Training(epochs=3, batch=16, distill=0.5)
 QUANTISATION = Quantisation(dropout=Dropout(dense=0.2))
 # 64 images to train on.
 STEPS = 4
+
+
+def dataset(images: Labelled, task: Task = CIFAR10) -> DataSet:
+    """A data set whose splits both are these images."""
+    return DataSet(task=task, read=lambda _: images)
 
 
 def settings(images: Labelled, *, compiled: bool = False, text: io.StringIO | None = None):

@@ -124,7 +124,7 @@ def test_trials_that_all_fail_say_why_and_are_tried_again(write, sweep, data, tm
     code, _, err = sweep(file, "--out", out, folder=tmp_path / "nowhere")
     assert code == 2
     assert "no trial was finished, 4 of 8 failed; the first, tiny, W4-2-4 A2" in err
-    assert "nowhere: no such folder, so no CIFAR-10" in err
+    assert "nowhere: no such folder, so no images" in err
     code, _, err = sweep(file, "--out", out)
     assert code == 0, err
 

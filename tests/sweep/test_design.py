@@ -3,8 +3,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quant.networks import get_network
-from quant.prune import resized
+from quant.pruning import resized
+from quant.topologies import get_network
 from sweep.config import Bits, Pruning, Space
 from sweep.counts import between, even, probed
 from sweep.design import Trial, designs

@@ -4,8 +4,8 @@ import pytest
 
 from finn_build.boards import Resources, find_board
 from quant.config import preset
-from quant.networks import get_network
-from quant.prune import resized
+from quant.pruning import resized
+from quant.topologies import get_network
 from sweep.design import Limits
 from sweep.fitting import fit, give_back, losses
 from sweep.hardware import cost

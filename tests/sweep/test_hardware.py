@@ -12,8 +12,8 @@ from finn_build.network.layers.in_memory import InMemory
 from quant.config import Conv, Dense, Network, Pool, Quantisation, preset
 from quant.errors import ConfigError
 from quant.models import build_quantised
-from quant.networks import get_network
-from quant.prune import resized
+from quant.pruning import resized
+from quant.topologies import get_network
 from quant.zoo import ZOO, load_trained
 from sweep import fold
 from sweep.design import Limits

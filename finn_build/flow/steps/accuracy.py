@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from finn_build import frontend
 from finn_build.backends import tools
-from finn_build.config import DATA
+from finn_build.config import CIFAR10, DATA
 from finn_build.flow import labels
 from finn_build.flow.labels import Labels
 from finn_build.flow.pipeline import Build
@@ -22,13 +22,15 @@ from finn_build.network.verify import Comparison, compare, settle
 from finn_build.system.files import save_json
 
 CHUNK = 500
+SHAPE = (32, 32, 3)  # of the images that come with quant
 
 
 def run(build: Build, out: Path) -> str:
     """Leave result.json in `out`: accuracy, by class, confusion matrix, comparison with QONNX.
 
-    The whole CIFAR-10 test set is used where the model is of CIFAR-10 and the data set is present,
-    otherwise the vectors that came with the model. The accuracy of other models is not known.
+    The whole test set is used where --data names it, and CIFAR-10's where the model is of that and
+    the data set is present; otherwise the images that came with the model. Where nobody says that
+    their labels are the model's, the accuracy is not known.
     """
     network = Network.load(build.path("golden", "network.npz"))
     if build.options.data is not None:
@@ -74,17 +76,30 @@ def _images(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None, str]:
     """Images, their labels where these are of the model's classes, and where they are from."""
     shape = (network.height, network.width, network.channels)
-    path = build.path("export", "vectors.npz")
-    source = "images of the repository" if shape == labels.SHAPE else "random images"
-    data = build.options.data or DATA
-    if task.known and data.is_dir():
+    path, data = build.path("export", "vectors.npz"), build.options.data
+    if data is None and task.data == CIFAR10 and DATA.is_dir():
+        data = DATA
+    if data is not None:
         path, source = out / "test.npz", "whole test set"
-        log = build.log("accuracy")
-        tools.run_module("quant", "data", "--data", data, "--out", path, log=log)
+        asked = labels.reading(data, shape)
+        tools.run_module("quant", "data", *asked, "--out", path, log=build.log("accuracy"))
     with np.load(path, allow_pickle=False) as stored:
-        images, truth = stored["images"], stored.get("labels")
+        images, found, classes = (stored.get(name) for name in ("images", "labels", "classes"))
     (out / "test.npz").unlink(missing_ok=True)
-    return images, truth if task.known else None, source
+    if data is None:
+        source = _where(task, shape)
+    elif classes is not None:
+        labels.check_classes(data, network, classes)
+    if found is None or not task.known:
+        return images, None, source
+    return images, labels.truth(task, found, classes, f"--data {data}"), source
+
+
+def _where(task: Labels, shape: tuple[int, ...]) -> str:
+    """Where the images are from that came with the model."""
+    if task.data in (None, CIFAR10) and shape == SHAPE:
+        return "images of the repository"
+    return "images that came with the model" if task.known else "random images"
 
 
 def _against_qonnx(

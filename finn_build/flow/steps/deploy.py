@@ -56,12 +56,12 @@ def write(
     source = build.path("golden", "network.npz")
     network = Network.load(source)
     with np.load(build.path("export", "vectors.npz"), allow_pickle=False) as stored:
-        images, truth = stored["images"], stored.get("labels")
+        images, found, classes = (stored.get(name) for name in ("images", "labels", "classes"))
     expected = golden.run(network, images)
     task = labels.of_build(build, network)
     vectors = {"images": images, **network.end.vectors(expected.labels, expected.logits)}
-    if truth is not None and task.known:
-        vectors["truth"] = truth
+    if found is not None and task.known:
+        vectors["truth"] = labels.truth(task, found, classes, f"--data {build.options.data}")
     save_npz(out / "golden.npz", **vectors)
     manifest = {
         **_of_network(network),

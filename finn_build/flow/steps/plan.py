@@ -12,8 +12,15 @@ from finn_build.system.files import identity
 def _model(options: Options) -> Any:
     path = Path(options.model)
     if path.suffix == ".safetensors":
-        return [options.model, identity(path), identity(path.with_suffix(".json"))]
+        beside = [identity(path.with_suffix(suffix)) for suffix in (".json", ".npz")]
+        return [options.model, identity(path), *beside]
     return [options.model, identity(path) if path.suffix else _zoo(options.model)]
+
+
+def _images(options: Options) -> Any:
+    """The data set that the images of a QONNX file are from; a model of quant brings its own."""
+    foreign = Path(options.model).suffix == ".onnx"
+    return identity(options.data) if foreign and options.data is not None else None
 
 
 def _zoo(name: str) -> Any:
@@ -45,7 +52,7 @@ def _code(options: Options) -> Any:
 
 
 STEPS = (
-    Step(name="export", options=lambda o: [_model(o), o.pixel_max, o.output]),
+    Step(name="export", options=lambda o: [_model(o), o.pixel_max, o.output, _images(o)]),
     Step(name="streamline", needs=("export",)),
     Step(name="golden", needs=("export", "streamline"), options=lambda o: o.name),
     Step(

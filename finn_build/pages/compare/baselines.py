@@ -28,11 +28,15 @@ FILES = ("export/model.onnx", "export/vectors.npz", "golden/network.npz")  # of 
 
 @dataclass(frozen=True, kw_only=True)
 class Images:
-    """Images (N, H, W, C) uint8 and labels (N,) to count the accuracy on; where they are from."""
+    """Images (N, H, W, C) uint8 and labels (N,) to count the accuracy on; where they are from.
+
+    classes: names of the classes in the order of the labels, None where they have none.
+    """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64] | None
     source: str
+    classes: list[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +76,7 @@ def machine(threads: int) -> dict[str, Any]:
 
 
 def whole_test_set(data: Path, log: Path) -> Images:
-    """CIFAR-10's test images and labels, read by quant in a process of its own."""
+    """A data set's test images and labels, read by quant in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "test.npz"
         tools.run_module("quant", "data", "--data", data, "--out", out, log=log)
@@ -81,7 +85,9 @@ def whole_test_set(data: Path, log: Path) -> Images:
 
 def _load(path: Path, source: str) -> Images:
     with np.load(path, allow_pickle=False) as stored:
-        return Images(images=stored["images"], labels=stored.get("labels"), source=source)
+        classes = stored["classes"].tolist() if "classes" in stored else None
+        found = stored["images"], stored.get("labels")
+        return Images(images=found[0], labels=found[1], source=source, classes=classes)
 
 
 def measure(
@@ -89,20 +95,24 @@ def measure(
     *,
     test: Images | None,
     exact: tuple[float | None, int],
+    classes: Sequence[str] | None,
     threads: int,
     seconds: float,
     tick: Callable[[str], None],
 ) -> list[Baseline]:
     """Time a build's network on the CPU: float, int8 and the golden integers.
 
-    test: images for the accuracy where they have the network's shape, otherwise those of the
-    build; exact: the golden model's accuracy and its images, as the build counted them: where it is
-    not known, no labels here are of the network's classes either; seconds: for each program, on
-    single images and again on batches.
+    test: images for the accuracy where they have the network's shape and its classes, otherwise
+    those of the build; classes: the network's, None where they have no names; exact: the golden
+    model's accuracy and its images, as the build counted them: where it is not known, no labels
+    here are of the network's classes either; seconds: for each program, on single images and again
+    on batches.
     """
     network = Network.load(build / "golden" / "network.npz")
     own = _load(build / "export" / "vectors.npz", "the build's images")
     fits = test is not None and test.images.shape[1:] == own.images.shape[1:]
+    if test is not None and classes is not None and test.classes is not None:
+        fits = fits and test.classes == list(classes)
     judged = test if test is not None and fits else own
     if exact[0] is None:
         judged = replace(judged, labels=None)

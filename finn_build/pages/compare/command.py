@@ -44,7 +44,7 @@ def run(
 ) -> None:
     """Print the table and write the page `out` and its data beside it, as .json.
 
-    data: CIFAR-10's files for the accuracy of the CPU's programs, if any; cpu: whether to time
+    data: a data set for the accuracy of the CPU's programs, if any; cpu: whether to time
     them; threads: theirs, all CPUs where None; seconds: for each, on one image and on batches.
     """
     _check(out, threads, seconds)
@@ -134,8 +134,8 @@ def _on_the_cpu(
     tick: Callable[[str], None],
 ) -> list[Point]:
     """Time the networks of builds with every program."""
-    tick("CIFAR-10's test images")
-    test = baselines.whole_test_set(data, log) if data.is_dir() else None
+    tick("test images")
+    test = baselines.whole_test_set(data, log) if data.exists() else None
     points: list[Point] = []
     for build in builds:
         report, exact = build.content, build.content["accuracy"]["hardware"]
@@ -143,6 +143,7 @@ def _on_the_cpu(
             build.file.parent,
             test=test,
             exact=(exact["value"], exact["images"]),
+            classes=report["model"].get("classes"),
             threads=threads,
             seconds=seconds,
             tick=tick,

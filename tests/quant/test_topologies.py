@@ -22,7 +22,7 @@ from quant.config import (
 from quant.config_json import network_from_json, network_to_json
 from quant.errors import ConfigError
 from quant.models import build_float, build_quantised
-from quant.networks import NETWORKS, get_network
+from quant.topologies import NETWORKS, get_network
 
 KINDS = "conv, depthwise, residual, pool, average or dense"
 FEATURES = [896, 9_248, 18_496, 36_928, 73_856, 147_584]

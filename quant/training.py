@@ -12,11 +12,12 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from headrace.progress import Listener, nobody
 from quant import distributed
 from quant.checkpoint import Status
 from quant.config import Network, Quantisation, Training
 from quant.config_json import network_to_json
-from quant.data import Labelled
+from quant.dataset import CIFAR10, Labelled, Task, travelling
 from quant.errors import ConfigError
 from quant.files import write_json, write_tensors
 from quant.float_model import FloatModel
@@ -26,22 +27,29 @@ from quant.margins import keep_off_integers
 from quant.models import Model, build_float, build_quantised, start_from_float
 from quant.packing import start_from_quantised
 from quant.surrogate import Surrogate
+from quant.tasks import need_same, to_record
 from quant.views import LoadedTeacher, Views, predict
-from quant.zoo import Trained
+from quant.zoo import Trained, write_images
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What all trainings of one run share: images on the device, and how to train on them."""
+    """What all trainings of one run share: images on the device, and how to train on them.
 
+    task: what they are; travelling: those that go with each quantised model.
+    """
+
+    task: Task
     train: Images
     held_out: Images
     test: Images
+    travelling: Labelled
     device: str
     compiled: bool
     command: str
     commit: str
     console: Console
+    listener: Listener = nobody
 
     @classmethod
     def of(
@@ -49,11 +57,13 @@ class Setting:
         train: Labelled,
         test: Labelled,
         *,
+        task: Task = CIFAR10,
         validation: int = 1000,
         device: str = "cpu",
         compiled: bool = True,
         command: str = "",
         console: Console | None = None,
+        listener: Listener = nobody,
     ) -> Setting:
         """Put the images on the device, the first `validation` of `train` held out.
 
@@ -64,6 +74,8 @@ class Setting:
             raise ConfigError(f"training: validation={validation} leaves none of {len(train)}")
         place = torch.device(device)
         return cls(
+            task=task,
+            travelling=travelling(test, len(task.classes)),
             train=Images.of(train.part(slice(validation, None)), place),
             held_out=Images.of(train.part(slice(0, validation)), place),
             test=Images.of(test, place),
@@ -72,12 +84,19 @@ class Setting:
             command=command,
             commit=_commit(),
             console=distributed.console(console),
+            listener=listener,
         )
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What a checkpoint must agree with, as JSON values."""
-        return {"images": len(self.train.labels), "validation": len(self.held_out.labels)}
+        """What a checkpoint must agree with, as JSON values.
+
+        Checkpoints of CIFAR-10 do not name it, since they are older than the choice.
+        """
+        counts = {"images": len(self.train.labels), "validation": len(self.held_out.labels)}
+        if self.task == CIFAR10:
+            return counts
+        return {**counts, **to_record(self.task), "sha256": self.train.sha256}
 
 
 def tune_float(
@@ -90,6 +109,7 @@ def tune_float(
     teacher: LoadedTeacher | None = None,
 ) -> Status:
     """Train a float model in place; its checkpoint is `path`, named for the phase."""
+    _need_fit(setting, network)
     lesson = _lesson(setting, network, training, teacher)
     return Phase(
         path.stem,
@@ -101,6 +121,7 @@ def tune_float(
         views=lesson.views,
         compiled=setting.compiled,
         console=setting.console,
+        listener=setting.listener,
     ).run(setting.train, setting.held_out)
 
 
@@ -121,7 +142,7 @@ def _lesson(
         if training.views:
             raise ConfigError(f"training: views={training.views} without a teacher; use views=0")
         return _Lesson()
-    teacher.suits(network)
+    need_same(setting.task, teacher.task, teacher.path)
     views = None
     if training.views:
         views = predict(teacher, training, setting.train, setting.console)
@@ -257,6 +278,7 @@ def train_quantised(
             network, or the training is not in float32, which levels of quantisers need.
     """
     _need_float32(training)
+    _need_fit(setting, start.network)
     lesson = _lesson(setting, start.network, training, teacher)
     torch.manual_seed(training.seed)
     model = build_quantised(start.network, quantisation).to(setting.device)
@@ -281,6 +303,7 @@ def train_quantised(
         twin=Surrogate(model),
         compiled=setting.compiled,
         console=setting.console,
+        listener=setting.listener,
     ).run(setting.train, setting.held_out)
     keep_off_integers(model)
     results = {
@@ -292,6 +315,16 @@ def train_quantised(
     }
     weights = out / f"{out.name}.safetensors"
     return _write(setting, model, start.network, quantisation, results, weights)
+
+
+def _need_fit(setting: Setting, network: Network) -> None:
+    """Raise ConfigError for a network of other images or classes than there are."""
+    if (network.input_shape, network.classes) != (setting.task.shape, len(setting.task.classes)):
+        raise ConfigError(
+            f"network {network.name}: takes {'x'.join(map(str, network.input_shape))} images and "
+            f"has {network.classes} classes, but the data are {setting.task}; use "
+            "`quant.tasks.suited`"
+        )
 
 
 def _need_float32(training: Training) -> None:
@@ -348,6 +381,7 @@ def _write(
         write_tensors(weights, kept, {"network": network.name})
         record = {
             **describe(network, quantisation),
+            **to_record(setting.task),
             **results,
             "test_images": len(setting.test.labels),
             "device": distributed.device_name(torch.device(setting.device)),
@@ -357,6 +391,8 @@ def _write(
             "layers": network_to_json(network),
             "quantisation": asdict(quantisation) if quantisation else None,
         }
+        if quantisation is not None:
+            write_images(weights, setting.travelling)
         write_json(weights.with_suffix(".json"), record)
         return record
 
