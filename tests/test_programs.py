@@ -261,11 +261,15 @@ def test_every_command_is_there_and_results_are_of_both_packages(tmp_path, monke
     assert [group.typer_instance for group in cli.app.registered_groups] == [parts["sweep"]]
     monkeypatch.setattr("quant.results.Pages.write", lambda _: done.append("models"))
     monkeypatch.setattr("finn_build.pages.results.write", lambda *_: done.append("builds"))
+    monkeypatch.setattr("finn_build.pages.results.current", lambda _: done.append("current"))
     monkeypatch.setattr("finn_build.pages.results.check", lambda _: None)
+    monkeypatch.setattr("finn_build.pages.overview.write", lambda: done.append("picture"))
     monkeypatch.setattr(cli, "say", lambda _: None)
     done = []
     cli.app.run(["results"])
-    assert done == ["models", "builds"]
+    assert done == ["models", "picture", "current"]
+    cli.app.run(["results", "report.json"])
+    assert done[3:] == ["models", "builds", "picture"]
 
 
 @pytest.mark.parametrize(

@@ -130,17 +130,16 @@ def check(pages: Sequence[Path]) -> None:
         marks.read(page)
 
 
-def write(pages: Sequence[Path], reports: Sequence[Path]) -> str | None:
-    """Write the tables of the reports and say so.
+def write(pages: Sequence[Path], reports: Sequence[Path]) -> str:
+    """Write the tables of the reports and say so. Raises ConfigError as `insert` does."""
+    commit = insert(pages, reports)
+    return f"{', '.join(map(str, pages))}: of the code of commit {commit}"
 
-    Raises ConfigError: as `insert` does; without reports, where tables are of older code.
-    """
-    if reports:
-        commit = insert(pages, reports)
-        return f"{', '.join(map(str, pages))}: of the code of commit {commit}"
+
+def current(pages: Sequence[Path]) -> None:
+    """Raise ConfigError where tables are of older code."""
     if old := outlived(pages):
         raise ConfigError("\n".join([*old, "build again, and give all of the reports"]))
-    return None
 
 
 def insert(pages: Sequence[Path], reports: Sequence[Path], *, root: Path = provenance.ROOT) -> str:

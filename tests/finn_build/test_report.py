@@ -146,7 +146,7 @@ def test_few_images_are_a_check_beside_the_record():
     assert points.of_report(made, 1)[-1].accuracy == 0.8831
     text = " ".join(report.html(made).split())
     assert '<b data-is="accuracy">88.31 %</b> <span>accuracy on 10,000 images' in text
-    assert "checked here: 90.00 % of 100 images" in text
+    assert "by training's record; of the 100 checked here 90.00 %" in text
 
 
 @pages.needs_chromium
