@@ -25,7 +25,7 @@ from quant.plots import plot_growing
 from quant.record import summary
 from quant.results import Pages
 from quant.series import Planned, chosen, read_series, run_series
-from quant.starting import forget, opened, setting
+from quant.starting import forget, named, opened, setting
 from quant.tasks import suited, suited_training
 from quant.topologies import NETWORKS
 from quant.zoo import load_trained, zoo_images, zoo_names
@@ -34,7 +34,8 @@ from quant.zoo import load_trained, zoo_images, zoo_names
 def series(file: Path, only: Sequence[str], place: Place, folder: Path) -> None:
     """Do a list of trainings, or some of them."""
     plans = chosen(read_series(file, folder), only)
-    records = run_series(plans, partial(setting, place), folder, distributed.console(None))
+    ready, console = partial(setting, place), distributed.console(None)
+    records = run_series(plans, ready, folder, console, data=named(place))
     for name, record in records.items():
         tell(summary(folder / name, record))
 
@@ -54,7 +55,8 @@ def paper(file: Path, only: Sequence[str], pages: Pages, place: Place, folder: P
         pages.write()
 
     ready = partial(setting, place)
-    run_series(plans, ready, folder, distributed.console(None), then=then)
+    console = distributed.console(None)
+    run_series(plans, ready, folder, console, data=named(place), then=then)
     tell(f"{pages.paper}: {', '.join(by_name)}")
 
 

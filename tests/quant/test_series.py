@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -149,10 +150,17 @@ def test_a_training_from_a_file_that_changed_is_not_done(tmp_path: Path) -> None
     teacher.write_bytes(b"1")
     plan = Plan(bits="float", teacher=teacher)
     write_json(folder / "float.json", {"accuracy": {"float": 0.5}})
-    series._finish(plan, folder, tmp_path)
-    assert series._finished(plan, folder) == {"accuracy": {"float": 0.5}}
+    stamp, other = (partial(series._stamp, plan, data) for data in ({}, {"data": "mine"}))
+    series._finish(plan, folder, tmp_path, stamp)
+    assert series._finished(plan, folder, stamp) == {"accuracy": {"float": 0.5}}
+    assert series._finished(plan, folder, other) is None  # of other images
+    done = read_json(folder / series.DONE)
+    for option in ("flip", "translate", "cutout"):  # which there were not before
+        del done["plan"][option]
+    write_json(folder / series.DONE, done)
+    assert series._finished(plan, folder, stamp) is not None
     teacher.write_bytes(b"2")
-    assert series._finished(plan, folder) is None
+    assert series._finished(plan, folder, stamp) is None
 
 
 @pytest.mark.parametrize(
