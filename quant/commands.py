@@ -25,7 +25,7 @@ from quant.plots import plot_growing
 from quant.record import summary
 from quant.results import Pages
 from quant.series import Planned, chosen, read_series, run_series
-from quant.starting import forget, opened, setting
+from quant.starting import forget, named, opened, setting
 from quant.tasks import suited, suited_training
 from quant.topologies import NETWORKS
 from quant.zoo import load_trained, zoo_images, zoo_names
@@ -35,7 +35,7 @@ def series(file: Path, only: Sequence[str], place: Place, folder: Path) -> None:
     """Do a list of trainings, or some of them."""
     plans = chosen(read_series(file, folder), only)
     ready, console = partial(setting, place), distributed.console(None)
-    records = run_series(plans, ready, folder, console, data=place.named)
+    records = run_series(plans, ready, folder, console, data=named(place))
     for name, record in records.items():
         tell(summary(folder / name, record))
 
@@ -56,7 +56,7 @@ def paper(file: Path, only: Sequence[str], pages: Pages, place: Place, folder: P
 
     ready = partial(setting, place)
     console = distributed.console(None)
-    run_series(plans, ready, folder, console, data=place.named, then=then)
+    run_series(plans, ready, folder, console, data=named(place), then=then)
     tell(f"{pages.paper}: {', '.join(by_name)}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 from headrace.program import command_line
@@ -19,6 +20,13 @@ def opened(place: Place) -> DataSet:
     """The data set of a place, its images still unread. Raises DataError if it is none."""
     size = None if place.image_size is None else image_size(place.image_size)
     return open_data(place.data, size=size, colour=place.colour, cache=place.cache)
+
+
+def named(place: Place) -> dict[str, str]:
+    """The options that name the data set, as far as they are not the default."""
+    given = {"data": place.data, "image_size": place.image_size, "colour": place.colour}
+    usual = {field.name: field.default for field in fields(Place)}
+    return {name: str(value) for name, value in given.items() if value != usual[name]}
 
 
 def judges(trained: Trained, data: Path, cache: Path) -> Labelled:
