@@ -4,7 +4,6 @@ Labels say something only of a model that was made for them. A model of which no
 was trained on has no accuracy here, and its classes have numbers unless a user names them.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from finn_build.config import Options
 from finn_build.errors import ConfigError
 from finn_build.flow.pipeline import Build
 from finn_build.network.graph import Network
-from finn_build.system.files import load_json
+from finn_build.system.files import load_json, parse_json
 
 KEY = "classes"  # of a QONNX file's metadata: a JSON list of names
 LONGEST = 64  # characters of a name
@@ -131,7 +130,7 @@ def in_metadata(path: Path) -> tuple[str, ...] | None:
         return None
     where = f"{path}: metadata {KEY!r}"
     try:
-        found = json.loads(texts[-1])
+        found = parse_json(texts[-1])
     except ValueError:
         found = None
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):

@@ -22,6 +22,7 @@ from finn_build.config import Options
 from finn_build.errors import ConfigError, FileError
 from finn_build.flow import provenance
 from finn_build.flow.lock import alone
+from finn_build.system.files import load_json
 from headrace.ending import reason
 from headrace.names import printable
 from headrace.progress import Listener, NotebookBar, nobody
@@ -231,7 +232,7 @@ def _key(step: Step, build: Build, code: list[tuple[str, str]]) -> str:
 
 def _load_state(folder: Path) -> dict[str, dict[str, Any]]:
     try:
-        state = json.loads((folder / STATE).read_text())
+        state = load_json(folder / STATE)
     except (OSError, ValueError):
         return {}
     # A file that is not a record counts as no record: the step is done again.

@@ -1,6 +1,5 @@
 """Render report.json as one self-contained page, and read it back with its contract checked."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from finn_build.errors import ConfigError
 from finn_build.network import differences
 from finn_build.pages import page
 from finn_build.pages.accuracy import leading
+from finn_build.system.files import load_json
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 FORMAT = 1  # of report.json; a new field does not change it
@@ -41,7 +41,7 @@ def read(path: Path) -> dict[str, Any]:
     if not file.is_file():
         raise ConfigError(f"{file}: no report; give a finished build's folder or its report.json")
     try:
-        made = json.loads(file.read_text())
+        made = load_json(file)
     except ValueError as error:
         raise ConfigError(f"{file}: not JSON ({error}); {again}") from error
     version = made.get("format") if isinstance(made, dict) else None

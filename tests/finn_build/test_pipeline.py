@@ -217,7 +217,9 @@ def test_a_full_disk_at_the_record_is_one_message_and_the_build_goes_on(fake):
         '{"first": {"key": 1}}',
         "\x00",
         "\udcff",
+        "[" * 100_000,
     ],
+    ids=range(10),
 )
 def test_a_corrupt_record_is_as_good_as_none(fake, state):
     fake.run()
