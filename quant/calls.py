@@ -21,7 +21,7 @@ from quant.places import DEFAULT_CACHE, ZOO, result_folder
 from quant.plan import Plan
 from quant.prune_plan import PrunePlan
 from quant.record import summary
-from quant.setting import forget, judges, setting
+from quant.starting import forget, judges, setting
 from quant.topologies import NETWORKS, get_network
 from quant.zoo import load_trained, model_images, pack_trained
 

@@ -25,7 +25,7 @@ from quant.plots import plot_growing
 from quant.record import summary
 from quant.results import Pages
 from quant.series import Planned, chosen, read_series, run_series
-from quant.setting import forget, opened, setting
+from quant.starting import forget, opened, setting
 from quant.tasks import suited, suited_training
 from quant.topologies import NETWORKS
 from quant.zoo import load_trained, zoo_images, zoo_names
@@ -34,7 +34,8 @@ from quant.zoo import load_trained, zoo_images, zoo_names
 def series(file: Path, only: Sequence[str], place: Place, folder: Path) -> None:
     """Do a list of trainings, or some of them."""
     plans = chosen(read_series(file, folder), only)
-    records = run_series(plans, partial(setting, place), folder, distributed.console(None))
+    ready, console = partial(setting, place), distributed.console(None)
+    records = run_series(plans, ready, folder, console, data=place.named)
     for name, record in records.items():
         tell(summary(folder / name, record))
 
@@ -54,7 +55,8 @@ def paper(file: Path, only: Sequence[str], pages: Pages, place: Place, folder: P
         pages.write()
 
     ready = partial(setting, place)
-    run_series(plans, ready, folder, distributed.console(None), then=then)
+    console = distributed.console(None)
+    run_series(plans, ready, folder, console, data=place.named, then=then)
     tell(f"{pages.paper}: {', '.join(by_name)}")
 
 
@@ -78,7 +80,9 @@ def write_images(out: Path, place: Place | None, *, sample: bool) -> None:
     """Write test images, labels and the names of the classes as .npz.
 
     place: of the data set, None for the images that come with the package; sample: only as many as
-    travel with a model. Raises ConfigError for a file of another name.
+    travel with a model.
+
+    Raises ConfigError for a name of another kind.
     """
     if out.suffix != ".npz":
         raise ConfigError(f"--out {out}: use a name that ends in .npz")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -60,6 +60,13 @@ class Place:
         bool, typer.Option("--compile/--no-compile", help="Compile with torch.compile.")
     ] = True
     device: Computer = "auto"
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The options that name the data set, as far as they are not the default."""
+        given = {"data": self.data, "image_size": self.image_size, "colour": self.colour}
+        usual = {field.name: field.default for field in fields(self)}
+        return {name: str(value) for name, value in given.items() if value != usual[name]}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -120,6 +120,7 @@ def run_series(
     out: Path,
     console: Console,
     *,
+    data: Mapping[str, str] | None = None,
     then: Callable[[str], None] = lambda _: None,
 ) -> dict[str, dict[str, Any]]:
     """Do the trainings in order, each in the folder of its name; the same call resumes.
@@ -132,6 +133,7 @@ def run_series(
         setting: gives images and device, once there is something to train.
         out: folder.
         console: where it is told what is done.
+        data: the options that name the data set, where it is not the default.
         then: called by the first process with the name of each training that is done.
 
     Returns:
@@ -141,13 +143,14 @@ def run_series(
     records = {}
     for number, planned in enumerate(plans):
         folder, plan = out / planned.name, planned.plan
+        stamp = partial(_stamp, plan, data or {})
         label = f"[{number + 1}/{len(plans)}] {planned.name}"
-        record = _finished(plan, folder)
+        record = _finished(plan, folder, stamp)
         if record is None:
             console.print(label, markup=False, highlight=False)
             ready = ready or setting()
             record = plan.run(ready, folder)
-            distributed.once(partial(_finish, plan, folder, out))
+            distributed.once(partial(_finish, plan, folder, out, stamp))
         records[planned.name] = record
         score = record["accuracy"]["quantised"] or record["accuracy"]["float"]
         console.print(f"{label}  {100 * score:.2f} %", markup=False, highlight=False)
@@ -155,26 +158,29 @@ def run_series(
     return records
 
 
-def _stamp(plan: Plan | PrunePlan) -> dict[str, Any]:
+_Stamp = Callable[[], dict[str, Any]]
+
+
+def _stamp(plan: Plan | PrunePlan, data: Mapping[str, str]) -> dict[str, Any]:
     """What a finished training came from: its options, and the digests of the files it read."""
     # What has no suffix is the name of a model in the zoo.
     files = {key: path for key, path in plan.files.items() if path is not None and path.suffix}
     digests = {key: _digest(path) for key, path in files.items()}
-    return {"plan": json.loads(json.dumps(asdict(plan), default=str)), "files": digests}
+    return {"plan": json.loads(json.dumps(asdict(plan), default=str)), "files": digests, **data}
 
 
 def _digest(path: Path) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
-def _finished(plan: Plan | PrunePlan, folder: Path) -> dict[str, Any] | None:
+def _finished(plan: Plan | PrunePlan, folder: Path, stamp: _Stamp) -> dict[str, Any] | None:
     """The record of a training that is done as planned; None if it is not."""
     result = plan.result(folder)
     if not (folder / DONE).is_file():
         return None
     try:
         done = read_json(folder / DONE)
-        if _told(done) != _told({**_stamp(plan), "sha256": _digest(result)}):
+        if _told(done) != _told({**stamp(), "sha256": _digest(result)}):
             return None
         return read_json(result.with_suffix(".json"))
     except CheckpointError:
@@ -187,8 +193,8 @@ def _told(done: dict[str, Any]) -> dict[str, Any]:
     return {**done, "plan": plan}
 
 
-def _finish(plan: Plan | PrunePlan, folder: Path, out: Path) -> None:
+def _finish(plan: Plan | PrunePlan, folder: Path, out: Path, stamp: _Stamp) -> None:
     result = plan.result(folder)
     if plan.packs:
         pack_trained(str(result), folder.name, out / PACKED)
-    write_json(folder / DONE, {**_stamp(plan), "sha256": _digest(result)})
+    write_json(folder / DONE, {**stamp(), "sha256": _digest(result)})

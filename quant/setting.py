@@ -1,76 +1,109 @@
-"""What a command that trains begins with: the device, the images, a folder without old states."""
+"""What the trainings of one run have in common: images on the device, and how to train on them."""
 
 from __future__ import annotations
 
+import subprocess
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from headrace.program import command_line
+import torch
+from rich.console import Console
+
 from headrace.progress import Listener, nobody
 from quant import distributed
-from quant.config import Colour
-from quant.data import DataSet, Labelled, image_size, open_data
-from quant.options import Place
-from quant.tasks import relabelled
-from quant.training import Setting
-from quant.zoo import Trained
+from quant.dataset import CIFAR10, Labelled, Task, travelling
+from quant.errors import ConfigError
+from quant.images import Images
+from quant.tasks import to_record
 
 
-def opened(place: Place) -> DataSet:
-    """The data set of a place, its images still unread. Raises DataError if it is none."""
-    size = None if place.image_size is None else image_size(place.image_size)
-    return open_data(place.data, size=size, colour=place.colour, cache=place.cache)
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What all trainings of one run share: images on the device, and how to train on them.
 
-
-def judges(trained: Trained, data: Path, cache: Path) -> Labelled:
-    """The test images of a data set as a model takes them, with the labels that it gives.
-
-    Raises:
-        DataError: if they are missing or corrupt, or of other classes.
+    task: what they are; travelling: those that go with each quantised model.
     """
-    height, width, channels = trained.network.input_shape
-    colour: Colour = "grey" if channels == 1 else "rgb"
-    found = open_data(data, size=(height, width), colour=colour, cache=cache)
-    classes = found.task.classes if trained.task is None else trained.task.classes
-    return relabelled(found.test, found.task, classes)
+
+    task: Task
+    train: Images
+    held_out: Images
+    test: Images
+    travelling: Labelled
+    device: str
+    compiled: bool
+    command: str
+    commit: str
+    console: Console
+    listener: Listener = nobody
+
+    @classmethod
+    def of(
+        cls,
+        train: Labelled,
+        test: Labelled,
+        *,
+        task: Task = CIFAR10,
+        validation: int = 1000,
+        device: str = "cpu",
+        compiled: bool = True,
+        command: str = "",
+        console: Console | None = None,
+        listener: Listener = nobody,
+    ) -> Setting:
+        """Put the images on the device, the first `validation` of `train` held out.
+
+        Raises:
+            ConfigError: if no image is left to train on.
+        """
+        if not 0 <= validation < len(train):
+            raise ConfigError(
+                f"training: validation={validation} leaves none of {len(train)} images to train "
+                f"on; hold out {max(0, len(train) - 1)} or fewer"
+            )
+        place = torch.device(device)
+        return cls(
+            task=task,
+            travelling=travelling(test, len(task.classes)),
+            train=Images.of(train.part(slice(validation, None)), place),
+            held_out=Images.of(train.part(slice(0, validation)), place),
+            test=Images.of(test, place),
+            device=device,
+            compiled=compiled,
+            command=command,
+            commit=_commit(),
+            console=distributed.console(console),
+            listener=listener,
+        )
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint must agree with, as JSON values.
+
+        Checkpoints of CIFAR-10 do not name it, since they are older than the choice.
+        """
+        counts = {"images": len(self.train.labels), "validation": len(self.held_out.labels)}
+        if self.task == CIFAR10:
+            return counts
+        return {**counts, **to_record(self.task), "sha256": self.train.sha256}
 
 
-def setting(
-    place: Place,
-    *,
-    validation: int = 1000,
-    command: str | None = None,
-    listener: Listener = nobody,
-) -> Setting:
-    """Join the other processes, if any, and read the images.
+def _commit() -> str:
+    """The commit of this package's checkout, marked if `quant` differs from it."""
+    folder = Path(__file__).parent
 
-    Args:
-        place: where the images are, and what computes.
-        validation: training images held out, but at most a tenth of a small set; a set's own
-            validation images go before that.
-        command: for the records, the command line if None.
-        listener: told of each step.
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise OSError(done.stderr)
+        return done.stdout.strip()
 
-    Raises:
-        ConfigError: if the device is not there, or no image is left to train on.
-        DataError: if images are missing or corrupt.
-    """
-    device = distributed.join(place.device)
-    data = opened(place)
-    train = data.train
-    held_out = min(validation, len(train) // 10) if data.held_out is None else data.held_out
-    return Setting.of(
-        train,
-        data.test,
-        task=data.task,
-        validation=held_out,
-        device=device,
-        compiled=place.compiled,
-        command=command_line() if command is None else command,
-        listener=listener,
-    )
-
-
-def forget(folder: Path) -> None:
-    """Drop the checkpoints of an earlier training; results stay until new ones replace them."""
-    for path in folder.glob("*-state.safetensors"):
-        path.unlink(missing_ok=True)  # several processes do this at once
+    try:
+        commit = git("rev-parse", "HEAD")
+        return (
+            f"{commit}-dirty" if git("status", "--porcelain", "--", ".", "../headrace") else commit
+        )
+    except OSError:
+        return "unknown"

@@ -3,100 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 from torch import nn
 
-from headrace.progress import Listener, nobody
 from quant import distributed
 from quant.checkpoint import Status
 from quant.config import Network, Quantisation, Training
 from quant.config_json import network_to_json
-from quant.dataset import CIFAR10, Labelled, Task, travelling
 from quant.errors import ConfigError
 from quant.files import write_json, write_tensors
 from quant.float_model import FloatModel
-from quant.images import Images, accuracy
+from quant.images import accuracy
 from quant.loop import Phase
 from quant.margins import keep_off_integers
 from quant.models import Model, build_float, build_quantised, start_from_float
 from quant.packing import start_from_quantised
+from quant.setting import Setting as Setting
 from quant.surrogate import Surrogate
 from quant.tasks import need_same, to_record
 from quant.views import LoadedTeacher, Views, predict
 from quant.zoo import Trained, write_images
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """What all trainings of one run share: images on the device, and how to train on them.
-
-    task: what they are; travelling: those that go with each quantised model.
-    """
-
-    task: Task
-    train: Images
-    held_out: Images
-    test: Images
-    travelling: Labelled
-    device: str
-    compiled: bool
-    command: str
-    commit: str
-    console: Console
-    listener: Listener = nobody
-
-    @classmethod
-    def of(
-        cls,
-        train: Labelled,
-        test: Labelled,
-        *,
-        task: Task = CIFAR10,
-        validation: int = 1000,
-        device: str = "cpu",
-        compiled: bool = True,
-        command: str = "",
-        console: Console | None = None,
-        listener: Listener = nobody,
-    ) -> Setting:
-        """Put the images on the device, the first `validation` of `train` held out.
-
-        Raises:
-            ConfigError: if no image is left to train on.
-        """
-        if not 0 <= validation < len(train):
-            raise ConfigError(f"training: validation={validation} leaves none of {len(train)}")
-        place = torch.device(device)
-        return cls(
-            task=task,
-            travelling=travelling(test, len(task.classes)),
-            train=Images.of(train.part(slice(validation, None)), place),
-            held_out=Images.of(train.part(slice(0, validation)), place),
-            test=Images.of(test, place),
-            device=device,
-            compiled=compiled,
-            command=command,
-            commit=_commit(),
-            console=distributed.console(console),
-            listener=listener,
-        )
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What a checkpoint must agree with, as JSON values.
-
-        Checkpoints of CIFAR-10 do not name it, since they are older than the choice.
-        """
-        counts = {"images": len(self.train.labels), "validation": len(self.held_out.labels)}
-        if self.task == CIFAR10:
-            return counts
-        return {**counts, **to_record(self.task), "sha256": self.train.sha256}
 
 
 def tune_float(
@@ -409,24 +339,3 @@ def describe(network: Network, quantisation: Quantisation | None) -> dict[str, A
         "parameters": network.parameters,
         "macs": network.macs,
     }
-
-
-def _commit() -> str:
-    """The commit of this package's checkout, marked if `quant` differs from it."""
-    folder = Path(__file__).parent
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise OSError(done.stderr)
-        return done.stdout.strip()
-
-    try:
-        commit = git("rev-parse", "HEAD")
-        return (
-            f"{commit}-dirty" if git("status", "--porcelain", "--", ".", "../headrace") else commit
-        )
-    except OSError:
-        return "unknown"

@@ -20,6 +20,9 @@ _LAUNCHER = Path(__file__).with_name("object_cache.py")
 _OBJECTS = Path(__file__).parents[1] / "build" / "tests" / "objects"
 os.environ["OBJCACHE"] = f"{sys.executable} -IS {_LAUNCHER} {_OBJECTS}"
 
+# What builds keep for each other stays out of the user's folder.
+os.environ["XDG_CACHE_HOME"] = str(Path(__file__).parents[1] / "build" / "tests" / "cache")
+
 # The tests are no package: make what several folders use importable.
 sys.path.append(str(Path(__file__).parent))
 

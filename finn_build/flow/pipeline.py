@@ -200,8 +200,8 @@ def _bar(step: str, head: str, build: Build, console: Console) -> Iterator[None]
             task = bar.add_task(head, total=None)
 
             def tick(done: int, total: int) -> None:
-                said = f"{head}  {done:,} of {total:,}"
-                bar.update(task, completed=done, total=total, description=said)
+                text = f"{head}  {done:,} of {total:,}"
+                bar.update(task, completed=done, total=total, description=text)
                 build.progress(step, done, total)
 
             build.tick = tick

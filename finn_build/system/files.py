@@ -42,3 +42,9 @@ def relative(path: Path, folder: Path) -> str:
     The folders above, whose names may have any characters, are not in it.
     """
     return os.path.relpath(path.resolve(), folder.resolve())
+
+
+def user_cache() -> Path:
+    """The folder in which this user's programs keep what they can make again."""
+    stated = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (stated if stated.is_absolute() else Path.home() / ".cache") / "headrace"

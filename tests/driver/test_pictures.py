@@ -80,7 +80,7 @@ def test_images_of_another_task_give_no_accuracy(chip, nobodys, capsys):
     assert main(nobodys, ["accuracy"]) == 2
     shown = capsys.readouterr()
     assert "error: accuracy: not known; " in shown.err and shown.out == ""
-    assert "golden.npz has no labels of the classes of tiny; if it is for CIFAR-10" in shown.err
+    assert "golden.npz has no labels of the classes of tiny; name a test set" in shown.err
     assert not Path("results.json").exists()
     assert main(nobodys, ["self-test"]) == 0
 

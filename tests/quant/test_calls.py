@@ -24,7 +24,7 @@ SHORT = {"float_epochs": 1, "epochs": 1, "batch": 64, "compiled": False, "device
 @pytest.fixture(autouse=True)
 def small(images: Labelled, monkeypatch: pytest.MonkeyPatch) -> None:
     many = Labelled(images=np.tile(images.images, (14, 1, 1, 1)), labels=np.tile(images.labels, 14))
-    monkeypatch.setattr("quant.setting.open_data", lambda *_, **__: dataset(many))
+    monkeypatch.setattr("quant.starting.open_data", lambda *_, **__: dataset(many))
 
 
 def test_the_package_is_light_and_has_the_functions() -> None:

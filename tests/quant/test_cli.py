@@ -88,7 +88,7 @@ def test_sample_and_whole_test_set(
 ) -> None:
     assert call(monkeypatch, "data", "--sample", "--out", str(tmp_path / "s.npz")) == 0
     np.testing.assert_array_equal(read_npz(tmp_path / "s.npz")["images"], zoo_images().images)
-    monkeypatch.setattr("quant.setting.open_data", lambda *_, **__: dataset(images))
+    monkeypatch.setattr("quant.starting.open_data", lambda *_, **__: dataset(images))
     assert call(monkeypatch, "data", "--out", str(tmp_path / "t.npz")) == 0
     np.testing.assert_array_equal(read_npz(tmp_path / "t.npz")["labels"], images.labels)
 
@@ -100,7 +100,7 @@ def test_train_then_export(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     many = Labelled(images=np.tile(images.images, (14, 1, 1, 1)), labels=np.tile(images.labels, 14))
-    monkeypatch.setattr("quant.setting.open_data", lambda *_, **__: dataset(many))
+    monkeypatch.setattr("quant.starting.open_data", lambda *_, **__: dataset(many))
     out = tmp_path / "small"
     train = ["train", "--network", "tiny", "--float-epochs", "1", "--epochs", "1", "--batch", "64"]
     train += ["--no-compile", "--device", "cpu", "--out", str(out)]
@@ -163,7 +163,7 @@ def test_grow(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     many = Labelled(images=np.tile(images.images, (3, 1, 1, 1)), labels=np.tile(images.labels, 3))
-    monkeypatch.setattr("quant.setting.open_data", lambda *_, **__: dataset(many))
+    monkeypatch.setattr("quant.starting.open_data", lambda *_, **__: dataset(many))
     grow = ["grow", "--filters", "2", "--epochs", "1", "--steps", "1", "--validation", "40"]
     grow += ["--no-compile", "--device", "cpu", "--out", str(tmp_path / "g")]
     assert call(monkeypatch, *grow) == 0
@@ -184,7 +184,7 @@ def test_interrupted_training_says_how_to_go_on(
         raise KeyboardInterrupt
 
     many = Labelled(images=np.tile(images.images, (13, 1, 1, 1)), labels=np.tile(images.labels, 13))
-    monkeypatch.setattr("quant.setting.open_data", lambda *_, **__: dataset(many))
+    monkeypatch.setattr("quant.starting.open_data", lambda *_, **__: dataset(many))
     monkeypatch.setattr(plan, "train_float", interrupt)
     assert call(monkeypatch, "train", "--out", str(tmp_path / "m")) == 130
     assert "the same command goes on" in capsys.readouterr().err

@@ -79,7 +79,7 @@ def test_the_command_stops_resumes_and_fills_the_page(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     many = Labelled(images=np.tile(images.images, (14, 1, 1, 1)), labels=np.tile(images.labels, 14))
-    monkeypatch.setattr("quant.setting.open_data", lambda *_, **__: dataset(many))
+    monkeypatch.setattr("quant.starting.open_data", lambda *_, **__: dataset(many))
     file = tmp_path / "list.toml"
     file.write_text(LIST)
 
@@ -140,7 +140,7 @@ def test_the_command_stops_resumes_and_fills_the_page(
 
     # A page without marks is refused before anything is trained.
     pages.paper.write_text("nothing")
-    monkeypatch.setattr("quant.setting.open_data", None)
+    monkeypatch.setattr("quant.starting.open_data", None)
     assert call() == 2
     assert "p.md: the marks <!-- paper-layers --> and" in capsys.readouterr().err
 

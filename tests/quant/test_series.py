@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ def many(images: Labelled, monkeypatch: pytest.MonkeyPatch) -> Labelled:
     repeated = Labelled(
         images=np.tile(images.images, (14, 1, 1, 1)), labels=np.tile(images.labels, 14)
     )
-    monkeypatch.setattr("quant.setting.open_data", lambda *_, **__: dataset(repeated))
+    monkeypatch.setattr("quant.starting.open_data", lambda *_, **__: dataset(repeated))
     return repeated
 
 
@@ -104,7 +105,7 @@ def test_a_list_is_done_in_order_and_resumes(
     assert trained == ["big", "float", "w2a2", "w2a2", "w1a1"]
     assert "w1a1: float" in capsys.readouterr().out
     # Nothing is left to do, and no image is read for that.
-    monkeypatch.setattr("quant.setting.open_data", None)
+    monkeypatch.setattr("quant.starting.open_data", None)
     assert call(monkeypatch, file) == 0
     assert len(trained) == 5
 
@@ -149,10 +150,17 @@ def test_a_training_from_a_file_that_changed_is_not_done(tmp_path: Path) -> None
     teacher.write_bytes(b"1")
     plan = Plan(bits="float", teacher=teacher)
     write_json(folder / "float.json", {"accuracy": {"float": 0.5}})
-    series._finish(plan, folder, tmp_path)
-    assert series._finished(plan, folder) == {"accuracy": {"float": 0.5}}
+    stamp, other = (partial(series._stamp, plan, data) for data in ({}, {"data": "mine"}))
+    series._finish(plan, folder, tmp_path, stamp)
+    assert series._finished(plan, folder, stamp) == {"accuracy": {"float": 0.5}}
+    assert series._finished(plan, folder, other) is None  # of other images
+    done = read_json(folder / series.DONE)
+    for option in ("flip", "translate", "cutout"):  # which there were not before
+        del done["plan"][option]
+    write_json(folder / series.DONE, done)
+    assert series._finished(plan, folder, stamp) is not None
     teacher.write_bytes(b"2")
-    assert series._finished(plan, folder) is None
+    assert series._finished(plan, folder, stamp) is None
 
 
 @pytest.mark.parametrize(
