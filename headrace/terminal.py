@@ -7,6 +7,9 @@ from headrace.names import printable
 
 def line(console: Console, text: str) -> None:
     """Print a text as it is: no markup, no control characters, no colours for words in it."""
+    if console.is_jupyter:  # where rich makes of each line a box of its own
+        say(text)
+        return
     console.print(_shown(text), markup=False, highlight=False, soft_wrap=True)
 
 

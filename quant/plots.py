@@ -1,4 +1,7 @@
-"""Plots of what a search or a pruning found."""
+"""Plots of what a search or a pruning found.
+
+Figures of their own, not pyplot's, whose way to show pictures is that of the caller's notebook.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")  # no display needed
-
-from matplotlib import pyplot
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
@@ -25,7 +23,8 @@ def plot_pruning(table: Path, picture: Path) -> None:
     """
     rows = read_json(table)["rows"]
     filters = [row["total"] for row in rows]
-    figure, (above, below) = pyplot.subplots(2, sharex=True, figsize=(7, 6), layout="constrained")
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    above, below = figure.subplots(2, sharex=True)
     tuned = [100 * row["validation"] for row in rows]
     above.plot(filters, tuned, "o-", label="fine-tuned")
     above.plot(filters[1:], [100 * row["pruned"] for row in rows[1:]], "v:", label="just pruned")
@@ -51,7 +50,8 @@ def plot_growing(table: Path, picture: Path) -> None:
         CheckpointError: if `table` is not readable.
     """
     rows = read_json(table)["rows"]
-    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
     for change in sorted({row["change"] for row in rows}):
         some = [row for row in rows if row["change"] == change]
         axes.plot(_mflops(some), _percent(some), "o", label=change)
@@ -87,9 +87,8 @@ def plot_curves(curves: Mapping[str, Sequence[tuple[float, float | None]]], pict
     """
     across = 2
     down = -(-len(curves) // across)
-    figure, grid = pyplot.subplots(
-        down, across, figsize=(9, 3 * down), sharey=True, squeeze=False, layout="constrained"
-    )
+    figure = Figure(figsize=(9, 3 * down), layout="constrained")
+    grid = figure.subplots(down, across, sharey=True, squeeze=False)
     for axes in grid.flat[len(curves) :]:
         axes.set_visible(False)
     for axes, (title, points) in zip(grid.flat, curves.items(), strict=False):
@@ -115,7 +114,6 @@ def _percent(rows: list[dict[str, Any]]) -> list[float]:
 
 
 def save(figure: Figure, picture: Path) -> None:
-    """Write a figure as PNG, whole or not at all, and close it."""
+    """Write a figure as PNG, whole or not at all."""
     with whole_file(picture) as temporary:
         figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
-    pyplot.close(figure)

@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from matplotlib import pyplot
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from quant.markdown import table
 from quant.plots import save
@@ -128,7 +128,8 @@ def _spread(values: Sequence[float], shown: Callable[[float], str]) -> str:
 
 def plot(results: Sequence[Result], picture: Path) -> None:
     """Accuracy against frames/s as PNG: every seed small, the means of a sweep joined."""
-    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
     for number, result in enumerate(results):
         _draw(axes, result, f"C{number}")
     axes.set_xlabel("frames/s")

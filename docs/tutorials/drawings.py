@@ -16,6 +16,8 @@ from finn_build import Built
 
 INK, BLUE, ORANGE, PALE = "#333333", "#3b6ea5", "#d9772b", "#dde6f0"
 CYCLE = 10  # ns in a wave
+WIDE = 13  # inches of waves, and the characters that fit into one
+CHARACTERS = 16
 plt.rcParams.update({"figure.dpi": 80, "font.size": 9, "axes.spines.top": False})
 plt.rcParams.update({"axes.spines.right": False, "axes.edgecolor": INK})
 
@@ -58,12 +60,13 @@ def dataflow(built: Built) -> Figure:
     )
     for place, layer in enumerate(layers):
         fold, unit = folding.fold(layer), layer.stage == "unit"
-        what = f"PE {fold.pe}\nSIMD {fold.simd}" if unit else layer.kind
+        what = f"\nPE {fold.pe}\nSIMD {fold.simd}" if unit else ""
         style = {"boxstyle": "round,pad=0.25", "fc": PALE if unit else "white", "ec": BLUE}
-        text = f"{layer.name.replace('_', chr(10))}\n{what}"
+        text = "\n".join(layer.name.split("_")) + what
         boxes.text(place, 0.5, text, ha="center", va="center", bbox=style, fontsize=8)
         if place:
-            boxes.annotate("", (place - 0.42, 0.5), (place - 0.58, 0.5), arrowprops={"fc": INK})
+            arrow = {"arrowstyle": "-|>", "fc": INK}
+            boxes.annotate("", (place - 0.36, 0.5), (place - 0.64, 0.5), arrowprops=arrow)
     boxes.axis("off")
     used = [folding.costs[layer.name].cycles for layer in layers]
     colours = [ORANGE if count == folding.cycles else BLUE for count in used]
@@ -96,7 +99,7 @@ def waves(
     """
     wave = VCDVCD(str(file))
     names = {name.partition("[")[0]: name for name in wave.signals}
-    figure, axes = plt.subplots(figsize=(11, 0.95 * len(streams) + 0.4))
+    figure, axes = plt.subplots(figsize=(WIDE, 0.95 * len(streams) + 0.4))
     for row, (title, prefix) in enumerate(streams.items()):
         signal = {
             part: [wave[names[f"{scope}.{prefix}_{part}"]][CYCLE * n] for n in range(start, stop)]
@@ -109,7 +112,7 @@ def waves(
             axes.step(range(start, stop + 1), levels, where="post", color=INK, lw=1)
             axes.text(start - 0.3, base + height + 0.2, part, ha="right", fontsize=8)
         axes.text(start - 0.3, base + 0.25, title, ha="right", weight="bold", fontsize=8)
-        _values(axes, base, start, signal["tdata"], valid, ready)
+        _values(axes, base, start, stop, signal["tdata"], valid, ready)
     axes.set(xlim=(start - 6, stop), xlabel="clock cycle", yticks=[])
     axes.spines["left"].set_visible(False)
     axes.set_xticks(range(start, stop + 1, 4))
@@ -121,6 +124,7 @@ def _values(
     axes: Axes,
     base: float,
     start: int,
+    stop: int,
     data: Sequence[str],
     valid: NDArray[np.bool_],
     ready: NDArray[np.bool_],
@@ -136,13 +140,13 @@ def _values(
             [start + cycle, start + cycle + 1], base, base + 0.8, color=BLUE if moves else PALE
         )
         if moves or last or not valid[cycle + 1]:
-            width, digits = cycle + 1 - begin, -(-len(bits) // 4)
+            width = cycle + 1 - begin
+            room = int(width * WIDE * CHARACTERS / (stop - start + 6))
             text = f"{int(bits, 2):x}" if set(bits) <= {"0", "1"} else bits
-            text = text if len(text) <= 4 * width else f"{text[: max(1, 4 * width - 1)]}…"
+            text = text if len(text) <= room else f"{text[: room - 1]}…" if room > 4 else ""
             box = [start + begin, start + cycle + 1]
             axes.plot([*box, box[1]], [base, base, base + 0.8], color="white", lw=1)
-            axes.text(
-                sum(box) / 2, base + 0.4, text if digits < 20 or width > 1 else "", ha="center",
-                va="center", fontsize=6, color="white" if moves and width == 1 else INK,
-            )  # fmt: skip
+            colour = "white" if width == 1 else INK
+            middle = {"ha": "center", "va": "center", "fontsize": 6}
+            axes.text(sum(box) / 2, base + 0.4, text, color=colour, **middle)
             begin = cycle + 1
