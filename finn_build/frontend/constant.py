@@ -190,4 +190,6 @@ def quantised(
         raise refuse(
             node, "its weights are not multiples of their scale (is its zero point whole?)"
         )
+    if (most := np.abs(integers).max(initial=0)) >= 1 << 32:
+        raise refuse(node, f"its weights are up to {most:g} steps of their scale from zero")
     return integers.astype(np.int64), np.array(wide)

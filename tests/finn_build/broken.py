@@ -62,6 +62,7 @@ REFUSED = {
     "mal_wbits_nan": r"tensor 'c\d+': it is nan, not finite",
     "mal_wrongc": r"\(Conv\): weights of shape \[4, 3, 3, 3\] in 1 groups do not fit 4 channels",
     "mal_wscale_nan": r"tensor 'c\d+': it is nan, not finite",
+    "mal_wzp_huge": r"\(Quant\): its weights are up to 1e\+30 steps of their scale from zero",
     "mal_zeroch": r"input 'in0': its shape is \[1, '\?', 12, 12\]; every side",
     "mal_zp_frac": r"'Quant_\d+' \(Quant\): its zero point \[2.5\] is not one whole number",
 }
@@ -134,6 +135,7 @@ _number("bn_negvar", "variance", -1, 2)
 _number("w_inf", "last weights", np.inf, 0, 3)
 _number("wbits_nan", "weight bits", np.nan)
 _number("wscale_nan", "weight scale", np.nan)
+_number("wzp_huge", "weight zero point", 1e30)
 _number("zp_frac", "zero point", 2.5)
 
 
