@@ -26,8 +26,6 @@ from finn_build.flow.steps.plan import STEPS
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("finn_build", "headrace", "quant", "rtl_templates", "sweep")
-# What tells where the checkout is, in this process.
-ENVIRONMENT = ("PYTHONPATH", "OBJCACHE")
 WATCH = """
 import os, sys
 def _watch(event, words, root={root!r}, shared={shared!r}, found={found!r}):
@@ -76,8 +74,10 @@ class Installed:
 
     def run(self, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         """Run a program of it."""
-        environment = {k: v for k, v in os.environ.items() if k not in ENVIRONMENT}
-        environment["PATH"] = f"{self.folder / 'bin'}:{environment['PATH']}"
+        # Without what leads to the checkout in this process, and with a cache of its own.
+        environment = {k: v for k, v in os.environ.items() if str(ROOT) not in v}
+        environment["PATH"] = f"{self.folder / 'bin'}:{os.environ['PATH']}"
+        environment["XDG_CACHE_HOME"] = str(self.folder / "cache")
         return subprocess.run(
             words, cwd=cwd, env=environment, capture_output=True, text=True, check=False
         )
