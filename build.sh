@@ -25,8 +25,8 @@ usage: ./build.sh BOARD [--model NAME|FILE.onnx] [--target-fps N] [--images N] [
        ./build.sh prune [...]       remove filters of a trained network
        ./build.sh grow [...]        search for a network, from one convolution up
        ./build.sh sweep FILE.toml   search bits, filters and folding together; docs/sweep.md
-       ./build.sh test [...]        check, then all tests (--slow: those of minutes too); the arguments
-                                     go to pytest (-n 0: one at a time)
+       ./build.sh test [...]        check, then all tests (--slow: those of minutes too; --data: CIFAR-10);
+                                     the arguments go to pytest (-n 0: one at a time)
        ./build.sh check             ruff, mypy, and what Vivado does not take in the RTL
        ./build.sh costs --out FILE.json    what a multiply-accumulate costs at every bit width
        ./build.sh fit               compare the folding search's costs with Yosys', docs/costs.md

@@ -93,7 +93,7 @@ class Built:
         cycles: the cheapest folding of at most so many cycles per frame, not the fastest;
         objective: "latency" for the shortest time of one image; budget: what it may take, else what
         the build could. `Folding.save` writes a file for `build(..., folding=FILE)`. Raises
-        FoldingError if nothing fits.
+        FoldingError if nothing fits, ConfigError for cycles beside the objective latency.
         """
         if cycles is not None and objective == "latency":
             raise ConfigError("objective latency has no cycles; leave one of them out")
@@ -174,7 +174,8 @@ def build(
     begin anew with and to stop after; progress: called with a step's name, what is done of it and
     the whole, beside the lines and bars on the terminal or in the notebook; options: those of
     `finn_build.config.Options`, called as on the command line.
-    Raises BuildError's kinds (finn_build.errors) for whatever cannot be built.
+    Raises BuildError's kinds (finn_build.errors) for whatever cannot be built, of them ConfigError
+    for options that are unknown or do not go together.
     """
     unknown = sorted(options.keys() - Options.__dataclass_fields__.keys())
     if unknown:

@@ -12,6 +12,7 @@ from headrace.names import identifier, printable
 
 DATA = Path("data/cifar10")  # used for the models of CIFAR-10 where it exists
 CIFAR10 = "cifar10"  # what records call that
+PIXEL_MOST = 1 << 24  # of --pixel-max, where float32 still has each whole number
 VECTORS = 100  # images that come with a model
 Objective = Literal["throughput", "latency"]
 Output = Literal["auto", "label", "values"]
@@ -80,8 +81,10 @@ class Options:
             raise ConfigError(f"--objective {self.objective}: use {' or '.join(OBJECTIVES)}")
         if self.objective == "latency" and self.target_fps is not None:
             raise ConfigError("--objective latency has no --target-fps; leave one of them out")
-        if not 0 < self.pixel_max < inf:
-            raise ConfigError(f"--pixel-max {self.pixel_max:g}: use 255, 1 or another above 0")
+        if not PIXEL_MOST**-1 <= self.pixel_max <= PIXEL_MOST:
+            raise ConfigError(
+                f"--pixel-max {self.pixel_max:g}: use 255, 1 or another up to {PIXEL_MOST:,}"
+            )
         if not self._file and identifier(self.model) != self.model:
             raise ConfigError(
                 f"unknown model {printable(self.model)}; known models: {', '.join(zoo())}; a file "

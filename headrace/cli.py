@@ -13,6 +13,7 @@ import typer
 import finn_build.cli
 import quant.cli
 import sweep.cli
+from headrace.examples import EXAMPLES
 from headrace.program import Program
 from headrace.terminal import say
 
@@ -54,14 +55,22 @@ def results(
 ) -> None:
     """Write the tables of results from records and reports, or say which are of older code."""
     import finn_build.pages.results as builds
+    from finn_build.pages import overview
     from quant import results as models
 
     pages = into or list(builds.PAGES)
     builds.check(pages)
     if not into:
         say(models.Pages().write())
-    if said := builds.write(pages, reports or []):
-        say(said)
+    if reports:
+        say(builds.write(pages, reports))
+    if not into:
+        say(overview.write())
+    if not reports:
+        builds.current(pages)
+
+
+app.show(EXAMPLES)
 
 
 def main() -> None:

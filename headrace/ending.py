@@ -44,7 +44,7 @@ def fail(message: str) -> int:
 
 def reason(error: OSError, place: object = None) -> str:
     """What the system did not do, where, and what would help; place: if the error names no file."""
-    where = error.filename or place
+    where = error.filename2 or error.filename or place
     said = error.strerror or str(error)
     text = said if where is None else f"{where}: {said}"
     if error.errno in _ROOM:

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -138,8 +138,23 @@ class Program(typer.Typer):
         """Take the commands of another program; a later one replaces an earlier one of its name."""
         self.registered_commands += other.registered_commands
 
+    def show(self, examples: Mapping[str, str]) -> None:
+        """Let each command's help end in an example: those by the words of a command."""
+        for each in self.registered_commands:
+            word = each.name or getattr(each.callback, "__name__", "").rstrip("_")
+            if word in examples:
+                each.epilog = f"Example: {examples[word]}"
+        for group in self.registered_groups:
+            inner, head = group.typer_instance, f"{group.name} "
+            if isinstance(inner, Program):
+                own = {k.removeprefix(head): v for k, v in examples.items() if k.startswith(head)}
+                inner.show(own)
+
     def run(self, arguments: Sequence[str]) -> None:
-        """Run a command line, without words its help; raises SystemExit unless all went well."""
+        """Run a command line, without words its help; raises SystemExit unless all went well.
+
+        Errors in the words, ConfigError among them, are printed and end with code 2.
+        """
         with ending():
             try:
                 # typer gives back the code of an end that is not an error, Ctrl-C's among them.

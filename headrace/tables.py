@@ -38,7 +38,7 @@ class Range:
     below: float = inf
 
     def holds(self, value: float) -> bool:
-        """Whether a number is one of them."""
+        """Whether a number, `value`, is one of them."""
         return self.least <= value <= self.most and self.above < value < self.below
 
     def __str__(self) -> str:

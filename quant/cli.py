@@ -122,7 +122,9 @@ def grow(
     least_gain: Annotated[float, typer.Option(help="Accuracy that any step must bring.")] = 0.002,
     steps: Annotated[int, typer.Option(help="Steps at most.")] = 10,
     macs: Annotated[int, typer.Option(help="Multiply-accumulates at most.")] = 60_000_000,
-    validation: Annotated[int, typer.Option(help="Training images held out to decide.")] = 5000,
+    validation: Annotated[
+        int, typer.Option(help="Training images held out, a tenth at most.")
+    ] = 5000,
     precision: PrecisionOption = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 1,
     out: _OutOption = None,

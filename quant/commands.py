@@ -80,7 +80,7 @@ def write_images(out: Path, place: Place | None, *, sample: bool) -> None:
     """Write test images, labels and the names of the classes as .npz.
 
     place: of the data set, None for the images that come with the package; sample: only as many as
-    travel with a model.
+    travel with a model. Raises ConfigError for a file of another name.
     """
     if out.suffix != ".npz":
         raise ConfigError(f"--out {out}: use a name that ends in .npz")

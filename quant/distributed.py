@@ -73,7 +73,7 @@ def console(given: Console | None) -> Console:
 
 
 def part(batch: Tensor) -> Tensor:
-    """The rows of `batch` that this process trains on; `count` divides their number."""
+    """The rows of `batch` (N, ...) that this process trains on; `count` divides N."""
     return batch.chunk(count())[rank()]
 
 
@@ -84,7 +84,7 @@ def wait() -> None:
 
 
 def mean(values: Tensor) -> Tensor:
-    """Mean of the values over the processes; all of them get it, and NaN if one has NaN."""
+    """Mean of the values over the processes, in their shape; all get it, and NaN if one has NaN."""
     if not dist.is_initialized():
         return values
     total = values.clone()

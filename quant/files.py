@@ -119,7 +119,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and text of a safetensors file.
+    """Tensors, of any shapes, and text of a safetensors file, by their names.
 
     Raises:
         CheckpointError: if the file is missing or corrupt.

@@ -16,12 +16,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def share(value: float | None, missing: str = "") -> str:
-    """A share as percent; `missing` where there is none."""
+    """A share, `value` from 0 to 1, as percent; `missing` where there is none."""
     return percent(None if value is None else 100 * value, missing)
 
 
 def percent(value: float | None, missing: str = "") -> str:
-    """Percent with two places; `missing` where there is none."""
+    """A `value` in percent with two places; `missing` where there is none."""
     return missing if value is None else f"{value:.2f} %"
 
 

@@ -45,7 +45,8 @@ def pack_integers(values: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     """Integers as bytes, least significant bit first; the rest of the last byte is zero.
 
     Args:
-        values: integers from -top to top, top = 2^(bits - 1) - 1; -1 and 1 where bits is 1.
+        values: integers of any shape from -top to top, top = 2^(bits - 1) - 1; -1 and 1 where
+            bits is 1.
         bits: 1 to 8.
 
     Returns:

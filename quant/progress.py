@@ -171,7 +171,10 @@ class Report:
     def epoch_done(
         self, epoch: int, reading: Reading, seconds: float, held_out: float | None
     ) -> None:
-        """Show and record epoch number `epoch`, from 0, which took some seconds."""
+        """Show and record epoch number `epoch`, from 0, which took some seconds.
+
+        held_out: the share of held-out images that are right; None where none are.
+        """
         epochs = self.config.epochs
         line = f"{self.name}  epoch {epoch + 1}/{epochs}  {reading}"
         if held_out is not None:

@@ -23,7 +23,7 @@ SKIP, SKIP_ACT, JOINT = "skip", "skip_act", "conv1_act"
 
 
 def values(x: Any) -> Tensor:
-    """A tensor's values, of a quantised one without its scale."""
+    """A tensor's values in its shape, of a quantised one without its scale."""
     found: Tensor = getattr(x, "value", x)
     return found
 

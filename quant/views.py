@@ -99,6 +99,7 @@ def predict(teacher: LoadedTeacher, training: Training, data: Images, console: C
         console: where progress goes.
 
     Raises:
+        CheckpointError: if a file of predictions changes while it is read.
         WriteError: if there is no room or no access beside the teacher.
     """
     count, reach = len(data.labels), training.translate_px

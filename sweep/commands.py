@@ -48,7 +48,10 @@ def run(
     colour: Colour,
     cache: Path,
 ) -> None:
-    """Search, or go on; hardware: stop before the first training."""
+    """Search, or go on; hardware: stop before the first training.
+
+    Raises ConfigError for words that do not go together, FailedError where no trial came through.
+    """
     sweep = load(file)
     if workers is not None and (workers < 1 or address is not None):
         raise ConfigError(f"--workers {workers}: use 1 or more, and leave --address out")
@@ -87,7 +90,7 @@ def run(
 
 
 def export(file: Path, trial: str, name: str, out: Path | None, into: Path) -> None:
-    """Write a trial's model as `into`/NAME.safetensors."""
+    """Write a trial's model as `into`/NAME.safetensors. Raises ConfigError where there is none."""
     folder = _folder(out, file)
     sweep, kept = load(file), stored(folder, _DATA)
     task, files = (_told(kept["task"]), kept["files"]) if kept else (CIFAR10, "")

@@ -20,15 +20,21 @@ _LAUNCHER = Path(__file__).with_name("object_cache.py")
 _OBJECTS = Path(__file__).parents[1] / "build" / "tests" / "objects"
 os.environ["OBJCACHE"] = f"{sys.executable} -IS {_LAUNCHER} {_OBJECTS}"
 
+# What builds keep for each other stays out of the user's folder.
+os.environ["XDG_CACHE_HOME"] = str(Path(__file__).parents[1] / "build" / "tests" / "cache")
+
 # The tests are no package: make what several folders use importable.
 sys.path.append(str(Path(__file__).parent))
 
+# As of every command: the checkout's data/cifar10, or what --data names.
+_DATA = Path(__file__).parents[1] / "data" / "cifar10"
 SLOW = "takes minutes; --slow runs it too"
 Locked = Callable[[Path], AbstractContextManager[None]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests that take minutes, too")
+    parser.addoption("--data", type=Path, default=_DATA, help="folder of CIFAR-10")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -43,6 +49,15 @@ def _locked(folder: Path) -> Iterator[None]:
     with folder.with_name(f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@pytest.fixture(scope="session")
+def data_folder(request: pytest.FixtureRequest) -> Path:
+    """The real data set; without it the test is skipped."""
+    folder: Path = request.config.getoption("--data").resolve()
+    if not folder.is_dir():
+        pytest.skip("no CIFAR-10: `./build.sh download`, or name its folder with --data")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,11 @@ from typing import get_type_hints
 
 import pytest
 import typer
+from typer.main import get_command
 
 from headrace import cli, program
 from headrace.errors import HeadraceError
+from headrace.examples import EXAMPLES
 
 ROOT = Path(__file__).parents[1]
 # What can be run, and where the commands are.
@@ -38,11 +40,10 @@ def run(*words, cwd, environment=None):
 
 
 def error_of(done):
-    """All that it says; torch says at its start that CUDA's folder is there and no GPU."""
+    """All that it says."""
     assert "Traceback" not in done.stderr
-    lines = [line for line in done.stderr.splitlines() if "No CUDA runtime" not in line]
-    assert len(lines) == 1, done.stderr
-    return lines[0]
+    (line,) = done.stderr.splitlines()
+    return line
 
 
 def build_sh():
@@ -92,6 +93,53 @@ def test_a_folder_of_our_name_does_not_stand_in_for_the_package(tmp_path):
 def test_it_says_which_version_it_is(tmp_path):
     done = run("headrace", "--version", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, f"headrace {metadata.version('headrace')}\n")
+
+
+def test_every_command_shows_an_example_that_can_be_given(capsys, monkeypatch):
+    """Its words are taken as they are; what they name need not be there."""
+    whole = get_command(cli.app)
+    words = {
+        *(name for name in whole.commands if name != "sweep"),
+        *(f"sweep {name}" for name in whole.commands["sweep"].commands),
+    }
+    assert set(EXAMPLES) == words
+    monkeypatch.setenv("COLUMNS", "160")
+    for name, example in EXAMPLES.items():
+        cli.app.run([*name.split(), "--help"])
+        assert f"Example: {example}" in capsys.readouterr().out, name
+    done = []
+    monkeypatch.setattr(program._Command, "invoke", lambda _, ctx: done.append(ctx.command_path))
+    for example in EXAMPLES.values():
+        assert example.startswith("headrace ")
+        cli.app.run(example.split()[1:])
+    start = done[0].removesuffix("build")  # how this process was started
+    assert [path.removeprefix(start) for path in done] == list(EXAMPLES)
+
+
+TALKS = """
+import logging, warnings
+warnings.warn("an experimental feature", UserWarning)
+logging.getLogger("torch.some.module").warning("No CUDA runtime is found")
+def main():
+    logging.getLogger("torch.some.module").error("broken")
+    print("done")
+"""
+
+
+@pytest.mark.parametrize(("flags", "shown"), [((), False), (("-W", "default"), True)])
+def test_what_libraries_say_to_programmers_is_not_on_the_terminal(tmp_path, flags, shown):
+    (tmp_path / "talks.py").write_text(TALKS)
+    start = "from headrace.__main__ import main; main('talks')"
+    done = subprocess.run(
+        [sys.executable, *flags, "-c", start],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "done\n" and "broken" in done.stderr
+    assert ("experimental" in done.stderr) == ("No CUDA" in done.stderr) == shown
 
 
 def test_an_option_may_come_before_the_board(tmp_path):
@@ -213,11 +261,15 @@ def test_every_command_is_there_and_results_are_of_both_packages(tmp_path, monke
     assert [group.typer_instance for group in cli.app.registered_groups] == [parts["sweep"]]
     monkeypatch.setattr("quant.results.Pages.write", lambda _: done.append("models"))
     monkeypatch.setattr("finn_build.pages.results.write", lambda *_: done.append("builds"))
+    monkeypatch.setattr("finn_build.pages.results.current", lambda _: done.append("current"))
     monkeypatch.setattr("finn_build.pages.results.check", lambda _: None)
+    monkeypatch.setattr("finn_build.pages.overview.write", lambda: done.append("picture"))
     monkeypatch.setattr(cli, "say", lambda _: None)
     done = []
     cli.app.run(["results"])
-    assert done == ["models", "builds"]
+    assert done == ["models", "picture", "current"]
+    cli.app.run(["results", "report.json"])
+    assert done[3:] == ["models", "builds", "picture"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def build(rtl: Path, parts: Path, out: Path, *, input_bytes: int, log: Path) -> 
     """Compile the netlist of the accelerator for simulation; returns the program.
 
     rtl: what emit left; parts: netlists by instance (yosys.synthesise); log: of Yosys, Verilator's
-    is beside it. Leaves the sources in `out`.
+    is beside it. Leaves the sources in `out`. Raises ToolError where a tool is missing or fails.
     """
     out.mkdir(parents=True, exist_ok=True)
     netlist.write(rtl, parts, out, log=log)

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from finn_build.backends import tools
-from finn_build.backends.yosys import SLANG, SYNTHESIS, Counts, count
+from finn_build.backends import tools, xilinx
+from finn_build.backends.yosys import SLANG, Counts, count
 from finn_build.rtl.emitted import read_instances
 from finn_build.system.files import load_json, relative
 
@@ -51,20 +51,24 @@ def _run(rtl: Path, parts: Path, out: Path, *, log: Path, **more: str) -> None:
 
 
 def _main(job: dict[str, Any]) -> None:
+    from pyosys import libyosys  # loads a large native library: only in the process of its own
+
     out = Path(job["out"])
     accelerator = out / f"{ACCELERATOR}.il"
     _accelerator(job, out, accelerator)
-    netlists = [accelerator, *sorted(Path(job["parts"]).glob("*.il"))]
-    steps = [f"read_rtlil -overwrite {part}" for part in netlists]
-    _passes(_chip(job, out, steps) if "top" in job else _alone(out, steps))
+    parts = [accelerator, *sorted(Path(job["parts"]).glob("*.il"))]
+    design = libyosys.Design()
+    if "top" in job:
+        _chip(design, job, out, parts)
+    else:
+        _alone(design, out, parts)
     for scratch in (accelerator, out / "top.json"):
         scratch.unlink()
 
 
-def _passes(steps: list[str]) -> None:
-    from pyosys import libyosys  # loads a large native library: only in the process of its own
+def _passes(design: Any, *steps: str) -> None:
+    from pyosys import libyosys
 
-    design = libyosys.Design()
     for step in steps:
         libyosys.run_pass(step, design)
 
@@ -87,26 +91,31 @@ def _accelerator(job: dict[str, Any], out: Path, accelerator: Path) -> None:
     libyosys.run_pass(f"write_rtlil -selected {accelerator}", design)
 
 
-def _alone(out: Path, read: list[str]) -> list[str]:
-    """The accelerator's netlist as Verilog."""
-    return [
+def _alone(design: Any, out: Path, parts: list[Path]) -> None:
+    """Write the accelerator's netlist as Verilog."""
+    _passes(
+        design,
         *_PRIMITIVES,
-        *read,
+        *_read(parts),
         f"hierarchy -check -top {ACCELERATOR}",
         "delete t:$scopeinfo",
         f"write_verilog -noattr {out / NETLIST}",
-    ]
+    )
 
 
-def _chip(job: dict[str, Any], out: Path, read: list[str]) -> list[str]:
-    """The flat netlist of the whole chip."""
-    return [
+def _chip(design: Any, job: dict[str, Any], out: Path, parts: list[Path]) -> None:
+    """Write the flat netlist of the whole chip."""
+    _passes(
+        design,
         *_PRIMITIVES,
         f"{SLANG} -f {job['files']} --top {job['top']} --extern-modules "
         f"--blackboxed-module {ACCELERATOR}",
         "flatten",
-        *(step.format(top=job["top"]) for step in SYNTHESIS),
-        *read,
+    )
+    xilinx.synthesise(design, job["top"], out / "chip.partial")
+    _passes(
+        design,
+        *_read(parts),
         f"hierarchy -check -top {job['top']}",
         "flatten",
         "delete t:$scopeinfo",
@@ -114,7 +123,11 @@ def _chip(job: dict[str, Any], out: Path, read: list[str]) -> list[str]:
         "clkbufmap -buf BUFG O:I",
         "check -assert",
         f"write_json {out / 'chip.json'}",
-    ]
+    )
+
+
+def _read(parts: list[Path]) -> list[str]:
+    return [f"read_rtlil -overwrite {part}" for part in parts]
 
 
 if __name__ == "__main__":

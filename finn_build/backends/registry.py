@@ -66,15 +66,16 @@ def choose(options: Options) -> Choice:
 
 
 def _found(options: Options) -> tuple[str | None, str]:
-    lacking = []
     for tool in AUTOMATIC:
         try:
             backend(tool).find(options.target, options)
-        except ToolError as error:
-            lacking.append(str(error))
-        else:
-            return tool, ""
-    return None, f"no tool for it: {'; '.join(lacking)}"
+        except ToolError:
+            continue
+        return tool, ""
+    return (
+        None,
+        f"{' and '.join(AUTOMATIC)} are not here, or not whole; `doctor` says what is missing",
+    )
 
 
 def _check(chosen: Backend, options: Options) -> None:

@@ -92,6 +92,9 @@ def run_module(
     log: Path,
     limit_s: float | None = None,
 ) -> str:
-    """Run a Python module in a process of its own, with the interpreter that runs this program."""
+    """Run a Python module in a process of its own, with the interpreter that runs this program.
+
+    limit_s: seconds after which it is ended.
+    """
     command = [sys.executable, "-P", "-W", "ignore", "-m", module, *arguments]
     return run(command, cwd=cwd or Path.cwd(), log=log, name=module, limit_s=limit_s)

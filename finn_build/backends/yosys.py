@@ -8,6 +8,7 @@ PARTS as JSON.
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -15,7 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from finn_build.backends import tools
+from finn_build.backends import tools, xilinx
+from finn_build.backends.kept import Kept, keys
 from finn_build.backends.levels import NONE, Levels, levels
 from finn_build.errors import ToolError
 from finn_build.rtl.design import Instance
@@ -24,6 +26,10 @@ from finn_build.system.files import load_json, relative, save_json
 SLANG = "read_slang --max-generate-steps 100000000 --unroll-limit 1000000"
 READ = f"{SLANG} -f modules.f --top {{top}}"
 TOP = "parts"
+# What the files and the module of an instance are called where it may be any of several.
+ANY = "any"
+# The files that the result of a synthesis process depends on.
+_CODE = [Path(__file__).with_name(name) for name in ("yosys.py", "xilinx.py", "levels.py")]
 LANE = "nn_compressor"
 LANED = ("nn_mvtu",)
 # Modules without multipliers are small: one process synthesises them all.
@@ -42,21 +48,6 @@ SMALL = (
     "nn_window",
 )
 LANE_PARAMETERS = ("SIMD", "W_BITS", "A_BITS", "TERNARY", "SUM_W", "LATENCY")
-_SYNTH = "synth_xilinx -family xc7 -nosrl -noiopad -noclkbuf -top {top}"
-# Maps a design to the chip's cells.
-SYNTHESIS = (
-    # "distributed" means logic to Vivado, but LUT RAM to Yosys, and place and route loses the
-    # contents of LUT RAM.
-    'setattr -set rom_style "logic" a:rom_style=distributed',
-    # Registers are copied so that none drives too much: Yosys must not merge the copies.
-    "setattr -set keep 1 a:keep %ci1 t:$*dff* %i",
-    f"{_SYNTH} -run :map_luts",
-    # Every LUT costs the same here; by default Yosys prefers three of five inputs to two of six.
-    "setattr -mod -set abc9_lut 1 =LUT1 =LUT2 =LUT3 =LUT4 =LUT5 =LUT6",
-    f"{_SYNTH} -run map_luts:",
-)
-PASSES = (*SYNTHESIS, "check -assert", "tee -q -o {out} stat -json -tech xilinx")
-
 # Slice LUTs that one LUTRAM cell takes (7 Series CLB User Guide, UG474).
 _LUTRAM = {
     "RAM16X1D": 2,
@@ -118,15 +109,34 @@ def synthesise(
     out: Path,
     *,
     log: Path,
+    kept: Kept | None = None,
     tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Counts]:
     """Synthesise instances with the sources of rtl/modules.f; returns their counts by name.
 
     Leaves each instance's statistics in out/NAME.json and its netlist in out/NAME.il, with those
-    of its lanes beside it, and Yosys' logs beside `log`.
+    of its lanes beside it, and Yosys' logs beside `log`. Instances that must come out the same are
+    synthesised once, and not at all where `kept` has what comes out; tick: told how many are done.
     """
+    alike: dict[str, list[str]] = {}
+    for name, key in keys(rtl, instances, _CODE).items():
+        alike.setdefault(key, []).append(name)
+    firsts = {names[0]: key for key, names in alike.items()}
+    found: dict[str, Counts] = {}
 
-    def one(job: Sequence[Instance]) -> dict[str, Counts]:
+    def finish(key: str, texts: Mapping[str, str]) -> None:
+        for name in alike[key]:
+            _unpack(out, name, texts)
+            stored = load_json(out / f"{name}.json")
+            found[name] = count(stored["num_cells_by_type"], Levels(**stored["levels"]))
+        tick(len(found), len(instances))
+
+    for key in alike:
+        texts = kept.load(key) if kept else None
+        if texts is not None:
+            finish(key, texts)
+
+    def one(job: Sequence[Instance]) -> list[str]:
         parts = [_Part(i.name, i.module, i.parameters) for i in job]
         name = job[0].name if len(job) == 1 else "small"
         tools.run_module(
@@ -136,23 +146,46 @@ def synthesise(
             cwd=rtl,
             log=log.with_name(f"{log.stem}-{name}{log.suffix}"),
         )
-        counts = {i.name: load_json(out / f"{i.name}.json") for i in job}
-        return {
-            name: count(part["num_cells_by_type"], Levels(**part["levels"]))
-            for name, part in counts.items()
-        }
+        return [i.name for i in job]
 
-    found: dict[str, Counts] = {}
+    missing = [i for i in instances if i.name in firsts and i.name not in found]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        waiting = [pool.submit(one, job) for job in _jobs(instances)]
+        waiting = [pool.submit(one, job) for job in _jobs(missing)]
         try:
             for done in as_completed(waiting):
-                found |= done.result()
-                tick(len(found), len(instances))
+                for name in done.result():
+                    texts = _pack(out, name)
+                    if kept:
+                        kept.save(firsts[name], texts)
+                    finish(firsts[name], texts)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
     return {instance.name: found[instance.name] for instance in instances}
+
+
+def _pack(out: Path, name: str) -> dict[str, str]:
+    """What a process left of an instance, by file; its own files and module are called ANY."""
+    netlist = (out / f"{name}.il").read_text()
+    lanes = {f"{lane}.il" for lane in re.findall(rf"^ *cell \\({LANE}\w+) ", netlist, re.M)}
+    return {
+        f"{ANY}.json": (out / f"{name}.json").read_text(),
+        f"{ANY}.il": netlist.replace(_header(name), _header(ANY)),
+        **{lane: (out / lane).read_text() for lane in sorted(lanes)},
+    }
+
+
+def _unpack(out: Path, name: str, texts: Mapping[str, str]) -> None:
+    """Write what _pack took from one instance as the files of another."""
+    for file, text in texts.items():
+        own = file.startswith(f"{ANY}.")
+        path = out / (file.replace(ANY, name, 1) if own else file)
+        path.write_text(text.replace(_header(ANY), _header(name)) if own else text)
+
+
+def _header(name: str) -> str:
+    """The line of a netlist that names its module."""
+    return f"\nmodule \\{name}\n"
 
 
 def _jobs(instances: Sequence[Instance]) -> list[list[Instance]]:
@@ -210,8 +243,9 @@ def _cells(parts: Sequence[_Part], out: Path) -> dict[str, tuple[dict[str, int],
     cells = "".join(f"attribute \\keep 1\ncell \\{p.name} \\{p.name}_i\nend\n" for p in parts)
     scratch.write_text(f"module \\{TOP}\n{cells}end\n")
     libyosys.run_pass(f"read_rtlil {scratch}", design)
-    for step in PASSES:
-        libyosys.run_pass(step.format(top=TOP, out=scratch), design)
+    xilinx.synthesise(design, TOP, scratch)
+    libyosys.run_pass("check -assert", design)
+    libyosys.run_pass(f"tee -q -o {scratch} stat -json -tech xilinx", design)
     counted = load_json(scratch)["modules"]
     libyosys.run_pass(f"write_json {scratch}", design)
     netlists = load_json(scratch)["modules"]

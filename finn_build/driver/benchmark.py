@@ -29,7 +29,7 @@ def measure(
     images: NDArray[np.uint8] | None = None,
     tick: Tick = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Time calls of predict on `images`, the golden ones if None, over and over again.
+    """Time calls of predict on `images` (N, H, W, C), the golden ones if None, over and over again.
 
     Returns `throughput` and `latency` as results.py describes them; tick(done, total) after calls.
     """

@@ -43,7 +43,7 @@ class Bar:
 def accuracy(
     accelerator: Accelerator, images: NDArray[np.uint8], truth: NDArray[np.int64], source: str
 ) -> results.Results:
-    """Classify images and count: results.json's accuracy."""
+    """Classify images (N, H, W, C) of true classes (N,) and count: results.json's accuracy."""
     bar, step = Bar("accuracy"), 8 * accelerator.batch
     found: list[Any] = []
     for start in range(0, len(images), step):

@@ -76,7 +76,7 @@ class Labels:
         return self.scale.values(logits)
 
     def title(self, words: NDArray[np.int32]) -> str:
-        """The name of one image's class."""
+        """The name of one image's class; words: its (WORDS,)."""
         return self.classes[int(words[0])]
 
     def text(self, words: NDArray[np.int32]) -> str:

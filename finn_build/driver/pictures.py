@@ -25,7 +25,7 @@ _LONGEST = 64  # characters of a class's name
 def labelled(
     manifest: Manifest, data: Path | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None, str]:
-    """Images, their true classes or None where they are unknown, and where they are from.
+    """Images (N, H, W, C), their true classes (N,) or None where unknown, and where they are from.
 
     data: folder with test/CLASS/* of PNG or JPEG, an .npz file with test_images and test_labels, or
     a folder with CIFAR-10's test set, its binary or its Python version; None: the vectors that came

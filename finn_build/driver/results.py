@@ -93,7 +93,7 @@ def _missing_inside(found: Results) -> list[str]:
 
 
 def save(path: Path, array: NDArray[Any]) -> None:
-    """Write an array as a .npy file of just this name. Raises ResultsError."""
+    """Write an array of any shape as a .npy file of just this name. Raises ResultsError."""
     try:
         with path.open("wb") as file:
             np.save(file, array)

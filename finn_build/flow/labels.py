@@ -4,7 +4,6 @@ Labels say something only of a model that was made for them. A model of which no
 was trained on has no accuracy here, and its classes have numbers unless a user names them.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from finn_build.config import Options
 from finn_build.errors import ConfigError
 from finn_build.flow.pipeline import Build
 from finn_build.network.graph import Network
-from finn_build.system.files import load_json
+from finn_build.system.files import load_json, parse_json
 
 KEY = "classes"  # of a QONNX file's metadata: a JSON list of names
 LONGEST = 64  # characters of a name
@@ -74,7 +73,7 @@ def _recorded(record: dict[str, Any], count: int) -> tuple[str, ...] | None:
 def truth(
     task: Labels, labels: NDArray[np.int64], classes: Sequence[str] | None, where: str
 ) -> NDArray[np.int64]:
-    """Labels of a data set's images as numbers of the model's classes.
+    """Labels (N,) of a data set's images as numbers of the model's classes.
 
     classes: of the data set, None where they are in the model's order already. They are matched by
     name; classes that the user named are in the data set's order. Raises ConfigError where a name
@@ -121,14 +120,17 @@ def read(path: Path) -> tuple[str, ...]:
 
 
 def in_metadata(path: Path) -> tuple[str, ...] | None:
-    """Names in the metadata of a QONNX file, or None where it has none."""
+    """Names in the metadata of a QONNX file, or None where it has none.
+
+    Raises ConfigError where what is there is no list of names.
+    """
     properties = onnx.load(str(path), load_external_data=False).metadata_props
     texts = [entry.value for entry in properties if entry.key == KEY]
     if not texts:
         return None
     where = f"{path}: metadata {KEY!r}"
     try:
-        found = json.loads(texts[-1])
+        found = parse_json(texts[-1])
     except ValueError:
         found = None
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):

@@ -22,6 +22,7 @@ from finn_build.config import Options
 from finn_build.errors import ConfigError, FileError
 from finn_build.flow import provenance
 from finn_build.flow.lock import alone
+from finn_build.system.files import load_json
 from headrace.ending import reason
 from headrace.names import printable
 from headrace.progress import Listener, NotebookBar, nobody
@@ -95,7 +96,8 @@ def run(
     """Run steps up to `last`; those from `first` on run even where nothing changed.
 
     Every step writes into NAME.partial, which becomes NAME when it is complete, so that an
-    interrupted build resumes with the step that it was in.
+    interrupted build resumes with the step that it was in. Raises ConfigError for the name of no
+    step, FileError where the folder cannot be written, and what the steps raise.
     """
     names = [s.name for s in steps]
     for wanted in (first, last):
@@ -199,7 +201,8 @@ def _bar(step: str, head: str, build: Build, console: Console) -> Iterator[None]
             task = bar.add_task(head, total=None)
 
             def tick(done: int, total: int) -> None:
-                bar.update(task, completed=done, total=total)
+                said = f"{head}  {done:,} of {total:,}"
+                bar.update(task, completed=done, total=total, description=said)
                 build.progress(step, done, total)
 
             build.tick = tick
@@ -229,7 +232,7 @@ def _key(step: Step, build: Build, code: list[tuple[str, str]]) -> str:
 
 def _load_state(folder: Path) -> dict[str, dict[str, Any]]:
     try:
-        state = json.loads((folder / STATE).read_text())
+        state = load_json(folder / STATE)
     except (OSError, ValueError):
         return {}
     # A file that is not a record counts as no record: the step is done again.

@@ -1,6 +1,6 @@
 """The parallelism of every layer, as a user reads and edits it, and its cost."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +74,21 @@ class Folding:
         """
         try:
             stored: dict[str, Any] = load_json(path)
-            folds = {name: Fold(**fold) for name, fold in stored.items()}
+            folds = {name: _fold(name, fold) for name, fold in stored.items()}
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise FoldingError(
                 f"{path}: not a folding ({error}); want {{layer: {{pe, simd, memory}}}}"
             ) from error
         return make(network, folds)
+
+
+def _fold(name: str, said: dict[str, Any]) -> Fold:
+    """A fold as a file has it. Raises TypeError for values of another type."""
+    for each in fields(Fold):
+        value = said.get(each.name, each.default)
+        if each.name in said and type(value) is not each.type:
+            raise TypeError(f"{name}: {each.name} is {value!r}")
+    return Fold(**said)
 
 
 def make(network: Network, folds: dict[str, Fold]) -> Folding:

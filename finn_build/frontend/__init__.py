@@ -7,7 +7,8 @@ integer weights and with integer thresholds that follow from the file's rational
 from finn_build.frontend.build import Tap
 from finn_build.frontend.file import load
 from finn_build.frontend.outputs import ask
-from finn_build.frontend.tidy import scaled, with_shapes
+from finn_build.frontend.shapes import with_shapes
+from finn_build.frontend.tidy import scaled
 from finn_build.frontend.walk import Reading, read
 
 __all__ = ["Reading", "Tap", "ask", "load", "read", "scaled", "with_shapes"]

@@ -16,8 +16,10 @@ from finn_build.frontend.schema import check_text, misfit
 # What libraries and arithmetic raise for odd numbers and shapes that no check foresees.
 UNFORESEEN = (ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
 MOST_NODES = 2500
+LEAST_OPSET = 7  # older operators broadcast in ways of their own, and no runtime executes them
 MOST_PIXELS = 1 << 22  # elements of an image
 MOST_SIDE = 1 << 16  # of a window
+_GRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 _INTEGERS = (
     TensorProto.BOOL,
@@ -48,8 +50,9 @@ def called(node: NodeProto) -> str:
 
 
 def kind(node: NodeProto) -> str:
-    """A node's operator for messages: in quotes unless it is a plain word."""
-    return node.op_type if node.op_type.isidentifier() else shown(node.op_type)
+    """A node's operator for messages: in quotes unless it is a plain and short word."""
+    word = node.op_type.isidentifier() and node.op_type.isascii() and len(node.op_type) <= 60
+    return node.op_type if word else shown(node.op_type)
 
 
 def refuse(node: NodeProto, why: str) -> ModelError:
@@ -61,16 +64,20 @@ def attributes(node: NodeProto) -> dict[str, Any]:
     """Attributes by name, text decoded. Raises ModelError for numbers that are not finite."""
     found: dict[str, Any] = {}
     for each in node.attribute:
-        if each.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS):
-            raise refuse(node, "graphs within nodes are not supported; unroll conditions and loops")
         value = helper.get_attribute_value(each)
         if isinstance(value, bytes):
             value = value.decode(errors="replace")
         numbers = value if isinstance(value, list | tuple) else [value]
-        if any(isinstance(n, float) and not math.isfinite(n) for n in numbers):
+        # A constant may be an infinite limit of a Clip; its numbers are looked at where it is read.
+        refused = math.isnan if node.op_type == "Constant" else _infinite
+        if any(isinstance(n, float) and refused(n) for n in numbers):
             raise refuse(node, f"attribute {shown(each.name)} is not finite")
         found[each.name] = value
     return found
+
+
+def _infinite(number: float) -> bool:
+    return not math.isfinite(number)
 
 
 def check_structure(proto: ModelProto) -> None:
@@ -84,15 +91,20 @@ def check_structure(proto: ModelProto) -> None:
             f"the graph has {len(graph.node):,} nodes, the first of them {called(graph.node[0])}; "
             f"use at most {MOST_NODES:,}: simplify it (onnxsim, qonnx-cleanup)"
         )
-    if not 1 <= opset(proto) <= defs.onnx_opset_version():
+    if not LEAST_OPSET <= opset(proto) <= defs.onnx_opset_version():
         raise ModelError(
-            f"operators of version {opset(proto)}; 1 to {defs.onnx_opset_version()} are known"
+            f"operators of version {opset(proto)}; use {LEAST_OPSET} to "
+            f"{defs.onnx_opset_version()} (onnx.version_converter)"
         )
     if not graph.output:
         raise ModelError("the graph has no outputs")
-    if proto.functions or graph.sparse_initializer:
-        what = "functions" if proto.functions else "sparse tensors"
-        raise ModelError(f"the file has {what} of its own, which are not supported; inline them")
+    for function in proto.functions:
+        raise ModelError(
+            f"the file has functions of its own, as {shown(function.name)}; inline them "
+            "(onnx.inliner)"
+        )
+    for sparse in graph.sparse_initializer:
+        raise ModelError(f"tensor {shown(sparse.values.name)}: it is sparse; save it dense")
     constants = {t.name for t in graph.initializer}
     if len(constants) != len(graph.initializer):
         raise ModelError("two of the graph's initialisers have the same name")
@@ -102,6 +114,8 @@ def check_structure(proto: ModelProto) -> None:
     makers: dict[str, NodeProto] = {}
     inputs = {i.name for i in graph.input}
     for node in graph.node:
+        if any(each.type in _GRAPHS for each in node.attribute):
+            raise refuse(node, "graphs within nodes are not supported; unroll conditions and loops")
         wrong = misfit(node, opset(proto))
         if wrong is not None:
             raise refuse(node, wrong)
@@ -142,19 +156,21 @@ def clip_limits(proto: ModelProto) -> set[str]:
     return limits - others
 
 
-def array(tensor: TensorProto, *, infinite: bool = False) -> NDArray[Any]:
+def array(tensor: TensorProto, *, infinite: bool = False, name: str = "") -> NDArray[Any]:
     """A tensor's numbers as float32 or int64.
 
-    Raises ModelError where its data does not fit its shape, its type is not supported, a number is
-    not finite, or a float64 would lose digits.
+    name: of a tensor without a name of its own. Raises ModelError where its data does not fit its
+    shape, its type is not supported, a number is not finite, or a float64 would lose digits.
     """
-    name = shown(tensor.name)
+    name = shown(tensor.name or name)
     if tensor.data_location == TensorProto.EXTERNAL:
         raise ModelError(f"tensor {name}: its data is in another file; save the model as one")
     if any(d < 0 for d in tensor.dims):
         raise ModelError(f"tensor {name}: its shape {list(tensor.dims)} has a negative side")
     if tensor.data_type not in (*_FLOATS, *_INTEGERS):
-        raise ModelError(f"tensor {name}: data type {tensor.data_type} is not supported")
+        raise ModelError(
+            f"tensor {name}: its numbers are {data_type(tensor.data_type)}; use FLOAT or integers"
+        )
     try:
         size = math.prod(tensor.dims)
         held = len(tensor.raw_data) // max(
@@ -177,8 +193,17 @@ def array(tensor: TensorProto, *, infinite: bool = False) -> NDArray[Any]:
     return as_float32(values, f"tensor {name}")
 
 
+def data_type(number: int) -> str:
+    """Name of a type of numbers."""
+    known = TensorProto.DataType.DESCRIPTOR.values_by_number
+    return str(known[number].name) if number in known else f"of type {number}"
+
+
 def as_float32(values: NDArray[Any], what: str) -> NDArray[np.float32]:
-    """Floating-point numbers as float32. Raises ModelError for infinities and lost digits."""
+    """Floating-point numbers of any shape as float32.
+
+    Raises ModelError for infinities and lost digits.
+    """
     wide = values.astype(np.float64)
     finite(wide, what)
     with np.errstate(over="ignore"):
@@ -195,7 +220,7 @@ def as_float32(values: NDArray[Any], what: str) -> NDArray[np.float32]:
 
 
 def finite(values: NDArray[Any], what: str) -> None:
-    """Raise ModelError naming the first element that is NaN or infinite."""
+    """Raise ModelError naming the first element, in any shape, that is NaN or infinite."""
     bad: Iterable[Any] = np.argwhere(~np.isfinite(values))
     for where in bad:
         place = [int(i) for i in where]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,11 @@ from qonnx.custom_op.general.bipolar_quant import binary_quant
 from qonnx.custom_op.general.intquant import int_quant
 
 from finn_build.errors import ModelError
-from finn_build.frontend.check import array, attributes, finite, refuse
+from finn_build.frontend.check import array, attributes, finite, refuse, shown
 
-MOST_ELEMENTS = 1 << 26
+MOST_ELEMENTS = 1 << 26  # of one constant, and of all that are computed together
+# What a Constant may hold; the others are text and sparse tensors.
+_NUMBERS = frozenset(["value", "value_float", "value_floats", "value_int", "value_ints"])
 _BROADCAST = (
     *("Add", "Div", "Equal", "Greater", "Less", "Max", "Min"),
     *("Mod", "Mul", "Pow", "Sub", "Sum", "Where"),
@@ -81,11 +84,13 @@ FOLDED = frozenset(
 def compute(
     node: NodeProto, said: dict[str, Any], inputs: Sequence[NDArray[Any] | None], opset: int
 ) -> list[NDArray[Any]]:
-    """The results of one node in ONNX Runtime. Raises ModelError where it fails."""
+    """The results of one node in ONNX Runtime, in its shapes. Raises ModelError where it fails."""
+    if node.op_type == "Constant" and not _NUMBERS.intersection(said):
+        raise refuse(node, f"holds no numbers, but {', '.join(map(shown, said)) or 'nothing'}")
     _size(node, inputs)
     given = [(n, v) for n, v in zip(node.input, inputs, strict=True) if v is not None]
     if node.op_type == "Constant" and "value" in said:
-        return [array(said["value"])]
+        return [array(said["value"], infinite=True, name=node.output[0])]
     graph = helper.make_graph(
         [node],
         "constant",
@@ -118,7 +123,7 @@ def _widened(value: NDArray[Any]) -> NDArray[Any]:
 
 def _size(node: NodeProto, inputs: Sequence[NDArray[Any] | None]) -> None:
     """Refuse results that would fill the memory."""
-    shape: Sequence[Any] = []
+    shape: Sequence[float] = []
     values = [np.zeros(0) if v is None else np.asarray(v).ravel() for v in inputs]
     if node.op_type in ("ConstantOfShape", "Expand"):
         shape = values[-1].tolist()
@@ -129,12 +134,19 @@ def _size(node: NodeProto, inputs: Sequence[NDArray[Any] | None]) -> None:
         shape = [abs(limit - start) / abs(delta) if delta else math.inf]
     elif node.op_type == "Concat":
         shape = [sum(float(v.size) for v in values)]
-    elif len(values) > 1:
-        shape = [float(v.size) for v in values] if node.op_type == "Gather" else []
-        if node.op_type in _BROADCAST:
-            shape = [float(v.size) for v in values if v.size > 1]
+    elif node.op_type == "Gather":
+        # Each index picks at most the whole of the first input.
+        shape = [float(v.size) for v in values]
+    elif node.op_type in _BROADCAST:
+        shape = _broadcast([np.shape(v) for v in inputs if v is not None])
     if math.prod(float(abs(n)) for n in shape) > MOST_ELEMENTS:
         raise refuse(node, f"its constant would have more than {MOST_ELEMENTS:,} elements")
+
+
+def _broadcast(shapes: Sequence[Sequence[int]]) -> list[float]:
+    """The shape of some arrays together; sides that do not fit are left to the runtime."""
+    sides = zip_longest(*(reversed(shape) for shape in shapes), fillvalue=1)
+    return [float(max(side)) for side in sides]
 
 
 def _fits(shape: Sequence[int], target: Sequence[int]) -> bool:

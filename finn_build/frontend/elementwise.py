@@ -13,14 +13,12 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import ceil, floor
 from typing import Protocol
 
 import numpy as np
 
 from finn_build.frontend.rational import ALL, NONE, Half
 
-HALF = Fraction(1, 2)
 _LARGEST = Fraction(float(np.finfo(np.float32).max))
 # Rounding modes of QONNX's Quant, by all the names that qonnx gives them.
 ROUNDINGS = {
@@ -153,15 +151,26 @@ class Quantiser:
     def level(self, x: Fraction, channel: int) -> int:
         """The level of a number, computed forwards."""
         y = x / _of(self.scales, channel) + self.zero
+        return self.counted(y.numerator, y.denominator)
+
+    def counted(self, top: int, below: int) -> int:
+        """The level of the number top / below, which is already divided by the scale."""
         if self.bipolar:
-            return int(y >= 0)
-        return min(max(_rounded(y, self.rounding), self.low), self.high) - self.low
+            return int(top >= 0)
+        return min(max(_rounded(top, below, self.rounding), self.low), self.high) - self.low
+
+    def edge(self, level: int) -> tuple[int, bool]:
+        """What a number divided by the scale must reach for a level, in halves.
+
+        And whether it must be larger. The level is 1 or more.
+        """
+        return (0, False) if self.bipolar else _edge(self.low + level, self.rounding)
 
     def reaching(self, level: int, channel: int) -> Half:
         """The numbers that reach a level, which is 1 or more."""
-        half = Half(Fraction(0)) if self.bipolar else _first(self.low + level, self.rounding)
+        halves, strict = self.edge(level)
         scale = _of(self.scales, channel)
-        return half.move(1 / scale, Fraction(self.zero))
+        return Half(Fraction(halves, 2), strict).move(1 / scale, Fraction(self.zero))
 
     def apply(self, x: Fraction, channel: int) -> Fraction:
         """See Elementwise."""
@@ -186,44 +195,48 @@ class Quantiser:
         return Fraction(1)
 
 
-def _rounded(y: Fraction, rounding: str) -> int:
-    """y rounded to an integer as QONNX does it."""
-    sign = -1 if y < 0 else 1
+def _rounded(top: int, below: int, rounding: str) -> int:
+    """The number top / below rounded to an integer as QONNX does it; `below` is above zero."""
+    down, rest = divmod(top, below)
+    more, half = rest > 0, 2 * rest - below
     match rounding:
         case "HALF_EVEN":
-            return round(y)
+            return down + (half > 0 or (half == 0 and down % 2 == 1))
         case "CEIL":
-            return ceil(y)
+            return down + more
         case "FLOOR":
-            return floor(y)
+            return down
         case "UP":
-            return sign * ceil(abs(y))
+            return down + (more and top > 0)
         case "DOWN":
-            return sign * floor(abs(y))
+            return down + (more and top < 0)
         case "HALF_UP":
-            return sign * floor(abs(y) + HALF)
+            return down + (half > 0 or (half == 0 and top > 0))
         case "HALF_DOWN":
-            return sign * ceil(abs(y) - HALF)
+            return down + (half > 0 or (half == 0 and top < 0))
     raise AssertionError(rounding)
 
 
-def _first(q: int, rounding: str) -> Half:
-    """The y that are rounded to q or more; rounding modes differ in what they do with ties."""
+def _edge(q: int, rounding: str) -> tuple[int, bool]:
+    """What is rounded to q or more, in halves, and whether it must be larger than that.
+
+    Rounding modes differ in what they do with ties.
+    """
     match rounding:
         case "HALF_EVEN":
-            return Half(q - HALF, q % 2 == 1)
+            return 2 * q - 1, q % 2 == 1
         case "CEIL":
-            return Half(Fraction(q - 1), True)
+            return 2 * q - 2, True
         case "FLOOR":
-            return Half(Fraction(q))
+            return 2 * q, False
         case "UP":
-            return Half(Fraction(q - 1), True) if q > 0 else Half(Fraction(q))
+            return (2 * q - 2, True) if q > 0 else (2 * q, False)
         case "DOWN":
-            return Half(Fraction(q)) if q > 0 else Half(Fraction(q - 1), True)
+            return (2 * q, False) if q > 0 else (2 * q - 2, True)
         case "HALF_UP":
-            return Half(q - HALF, q <= 0)
+            return 2 * q - 1, q <= 0
         case "HALF_DOWN":
-            return Half(q - HALF, q > 0)
+            return 2 * q - 1, q > 0
     raise AssertionError(rounding)
 
 

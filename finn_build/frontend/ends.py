@@ -16,7 +16,7 @@ from finn_build.frontend.elementwise import Affine, Clip, Elementwise
 from finn_build.frontend.layout import Layout
 from finn_build.frontend.outputs import MOST_CLASSES
 from finn_build.frontend.product import sums, unrolled, whole
-from finn_build.frontend.rational import unit
+from finn_build.frontend.rational import as_float, unit
 from finn_build.frontend.scope import Scope
 from finn_build.frontend.stream import NO_SIDES, Codes, Moving, Product, Stream, Sums
 from finn_build.network.layers import Argmax, Ints, Mvtu
@@ -133,7 +133,7 @@ def _scored(
             ),
             layer.name,
         )
-        return Ended(scale=float(scale), offset=float(offset), floor=0.0 if floor else None)
+        return Ended(scale=as_float(scale), offset=as_float(offset), floor=0.0 if floor else None)
     layer = _last(scope, base, weights, None)
     # A class whose value does not depend on the image has gain 0.
     scores, biases = _scores(gains, offsets, layer.reach)
@@ -149,8 +149,8 @@ def _scored(
         layer.name,
     )
     return Ended(
-        scale=np.array([float(g) for g in gains]),
-        offset=np.array([float(o) for o in offsets]),
+        scale=np.array([as_float(g) for g in gains]),
+        offset=np.array([as_float(o) for o in offsets]),
         floor=0.0 if floor else None,
     )
 

@@ -44,7 +44,9 @@ def run(
 def run_finn(
     model: ModelWrapper, reading: Reading, images: NDArray[np.uint8], *, batch: int = BATCH
 ) -> Outputs:
-    """Run a graph of FINN's, whose MultiThresholds note the quantised tensors they came from.
+    """Run a graph of FINN's on images (N, H, W, C).
+
+    Its MultiThresholds note the quantised tensors that they came from.
 
     A graph with Im2Col or pooling of lowered images must be run with batch=1: qonnx 1.0.0's Im2Col
     mixes up a batch.

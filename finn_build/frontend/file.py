@@ -48,6 +48,7 @@ def parse(path: Path) -> ModelProto:
 
 def _external(proto: ModelProto, folder: Path) -> None:
     """Read tensors from files beside the model's; files outside its folder are not opened."""
+    left = MOST_BYTES
     for tensor in proto.graph.initializer:
         if tensor.data_location != TensorProto.EXTERNAL:
             continue
@@ -61,10 +62,15 @@ def _external(proto: ModelProto, folder: Path) -> None:
                     f"tensor {name}: its data is in {shown(info.location)}, which is not a file "
                     "beside the model; put it there, or save the model as one file"
                 )
-            start, length = info.offset or 0, info.length
-            size = file.stat().st_size
-            if start < 0 or start + (length or 0) > size or (length is not None and length < 0):
-                raise ModelError(f"tensor {name}: its data lies beyond the end of {file.name}")
+            start, size = info.offset or 0, file.stat().st_size
+            length = size - start if info.length is None else info.length
+            if start < 0 or length < 0 or start + length > size:
+                raise ModelError(
+                    f"tensor {name}: its data lies beyond the end of {shown(file.name)}"
+                )
+            left -= length
+            if left < 0:
+                raise ModelError(f"tensor {name}: with its data the model is larger than 2 GiB")
             load_external_data_for_tensor(tensor, str(folder))
         except (ValueError, KeyError, OSError, onnx.checker.ValidationError) as error:
             raise ModelError(f"tensor {name}: its data cannot be read ({error})") from error

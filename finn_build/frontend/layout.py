@@ -89,8 +89,8 @@ class Layout:
     def channel_of(self, values: NDArray[np.object_] | NDArray[np.float64]) -> list[int] | None:
         """Where each channel's value is in a constant that is broadcast to the tensor.
 
-        Returns the flat index of every channel's value, [0] if one serves all; None where the
-        values of a channel differ.
+        values: of any shape that can be. Returns the flat index of every channel's value, [0] if
+        one serves all; None where the values of a channel differ.
         """
         if values.size == 1:
             return [0]
@@ -114,7 +114,7 @@ class Layout:
         return ordered.reshape(len(values), self.height, self.width, self.channels)
 
     def from_stream(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
-        """The inverse of `to_stream`."""
+        """The inverse of `to_stream`, which says the shapes."""
         ordered = values.transpose(0, *(1 + "hwc".index(axis) for axis in self.order_of_all))
         return ordered.reshape(len(values), *self.shape)
 

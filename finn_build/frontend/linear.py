@@ -27,6 +27,8 @@ def _weights(scope: Scope, node: NodeProto, index: int) -> Constant:
     found = scope.constant(node, index)
     if found is None:
         raise refuse(node, "has no weights")
+    if not np.size(found.values):
+        raise refuse(node, f"its weights of shape {list(np.shape(found.values))} are empty")
     if found.integers is not None:
         return found
     values = np.asarray(found.values, np.float64)

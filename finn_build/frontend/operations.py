@@ -37,7 +37,7 @@ def then(scope: Scope, stream: Stream, node: NodeProto, op: Elementwise | Moving
 
 
 def per_channel(node: NodeProto, stream: Stream, values: NDArray[np.generic]) -> list[Fraction]:
-    """A constant that is broadcast to a stream: one number, or one for each channel."""
+    """A constant of any shape that is broadcast to a stream: one number, or one a channel."""
     numbers = np.asarray(values, np.float64)
     places = stream.layout.channel_of(numbers)
     if places is None:

@@ -16,6 +16,7 @@ from finn_build.frontend.elementwise import Affine, Clip, Leaky
 from finn_build.frontend.extremes import extremes
 from finn_build.frontend.linear import conv, gemm, matmul
 from finn_build.frontend.operations import per_channel, then
+from finn_build.frontend.probabilities import LABELS
 from finn_build.frontend.quantisers import quant
 from finn_build.frontend.rational import root
 from finn_build.frontend.scope import Scope, Value
@@ -29,6 +30,7 @@ _HINTS = {
     "QuantizeLinear": QCDQ,
     "DequantizeLinear": QCDQ,
     "Sigmoid": "leave it out; the label is the same",
+    **dict.fromkeys(LABELS, "only as the last node of the network"),
 }
 
 
@@ -42,13 +44,13 @@ def unsupported(node: NodeProto) -> str:
             "Dropout",
             "Identity",
             "Shape",
-            "Softmax",
-            "LogSoftmax",
-            "ArgMax",
-            "TopK",
         }
     )
-    return f"operator {kind(node)} is not supported{hint}; supported: {', '.join(supported)}"
+    ends = ", ".join(LABELS)
+    return (
+        f"operator {kind(node)} is not supported{hint}; supported: {', '.join(supported)}, and at "
+        f"the end {ends}"
+    )
 
 
 def _arithmetic(scope: Scope, node: NodeProto) -> Value:
@@ -114,7 +116,11 @@ def _clip(scope: Scope, node: NodeProto) -> Value:
     limits: list[Fraction | None] = []
     for index, name in ((1, "min"), (2, "max")):
         values = scope.numbers(node, index)
-        number = said.get(name) if values is None else float(np.asarray(values).reshape(-1)[0])
+        if values is not None and values.size != 1:
+            raise refuse(node, f"its {name} has the shape {list(values.shape)}; want one number")
+        number = said.get(name) if values is None else float(values.reshape(-1)[0])
+        if number == (np.inf if name == "min" else -np.inf):
+            raise refuse(node, f"its {name} of {number:g} leaves no finite number")
         limits.append(None if number is None or np.isinf(number) else Fraction(float(number)))
     low, high = limits
     if low is not None and high is not None and low > high:

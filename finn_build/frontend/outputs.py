@@ -8,6 +8,7 @@ from finn_build.errors import ModelError
 from finn_build.frontend.check import shown
 from finn_build.frontend.layout import Layout
 from finn_build.frontend.tidy import AXES, OUTPUT
+from finn_build.frontend.unique import copied
 
 LABEL, VALUES = KINDS = ("label", "values")
 MOST_CLASSES = 1024
@@ -15,8 +16,7 @@ MOST_CLASSES = 1024
 
 def ask(graph: ModelProto, kind: str) -> ModelProto:
     """A tidy graph whose metadata say what the network ends in."""
-    made = ModelProto()
-    made.CopyFrom(graph)
+    made = copied(graph)
     helper.set_model_props(made, {**_notes(graph), OUTPUT: kind})
     return made
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import reduce
-from math import floor, gcd, isqrt, lcm
+from math import floor, gcd, inf, isqrt, lcm
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,13 @@ def unit(values: Iterable[Fraction]) -> Fraction:
     return Fraction(
         reduce(gcd, (abs(v.numerator) * (bottom // v.denominator) for v in some)), bottom
     )
+
+
+def as_float(x: Fraction) -> float:
+    """The nearest float64; infinite beyond the largest."""
+    if abs(x) < 1 << 1000:
+        return float(x)
+    return inf if x > 0 else -inf
 
 
 @dataclass(frozen=True)

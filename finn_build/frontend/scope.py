@@ -62,7 +62,7 @@ class Scope:
         return value
 
     def numbers(self, node: NodeProto, index: int) -> NDArray[Any] | None:
-        """The numbers of a constant input, or None if it is missing."""
+        """The numbers of a constant input, in its shape, or None if it is missing."""
         found = self.constant(node, index)
         return None if found is None else np.asarray(found.values)
 

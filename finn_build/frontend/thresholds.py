@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from math import prod
+from math import inf, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,8 @@ from finn_build.frontend.elementwise import (
     joined,
     pull_all,
 )
-from finn_build.frontend.rational import Half
+from finn_build.frontend.lines import Line, line
+from finn_build.frontend.rational import as_float
 from finn_build.frontend.stream import Codes, Sums, wide
 from finn_build.network.layers import Ints, Mvtu
 from finn_build.network.layers.add import Weighted
@@ -65,10 +66,22 @@ class _Row:
         """All operations between the accumulator and the quantiser."""
         return joined((self.start, *self.ops), self.channel)
 
-    def half(self, level: int) -> Half:
-        """The accumulators that reach a level."""
-        reached = self.quantiser.reaching(level, self.channel)
-        return pull_all(self.way, reached, self.channel)
+    @cached_property
+    def line(self) -> Line | None:
+        """The same as a line, where it is one."""
+        return line(self.way, self.quantiser, self.channel)
+
+    def first(self, level: int) -> tuple[int | None, float]:
+        """The least accumulator that reaches a level, and the bound that it follows from.
+
+        None if all do, with -inf, or none, with inf.
+        """
+        if self.line is not None:
+            return self.line.first(level)
+        half = pull_all(self.way, self.quantiser.reaching(level, self.channel), self.channel)
+        if half.bound is None:
+            return None, inf if half.empty else -inf
+        return half.least(), as_float(half.bound)
 
     def level(self, accumulator: int) -> int:
         """The level of an accumulator, computed forwards."""
@@ -89,7 +102,7 @@ class _Row:
         scales = self.quantiser.scales
         most += abs(self.quantiser.zero) * scales[self.channel if len(scales) > 1 else 0]
         if gain:
-            return float(SLACK * EPS * most / gain)
+            return as_float(SLACK * EPS * most / gain)
         x = apply_all(self.way, Fraction(0), self.channel)
         return float("inf") if doubtful(self.quantiser, x, self.channel) else 0.0
 
@@ -124,9 +137,11 @@ def levels(
     for index, ways in enumerate(rows):
         for code, way in enumerate(ways):
             for place, level in enumerate(kept):
-                half = way.half(level)
-                thresholds[index, code, place] = _first(way, half, level, (low, high))
-                bounds[index, code, place] = _bound(half)
+                found = way.first(level)
+                # The line is checked at its ends against the operations that it stands for.
+                ends = place in (0, len(kept) - 1)
+                thresholds[index, code, place] = _first(way, found, level, (low, high), ends=ends)
+                bounds[index, code, place] = found[1]
     return Levels(weights=weights, thresholds=thresholds, bounds=bounds, slack=slack)
 
 
@@ -175,21 +190,19 @@ def _sign(x: Fraction) -> int:
     return -1 if x < 0 else 1
 
 
-def _first(row: _Row, half: Half, level: int, reach: tuple[int, int]) -> int:
-    """The least accumulator that reaches a level; the highest plus one if none does."""
+def _first(
+    row: _Row, found: tuple[int | None, float], level: int, reach: tuple[int, int], *, ends: bool
+) -> int:
+    """The least accumulator that reaches a level; the highest plus one if none does.
+
+    found: what follows backwards; ends: whether to check it by all operations, if a line is there.
+    """
     low, high = reach
-    if half.bound is None:
-        first = high + 1 if half.empty else low
-    else:
-        first = min(max(half.least(), low), high + 1)
-    if (first <= high and row.level(first) < level) or (
-        first > low and row.level(first - 1) >= level
-    ):
-        raise AssertionError(f"threshold {first} is not that of level {level}")
+    least, bound = found
+    nowhere = high + 1 if bound == inf else low
+    first = nowhere if least is None else min(max(least, low), high + 1)
+    ways = [row.level] if row.line is None else [row.line.level, row.level][: 1 + ends]
+    for at in ways:
+        if (first <= high and at(first) < level) or (first > low and at(first - 1) >= level):
+            raise AssertionError(f"threshold {first} is not that of level {level}")
     return first
-
-
-def _bound(half: Half) -> float:
-    if half.bound is None:
-        return float("inf") if half.empty else float("-inf")
-    return float(half.bound)

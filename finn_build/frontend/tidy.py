@@ -7,14 +7,13 @@ and all nodes after the logits are removed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
-from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.transformation.infer_shapes import InferShapes
 
 from finn_build.errors import ModelError
 from finn_build.frontend import channels_last
@@ -24,19 +23,22 @@ from finn_build.frontend.check import (
     attributes,
     called,
     clip_limits,
+    data_type,
     finite,
     kind,
     opset,
     refuse,
     shown,
 )
-from finn_build.frontend.constant import FOLDED, compute
+from finn_build.frontend.constant import FOLDED, MOST_ELEMENTS, compute
 from finn_build.frontend.domains import DOMAINS, OURS, QONNX, standard
-from finn_build.frontend.unique import all_names, fresh
-from finn_build.system.quiet import quiet
+from finn_build.frontend.probabilities import before_labels
+from finn_build.frontend.shapes import shape_of
+from finn_build.frontend.unique import all_names, copied, fresh
 
 _IDLE = ("Identity", "Dropout")
-_FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+_FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE)
+_HALVES = (TensorProto.FLOAT16, TensorProto.BFLOAT16)  # their sums are off by more than float32's
 LEFT_OUT = "headrace.left_out"  # metadata: outputs beyond the first, and what followed the logits
 AXES = "headrace.axes"  # metadata: dimensions over which labels or probabilities were taken
 OUTPUT = "headrace.output"  # metadata: what it ends in, label or values
@@ -53,8 +55,7 @@ def tidy(proto: ModelProto) -> ModelProto:
             if not made.knows(name):
                 raise refuse(node, f"reads {shown(name)}, which no node makes")
         made.take(node)
-    axes: list[int] = []
-    logits, followed = _before_labels(made, made.alias.get(output, output), axes)
+    logits, followed, axes = before_labels(made.nodes, made.alias.get(output, output), made.opset)
     if logits not in made.computed:
         raise ModelError(f"the output {shown(output)} does not depend on an image")
     model = _model(made, logits)
@@ -67,8 +68,11 @@ def tidy(proto: ModelProto) -> ModelProto:
 
 
 def _axes_of(proto: ModelProto) -> dict[str, str]:
-    """The notes that an earlier `tidy` left in the same graph."""
-    return {p.key: p.value for p in proto.metadata_props if p.key in (AXES, LEFT_OUT)}
+    """The notes that an earlier `tidy` left in the same graph. Raises ModelError for others."""
+    notes = {p.key: p.value for p in proto.metadata_props if p.key in (AXES, LEFT_OUT)}
+    if not re.fullmatch(r"(-?\d{1,3}(,|$))*", notes.get(AXES, "")):
+        raise ModelError(f"metadata {AXES!r}: {shown(notes[AXES])}; want numbers of dimensions")
+    return notes
 
 
 def _ordered(nodes: Iterable[NodeProto], output: str) -> list[NodeProto]:
@@ -96,8 +100,7 @@ def scaled(graph: ModelProto, pixel_max: float) -> ModelProto:
 
     The bytes are divided, as in PyTorch's ToTensor, so that the quotients are bit for bit the same.
     """
-    made = ModelProto()
-    made.CopyFrom(graph)
+    made = copied(graph)
     source, names = made.graph.input[0].name, all_names(graph)
     scaled = fresh(f"{source}.scaled", names)
     for node in made.graph.node:
@@ -116,8 +119,11 @@ class _Tidy:
     def __init__(self, proto: ModelProto) -> None:
         graph = proto.graph
         self.opset = opset(proto)
-        limits = clip_limits(proto)
-        self.constants = {t.name: array(t, infinite=t.name in limits) for t in graph.initializer}
+        self.limits = clip_limits(proto)
+        self.folded = 0  # elements of the constants that were computed
+        self.constants = {
+            t.name: array(t, infinite=t.name in self.limits) for t in graph.initializer
+        }
         self.images = {i.name: i for i in graph.input if i.name not in self.constants}
         self.computed = set(self.images)
         self.weights: set[str] = set()  # tensors of quantised weights
@@ -144,12 +150,16 @@ class _Tidy:
         if node.op_type in OURS and node.domain in DOMAINS:
             standard(node)
         elif node.domain not in ("", "ai.onnx"):
-            raise refuse(node, f"operators of the domain {shown(node.domain)} are not supported")
+            known = f"; of QONNX's are {', '.join(OURS)}" if node.domain in DOMAINS else ""
+            raise refuse(
+                node, f"operators of the domain {shown(node.domain)} are not supported{known}"
+            )
         on_images = [name for name in node.input if name in self.computed]
         if not on_images:
             self._constant(node, said)
         elif node.op_type == "Shape":
-            self.constants[node.output[0]] = np.array(self._shape(node, node.input[0]), np.int64)
+            sides = self._shape(node, node.input[0])[said.get("start", 0) : said.get("end")]
+            self.constants[node.output[0]] = np.array(sides, np.int64)
         elif self._idle(node, said):
             self.alias[node.output[0]] = node.input[0]
         else:
@@ -180,9 +190,8 @@ class _Tidy:
         ):
             self._keep(node)  # of quantised weights
             return
-        if node.op_type in _IDLE or (
-            node.op_type == "Cast" and node.input[0] not in self.constants
-        ):
+        cast = node.op_type == "Cast" and node.input[0] not in self.constants
+        if node.op_type in _IDLE or (cast and self._idle(node, said)):
             self.alias[node.output[0]] = node.input[0]
             return
         missing = [n for n, v in zip(node.input, inputs, strict=True) if n and v is None]
@@ -197,9 +206,21 @@ class _Tidy:
             raise refuse(node, f"operator {kind(node)} of constants is not supported{hint}")
         for name, value in zip(node.output, compute(node, said, inputs, self.opset), strict=False):
             if name:
-                if value.dtype.kind == "f":
-                    finite(value, f"{called(node)}: the constant {shown(name)} that it makes")
+                self._check_numbers(node, name, value)
                 self.constants[name] = value
+
+    def _check_numbers(self, node: NodeProto, name: str, value: NDArray[Any]) -> None:
+        """Refuse numbers that are not finite, but for limits of a Clip, and too many of them."""
+        what = f"{called(node)}: the constant {shown(name)} that it makes"
+        if value.dtype.kind == "f":
+            finite(np.nan_to_num(value, nan=np.nan) if name in self.limits else value, what)
+        self.folded += value.size
+        if self.folded > MOST_ELEMENTS:
+            raise refuse(
+                node,
+                f"the constants that the file computes up to here have more than "
+                f"{MOST_ELEMENTS:,} elements; fold them before (onnxsim)",
+            )
 
     def _keep(self, node: NodeProto) -> None:
         """Add a node whose results are weights."""
@@ -210,6 +231,10 @@ class _Tidy:
     def _idle(self, node: NodeProto, said: dict[str, Any]) -> bool:
         """Whether a node does not change images."""
         if node.op_type == "Cast":
+            if said.get("to") in _HALVES:
+                raise refuse(
+                    node, "rounds to half precision, which no layer does; export in float32"
+                )
             # A cast to integers belongs to labels; elsewhere `read` refuses it.
             return said.get("to") in _FLOATS
         if node.op_type == "Dropout" and len(node.input) > 2:
@@ -227,6 +252,8 @@ class _Tidy:
         rest = shape[1:]
         if not rest or min(rest) < -1 or rest.count(-1) > 1 or shape[0] not in self.batches:
             raise refuse(node, f"cannot reshape to {shape}: keep the batch as the first dimension")
+        if 0 in rest and attributes(node).get("allowzero"):
+            raise refuse(node, f"cannot reshape to {shape}: with allowzero it has no elements")
         name = fresh(f"{node.output[0]}.shape", self.names)
         self.constants[name] = np.array([0, *rest], np.int64)
         node.input[1] = name
@@ -238,13 +265,12 @@ class _Tidy:
             sides = _image(self.images[tensor]).type.tensor_type.shape.dim
             return [side.dim_value for side in sides]
         if tensor not in self.shapes:
-            wrapped = _with_shapes(ModelWrapper(self._behind(tensor)))
-            found = wrapped.get_tensor_shape(tensor)
-            if not found or min(found) < 1:
+            found = shape_of(self._behind(tensor), tensor)
+            if found is None:
                 raise refuse(
                     node, f"the shape of {shown(tensor)} is not known; export a fixed shape"
                 )
-            self.shapes[tensor] = [int(side) for side in found]
+            self.shapes[tensor] = found
         return self.shapes[tensor]
 
     def _behind(self, tensor: str) -> ModelProto:
@@ -273,59 +299,7 @@ def _copy(node: NodeProto) -> NodeProto:
     return made
 
 
-def with_shapes(graph: ModelProto) -> ModelProto:
-    """A tidy graph with the shapes of all tensors, which qonnx needs to execute it."""
-    made: ModelProto = _with_shapes(ModelWrapper(graph)).model
-    return made
-
-
-def _with_shapes(model: ModelWrapper) -> ModelWrapper:
-    try:
-        with quiet():
-            return model.transform(InferShapes())
-    except Exception as error:  # onnx and qonnx raise whatever their operators do
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"its tensors' shapes do not fit together ({first[:200]!r})") from error
-
-
 QCDQ = "this is a QCDQ export; export as QONNX (brevitas.export.export_qonnx)"
-_LABELS = ("Softmax", "LogSoftmax", "ArgMax", "TopK")
-_SHAPING = ("Cast", "Squeeze", "Unsqueeze", "Reshape", "Flatten")
-
-
-def _before_labels(made: _Tidy, output: str, axes: list[int]) -> tuple[str, list[str]]:
-    """The logits behind an output of labels or probabilities, and the nodes that follow them.
-
-    The axes that labels or probabilities are taken over are added to `axes`.
-    """
-    makers = {name: node for node in made.nodes for name in node.output}
-    at, followed = output, list[str]()
-    kinds: list[str] = []
-    logits = output
-    while at in makers:
-        node = makers[at]
-        if node.op_type in _LABELS:
-            if kinds and (at != logits or node.op_type not in ("Softmax", "LogSoftmax")):
-                raise refuse(node, "makes labels or probabilities from which others are made")
-            axes.append(_label_axis(node, attributes(node)))
-            logits = node.input[0]
-            followed.append(called(node))
-            kinds.append(node.op_type)
-        elif node.op_type not in _SHAPING:
-            break
-        at = node.input[0]
-    if followed:
-        if logits not in makers:
-            raise refuse(makers[output], "makes labels of the image itself; there is no network")
-        last = max(i for i, node in enumerate(made.nodes) if logits in node.output)
-        del made.nodes[last + 1 :]
-    return logits, followed
-
-
-def _label_axis(node: NodeProto, said: dict[str, Any]) -> int:
-    if said.get("select_last_index") or not said.get("largest", 1):
-        raise refuse(node, "does not take the first of the largest values; the label is that one")
-    return int(said.get("axis", 0 if node.op_type == "ArgMax" else -1))
 
 
 def _model(made: _Tidy, output: str) -> ModelProto:
@@ -374,7 +348,9 @@ def _image(given: ValueInfoProto) -> ValueInfoProto:
     """The input with batch 1. Raises ModelError for shapes that are not those of an image."""
     kind, name = given.type.tensor_type, shown(given.name)
     if kind.elem_type not in (*_FLOATS, TensorProto.UINT8):
-        raise ModelError(f"input {name}: data type {kind.elem_type} is not supported; use float")
+        raise ModelError(
+            f"input {name}: its numbers are {data_type(kind.elem_type)}; use FLOAT, or UINT8"
+        )
     sides = [d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim]
     if len(sides) < 2:
         raise ModelError(f"input {name}: its shape is {sides}; want a batch and an image")

@@ -1,4 +1,4 @@
-"""Unique names of tensors."""
+"""Copies of graphs, and unique names of their tensors."""
 
 from onnx import ModelProto
 
@@ -18,3 +18,10 @@ def fresh(name: str, names: set[str]) -> str:
         name += "_"
     names.add(name)
     return name
+
+
+def copied(graph: ModelProto) -> ModelProto:
+    """A graph that can be changed while the given one stays as it is."""
+    made = ModelProto()
+    made.CopyFrom(graph)
+    return made

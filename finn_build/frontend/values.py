@@ -14,6 +14,7 @@ from finn_build.frontend.elementwise import Clip
 from finn_build.frontend.ends import PADDED, Ended, identity
 from finn_build.frontend.layout import Layout
 from finn_build.frontend.pooling import summed
+from finn_build.frontend.rational import as_float
 from finn_build.frontend.scope import Scope
 from finn_build.frontend.stream import Stream, Sums
 from finn_build.network.layers import Mvtu, Values
@@ -83,7 +84,7 @@ def _end(layout: Layout, bits: int, *, signed: bool) -> Values:
 
 def _numbers(values: tuple[Fraction, ...], channels: int = 1) -> float | NDArray[np.float64]:
     """The values as float64: one where they are alike, or one a channel where these repeat."""
-    numbers = np.array([float(value) for value in values])
+    numbers = np.array([as_float(value) for value in values])
     if (numbers == numbers[0]).all():
         return float(numbers[0])
     repeats = (numbers.reshape(-1, channels) == numbers[:channels]).all()

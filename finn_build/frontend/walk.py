@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import prod
 
+import numpy as np
 from onnx import ModelProto, NodeProto, numpy_helper
 
 from finn_build.errors import ModelError
@@ -15,11 +16,13 @@ from finn_build.frontend.build import Tap as Tap
 from finn_build.frontend.check import UNFORESEEN, attributes, refuse, shown
 from finn_build.frontend.layout import Layout, of_axes
 from finn_build.frontend.scope import Scope
+from finn_build.frontend.shapes import with_shapes
 from finn_build.frontend.stream import Codes, Constant, Stream
 from finn_build.frontend.tidy import AXES
 from finn_build.network.graph import Network
 
 _PIXEL_BITS = 8
+MOST_VALUES = 1 << 24  # of a tensor, for one image
 # What appends the last layers, by what they give.
 ENDS = {outputs.LABEL: ends.finish, outputs.VALUES: values.finish}
 # Operators that want channels first, as ONNX has them.
@@ -64,6 +67,8 @@ def read(graph: ModelProto, name: str) -> Reading:
             raise refuse(node, operators.unsupported(node))
         try:
             made = handler(scope, node)
+            if isinstance(made, Stream):
+                _check_size(node, made.layout)
             if isinstance(made, Stream) and readers[node.output[0]] > 1:
                 made = scope.shared(made, node)
             scope.values[node.output[0]] = made
@@ -74,6 +79,7 @@ def read(graph: ModelProto, name: str) -> Reading:
     last = scope.values[graph.graph.output[0].name]
     if not isinstance(last, Stream):
         raise ModelError(f"the output {shown(graph.graph.output[0].name)} is a constant")
+    with_shapes(graph)  # raises ModelError where ONNX's rules are not kept
     _check_axes(graph, last.layout)
     try:
         ended = ENDS[outputs.kind_of(graph, last.layout)](scope, last, graph.graph.node[-1])
@@ -91,7 +97,22 @@ def read(graph: ModelProto, name: str) -> Reading:
         reads=scope.builder.reads,
     )
     network.shapes()  # raises ModelError where layers do not fit together
+    _check_values(network, graph.graph.node[-1])
     return Reading(network=network, image=image, logits=last.layout, taps=tuple(scope.builder.taps))
+
+
+def _check_size(node: NodeProto, layout: Layout) -> None:
+    """Refuse tensors that no memory holds, as those of hostile sizes of windows and paddings."""
+    count = layout.height * layout.width * layout.channels
+    if count > MOST_VALUES:
+        raise refuse(node, f"gives {count:,} values for an image; use at most {MOST_VALUES:,}")
+
+
+def _check_values(network: Network, node: NodeProto) -> None:
+    """Refuse values that float32, in which other programs compute them, does not have."""
+    most = np.abs(network.scale) * network.reach + np.abs(network.offset)
+    if not np.all(most <= np.finfo(np.float32).max):
+        raise refuse(node, "its values reach beyond those of float32; leave out its scale or bias")
 
 
 def _check_axes(graph: ModelProto, logits: Layout) -> None:
@@ -111,7 +132,7 @@ def image_of(graph: ModelProto) -> Layout:
 
     After the batch, three dimensions are channels, rows and columns, two are channels and columns,
     and one is the columns of a single row. Channels are last if the graph begins with a transpose
-    that brings them to the front.
+    that brings them to the front. Raises ModelError for other dimensions.
     """
     source = graph.graph.input[0]
     sides = [d.dim_value for d in source.type.tensor_type.shape.dim][1:]

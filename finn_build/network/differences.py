@@ -74,7 +74,7 @@ def worst(entries: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def few(values: NDArray[np.integer]) -> str:
-    """The first integers of an image, for messages."""
+    """The first integers of an image, of any shape, for messages."""
     listed = ", ".join(map(str, values[:FEW].tolist()))
     return f"[{listed}{', ...' if len(values) > FEW else ''}]"
 

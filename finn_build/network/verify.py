@@ -99,7 +99,8 @@ def compare(
 
     An image that differs is explained where, in the first layer that differs, every differing
     value's accumulator lies within float32 rounding of a bound. Raises MismatchError, naming layer
-    and value, for any other difference. `numbers` are the images' numbers in messages.
+    and value, for any other difference. `images` are (N, H, W, C), `numbers` theirs in
+    messages.
     """
     notes = []
     for i in differing(first, second):
@@ -119,7 +120,10 @@ def compare(
 
 
 def differing(first: Outputs, second: Outputs) -> list[int]:
-    """Images whose logits or activations are not the same."""
+    """Images whose logits or activations are not the same, by their numbers from 0.
+
+    Raises MismatchError for arrays of other shapes, which cannot agree.
+    """
     if first.logits.shape != second.logits.shape:
         raise MismatchError(
             f"logits of shapes {first.logits.shape} and {second.logits.shape} cannot agree"

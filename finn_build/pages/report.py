@@ -1,6 +1,5 @@
 """Render report.json as one self-contained page, and read it back with its contract checked."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,8 @@ from finn_build.backends import registry
 from finn_build.errors import ConfigError
 from finn_build.network import differences
 from finn_build.pages import page
+from finn_build.pages.accuracy import leading
+from finn_build.system.files import load_json
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 FORMAT = 1  # of report.json; a new field does not change it
@@ -40,7 +41,7 @@ def read(path: Path) -> dict[str, Any]:
     if not file.is_file():
         raise ConfigError(f"{file}: no report; give a finished build's folder or its report.json")
     try:
-        made = json.loads(file.read_text())
+        made = load_json(file)
     except ValueError as error:
         raise ConfigError(f"{file}: not JSON ({error}); {again}") from error
     version = made.get("format") if isinstance(made, dict) else None
@@ -78,6 +79,7 @@ def html(report: dict[str, Any]) -> str:
         by_class=_by_class(report),
         classes=report["model"].get("classes") or [],
         output=_output(report),
+        best=report["accuracy"][leading(report["accuracy"])],
         rungs=[_rung(entry) for entry in report["verification"]],
         most=EXPLANATIONS,
         differing=sum(map(differences.other_logits, report["verification"])),

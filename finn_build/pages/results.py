@@ -35,7 +35,7 @@ def table(reports: Sequence[Report]) -> str:
 
 
 def routed(reports: Sequence[Report]) -> str:
-    """A table for each chip that was placed and routed."""
+    """A table for each chip that was placed and routed. Raises ConfigError where none was."""
     chips = [r for r in reports if r["clock"]["achieved_mhz"] and r["fps"]["simulated"]]
     if not chips:
         raise ConfigError("no report is of a chip that was placed and routed; give one as well")
@@ -130,17 +130,16 @@ def check(pages: Sequence[Path]) -> None:
         marks.read(page)
 
 
-def write(pages: Sequence[Path], reports: Sequence[Path]) -> str | None:
-    """Write the tables of the reports and say so.
+def write(pages: Sequence[Path], reports: Sequence[Path]) -> str:
+    """Write the tables of the reports and say so. Raises ConfigError as `insert` does."""
+    commit = insert(pages, reports)
+    return f"{', '.join(map(str, pages))}: of the code of commit {commit}"
 
-    Raises ConfigError: as `insert` does; without reports, where tables are of older code.
-    """
-    if reports:
-        commit = insert(pages, reports)
-        return f"{', '.join(map(str, pages))}: of the code of commit {commit}"
+
+def current(pages: Sequence[Path]) -> None:
+    """Raise ConfigError where tables are of older code."""
     if old := outlived(pages):
         raise ConfigError("\n".join([*old, "build again, and give all of the reports"]))
-    return None
 
 
 def insert(pages: Sequence[Path], reports: Sequence[Path], *, root: Path = provenance.ROOT) -> str:

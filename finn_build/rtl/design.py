@@ -198,7 +198,7 @@ def several(parameter: str, count: int) -> Parameters:
 
 
 def pack(elements: NDArray[np.int64], bits: int) -> int:
-    """Concatenate two's complement elements of `bits` bits, element 0 in the low bits."""
+    """Concatenate two's complement elements (N,) of `bits` bits, element 0 in the low bits."""
     mask = (1 << bits) - 1
     word = 0
     for i, value in enumerate(elements.tolist()):

@@ -163,7 +163,10 @@ def _classified(build: pipeline.Build, deployed: Path, count: int, console: Cons
 
 
 def classify(folder: Path, count: int, console: Console) -> Shown:
-    """Run images of the deploy folder one by one, then all in one call."""
+    """Run `count` images of the deploy folder one by one, then all in one call.
+
+    Raises MismatchError where a result is not the golden model's.
+    """
     sys.path.insert(0, str(board.PYNQ))
     with Accelerator(folder) as accelerator:
         manifest = accelerator.manifest

@@ -26,8 +26,16 @@ def save_json(path: Path, value: Any) -> None:
 
 
 def load_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(path.read_text())
+    """Read a JSON file. Raises OSError or ValueError for what is none."""
+    return parse_json(path.read_text())
+
+
+def parse_json(text: str) -> Any:
+    """Read a JSON text from outside. Raises ValueError for what is none, however deep it is."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def identity(path: Path) -> list[tuple[str, int, int]]:
@@ -42,3 +50,9 @@ def relative(path: Path, folder: Path) -> str:
     The folders above, whose names may have any characters, are not in it.
     """
     return os.path.relpath(path.resolve(), folder.resolve())
+
+
+def user_cache() -> Path:
+    """The folder in which this user's programs keep what they can make again."""
+    stated = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (stated if stated.is_absolute() else Path.home() / ".cache") / "headrace"

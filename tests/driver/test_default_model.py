@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +14,6 @@ from finn_build.network import golden
 from finn_build.network.graph import Network
 from finn_build.pages.compare import baselines
 
-DATA = Path(os.environ.get("HEADRACE_DATA", "data/cifar10"))
 BATCH = 8
 
 
@@ -41,11 +38,10 @@ def test_the_demo_shows_what_the_golden_model_says(built):
     assert (built[0] / "board" / "demo.png").is_file()
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="the data set is not present")
 def test_every_label_and_logit_of_200_test_images_is_the_golden_models(
-    built, accelerator, tmp_path
+    built, accelerator, data_folder, tmp_path
 ):
-    images = baselines.whole_test_set(DATA.resolve(), tmp_path / "log").images[:200]
+    images = baselines.whole_test_set(data_folder, tmp_path / "log").images[:200]
     labels, logits = accelerator.predict(images, logits=True)
     expected = golden.run(Network.load(built[0] / "golden" / "network.npz"), images)
     assert np.array_equal(labels, expected.labels)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from graphs import Graph, base, constant, find, last
+from graphs import QONNX, Graph, base, constant, find, last
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 CASES: dict[str, Callable[[], ModelProto]] = {}
@@ -17,17 +17,35 @@ REFUSED = {
     "mal_abits_neg": r"'Quant_\d+' \(Quant\): a bit width of -3; use 1 to 32",
     "mal_abits_zero": r"'Quant_\d+' \(Quant\): a bit width of 0; use 1 to 32",
     "mal_ascale_nan": r"tensor 'c\d+': it is nan, not finite",
+    "mal_axis": r"op_type:Concat, node name: Concat_\d+\).*axis must be in",
+    "mal_axes_note": r"metadata 'headrace.axes': 'abc'; want numbers of dimensions",
     "mal_baddims": r"tensor 'c\d+': 108 numbers for the shape \[5, 3, 3, 3\], which has 135",
     "mal_badout": r"no node makes the output 'nobody'",
     "mal_bn_infbeta": r"tensor 'c\d+': element \[2\] is inf, not finite",
     "mal_bn_negvar": r"BatchNormalization\): the variance of channel 2, -1, is below zero",
+    "mal_cast_half": r"'Cast_\d+' \(Cast\): rounds to half precision.*export in float32",
+    "mal_cast_weights": r"'Cast_\d+' \(Cast\): does more with the quantised weights",
+    "mal_clip_above": r"'Clip_\d+' \(Clip\): its min of inf leaves no finite number",
+    "mal_clip_below": r"'Clip_\d+' \(Clip\): its max of -inf leaves no finite number",
+    "mal_clip_vector": r"'Clip_\d+' \(Clip\): its min has the shape \[4\]; want one number",
+    "mal_concats": r"'Concat_\d+' \(Concat\): gives [\d,]+ values for an image; use at most",
+    "mal_constant_bits": r"\(Constant\): the constant '\w+' that it makes: .* is inf, not finite",
+    "mal_constant_nan": r"tensor 't\d+': it is nan, not finite",
+    "mal_constant_text": r"\(Constant\): holds no numbers, but 'value_string'",
+    "mal_constants": r"the constants that the file computes up to here have more than 67,108,864",
     "mal_cycle": r"depends on its own output; a network must have no cycles",
     "mal_deep": r"3,0\d\d nodes, the first of them node '\w+' \(\w+\); use at most 2,500",
     "mal_dup": r"'Relu_\d+' \(Relu\): makes 't\d+', as node 'Relu_\d+' \(Relu\) does",
+    "mal_empty_weights": r"\(MatMul\): its weights of shape \[150, 0\] are empty",
+    "mal_functions": r"functions of its own, as 'F'; inline them",
+    "mal_half": r"input 'in0': its numbers are FLOAT16; use FLOAT, or UINT8",
+    "mal_huge_values": r"\(Mul\): its values reach beyond those of float32",
     "mal_hugech": r"input 'in0': [\d,]{20,} values in an image; use at most",
     "mal_hugeimg": r"input 'in0': 30,000,000,000 values in an image; use at most",
     "mal_hugew": r"tensor 'c\d+': 108 numbers for the shape \[1099511627776, 3, 3, 3\]",
+    "mal_integers": r"op_type:Add, node name: Add_\d+\).*tensor\(int64\)",
     "mal_kshape": r"\(Conv\): kernel_shape \[5, 5\] does not fit weights of \[3, 3\]",
+    "mal_long_kind": r"^node 'A_\d+' \('A{57}\.\.\.'\): operator 'A{57}\.\.\.' is not",
     "mal_names_err": r"^node '\\x1b\[31m<script>\\n../x' \('Er\\x1b\[2Jf\\nfake: ok'\): operator",
     "mal_negdim": r"input 'in0': its shape is \[1, 3, -1, 12\]; every side",
     "mal_negpad": r"\(Conv\): kernel \[3, 3\], pads \[-1, -1, -1, -1\]: want 4 paddings",
@@ -35,7 +53,10 @@ REFUSED = {
     "mal_noout": r"the graph has no outputs",
     "mal_noscale": r"'Quant_\d+' \(Quant\): reads 'nothere', which no node makes",
     "mal_noweight": r"'Quant_\d+' \(Quant\): reads 'nothere', which no node makes",
+    "mal_old": r"operators of version 6; use 7 to",
     "mal_q2": r"'Quant_\d+' \(Quant\): has 2 inputs; want 4",
+    "mal_sparse": r"tensor 's': it is sparse; save it dense",
+    "mal_strings": r"tensor 'c\d+': its numbers are STRING; use FLOAT or integers",
     "mal_stride0": r"'Conv_\d+' \(Conv\): strides \[0, 0\]: use 1 to",
     "mal_w_inf": r"tensor 'c\d+': element \[0, 3\] is inf, not finite",
     "mal_wbits_nan": r"tensor 'c\d+': it is nan, not finite",
@@ -216,6 +237,148 @@ def unsorted(made: ModelProto) -> None:
     nodes = list(made.graph.node)[::-1]
     del made.graph.node[:]
     made.graph.node.extend(nodes)
+
+
+@broken
+def axes_note(made: ModelProto) -> None:
+    helper.set_model_props(made, {"headrace.axes": "abc"})
+
+
+@broken
+def half(made: ModelProto) -> None:
+    made.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+
+
+@broken
+def old(made: ModelProto) -> None:
+    made.opset_import[0].version = 6
+
+
+@broken
+def functions(made: ModelProto) -> None:
+    inner = helper.make_node("Relu", ["a"], ["b"])
+    made.functions.append(
+        helper.make_function("own", "F", ["a"], ["b"], [inner], list(made.opset_import))
+    )
+
+
+@broken
+def sparse(made: ModelProto) -> None:
+    parts = [numpy_helper.from_array(np.ones(1, np.float32), "s")]
+    parts.append(numpy_helper.from_array(np.zeros(1, np.int64)))
+    made.graph.sparse_initializer.append(helper.make_sparse_tensor(*parts, [3]))
+
+
+@broken
+def strings(made: ModelProto) -> None:
+    name = place(made, "scale")
+    constant(made, name).CopyFrom(helper.make_tensor(name, TensorProto.STRING, [], [b"1"]))
+
+
+def _within(make: Callable[[Graph, str], str]) -> Callable[[Graph, str], str]:
+    """Keep a sound graph with nodes between a convolution and its quantiser."""
+
+    def made() -> ModelProto:
+        g = Graph(3, 8, 8)
+        return g.end(g.act(make(g, g.conv(g.quant("in0"), 4))))
+
+    CASES[f"mal_{make.__name__}"] = made
+    return make
+
+
+@_within
+def axis(g: Graph, x: str) -> str:
+    return g.op("Concat", g.act(x), axis=5)
+
+
+@_within
+def cast_half(g: Graph, x: str) -> str:
+    return g.op("Cast", g.op("Cast", x, to=TensorProto.FLOAT16), to=TensorProto.FLOAT)
+
+
+@_within
+def cast_weights(g: Graph, x: str) -> str:
+    whole = g.op("Cast", g.weights(4, 4, 1, 1), to=TensorProto.INT32)
+    return g.conv(x, 4, 1, weights=g.op("Cast", whole, to=TensorProto.FLOAT))
+
+
+@_within
+def clip_above(g: Graph, x: str) -> str:
+    return g.op("Clip", x, g.constant(np.inf))
+
+
+@_within
+def clip_below(g: Graph, x: str) -> str:
+    return g.op("Clip", x, "", g.constant(-np.inf))
+
+
+@_within
+def clip_vector(g: Graph, x: str) -> str:
+    return g.op("Clip", x, g.constant([0, 1, 2, 3]))
+
+
+@_within
+def concats(g: Graph, x: str) -> str:
+    x = g.act(x)
+    for _ in range(30):
+        x = g.op("Concat", x, x, axis=1)
+    return x
+
+
+@_within
+def constant_bits(g: Graph, x: str) -> str:
+    bits = g.op("Constant", value_float=float("inf"))
+    numbers = (g.constant(1), g.constant(0), bits)
+    return g.op("Quant", x, *numbers, domain=QONNX, signed=0, narrow=0, rounding_mode="ROUND")
+
+
+@_within
+def constant_nan(g: Graph, x: str) -> str:
+    value = numpy_helper.from_array(np.array(np.nan, np.float32))
+    return g.op("Add", x, g.op("Constant", value=value))
+
+
+@_within
+def constant_text(g: Graph, x: str) -> str:
+    return g.op("Add", x, g.op("Constant", value_string="one"))
+
+
+@_within
+def constants(g: Graph, x: str) -> str:
+    wide = g.op("ConstantOfShape", g.constant([1 << 24], np.int64))
+    for _ in range(30):
+        wide = g.op("Add", wide, g.constant(1))
+    return g.op("Add", x, wide)
+
+
+@_within
+def integers(g: Graph, x: str) -> str:
+    return g.op("Add", x, g.constant(1, np.int64))
+
+
+@_within
+def long_kind(g: Graph, x: str) -> str:
+    return g.op("A" * 100_000, x, name="A_0")
+
+
+def _empty_weights() -> ModelProto:
+    g = base()
+    weights = g.quant(g.constant(np.zeros((150, 0))), 0.5, 3, signed=1)
+    return g.model(g.op("MatMul", g.nodes[-2].input[0], weights, shape=(0,)))
+
+
+CASES["mal_empty_weights"] = _empty_weights
+
+
+def _huge_values() -> ModelProto:
+    g = base()
+    x = last(g)
+    for _ in range(12):
+        x = g.op("Mul", x, g.constant(1e38))
+    return g.model(x)
+
+
+CASES["mal_huge_values"] = _huge_values
 
 
 def _names_err() -> ModelProto:

@@ -163,3 +163,41 @@ def slice_merged() -> ModelProto:
     x = g.op("Reshape", g.first(4, pads=SAME), g.constant([1, 4, 36], np.int64), shape=(4, 36))
     places = [g.constant([n], np.int64) for n in (1, 3, 1)]
     return g.end(g.op("Slice", x, *places, shape=(2, 36)))
+
+
+# What exporters compute from constants and shapes.
+@CASES.add
+def shape_parts() -> ModelProto:
+    """The batch alone, as newer exporters of PyTorch ask for it, and the sides of the image."""
+    g = Graph(3, 8, 8, opset=15)
+    x = g.first(6)
+    batch = g.op("Shape", x, start=0, end=1)
+    row = g.op("Concat", batch, g.constant([-1], np.int64), axis=0)
+    x = g.op("Reshape", x, row, shape=(216,))
+    return g.model(g.dense(x))
+
+
+@CASES.add
+def masked_weights() -> ModelProto:
+    """Pruned weights: a product of constants that are as large as they are."""
+    g = Graph(16, 8, 8)
+    kept = g.random.integers(0, 2, (16, 16, 7, 7))
+    values = g.random.uniform(-3, 3, kept.shape) * 0.11
+    weights = g.quant(g.op("Mul", g.constant(values), g.constant(kept)), 0.11, 3, signed=1)
+    return g.end(g.act(g.conv(g.quant("in0"), 16, 7, weights=weights), 170.0))
+
+
+@CASES.add
+def softmax_old() -> ModelProto:
+    """Probabilities of a fully convolutional network, before version 13: over all after axis 1."""
+    g = Graph(3, 6, 6, opset=11)
+    return g.model(g.op("Softmax", g.conv(g.first(6), 10, 4)))
+
+
+@CASES.add
+def clip_nodes() -> ModelProto:
+    """Limits of a Clip as nodes, the upper one infinite."""
+    g = Graph(3, 8, 8)
+    low, high = (g.op("Constant", value_float=value) for value in (0.3, float("inf")))
+    x = g.op("Clip", g.norm(g.conv(g.quant("in0"), 4), 170.0), low, high)
+    return g.end(g.quant(x, 0.37, 3))

@@ -32,6 +32,7 @@ for _name in (
     "samples",
     "mlperf_tiny",
     "mutations",
+    "patience",
     "open_chip",
     "fake_backend",
 ):

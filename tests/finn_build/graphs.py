@@ -44,7 +44,8 @@ class Graph:
         out = f"t{len(self.nodes)}"
         name = more.pop("name", f"{kind}_{len(self.nodes)}")
         self.nodes.append(helper.make_node(kind, list(inputs), [out], name=name, **more))
-        self.shapes[out] = tuple(shape) if shape is not None else self.shapes.get(inputs[0], ())
+        first = self.shapes.get(inputs[0], ()) if inputs else ()
+        self.shapes[out] = first if shape is None else tuple(shape)
         return out
 
     def quant(

@@ -42,7 +42,7 @@ def sessions():
     """qonnx makes a session of ONNX Runtime for every node of every image; the same ones serve."""
     real, patch = onnxruntime.InferenceSession, pytest.MonkeyPatch()
     patch.setattr(
-        onnx_exec.rt, "InferenceSession", lru_cache(maxsize=64)(lambda model: real(model))
+        onnx_exec.rt, "InferenceSession", lru_cache(maxsize=64)(lambda *given: real(*given))
     )
     yield
     patch.undo()

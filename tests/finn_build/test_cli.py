@@ -140,7 +140,12 @@ def test_an_objective_that_cannot_be_is_refused(tmp_path, asked, message):
 
 @pytest.mark.parametrize(
     ("model", "pixel_max", "message"),
-    [("a.onnx", 0.0, "--pixel-max 0: use 255, 1"), ("arch1_w2a2", 1.0, "is for QONNX files")],
+    [
+        ("a.onnx", 0.0, "--pixel-max 0: use 255, 1"),
+        ("a.onnx", 1e-320, "--pixel-max 9.99989e-321: use 255, 1"),
+        ("a.onnx", 1e308, r"--pixel-max 1e\+308: use 255, 1 or another up to 16,777,216"),
+        ("arch1_w2a2", 1.0, "is for QONNX files"),
+    ],
 )
 def test_a_range_of_pixels_is_for_models_that_have_one(tmp_path, model, pixel_max, message):
     with pytest.raises(ConfigError, match=message):

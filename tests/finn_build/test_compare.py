@@ -98,6 +98,14 @@ def test_what_was_not_simulated_is_only_predicted():
     assert [(p.kind, p.fps, p.latency_us) for p in made] == [("predicted", 9000.0, None)]
 
 
+@pytest.mark.parametrize(("data", "comparable"), [(None, True), ("cifar10", True), ("mine", False)])
+def test_accuracy_on_other_images_is_not_compared(data, comparable):
+    made = pages.report()
+    made["model"]["data"] = data
+    assert {p.comparable for p in points.of_report(made, 1)} == {comparable}
+    assert ("mine" in "".join(command._cells(points.of_report(made, 1)[0]).values())) != comparable
+
+
 def point(number, fps, accuracy, *, kind="simulated", images=10000):
     return Point(
         number=number, design="d", kind=kind, detail="", source="", fps=fps, accuracy=accuracy,

@@ -238,6 +238,8 @@ def test_a_saved_folding_comes_back(network, tmp_path):
         (ALL | {"simd": 9}, r"constant takes all rows and inputs at once; use PE=4 and SIMD=18"),
         (ALL | {"slice_bits": 9}, r"conv0: slice_bits=9 of 8 bits of an input; use 1 to 8"),
         ({"speed": 1}, r"not a folding"),
+        ({"pe": "x"}, r"not a folding \(conv0: pe is 'x'\)"),
+        ({"simd": float("nan")}, r"not a folding \(conv0: simd is nan\)"),
     ],
 )
 def test_an_illegal_edit_is_refused_with_the_legal_values(network, tmp_path, change, message):

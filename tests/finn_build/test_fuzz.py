@@ -1,13 +1,12 @@
 """Whatever a file holds, it is read or refused soon, by a message that can be printed."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutations import mutated
+from patience import at_most
 
 from finn_build import frontend
 from finn_build.errors import ModelError
@@ -15,23 +14,6 @@ from finn_build.errors import ModelError
 # Calls of functions and their ends while a file is read: seconds, however busy the machine is. The
 # most of 400 changed files was 1.2 million.
 CALLS = 20_000_000
-
-
-@contextmanager
-def at_most(calls: int) -> Iterator[None]:
-    """Fail when what is done inside has begun and ended more calls than these."""
-    seen = 0
-
-    def count(frame, event, argument):
-        nonlocal seen
-        seen += 1
-        assert seen <= calls, "it takes too long to read"
-
-    sys.setprofile(count)
-    try:
-        yield
-    finally:
-        sys.setprofile(None)
 
 
 def attempt(data: bytes, folder) -> str:

@@ -124,6 +124,7 @@ def test_names_that_cannot_be_are_refused(tmp_path, network, text, message):
     [
         ("stop, go", "'stop, go' is no JSON list of names; write one, or give --labels FILE"),
         ('{"a": 0}', "is no JSON list of names"),
+        ("[" * 100_000, "is no JSON list of names"),
         ("[1, 2, 3, 4, 5, 6]", "is no JSON list of names"),
         ('["a", "b"]', "2 names, but the model has 6 classes"),
         ('["a", "a"]', "names 1 and 2 are both 'a'"),

@@ -1,5 +1,6 @@
 """What a build does again, what it keeps, and what it leaves behind."""
 
+import io
 import os
 import subprocess
 import sys
@@ -136,6 +137,16 @@ def test_one_line_per_step(fake):
     ]
 
 
+def test_a_bar_says_how_far_a_step_is(fake, monkeypatch):
+    monkeypatch.setattr(fake, "second", lambda build, out: build.tick(7, 1028) or "half")
+    sys.modules["finn_build.flow.steps.second"].run = fake.second
+    text = io.StringIO()
+    options = Options(board="pynq-z2", model="m", data=Path("none"), out=fake.folder / "build")
+    console = Console(file=text, force_terminal=True, width=100)
+    pipeline.run(fake.steps, options, console=console)
+    assert "[2/2] second  7 of 1,028" in text.getvalue()
+
+
 def test_two_builds_are_not_in_one_folder(fake):
     fake.run()
     folder = fake.folder / "build"
@@ -206,7 +217,9 @@ def test_a_full_disk_at_the_record_is_one_message_and_the_build_goes_on(fake):
         '{"first": {"key": 1}}',
         "\x00",
         "\udcff",
+        "[" * 100_000,
     ],
+    ids=range(10),
 )
 def test_a_corrupt_record_is_as_good_as_none(fake, state):
     fake.run()

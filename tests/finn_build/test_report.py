@@ -9,7 +9,8 @@ from PIL import Image
 
 from finn_build.errors import ConfigError
 from finn_build.flow import labels
-from finn_build.pages import report
+from finn_build.pages import accuracy, report
+from finn_build.pages.compare import points
 from finn_build.system.files import save_json
 
 ROUTED = {"achieved_mhz": 104.25, "critical_path": "conv0.heap to conv0.threshold, " + "a/" * 60}
@@ -117,6 +118,35 @@ def test_the_page_shows_the_reports_numbers(tmp_path):
         "seconds": [f"{value:,.1f} s" for value in made["seconds"].values()],
     }
     assert seen["accuracy"] == ["87.91 %"] and seen["fps"] == ["32,468"]
+
+
+FEW = {
+    "qat": {"value": 0.8831, "images": 10000, "source": "training's record, cpu"},
+    "hardware": {"value": 0.9, "images": 100, "source": "golden integer model, run now"},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "stage"),
+    [
+        ({}, "qat"),
+        ({"hardware": FEW["hardware"] | {"images": 10000}}, "hardware"),
+        ({"hardware": FEW["hardware"] | {"value": None}}, "hardware"),
+        ({"qat": FEW["qat"] | {"images": None}}, "hardware"),
+        ({"qat": FEW["qat"] | {"images": 50}}, "hardware"),
+    ],
+)
+def test_the_accuracy_of_the_most_images_leads(changes, stage):
+    assert accuracy.leading(FEW | changes) == stage
+    assert accuracy.leading({"hardware": FEW["hardware"]}) == "hardware"
+
+
+def test_few_images_are_a_check_beside_the_record():
+    made = pages.report(accuracy=FEW)
+    assert points.of_report(made, 1)[-1].accuracy == 0.8831
+    text = " ".join(report.html(made).split())
+    assert '<b data-is="accuracy">88.31 %</b> <span>accuracy on 10,000 images' in text
+    assert "by training's record; of the 100 checked here 90.00 %" in text
 
 
 @pages.needs_chromium

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +13,6 @@ from finn_build.cli import DEFAULT_MODEL
 from finn_build.frontend import execute
 from finn_build.network import golden
 from finn_build.network.verify import compare, settle
-
-DATA = Path(os.environ.get("HEADRACE_DATA", "data/cifar10"))
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +49,9 @@ def test_the_accelerator_is_exact_and_as_fast_as_its_slowest_layer(built):
     assert costs["estimate"]["lut"] <= costs["budget"]["lut"] <= 53_200
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="the data set is not present")
-def test_golden_labels_are_qonnx_labels_on_the_whole_test_set(built, tmp_path):
+def test_golden_labels_are_qonnx_labels_on_the_whole_test_set(built, data_folder, tmp_path):
     out = tmp_path / "test.npz"
-    command = [sys.executable, "-m", "headrace", "data", "--data", str(DATA.resolve())]
+    command = [sys.executable, "-m", "headrace", "data", "--data", str(data_folder)]
     subprocess.run([*command, "--out", str(out)], cwd=tmp_path, check=True)
     with np.load(out, allow_pickle=False) as stored:
         images, labels = stored["images"], stored["labels"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,16 +44,6 @@ def images() -> Labelled:
 @pytest.fixture(scope="session")
 def arch1() -> Trained:
     return load_trained("arch1_w2a2")
-
-
-@pytest.fixture(scope="session")
-def data_folder() -> Path:
-    """The real data set: HEADRACE_DATA, or data/cifar10 of the checkout."""
-    default = Path(__file__).parents[2] / "data" / "cifar10"
-    folder = Path(os.environ.get("HEADRACE_DATA", default))
-    if not folder.is_dir():
-        pytest.skip("no CIFAR-10: set HEADRACE_DATA to its folder")
-    return folder
 
 
 @pytest.fixture(scope="session")

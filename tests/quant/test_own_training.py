@@ -12,7 +12,7 @@ import own_data
 import pytest
 from trainings import settings
 
-from quant import commands
+from quant import calls
 from quant.config import Training
 from quant.data import CIFAR10, Labelled, Task
 from quant.errors import CheckpointError, ConfigError, DataError
@@ -21,6 +21,7 @@ from quant.float_model import load_float
 from quant.options import Place
 from quant.plan import Plan
 from quant.prune_plan import PrunePlan
+from quant.starting import setting
 from quant.tasks import of_record, relabelled, suited, suited_training
 from quant.teacher import TeacherNetwork
 from quant.topologies import get_network
@@ -53,14 +54,14 @@ def test_shapes_from_pictures_to_qonnx(tmp_path: Path) -> None:
     order = sorted(range(3), key=lambda n: names[n])
     shown = [shown[n] for n in order]
     out = tmp_path / "mine"
-    commands.train(Plan(**SHORT), place(data), out, fresh=False)
+    Plan(**SHORT).run(setting(place(data)), out)
     made = load_trained(str(out / "mine.safetensors"))
     assert (made.network.input_shape, made.network.classes) == ((48, 64, 1), 3)
     record = read_json(out / "mine.json")
     assert (record["data"], record["classes"]) == ("shapes", shown)
     assert record["training"]["float"]["flip"] is False
     assert record["test_images"] == 12
-    commands.export(str(out / "mine.safetensors"), tmp_path / "export", data, tmp_path / "cache")
+    calls.export(out / "mine.safetensors", tmp_path / "export")
     model = onnx.load(tmp_path / "export" / "model.onnx")
     assert json.loads(next(p.value for p in model.metadata_props if p.key == "classes")) == shown
     assert read_json(tmp_path / "export" / "model.json")["classes"] == shown
@@ -78,7 +79,7 @@ def test_shapes_from_pictures_to_qonnx(tmp_path: Path) -> None:
     victim = next((data / "train").rglob("000.png"))
     victim.write_bytes(next((data / "test").rglob("001.png")).read_bytes())
     with pytest.raises(CheckpointError, match="sha256: "):
-        commands.train(Plan(**SHORT), place(data), out, fresh=False)
+        Plan(**SHORT).run(setting(place(data)), out)
 
 
 def test_digits_are_learned_and_pruned(images: Labelled, tmp_path: Path) -> None:
@@ -87,13 +88,13 @@ def test_digits_are_learned_and_pruned(images: Labelled, tmp_path: Path) -> None
     network.write_text(SMALL)
     options = {"network": str(network), "bits": "float", "float_epochs": 3, "float_lr": 0.01}
     plan = Plan(**{**SHORT, **options, "batch": 32, "translate": 1})
-    commands.train(plan, place(data), tmp_path / "d", fresh=False)
+    plan.run(setting(place(data)), tmp_path / "d")
     record = read_json(tmp_path / "d" / "float.json")
     assert record["accuracy"]["float"] > 0.5
     assert record["training"]["float"]["translate_px"] == 1
     start = tmp_path / "d" / "float.safetensors"
     prune = PrunePlan(start=start, iterations=1, tune_epochs=0, epochs=0, share=0.2, flip=True)
-    commands.train(prune, place(data), tmp_path / "p", fresh=False)
+    prune.run(setting(place(data)), tmp_path / "p")
     pruned = read_json(tmp_path / "p" / "float.json")
     assert sum(pruned["filters"]) == 6
     assert pruned["classes"][3] == "digit 3"

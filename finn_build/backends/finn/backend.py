@@ -42,7 +42,10 @@ class Finn(Backend):
         return [options.vivado, options.fclk_mhz]
 
     def place_and_route(self, build: Build, out: Path) -> Placed:
-        """Leave a folder with FINN's build; without Vivado, with the steps that do not need it."""
+        """Leave a folder with FINN's build; without Vivado, with the steps that do not need it.
+
+        Raises ToolError for a network that FINN cannot build, and where its build fails.
+        """
         options = build.options
         network = build.path("golden", "network.npz")
         if not Network.load(network).end.labelled:

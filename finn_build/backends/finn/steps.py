@@ -36,6 +36,7 @@ def step_integer_bias(model: ModelWrapper, cfg: Any) -> ModelWrapper:
     """Add the last layer's bias before its scale, as an integer; TopK then needs no scale.
 
     A step of FINN's build, after its streamlining, which leaves x * scale + bias: two float layers.
+    Raises ModelError for a bias that is no multiple of the scale.
     """
     from finn.transformation.streamline.absorb import AbsorbScalarMulAddIntoTopK
     from qonnx.transformation.infer_datatypes import InferDataTypes

@@ -55,7 +55,10 @@ class OpenXC7(Backend):
         return [setup, files, options.seeds, toolchain.asked_mhz(options.fclk_mhz)]
 
     def place_and_route(self, build: Build, out: Path) -> Placed:
-        """Leave chip.json (netlist) and chip.fasm of the fastest seed."""
+        """Leave chip.json (netlist) and chip.fasm of the fastest seed.
+
+        Raises ToolError where no seed can be placed and routed.
+        """
         options = build.options
         setup = self._checked(options.target, options)
         rtl, parts = build.path("emit"), build.path("synthesise")

@@ -258,6 +258,7 @@ def bitstream(setup: Setup, fasm: Path, out: Path, *, design: str, size: int, lo
     """Turn a FASM file into the .bit file `out`; size: bytes of configuration data.
 
     Every step's output is checked: xc7frames2bit makes a file of the right size out of nothing.
+    Raises ToolError where a tool fails, or its output is of another part, size or content.
     """
     out = out.resolve()
     frames, raw = out.with_suffix(".frames"), out.with_suffix(".raw")

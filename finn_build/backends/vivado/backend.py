@@ -26,7 +26,7 @@ class Vivado(Backend):
         return batch.find(board.part, folder=places.vivado)
 
     def attempt(self, board: Board, places: Places) -> str:
-        """Start it and ask for the board's part."""
+        """Start it and ask for the board's part. Raises ToolError where it has none."""
         setup = self.find(board, places)
         with tempfile.TemporaryDirectory() as scratch:
             there = batch.parts(setup, [board.part], Path(scratch))

@@ -188,6 +188,7 @@ def settle(raw: Path, out: Path, *, part: str, design: str, size: int) -> None:
     """Check a .bit file of Vivado's and write it without the time of day.
 
     Vivado's header has the part without its family's letters and speed grade: 7z020clg400.
+    size: bytes of configuration data. Raises ToolError for a file of another part or size.
     """
     bits = bitfile.read(raw)
     if bits.part != part.removeprefix("xc").partition("-")[0]:

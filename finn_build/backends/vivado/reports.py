@@ -47,7 +47,7 @@ def read(report: Path, utilisation: Path) -> tuple[Routed, dict[str, float]]:
 
 
 def timing(report: Path) -> Routed:
-    """The critical path of a timing summary; raises as `read` does."""
+    """The critical path of a timing summary. Raises ToolError where a clock does not hold it."""
     text = report.read_text()
     bare = [int(count) for count in _NO_CLOCK.findall(text)]
     if not bare or any(bare):

@@ -69,7 +69,7 @@ STEPS = (
             o.fclk_mhz,
             o.target_fps,
             o.objective,
-            o.folding and o.folding.read_text(),
+            o.folding and o.folding.read_bytes(),
         ],
     ),
     Step(name="emit", needs=("golden", "fold")),

@@ -11,7 +11,7 @@ from finn_build.flow import provenance
 from finn_build.flow.pipeline import Build
 from finn_build.network import differences
 from finn_build.network.graph import Network
-from finn_build.pages import report
+from finn_build.pages import accuracy, report
 from finn_build.system import machine
 from finn_build.system.files import load_json, save_json
 
@@ -30,7 +30,11 @@ def run(build: Build, out: Path) -> str:
         partial.replace(build.folder / name)
     kind = "predicted" if collected["fps"]["simulated"] is None else "simulated"
     warning = differences.worst(collected["verification"])
-    said = f"{build.folder / 'report.html'}: {collected['fps'][kind]:,.0f} frames/s {kind}"
+    stages = collected["accuracy"]
+    best = stages[stages["leading"]]
+    share = f"{100 * best['value']:.2f} % of {best['images']:,} images, " if best["value"] else ""
+    rate = f"{collected['fps'][kind]:,.0f} frames/s {kind}"
+    said = f"{build.folder / 'report.html'}: {share}{rate}"
     return f"{said}; {warning}" if warning else said
 
 
@@ -90,6 +94,7 @@ def _model(network: Network, record: dict[str, Any], classes: int) -> dict[str, 
         "macs": network.macs,
         "filters": [m.rows for m in network.mvtus if m.windowed],
         "classes": classes,
+        "data": record.get("data"),
     }
 
 
@@ -109,7 +114,7 @@ def _act_bits(network: Network) -> list[int]:
 
 
 def _accuracy(record: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:
-    """What training's record says, and what the golden model reached now."""
+    """What training's record says, what the golden model reached now, and which of them leads."""
     trained = record.get("accuracy") or {}
     told = {
         stage: {
@@ -121,7 +126,7 @@ def _accuracy(record: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any
         if trained.get(name) is not None
     }
     now = f"golden integer model, run now on the {measured['source']}"
-    return {
+    stages = {
         **told,
         "hardware": {
             "value": measured["accuracy"],
@@ -131,6 +136,7 @@ def _accuracy(record: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any
             "images_per_second": measured["images_per_second"],
         },
     }
+    return {**stages, "leading": accuracy.leading(stages)}
 
 
 def _verification(

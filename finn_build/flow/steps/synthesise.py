@@ -4,12 +4,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from finn_build.backends import yosys
+from finn_build.backends.kept import Kept
 from finn_build.boards import Resources
 from finn_build.errors import FoldingError
 from finn_build.flow.pipeline import Build
 from finn_build.folding.folding import fits, shortfall
 from finn_build.rtl.emitted import read_instances
-from finn_build.system.files import load_json, save_json
+from finn_build.system.files import load_json, save_json, user_cache
 
 
 def run(build: Build, out: Path) -> str:
@@ -19,7 +20,14 @@ def run(build: Build, out: Path) -> str:
     """
     board = build.options.target
     rtl = build.path("emit")
-    parts = yosys.synthesise(rtl, read_instances(rtl), out, log=build.log("yosys"), tick=build.tick)
+    parts = yosys.synthesise(
+        rtl,
+        read_instances(rtl),
+        out,
+        log=build.log("yosys"),
+        kept=Kept(user_cache() / "synthesis"),
+        tick=build.tick,
+    )
     whole = yosys.total(parts)
     used = Resources(lut=whole.lut, ff=whole.ff, bram36=whole.bram36, dsp=whole.dsp)
     if not fits(used, board.chip):

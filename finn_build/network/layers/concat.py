@@ -40,7 +40,7 @@ class Concat(Layer):
         return max(self.widths)
 
     def shape(self, *before: Shape) -> Shape:
-        """A pixel of all channels."""
+        """A pixel of all channels. Raises ModelError for images of several sizes."""
         first, second = before
         if first.sizes[:-1] != second.sizes[:-1]:
             raise ModelError(

@@ -12,9 +12,9 @@ def moves(
 ) -> tuple[Times, Times]:
     """When the work on each window begins, and when each beat of the grid is pushed (nn_window).
 
-    due: the beat that completes each window; times: when each beat comes; steps: the least cycles
-    from the beat before to each beat; spent: cycles of the work on a window; gathered: windows that
-    a FIFO holds, or 0 if there is none.
+    due: the beat that completes each window, (WINDOWS,); times: when each beat comes, (BEATS,), in
+    cycles; steps: the least cycles from the beat before to each beat, (BEATS,); spent: cycles of
+    the work on a window; gathered: windows that a FIFO holds, or 0 if there is none.
     """
     pushed, started = np.empty(len(times)), np.empty(len(due))
     depth, prompt = max(2, gathered), bool(gathered) or spent == 1

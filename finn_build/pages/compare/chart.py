@@ -1,6 +1,6 @@
 """The picture of the comparison: accuracy against frames/s as coordinates for inline SVG."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 from typing import Any
@@ -16,6 +16,7 @@ SHAPES = {
     "published": "M0-6 6 5H-6Z",
 }
 LEFT, RIGHT, TOP, BOTTOM = 44, 14, 12, 40
+_Box = tuple[float, float, float, float]
 LABEL_W, LABEL_H = 7.2, 12.0  # of a digit, and of a line, in the picture's units
 
 
@@ -38,9 +39,17 @@ class _Scale:
 
 
 def chart(
-    points: Sequence[Point], fronts: Mapping[str, Sequence[Point]], *, width: int, height: int
+    points: Sequence[Point],
+    fronts: Mapping[str, Sequence[Point]],
+    *,
+    width: int,
+    height: int,
+    name: Callable[[Point], str] = lambda point: str(point.number),
 ) -> dict[str, Any] | None:
-    """Axes, marks, labels and fronts of a picture; None where no point has both coordinates."""
+    """Axes, marks, labels and fronts of a picture; None where no point has both coordinates.
+
+    width, height: in the picture's units; name: what is written beside a point's mark.
+    """
     shown = [p for p in points if p.fps and p.accuracy is not None]
     if not shown:
         return None
@@ -68,7 +77,7 @@ def chart(
         ],
         "columns": _columns(scale),
         "marks": marks,
-        "labels": _labels(marks, width),
+        "labels": _labels(marks, width, name, _lines(scale, fronts)),
         "fronts": {name: _stairs(scale, line) for name, line in fronts.items() if line},
     }
 
@@ -95,8 +104,27 @@ def _stairs(scale: _Scale, line: Sequence[Point]) -> str:
     return f"{path}V{scale.height - BOTTOM}"
 
 
-def _labels(marks: Sequence[dict[str, Any]], width: float) -> list[dict[str, Any]]:
-    """Numbers of the designs beside their marks, where they cover neither marks nor each other."""
+def _lines(scale: _Scale, fronts: Mapping[str, Sequence[Point]]) -> list[_Box]:
+    """Where the steps of the fronts lie."""
+    found: list[_Box] = []
+    for line in fronts.values():
+        before, last = float(LEFT), None
+        for p in line:
+            x, y = scale.at(p.fps or 1, p.accuracy or 0)
+            found.append((before, y - 1, x, y + 1))
+            if last is not None:
+                found.append((before - 1, last, before + 1, y))
+            before, last = x, y
+    return found
+
+
+def _labels(
+    marks: Sequence[dict[str, Any]],
+    width: float,
+    name: Callable[[Point], str],
+    lines: Sequence[_Box],
+) -> list[dict[str, Any]]:
+    """Names of the designs beside their marks: on no mark, on no other, and best on no line."""
     taken = [(m["x"] - 6, m["y"] - 6, m["x"] + 6, m["y"] + 6) for m in marks]
     labels: list[dict[str, Any]] = []
     done: set[tuple[int, float, float]] = set()
@@ -105,15 +133,16 @@ def _labels(marks: Sequence[dict[str, Any]], width: float) -> list[dict[str, Any
         if key in done:
             continue
         done.add(key)
-        text = str(key[0])
+        text = name(mark["point"])
         half = LABEL_W * len(text) / 2
-        best: tuple[int, float, float, tuple[float, float, float, float]] | None = None
-        for far in (1.0, 1.7):
+        best: tuple[float, float, float, _Box] | None = None
+        for far in (1.0, 1.7, 2.4):
             for dx, dy in ((1, -0.9), (1, 0.9), (-1, -0.9), (-1, 0.9), (0, -1.3), (0, 1.3)):
-                x = mark["x"] + dx * far * (7 + half)
+                x = mark["x"] + dx * (far * 7 + half)
                 y = mark["y"] + dy * far * 10
                 box = (x - half, y - LABEL_H / 2, x + half, y + LABEL_H / 2)
-                hits = sum(_overlap(box, other) for other in taken)
+                hits: float = sum(_overlap(box, other) for other in taken)
+                hits += sum(_overlap(box, line) for line in lines) / 2
                 hits += 9 * (box[0] < LEFT or box[2] > width - RIGHT)
                 if best is None or hits < best[0]:
                     best = (hits, x, y, box)

@@ -20,6 +20,7 @@ from finn_build.pages.compare.points import (
     front,
     of_report,
     of_results,
+    other_data,
     published,
     strongest,
 )
@@ -162,6 +163,7 @@ def _on_the_cpu(
                     images=program.images,
                     fps=program.fps,
                     latency_us=program.latency_us,
+                    data=other_data(report),
                 )
             )
     return points
@@ -177,6 +179,7 @@ def _cells(point: Point) -> dict[str, str]:
     if point.accuracy is None and point.kind in ("predicted", "simulated", "cpu"):
         share = "not known"  # a build always tries to measure it, so the lack is worth a word
     few = "" if point.comparable or point.accuracy is None else f" of {point.images:,}"
+    few += f" of {printable(point.data, most=40)}" if point.data and few else ""
     numbers = {
         "frames/s": (point.fps, "{:,.0f}"),
         "one image": (point.latency_us, "{:,.0f} µs"),

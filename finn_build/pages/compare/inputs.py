@@ -1,6 +1,5 @@
 """Find and read the reports of builds and the results of boards that are to be compared."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from finn_build.driver import results
 from finn_build.driver.errors import ResultsError
 from finn_build.errors import ConfigError
 from finn_build.pages import report
+from finn_build.system.files import load_json
 
 REPORT = "report.json"
 NAMES = (REPORT, "results.json")
@@ -71,7 +71,7 @@ def _add(inputs: Inputs, file: Path) -> None:
     if file.suffix != ".json":
         return
     try:
-        content = json.loads(file.read_text())
+        content = load_json(file)
     except (OSError, ValueError) as error:
         raise ConfigError(f"{file}: not JSON ({error}); make it again or leave it out") from error
     said = content.get("format") if isinstance(content, dict) else None

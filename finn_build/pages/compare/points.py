@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from finn_build.config import CIFAR10
 from finn_build.errors import ConfigError
 from finn_build.pages import page
+from finn_build.pages.accuracy import leading
 
 ANCHORS = Path(__file__).with_name("anchors.toml")
 # What the figures of a point are, from the weakest evidence of a design to the strongest.
@@ -21,7 +23,8 @@ class Point:
 
     design: a model on a board, or what was published; number: of the design, in the picture;
     kind: one of KINDS; detail: bits, board and tool; accuracy: share of `images`; fps: frames/s in
-    batches; latency_us: one image by itself; None where it is unknown.
+    batches; latency_us: one image by itself; None where it is unknown; data: the data set that the
+    accuracy is on, None where nobody says another one than CIFAR-10, which all others are on.
     """
 
     number: int
@@ -37,11 +40,19 @@ class Point:
     bram36: float | None = None
     dsp: int | None = None
     clock_mhz: float | None = None
+    data: str | None = None
 
     @property
     def comparable(self) -> bool:
-        """Whether it can stand on a front: a rate, and an accuracy on enough images."""
-        return self.fps is not None and self.accuracy is not None and (self.images or 0) >= FEW
+        """Whether it can stand on a front: a rate, and an accuracy on enough images of the task."""
+        known = self.fps is not None and self.accuracy is not None and self.data is None
+        return known and (self.images or 0) >= FEW
+
+
+def other_data(report: dict[str, Any] | None) -> str | None:
+    """The data set that a build's model is of, where it is another one than CIFAR-10."""
+    data = report["model"].get("data") if report else None
+    return None if data in (None, CIFAR10) else str(data)
 
 
 def bits(weights: Sequence[int], activations: Sequence[int]) -> str:
@@ -52,7 +63,8 @@ def bits(weights: Sequence[int], activations: Sequence[int]) -> str:
 def of_report(report: dict[str, Any], number: int) -> list[Point]:
     """What a build predicts, and what its simulation counted where it was simulated."""
     model, board, used = report["model"], report["board"], report["resources"]
-    measured, clock = report["accuracy"]["hardware"], report["clock"]["fclk_mhz"]
+    measured = report["accuracy"][leading(report["accuracy"])]
+    clock = report["clock"]["fclk_mhz"]
     tool = report["bitstream"].get("tool") or used["source"]
     common: dict[str, Any] = {
         "number": number,
@@ -61,6 +73,7 @@ def of_report(report: dict[str, Any], number: int) -> list[Point]:
         "accuracy": measured["value"],
         "images": measured["images"],
         "clock_mhz": clock,
+        "data": other_data(report),
         **{key: used[key] for key in ("lut", "bram36", "dsp")},
     }
     how = report["clock"]["source"]
@@ -105,6 +118,7 @@ def of_results(results: dict[str, Any], number: int, build: dict[str, Any] | Non
         fps=best["frames_per_second"] if best else None,
         latency_us=latency["microseconds"]["p50"] if latency else None,
         clock_mhz=results["fclk_mhz"],
+        data=other_data(build),
         **{key: used.get(key) for key in ("lut", "bram36", "dsp")},
     )
 

@@ -83,7 +83,10 @@ class Device:
         self._seconds += cycles / (self.mhz * 1e6)
 
     def load(self, path: str) -> None:
-        """Put a chip onto the board instead of the one that is there."""
+        """Put a chip onto the board instead of the one that is there.
+
+        Raises RuntimeError, as the next ones do, where pynq would.
+        """
         library = ctypes.CDLL(path)
         library.board_new.restype = ctypes.c_void_p
         library.board_new.argtypes = [
@@ -127,7 +130,10 @@ class Device:
         self._board = self.bitfile = None
 
     def access(self, address: int, value: int | None = None, *, seconds: float = WORD_S) -> int:
-        """Read a word of memory-mapped registers, or write one, which takes so long."""
+        """Read a word of memory-mapped registers, or write one, which takes so many seconds.
+
+        Raises RuntimeError where nothing answers at the address.
+        """
         if address in self.registers:
             if value is not None:
                 self.registers[address] = value
@@ -168,7 +174,7 @@ class Device:
         self._library.board_latency(self._board, cycles)
 
     def reserve(self, nbytes: int) -> int:
-        """Address of free memory, on a page."""
+        """Address of free memory, on a page. Raises RuntimeError where there is not so much."""
         end = 0
         for start, taken in sorted(self.allocated.items()):
             if start - end >= nbytes:
@@ -180,13 +186,13 @@ class Device:
         return self.base + end
 
     def release(self, address: int) -> None:
-        """Free memory again."""
+        """Free memory again. Raises RuntimeError where it is free."""
         if address - self.base not in self.allocated:
             raise RuntimeError(f"the buffer at {address:#x} was freed before")
         del self.allocated[address - self.base]
 
     def span(self, address: int, nbytes: int) -> NDArray[np.uint8]:
-        """Memory as the chip sees it."""
+        """Memory (NBYTES,) as the chip sees it. Raises RuntimeError where it is not allocated."""
         inside = address - self.base
         if not any(a <= inside and inside + nbytes <= a + n for a, n in self.allocated.items()):
             raise RuntimeError(f"the buffer at {address:#x} is not allocated")
@@ -240,7 +246,7 @@ class MMIO:
         return Device.active_device.access(self._address(offset), seconds=METHOD_S)
 
     def write(self, offset: int, data: int) -> None:
-        """Write a word; as pynq, of type int and no other."""
+        """Write a word; as pynq, of type int and no other, or raise ValueError."""
         if type(data) is not int:
             raise ValueError("Data type must be int or bytes.")
         Device.active_device.access(self._address(offset), data, seconds=METHOD_S)

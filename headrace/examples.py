@@ -1,0 +1,28 @@
+"""An example of each command, which its --help shows; each is one that can be given."""
+
+EXAMPLES = {
+    "build": "headrace pynq-z2 --model mine.onnx --target-fps 5000",
+    "demo": "headrace demo --images 20",
+    "doctor": "headrace doctor --prjxray-db prjxray-db/zynq7",
+    "boards": "headrace boards --model arch2_slim_w1a2",
+    "compare": "headrace compare build/pynq-z2 --no-baselines",
+    "costs": "headrace costs --out build/costs.json",
+    "fit": "headrace fit --out docs/costs.md",
+    "registers": "headrace registers --out docs/registers.md",
+    "reference": "headrace reference --out docs/rtl.md",
+    "train": "headrace train --network arch2_slim --bits w2a2 --out runs/mine",
+    "series": "headrace series docs/trainings/cifar10.toml",
+    "paper": "headrace paper arch1_plain",
+    "prune": "headrace prune --from runs/arch2/float.safetensors --hardware build/costs.json",
+    "grow": "headrace grow --out runs/grown",
+    "benchmark": "headrace benchmark --network arch1",
+    "download": "headrace download --out data/cifar10",
+    "pack": "headrace pack runs/mine/mine.safetensors mine",
+    "results": "headrace results build/pynq-z2/arch2_slim_w2a2/report.json",
+    "export": "headrace export --model arch1_w2a2 --out build/arch1",
+    "data": "headrace data --out build/test.npz",
+    "list": "headrace list",
+    "sweep run": "headrace sweep sweep.toml --hardware",
+    "sweep export": "headrace sweep export sweep.toml 12-3 mine",
+    "sweep compare": "headrace sweep compare runs/one/front.json runs/two/front.json",
+}
