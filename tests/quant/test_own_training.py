@@ -21,7 +21,7 @@ from quant.float_model import load_float
 from quant.options import Place
 from quant.plan import Plan
 from quant.prune_plan import PrunePlan
-from quant.starting import setting
+from quant.starting import named, setting
 from quant.tasks import of_record, relabelled, suited, suited_training
 from quant.teacher import TeacherNetwork
 from quant.topologies import get_network
@@ -151,6 +151,19 @@ def test_records_of_before_are_of_cifar10() -> None:
 
 def test_checkpoints_of_cifar10_are_those_of_before(images: Labelled) -> None:
     assert settings(images).identity == {"images": 64, "validation": 16}
+
+
+def test_a_list_that_is_done_stays_so_wherever_cifar10_lies(tmp_path: Path) -> None:
+    # Lists of before say nothing of the data set, and were done with any --data.
+    assert named(place(tmp_path / "somewhere else" / "cifar10")) == {}
+    assert named(place(tmp_path, image_size="16x16")) == {"image_size": "16x16"}
+    own = own_data.shapes(tmp_path / "shapes", {"train": 2, "test": 1})
+    told = named(place(own))
+    assert [*told] == ["data"]
+    moved = own.rename(tmp_path / "moved")
+    assert named(place(moved)) == told
+    next(moved.glob("train/*/*.png")).unlink()
+    assert named(place(moved)) != told
 
 
 def test_labels_follow_the_names() -> None:
