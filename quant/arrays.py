@@ -7,6 +7,7 @@ validation images, if any. x_train, y_train, x_test, y_test are names of the sam
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def read(path: Path, size: tuple[int, int] | None, channels: int | None) -> Part
         return reshaped(images[part][which], wanted)
 
     task = task_of(identifier(path.stem), wanted, names)
-    files = digest([(path.name, path.stat().st_size)])
+    # Arrays without compression have the same size whatever they hold.
+    files = digest([(path.name, hashlib.sha256(path.read_bytes()).hexdigest())])
     return Parts(where=where, files=files, task=task, labels=labels, load=load)
 
 
@@ -108,6 +110,11 @@ def _labels(
     low = min((int(a.min()) for a in labels.values() if len(a)), default=0)
     high = max((int(a.max()) for a in labels.values() if len(a)), default=-1)
     count = high + 1 if given is None else len(given)
+    if given is None and count > sum(map(len, labels.values())):
+        raise DataError(
+            f"{where}: labels up to {high}, more classes than images; number the classes from 0, "
+            "or add classes, their names"
+        )
     if low < 0 or high >= count:
         raise DataError(f"{where}: labels from {low} to {high}; use 0 to {max(count - 1, 0)}")
     names = [str(n) for n in range(count)] if given is None else [str(name) for name in given]

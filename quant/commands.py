@@ -80,10 +80,12 @@ def write_images(out: Path, place: Place | None, *, sample: bool) -> None:
     """Write test images, labels and the names of the classes as .npz.
 
     place: of the data set, None for the images that come with the package; sample: only as many as
-    travel with a model. Raises ConfigError for a file of another name.
+    travel with a model. Raises ConfigError for a file of another name, and for the data set's own.
     """
     if out.suffix != ".npz":
         raise ConfigError(f"--out {out}: use a name that ends in .npz")
+    if place is not None and out.exists() and place.data.exists() and out.samefile(place.data):
+        raise ConfigError(f"--out {out}: is the data set itself; use another name")
     if place is None:
         test, task = zoo_images(), CIFAR10
     else:

@@ -71,7 +71,7 @@ def open_data(
     channels = _CHANNELS[colour]
     if path.is_file() and path.suffix != ".npz":
         raise DataError(f"{printable(str(path))}: a file; {cifar10.WHAT_WORKS}")
-    if path.suffix == ".npz" or folders.is_layout(path):
+    if is_own(path):
         parts = (
             arrays.read(path, size, channels)
             if path.suffix == ".npz"
@@ -80,6 +80,11 @@ def open_data(
         parts.check()
         return parts.dataset()
     return _cifar10(path, size, channels, cache, whole)
+
+
+def is_own(path: Path) -> bool:
+    """Whether a path is for a data set of one's own, and not for CIFAR-10."""
+    return path.suffix == ".npz" or folders.is_layout(path)
 
 
 def _cifar10(

@@ -89,7 +89,8 @@ class DataSet:
 
     task: shape and classes; read: gives the images of a split; held_out: how many of the training
     images, the first ones, are the set's own validation images, None where it has none; files:
-    a hash of the names and sizes of its files, "" where it is CIFAR-10, which never changes.
+    a hash of the names and sizes of its pictures, or of its file of arrays, "" where it is
+    CIFAR-10, which never changes.
     """
 
     task: Task
@@ -167,7 +168,7 @@ class Parts:
     """What a layout holds before its images are read.
 
     labels: of each part that there is: train, val, test; load: gives images, uint8 (N, H, W, C),
-    by part and number; where: it is, for messages; files: a hash of its files' names and sizes.
+    by part and number; where: it is, for messages; files: as of `DataSet`.
     """
 
     where: str

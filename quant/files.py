@@ -107,7 +107,8 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise DataError(f"{path}: not found; name an existing .npz file") from error
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+    # A corrupt file raises what NumPy, zipfile or zlib stumble over, MemoryError among it.
+    except Exception as error:
         raise DataError(f"{path}: not a readable .npz file ({error}); make it again") from error
 
 

@@ -26,7 +26,7 @@ from quant.teacher import TeacherNetwork
 from quant.teaching import load_teacher, train_teacher
 from quant.topologies import TEACHER, get_network
 from quant.training import Setting, train_float, train_quantised, tune_longer
-from quant.zoo import load_trained
+from quant.zoo import load_trained, need_place
 
 FLOAT = "float"
 
@@ -173,6 +173,8 @@ class Plan:
             HeadraceError: as `quant.training` has it.
         """
         task = setting.task
+        if self.packs:
+            need_place(self.result(folder))
         if self.network == TEACHER:
             network = TeacherNetwork(
                 widths=self.widths, classes=len(task.classes), input_shape=task.shape

@@ -133,7 +133,7 @@ def run_series(
         setting: gives images and device, once there is something to train.
         out: folder.
         console: where it is told what is done.
-        data: the options that name the data set, where it is not the default.
+        data: what tells the data set from CIFAR-10, as texts by name.
         then: called by the first process with the name of each training that is done.
 
     Returns:

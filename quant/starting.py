@@ -9,7 +9,7 @@ from headrace.program import command_line
 from headrace.progress import Listener, nobody
 from quant import distributed
 from quant.config import Colour
-from quant.data import DataSet, Labelled, image_size, open_data
+from quant.data import DataSet, Labelled, image_size, is_own, open_data
 from quant.options import Place
 from quant.tasks import relabelled
 from quant.training import Setting
@@ -23,10 +23,15 @@ def opened(place: Place) -> DataSet:
 
 
 def named(place: Place) -> dict[str, str]:
-    """The options that name the data set, as far as they are not the default."""
-    given = {"data": place.data, "image_size": place.image_size, "colour": place.colour}
+    """What tells the data set from CIFAR-10 as it is: its files, and options that are not usual.
+
+    Where CIFAR-10 lies does not matter: it is the same everywhere. Raises DataError for a data set
+    of one's own that cannot be used.
+    """
+    given = {"image_size": place.image_size, "colour": place.colour}
     usual = {field.name: field.default for field in fields(Place)}
-    return {name: str(value) for name, value in given.items() if value != usual[name]}
+    asked = {name: str(value) for name, value in given.items() if value != usual[name]}
+    return {**asked, "data": opened(place).files} if is_own(place.data) else asked
 
 
 def judges(trained: Trained, data: Path, cache: Path) -> Labelled:

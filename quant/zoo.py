@@ -27,6 +27,8 @@ from quant.packing import MARK, load_packed, pack
 from quant.places import ZOO as ZOO
 from quant.tasks import of_record
 
+_OURS = ZOO / "cifar10_test100.npz"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
@@ -51,7 +53,7 @@ def zoo_names() -> list[str]:
 
 def zoo_images() -> Labelled:
     """The hundred test images of CIFAR-10 that come with the package, ten of each class."""
-    return _read_images(ZOO / "cifar10_test100.npz", CIFAR10)
+    return _read_images(_OURS, CIFAR10)
 
 
 def _read_images(path: Path, task: Task) -> Labelled:
@@ -80,6 +82,18 @@ def model_images(model: str, task: Task | None) -> Labelled:
             "as well, or train the model again"
         )
     return zoo_images()
+
+
+def need_place(weights: Path) -> None:
+    """Raise ConfigError where a file of somebody's lies where a model's images go.
+
+    To be asked before a model is made: its images may replace only those of another model.
+    """
+    path = weights.with_suffix(".npz")
+    if path.exists() and (path.samefile(_OURS) or set(read_npz(path)) != {"images", "labels"}):
+        raise ConfigError(
+            f"{path}: is there and no model's images, which go there; use another name or folder"
+        )
 
 
 def write_images(weights: Path, images: Labelled) -> None:
@@ -163,11 +177,14 @@ def pack_trained(model: str, name: str, folder: Path = ZOO) -> Path:
         The path of the weights.
 
     Raises:
-        ConfigError: if `name` is not a plain name, or no model is called `model`.
+        ConfigError: if `name` is not a plain name, no model is called `model`, or somebody's own
+            file is where the model's images go.
         CheckpointError: as `load_trained` does, or if the packed model computes something else.
     """
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise ConfigError(f"name {name!r}: use letters, digits, - and _ only")
+    weights = folder / f"{name}.safetensors"
+    need_place(weights)
     trained = load_trained(model)
     travelling = model_images(model, trained.task)
     images = torch.from_numpy(travelling.images).permute(0, 3, 1, 2).float()
@@ -180,7 +197,6 @@ def pack_trained(model: str, name: str, folder: Path = ZOO) -> Path:
             raise CheckpointError(
                 f"{model}: computes something else when packed; are its weights finite?"
             )
-    weights = folder / f"{name}.safetensors"
     write_tensors(weights, packed, MARK)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     write_json(weights.with_suffix(".json"), {**trained.record, "sha256": digest})

@@ -152,7 +152,8 @@ def identity(sweep: Sweep, task: Task = CIFAR10, files: str = "") -> dict[str, A
     }
     settings = {"space": asdict(sweep.space), "training": asdict(sweep.training)}
     known = {"name": task.name, "shape": list(task.shape), "classes": list(task.classes)}
-    data = {_DATA: {"task": known, "files": files}} if files else {}
+    other = files or task != CIFAR10
+    data = {_DATA: {"task": known, "files": files}} if other else {}
     return {**_flat(settings), **networks, **data}
 
 

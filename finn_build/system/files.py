@@ -38,10 +38,18 @@ def parse_json(text: str) -> Any:
         raise ValueError("nested too deeply") from error
 
 
-def identity(path: Path) -> list[tuple[str, int, int]]:
-    """Names, sizes and times of a folder's files, or of one file: they change when it does."""
+def identity(path: Path, *, deep: int = 0) -> list[tuple[str, int, int]]:
+    """Names, sizes and times of a folder's files, or of one file: they change when it does.
+
+    deep: how many levels of folders in it count with their files; a folder's own time says nothing
+    of files that are written anew.
+    """
     files = sorted(path.iterdir()) if path.is_dir() else [path] if path.exists() else []
-    return [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    found = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    for folder in (f for f in files if deep and f.is_dir()):
+        inside = identity(folder, deep=deep - 1)
+        found += [(f"{folder.name}/{name}", size, time) for name, size, time in inside]
+    return found
 
 
 def relative(path: Path, folder: Path) -> str:

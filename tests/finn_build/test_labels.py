@@ -239,3 +239,15 @@ def test_names_and_data_decide_what_is_done_anew(tmp_path):
     before = keys["deploy"](named)
     file.write_text("a\nbb")
     assert keys["deploy"](named) != before
+
+
+def test_a_picture_in_a_class_folder_is_part_of_the_data_set(tmp_path):
+    """A folder's own time does not change with what is written anew in it."""
+    picture = tmp_path / "data" / "test" / "cat" / "0.png"
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(b"1")
+    one = Options(board="pynq-z2", model="tiny.onnx", out=tmp_path, data=tmp_path / "data")
+    keys = {step.name: step.options for step in plan.STEPS if step.name in ("export", "accuracy")}
+    before = {name: key(one) for name, key in keys.items()}
+    picture.write_bytes(b"12")
+    assert all(key(one) != before[name] for name, key in keys.items())

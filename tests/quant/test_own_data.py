@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -282,6 +284,7 @@ def test_arrays_of_other_libraries(tmp_path: Path) -> None:
         ({"classes": np.array([1, 2])}, r"classes: int64 \(2,\); use one name for each class"),
         ({"classes": np.array(["a", "a"])}, "two classes are called a"),
         ({"test_labels": np.array([2, 0])}, "class 2 is in test and has no training images"),
+        ({"train_labels": np.array([0, 1, 1 << 62, 1])}, "more classes than images; number the"),
     ],
 )
 def test_arrays_that_cannot_be_are_named(
@@ -302,6 +305,37 @@ def test_an_npz_file_that_is_none_is_named(tmp_path: Path) -> None:
         opened(tmp_path / "a.npz")
     with pytest.raises(DataError, match=r"b\.npz: not found"):
         opened(tmp_path / "b.npz")
+
+
+@pytest.mark.parametrize("wrong", ["one array", "contents", "method", "size"])
+def test_a_broken_npz_file_is_named_whatever_stumbles_over_it(wrong: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, train_images=np.arange(256, dtype=np.uint8))
+    held = bytearray(path.read_bytes())
+    if wrong == "one array":
+        np.save(tmp_path / "a.npy", np.zeros(3))
+        held = bytearray((tmp_path / "a.npy").read_bytes())
+    elif wrong == "contents":  # zlib stumbles
+        held[80:90] = b"\xff" * 10
+    elif wrong == "method":  # zipfile does not have it
+        held[held.find(b"PK\x01\x02") + 10] = 99
+    path.write_bytes(held)
+    if wrong == "size":  # more than any memory
+        head = io.BytesIO()
+        kind = {"descr": "|u1", "fortran_order": False, "shape": (1 << 50,)}
+        np.lib.format.write_array_header_1_0(head, kind)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("train_images.npy", head.getvalue())
+    with pytest.raises(DataError, match=r"a\.npz: not a readable \.npz file"):
+        opened(path)
+
+
+def test_other_labels_are_another_data_set(tmp_path: Path) -> None:
+    one = arrays(tmp_path / "a.npz")
+    before, size = opened(one).files, one.stat().st_size
+    other = arrays(tmp_path / "a.npz", train_labels=np.array([1, 0, 1, 0]))
+    assert other.stat().st_size == size
+    assert opened(other).files != before
 
 
 def test_the_size_of_images_is_understood_or_refused() -> None:

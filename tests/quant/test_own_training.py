@@ -13,6 +13,7 @@ import pytest
 from trainings import settings
 
 from quant import calls
+from quant.commands import write_images
 from quant.config import Training
 from quant.data import CIFAR10, Labelled, Task
 from quant.errors import CheckpointError, ConfigError, DataError
@@ -21,7 +22,7 @@ from quant.float_model import load_float
 from quant.options import Place
 from quant.plan import Plan
 from quant.prune_plan import PrunePlan
-from quant.starting import setting
+from quant.starting import named, setting
 from quant.tasks import of_record, relabelled, suited, suited_training
 from quant.teacher import TeacherNetwork
 from quant.topologies import get_network
@@ -151,6 +152,45 @@ def test_records_of_before_are_of_cifar10() -> None:
 
 def test_checkpoints_of_cifar10_are_those_of_before(images: Labelled) -> None:
     assert settings(images).identity == {"images": 64, "validation": 16}
+
+
+def test_a_list_that_is_done_stays_so_wherever_cifar10_lies(tmp_path: Path) -> None:
+    # Lists of before say nothing of the data set, and were done with any --data.
+    assert named(place(tmp_path / "somewhere else" / "cifar10")) == {}
+    assert named(place(tmp_path, image_size="16x16")) == {"image_size": "16x16"}
+    own = own_data.shapes(tmp_path / "shapes", {"train": 2, "test": 1})
+    told = named(place(own))
+    assert [*told] == ["data"]
+    moved = own.rename(tmp_path / "moved")
+    assert named(place(moved)) == told
+    next(moved.glob("train/*/*.png")).unlink()
+    assert named(place(moved)) != told
+
+
+def test_nobodys_images_are_overwritten(tmp_path: Path) -> None:
+    images = np.zeros((8, 8, 8), np.uint8)
+    data = tmp_path / "mine" / "mine.npz"
+    data.parent.mkdir()
+    np.savez(data, train_images=images, train_labels=np.arange(8) % 2)
+    before = data.read_bytes()
+    with pytest.raises(ConfigError, match=r"mine\.npz: is there and no model's images"):
+        pack_trained("arch2_slim_w2a2", "mine", data.parent)
+    with pytest.raises(ConfigError, match="no model's images"):
+        pack_trained("arch2_slim_w2a2", "cifar10_test100")
+    with pytest.raises(ConfigError, match=r"mine\.npz: is the data set itself"):
+        write_images(data.parent / ".." / "mine" / "mine.npz", place(data), sample=False)
+    with pytest.raises(ConfigError, match="no model's images"):
+        Plan(**SHORT).run(setting(place(tested(data))), data.parent)
+    assert data.read_bytes() == before
+
+
+def tested(data: Path) -> Path:
+    """The data set with a large enough test part, elsewhere."""
+    with np.load(data) as held:
+        arrays = dict(held)
+    path = data.parent.parent / "other.npz"
+    np.savez(path, **arrays, test_images=arrays["train_images"], test_labels=arrays["train_labels"])
+    return path
 
 
 def test_labels_follow_the_names() -> None:

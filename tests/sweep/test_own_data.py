@@ -6,9 +6,12 @@ import numpy as np
 import own_data
 import pytest
 
+from quant.data import CIFAR10, task_of
 from quant.zoo import load_trained, model_images
 from sweep import cli
-from sweep.table import stored
+from sweep.commands import identity
+from sweep.config import load
+from sweep.table import Table, stored
 
 FEWER = (
     ("seeds = [1, 2]", "seeds = [1]"),
@@ -56,3 +59,11 @@ def test_pictures_are_searched_on(write, run, tmp_path):
     code, _, err = run(*common, data)
     assert code == 2
     assert "of another sweep: its data is" in err
+
+
+def test_a_search_on_cifar10_in_another_shape_is_known_again(write, run, tmp_path):
+    file, out = write(*FEWER), tmp_path / "out"
+    small = task_of("cifar10", (16, 16, 1), CIFAR10.classes)
+    Table(out, identity(load(file), small)).close()
+    code, _, err = run("export", file, "1", "mine", "--out", out, "--into", tmp_path / "zoo")
+    assert code == 2 and "1: no trial of " in err

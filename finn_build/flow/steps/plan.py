@@ -20,7 +20,12 @@ def _model(options: Options) -> Any:
 def _images(options: Options) -> Any:
     """The data set that the images of a QONNX file are from; a model of quant brings its own."""
     foreign = Path(options.model).suffix == ".onnx"
-    return identity(options.data) if foreign and options.data is not None else None
+    return _data_set(options.data) if foreign and options.data is not None else None
+
+
+def _data_set(path: Path) -> Any:
+    """The files of a data set: pictures lie in a part's folder for each class."""
+    return identity(path, deep=2)
 
 
 def _zoo(name: str) -> Any:
@@ -58,7 +63,7 @@ STEPS = (
     Step(
         name="accuracy",
         needs=("export", "golden"),
-        options=lambda o: [identity(o.data or DATA), _labels(o)],
+        options=lambda o: [_data_set(o.data or DATA), _labels(o)],
     ),
     Step(
         name="fold",
