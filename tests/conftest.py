@@ -8,8 +8,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from installed import Installed
+
+_ROOT = Path(__file__).parents[1]
 
 # Several workers (pytest -n) share the cores among themselves, and the programs that they start do.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -17,17 +23,17 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 # Verilator's makefiles start the compiler by this program, whoever calls them.
 _LAUNCHER = Path(__file__).with_name("object_cache.py")
-_OBJECTS = Path(__file__).parents[1] / "build" / "tests" / "objects"
+_OBJECTS = _ROOT / "build" / "tests" / "objects"
 os.environ["OBJCACHE"] = f"{sys.executable} -IS {_LAUNCHER} {_OBJECTS}"
 
 # What builds keep for each other stays out of the user's folder.
-os.environ["XDG_CACHE_HOME"] = str(Path(__file__).parents[1] / "build" / "tests" / "cache")
+os.environ["XDG_CACHE_HOME"] = str(_ROOT / "build" / "tests" / "cache")
 
 # The tests are no package: make what several folders use importable.
 sys.path.append(str(Path(__file__).parent))
 
 # As of every command: the checkout's data/cifar10, or what --data names.
-_DATA = Path(__file__).parents[1] / "data" / "cifar10"
+_DATA = _ROOT / "data" / "cifar10"
 SLOW = "takes minutes; --slow runs it too"
 Locked = Callable[[Path], AbstractContextManager[None]]
 
@@ -64,6 +70,22 @@ def data_folder(request: pytest.FixtureRequest) -> Path:
 def locked() -> Locked:
     """`with locked(folder)`: makes the folder; no other worker is in such a block of it."""
     return _locked
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout."""
+    from installed import built
+
+    return built(_ROOT, "wheel", tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """An environment with the wheel in it."""
+    from installed import install
+
+    return install(wheel, tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture(scope="session")

@@ -28,24 +28,34 @@ def digits(path: Path) -> Path:
     return path
 
 
-def shapes(folder: Path, counts: dict[str, int], *, classes: tuple[str, ...] = SHAPES) -> Path:
-    """Folders of drawn shapes, 48 x 64 pixels in grey; counts: pictures of each class by split.
+def shapes(
+    folder: Path,
+    counts: dict[str, int],
+    *,
+    classes: tuple[str, ...] = SHAPES,
+    size: tuple[int, int] = (48, 64),
+    mode: str = "L",
+) -> Path:
+    """Folders of drawn shapes, grey unless mode is RGB; counts: pictures of each class by split.
 
-    classes: what the folders of circles, crosses and squares are called.
+    classes: what the folders of circles, crosses and squares are called; size: height and width.
     """
     draw = np.random.default_rng(2)
     for split, count in counts.items():
         for kind, name in zip(SHAPES, classes, strict=True):
             (folder / split / name).mkdir(parents=True)
             for number in range(count):
-                _shape(kind, draw).save(folder / split / name / f"{number:03}.png")
+                _shape(kind, draw, size).convert(mode).save(
+                    folder / split / name / f"{number:03}.png"
+                )
     return folder
 
 
-def _shape(kind: str, draw: np.random.Generator) -> Image.Image:
-    image = Image.new("L", (64, 48), int(draw.integers(0, 60)))
+def _shape(kind: str, draw: np.random.Generator, extent: tuple[int, int]) -> Image.Image:
+    height, width = extent
+    image = Image.new("L", (width, height), int(draw.integers(0, 60)))
     pen, size = ImageDraw.Draw(image), int(draw.integers(8, 14))
-    x, y = int(draw.integers(size, 64 - size)), int(draw.integers(size, 48 - size))
+    x, y = int(draw.integers(size, width - size)), int(draw.integers(size, height - size))
     ink, box = int(draw.integers(160, 256)), (x - size, y - size, x + size, y + size)
     if kind == "circle":
         pen.ellipse(box, outline=ink, width=3)

@@ -1,55 +1,28 @@
-"""The wheel, as `pip install` leaves it: `headrace` on PATH, in any folder, without the checkout.
-
-It is installed in an environment of its own that sees the packages of this one, so that nothing is
-downloaded. Whatever Python opens there is written down: nothing of the checkout may be among it.
-"""
+"""The wheel as pip installs it: `headrace` on PATH, in any folder, without the checkout."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
-import sysconfig
 import tarfile
-import venv
 import zipfile
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+from installed import ROOT, built
 
 from finn_build.flow import provenance
 from finn_build.flow.steps.plan import STEPS
 
-ROOT = Path(__file__).parents[1]
 PACKAGES = ("finn_build", "headrace", "quant", "rtl_templates", "sweep")
-WATCH = """
-import os, sys
-def _watch(event, words, root={root!r}, shared={shared!r}, found={found!r}):
-    if event in ("open", "os.listdir", "os.scandir") and isinstance(words[0], (str, bytes)):
-        path = os.path.abspath(os.fsdecode(words[0]))
-        if path.startswith(root) and not path.startswith(shared):
-            with open(found, "a") as file:
-                file.write(path + "\\n")
-sys.addaudithook(_watch)
-"""
 CODE = """
 import json
 from finn_build.flow.steps.plan import STEPS
 from finn_build.flow import provenance
 print(json.dumps([provenance.fingerprint(step.module) for step in STEPS]))
 """
-
-
-def built(source: Path, kind: str, out: Path) -> Path:
-    """The wheel or sdist of a source tree, by pyproject.toml's own backend, in this environment."""
-    command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(out)]
-    subprocess.run(command, cwd=source, check=True, capture_output=True)
-    (made,) = out.iterdir()
-    return made
 
 
 def tracked(*below: str) -> set[str]:
@@ -66,59 +39,9 @@ def tracked(*below: str) -> set[str]:
     return {name for name in done.stdout.split("\0") if (ROOT / name).is_file()}
 
 
-@dataclass(frozen=True)
-class Installed:
-    """An environment in which the wheel is, and a file with what was read of the checkout."""
-
-    folder: Path
-
-    def run(self, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-        """Run a program of it."""
-        # Without what leads to the checkout in this process, and with a cache of its own.
-        environment = {k: v for k, v in os.environ.items() if str(ROOT) not in v}
-        environment["PATH"] = f"{self.folder / 'bin'}:{os.environ['PATH']}"
-        environment["XDG_CACHE_HOME"] = str(self.folder / "cache")
-        return subprocess.run(
-            words, cwd=cwd, env=environment, capture_output=True, text=True, check=False
-        )
-
-    @property
-    def read(self) -> list[str]:
-        """Files of the checkout that its programs opened."""
-        path = self.folder / "read.txt"
-        return path.read_text().splitlines() if path.exists() else []
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
-    return built(ROOT, "wheel", tmp_path_factory.mktemp("wheel"))
-
-
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory) -> Path:
     return built(ROOT, "sdist", tmp_path_factory.mktemp("sdist"))
-
-
-@pytest.fixture(scope="module")
-def installed(wheel, tmp_path_factory) -> Installed:
-    folder = tmp_path_factory.mktemp("installed")
-    venv.create(folder, symlinks=True)
-    python = folder / "bin" / "python"
-    # `--python` tells pip where to; it is this environment's.
-    install = ["install", "--no-deps", "--no-index", "--disable-pip-version-check", str(wheel)]
-    pip = [sys.executable, "-m", "pip", "--python", str(python), *install]
-    subprocess.run(pip, check=True, capture_output=True)
-    packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
-    shared = {name: sysconfig.get_path(name) for name in ("purelib", "platlib")}
-    # A folder that is named in a .pth file comes after the wheel's, and its own .pth files, which
-    # lead to the checkout, do not count.
-    lines = [*dict.fromkeys(shared.values()), "import headrace_watch"]
-    (packages / "shared.pth").write_text("\n".join([*lines, ""]))
-    watch = WATCH.format(
-        root=f"{ROOT}/", shared=f"{ROOT / '.venv'}/", found=str(folder / "read.txt")
-    )
-    (packages / "headrace_watch.py").write_text(watch)
-    return Installed(folder)
 
 
 def test_a_wheel_has_every_file_of_its_packages(wheel):
