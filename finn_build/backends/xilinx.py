@@ -5,7 +5,10 @@ library anew for each content of a table, of a block RAM and of a look-up table,
 the time: what they make is made here.
 """
 
+import hashlib
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -102,8 +105,10 @@ def _tables(design: Any) -> list[_Table]:
 def _is_table(cell: Any) -> bool:
     words = _number(cell, "SIZE")
     fits = 1 < words <= 1 << _WIDEST and _number(cell, "OFFSET") == 0
-    style = cell.get_string_attribute(_id("rom_style"))
-    return bool(fits and style == "logic" and _number(cell, "WR_PORTS") == 0)
+    logic = cell.get_string_attribute(_id("rom_style")) == "logic"
+    # Or a constant that is indexed.
+    constant = "memory_bmux2rom" in cell.getParam(_id("MEMID")).decode_string()
+    return bool(fits and (logic or constant) and _number(cell, "WR_PORTS") == 0)
 
 
 def _hide(design: Any, module: Any, cell: Any) -> list[_Table]:
@@ -122,11 +127,13 @@ def _hide(design: Any, module: Any, cell: Any) -> list[_Table]:
         address = cell.getPort(_id("RD_ADDR")).extract(port * inputs, inputs)
         data = cell.getPort(_id("RD_DATA")).extract(port * width, width)
         name = f"{cell.name.str()}$table{port}"
+        bits = [address.extract(place, 1) for place in range(inputs)]
+        fixed = {k: bit.as_string() == "1" for k, bit in enumerate(bits) if bit.is_fully_const()}
         made: dict[str, Any] = {}
         functions = []
         for bit, column in enumerate(columns):
             if column not in made:
-                table, places = _reduced(column)
+                table, places = _reduced(column, fixed)
                 if not places:
                     made[column] = libyosys.SigSpec(libyosys.Const.from_string(table))
                 elif table == "01":
@@ -151,19 +158,24 @@ def _box(
     """A black box with the functions as outputs."""
     from pyosys import libyosys
 
-    kind = libyosys.IdString(f"\\{module.name.str()[1:]}.{name[1:]}")
-    box = design.addModule(kind)
+    # Boxes of the same functions are one type, of which Yosys may merge cells.
+    tables = [(table, places) for _, table, places in functions]
+    content = json.dumps([address.size(), tables]).encode()
+    kind = libyosys.IdString(f"\\table.{hashlib.sha256(content).hexdigest()[:24]}")
+    known = design.module(kind)
+    box = known or design.addModule(kind)
     box.set_bool_attribute(_id("blackbox"), True)
     cell = module.addCell(libyosys.IdString(f"{name}$box"), kind)
     joined = libyosys.SigSpec()
     for out, _, _ in functions:
         joined.append(out)
     for port, signal, output in (("A", address, False), ("Y", joined, True)):
-        wire = box.addWire(_id(port), signal.size())
-        wire.port_input, wire.port_output = not output, output
+        if known is None:
+            wire = box.addWire(_id(port), signal.size())
+            wire.port_input, wire.port_output = not output, output
         cell.setPort(_id(port), signal)
     box.fixup_ports()
-    return _Table(kind.str(), [(table, places) for _, table, places in functions])
+    return _Table(kind.str(), tables)
 
 
 def _show(design: Any, tables: list[_Table]) -> None:
@@ -182,12 +194,17 @@ def _show(design: Any, tables: list[_Table]) -> None:
         design.remove(design.module(libyosys.IdString(kind)))
 
 
-def _reduced(column: str) -> tuple[str, list[int]]:
-    """A truth table without the inputs that it does not depend on, and the places of the others."""
+def _reduced(column: str, fixed: Mapping[int, bool]) -> tuple[str, list[int]]:
+    """A truth table of only those inputs that it depends on, and their places.
+
+    fixed: inputs that are constants.
+    """
     places: list[int] = []
     for place in reversed(range((len(column) - 1).bit_length())):
         low, high = _halves(column, place)
-        if low == high:
+        if place in fixed:
+            column = high if fixed[place] else low
+        elif low == high:
             column = low
         else:
             places.insert(0, place)
