@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from graphs import Graph
 from onnx import TensorProto, helper
+from patience import at_most
 from qonnx.core.modelwrapper import ModelWrapper
 
 from finn_build import frontend
@@ -231,3 +232,16 @@ def test_pixels_beyond_what_float32_holds_are_at_the_end_of_the_range():
     x = g.op("Add", x, g.constant(0))
     with pytest.raises(ModelError, match="pixels of 0 to 255 take 2 of 4 values"):
         frontend.read(tidy(g.model(g.dense(x, 2))), "m")
+
+
+def test_shapes_of_a_deep_network_take_one_pass(tmp_path):
+    """qonnx's own inference looks through all tensors for each of them."""
+    g = Graph(3, 8, 8)
+    x = g.first()
+    for _ in range(100):
+        x = g.act(x)
+    (tmp_path / "m.onnx").write_bytes(g.end(x).SerializeToString())
+    graph = frontend.load(tmp_path / "m.onnx")
+    with at_most(20_000):
+        shaped = frontend.with_shapes(graph)
+    assert len(shaped.graph.value_info) == len(shaped.graph.node) - 1
