@@ -75,9 +75,12 @@ class Built:
         its rising edge in the middle, so that what a signal is at 10 N ns is what the edge takes.
 
         waves: VCD file to write, FOLDER/waves.vcd if None; some MB for an image. Returns its path.
-        The first call compiles the simulator for it. Raises as `simulate` does.
+        The first call compiles the simulator for it. Raises as `simulate` does, and ConfigError
+        for a file in no folder.
         """
         path = self.folder / "waves.vcd" if waves is None else Path(waves)
+        if not path.parent.is_dir():
+            raise ConfigError(f"{path}: there is no folder {path.parent}; make it first")
         self._run("trace", images, waves=path)
         return path
 

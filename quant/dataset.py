@@ -77,8 +77,13 @@ CIFAR10 = Task(
 
 
 def task_of(name: str, shape: Shape, classes: Sequence[str]) -> Task:
-    """The task of a data set; whatever has CIFAR-10's classes and shape is CIFAR-10."""
-    if shape == CIFAR10.shape and tuple(classes) == CIFAR10.classes:
+    """The task of a data set; whatever has CIFAR-10's classes and shape is CIFAR-10.
+
+    What has other classes does not get its name, which says that CIFAR-10's files are its images.
+    """
+    if tuple(classes) != CIFAR10.classes:
+        name = f"own_{name}" if name == CIFAR10.name else name
+    elif shape == CIFAR10.shape:
         return CIFAR10
     return Task(name=name, shape=shape, classes=tuple(classes))
 

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -81,7 +80,8 @@ class Kept:
             with zipfile.ZipFile(path) as archive:
                 texts = {name: archive.read(name).decode() for name in archive.namelist()}
             os.utime(path)
-        except (OSError, ValueError, zipfile.BadZipFile, zlib.error):
+        # Whatever zipfile or zlib stumble over in a file that is not whole.
+        except Exception:
             return None
         return texts
 

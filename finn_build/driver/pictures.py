@@ -111,7 +111,8 @@ def _arrays(path: Path, manifest: Manifest) -> tuple[NDArray[np.uint8], NDArray[
     try:
         with np.load(str(path), allow_pickle=False) as stored:
             held = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError) as error:
+    # A corrupt file may raise what NumPy, zipfile or zlib stumble over.
+    except Exception as error:
         raise ImagesError(f"{path}: not readable ({error}); name an .npz file") from error
     images = held.get("test_images", held.get("x_test"))
     labels = held.get("test_labels", held.get("y_test"))
@@ -198,7 +199,8 @@ def read(paths: Sequence[Path], shape: tuple[int, int, int]) -> NDArray[np.uint8
                 plain = _plain(picture, channels)
                 if plain.size != (width, height):
                     plain = ImageOps.fit(plain, (width, height))
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        # A corrupt picture raises what the decoder stumbles over.
+        except Exception as error:
             raise PictureError(
                 f"{path}: not a picture that Pillow reads ({error}); use PNG or JPEG"
             ) from error

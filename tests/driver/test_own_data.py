@@ -159,6 +159,12 @@ def test_arrays_go_by_their_names(tmp_path):
     np.savez(tmp_path / "d.npz", **{**given, "test_images": images[:, 1:]})
     with pytest.raises(ImagesError, match=r"mine takes uint8 \(N, 3, 4, 3\)"):
         pictures.labelled(Mine, tmp_path / "d.npz")
+    np.savez_compressed(tmp_path / "e.npz", **given)
+    broken = bytearray((tmp_path / "e.npz").read_bytes())
+    broken[broken.find(b"PK\x01\x02") + 10] = 99  # a compression that zipfile does not have
+    (tmp_path / "e.npz").write_bytes(broken)
+    with pytest.raises(ImagesError, match=r"e\.npz: not readable .*; name an \.npz file"):
+        pictures.labelled(Mine, tmp_path / "e.npz")
     (tmp_path / "test").mkdir()
     with pytest.raises(ImagesError, match="no pictures in it; put PNG or JPEG into"):
         pictures.labelled(Mine, tmp_path)

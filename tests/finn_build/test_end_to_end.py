@@ -257,6 +257,13 @@ def test_a_build_can_be_asked_from_python(built):
     assert made.fold(objective="latency").cycles <= slower.cycles
 
 
+def test_waves_need_a_folder(tmp_path):
+    """Verilator says nothing of a file that it cannot open."""
+    made, images = finn_build.Built(folder=tmp_path), np.zeros((1, 2, 2, 3), np.uint8)
+    with pytest.raises(ConfigError, match=r"some\.vcd: there is no folder .*none; make it first"):
+        made.trace(images, tmp_path / "none" / "some.vcd")
+
+
 def test_waves_are_those_of_the_simulation(built, tmp_path):
     """Each beat of a frame is taken at an edge, and words leave when the simulation says."""
     reader = pytest.importorskip("vcdvcd")

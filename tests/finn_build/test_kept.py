@@ -140,3 +140,13 @@ def test_a_folder_that_cannot_be_used_is_none(tmp_path):
     whole = Kept(tmp_path)
     whole.save("a", {"any.il": "text"})
     assert whole.load("a") == {"any.il": "text"} and zipfile.is_zipfile(tmp_path / "a.zip")
+
+
+@pytest.mark.parametrize(("offset", "byte"), [(8, 1), (10, 99)])  # encrypted; an unknown method
+def test_an_entry_that_zipfile_does_not_read_is_none(offset, byte, tmp_path):
+    kept = Kept(tmp_path)
+    kept.save("a", {"any.il": "text"})
+    held = bytearray((tmp_path / "a.zip").read_bytes())
+    held[held.find(b"PK\x01\x02") + offset] = byte
+    (tmp_path / "a.zip").write_bytes(held)
+    assert kept.load("a") is None

@@ -15,7 +15,7 @@ from trainings import settings
 from quant import calls
 from quant.commands import write_images
 from quant.config import Training
-from quant.data import CIFAR10, Labelled, Task
+from quant.data import CIFAR10, Labelled, Task, task_of
 from quant.errors import CheckpointError, ConfigError, DataError
 from quant.files import read_json, read_npz
 from quant.float_model import load_float
@@ -23,7 +23,7 @@ from quant.options import Place
 from quant.plan import Plan
 from quant.prune_plan import PrunePlan
 from quant.starting import named, setting
-from quant.tasks import of_record, relabelled, suited, suited_training
+from quant.tasks import of_record, relabelled, suited, suited_training, to_record
 from quant.teacher import TeacherNetwork
 from quant.topologies import get_network
 from quant.zoo import load_trained, model_images, pack_trained
@@ -148,6 +148,14 @@ def test_records_of_before_are_of_cifar10() -> None:
     assert of_record({}, (32, 32, 3), 12) is None
     said = {"data": "shapes", "classes": list(WIDE.classes)}
     assert of_record(said, (48, 64, 1), 3) == WIDE
+
+
+def test_other_classes_do_not_get_the_name_of_cifar10() -> None:
+    # A build would count the accuracy on CIFAR-10's files.
+    own = task_of("cifar10", (32, 32, 3), ("a", "b"))
+    assert own.name == "own_cifar10"
+    assert of_record(to_record(own), own.shape, 2) == own
+    assert task_of("cifar10", (16, 16, 1), CIFAR10.classes).name == "cifar10"
 
 
 def test_checkpoints_of_cifar10_are_those_of_before(images: Labelled) -> None:
