@@ -42,10 +42,12 @@ def identity(path: Path, *, deep: int = 0) -> list[tuple[str, int, int]]:
     """Names, sizes and times of a folder's files, or of one file: they change when it does.
 
     deep: how many levels of folders in it count with their files; a folder's own time says nothing
-    of files that are written anew.
+    of files that are written anew. Of a link that leads nowhere the link itself counts: whoever
+    reads it says what is wrong.
     """
     files = sorted(path.iterdir()) if path.is_dir() else [path] if path.exists() else []
-    found = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    stats = [(f.name, f.stat() if f.exists() else f.lstat()) for f in files]
+    found = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
     for folder in (f for f in files if deep and f.is_dir()):
         inside = identity(folder, deep=deep - 1)
         found += [(f"{folder.name}/{name}", size, time) for name, size, time in inside]

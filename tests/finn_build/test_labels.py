@@ -251,3 +251,7 @@ def test_a_picture_in_a_class_folder_is_part_of_the_data_set(tmp_path):
     before = {name: key(one) for name, key in keys.items()}
     picture.write_bytes(b"12")
     assert all(key(one) != before[name] for name, key in keys.items())
+    after = {name: key(one) for name, key in keys.items()}
+    for name in ("1.png", "loop.png"):  # `quant data` says what is wrong with them
+        picture.with_name(name).symlink_to("loop.png")
+    assert all(key(one) != after[name] for name, key in keys.items())
