@@ -32,31 +32,31 @@ def load(name: str, path: Path) -> ModuleType:
 
 
 # The tests are no package: make the builders beside this file importable.
-cases = load("cases", Path(__file__).with_name("cases.py"))
+builds = load("builds", Path(__file__).with_name("builds.py"))
 plain = load("plain_pynq", Path(__file__).with_name("plain_pynq.py"))
 load("pynq_sources", Path(__file__).with_name("pynq_sources.py"))
 
 
 @pytest.fixture(scope="session")
-def tiny() -> cases.Case:
-    return cases.case(cases.TILE)
+def tiny() -> builds.Case:
+    return builds.case(builds.TILE)
 
 
 @pytest.fixture(scope="session")
 def written(
-    tiny: cases.Case, locked: Locked, run_id: str, tmp_path_factory: pytest.TempPathFactory
+    tiny: builds.Case, locked: Locked, run_id: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The deploy folder of the tiny network on the simulated board.
 
     The library reads its sources' folder: both stay, and one worker writes them for all.
     """
-    folder, stamp = cases.BUILDS / "tiny", cases.BUILDS / "run"
-    with locked(cases.BUILDS):
+    folder, stamp = builds.BUILDS / "tiny", builds.BUILDS / "run"
+    with locked(builds.BUILDS):
         if not stamp.exists() or stamp.read_text() != run_id:
-            cases.build(tiny, folder)
+            builds.build(tiny, folder)
             stamp.write_text(run_id)
         library = board.build(
-            folder / "emit", cases.BUILDS / "model", log=cases.BUILDS / "verilator.log"
+            folder / "emit", builds.BUILDS / "model", log=builds.BUILDS / "verilator.log"
         )
     made = tmp_path_factory.mktemp("board") / "deploy"
     board.furnish(folder / "deploy", library, made)
@@ -78,15 +78,15 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def odd() -> cases.Case:
-    return cases.case(cases.ODD)
+def odd() -> builds.Case:
+    return builds.case(builds.ODD)
 
 
 @pytest.fixture(scope="session")
-def bare(odd: cases.Case, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bare(odd: builds.Case, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A deploy folder with a bitstream of no contents."""
     folder = tmp_path_factory.mktemp("odd")
-    built = cases.build(odd, folder)
+    built = builds.build(odd, folder)
     manifest = load_json(built.path("deploy", "manifest.json"))
     save_json(built.path("deploy", "manifest.json"), {**manifest, "bitstream": "tiny.bit"})
     built.path("deploy", "tiny.bit").touch()
@@ -100,7 +100,7 @@ def folder(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return shutil.copytree(bare, tmp_path / "deploy")
 
 
-def answers(made: cases.Case) -> Callable[[NDArray[np.uint8]], NDArray[np.int32]]:
+def answers(made: builds.Case) -> Callable[[NDArray[np.uint8]], NDArray[np.int32]]:
     """The golden model's results, looked up by pixels."""
     words = np.column_stack([made.expected.labels, made.expected.logits]).astype(np.int32)
     known = {image.tobytes(): row for image, row in zip(made.images, words, strict=True)}
@@ -109,7 +109,7 @@ def answers(made: cases.Case) -> Callable[[NDArray[np.uint8]], NDArray[np.int32]
 
 
 @pytest.fixture
-def chip(odd: cases.Case, bare: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def chip(odd: builds.Case, bare: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The stand-in for a board with that network's chip, as `import pynq` finds it."""
     identity = load_json(bare / "manifest.json")["model_hash"]
     made = plain.Chip(answers(odd), frame_bytes=80, words=11, identity=identity)

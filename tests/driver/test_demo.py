@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 
-import cases
+import builds
 import numpy as np
 import pytest
 from PIL import Image
@@ -28,7 +28,7 @@ def console(monkeypatch):
 @pytest.fixture
 def options(written, monkeypatch, tmp_path):
     """A build whose steps up to the sources are done; its chip is compiled already."""
-    folder = shutil.copytree(cases.BUILDS / "tiny", tmp_path / "tiny")
+    folder = shutil.copytree(builds.BUILDS / "tiny", tmp_path / "tiny")
     monkeypatch.setattr(pipeline.Build, "folder", folder)
     monkeypatch.setattr(board, "build", lambda rtl, where, log: written / "tiny.so")
     return Options(board="pynq-z2", model="tiny")
@@ -102,7 +102,7 @@ def test_a_library_of_the_same_sources_is_not_compiled_again(written, monkeypatc
         raise AssertionError("compiled again")
 
     monkeypatch.setattr(board.verilator, "compile_model", never)
-    rtl, model = cases.BUILDS / "tiny" / "emit", cases.BUILDS / "model"
-    assert board.build(rtl, model, log=cases.BUILDS / "log").is_file()
+    rtl, model = builds.BUILDS / "tiny" / "emit", builds.BUILDS / "model"
+    assert board.build(rtl, model, log=builds.BUILDS / "log").is_file()
     with pytest.raises(AssertionError, match="compiled again"):
-        board.build(rtl, cases.BUILDS / "another", log=cases.BUILDS / "log")
+        board.build(rtl, builds.BUILDS / "another", log=builds.BUILDS / "log")

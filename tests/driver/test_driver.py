@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import plain_pynq as plain
 import pytest
-from cases import ODD
+from builds import ODD
 
 from finn_build.driver import Accelerator, benchmark, errors
 from finn_build.flow import driver_files

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import plain_pynq as plain
 import pytest
-from cases import build
+from builds import build
 
 from finn_build.driver.command import main
 from finn_build.system.files import load_json, save_json

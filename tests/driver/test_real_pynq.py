@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cases
+import builds
 import numpy as np
 import pynq_sources
 import pytest
@@ -24,7 +24,7 @@ WHOLE = ("3.1.2", "4.0.0")  # sync buffers as a whole, which have 8 KB at least
 @pytest.fixture(scope="session", params=list(pynq_sources.SHA256))
 def pynq(request, locked):
     """A version, and where its code is."""
-    cache = cases.BUILDS.with_name("pynq")
+    cache = builds.BUILDS.with_name("pynq")
     with locked(cache):
         return request.param, pynq_sources.source(request.param, cache)
 

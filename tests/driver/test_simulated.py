@@ -9,7 +9,7 @@ import sys
 import tracemalloc
 from dataclasses import replace
 
-import cases
+import builds
 import numpy as np
 import psutil
 import pytest
@@ -269,7 +269,7 @@ def test_the_bitstream_of_another_model(simulated, written, tiny, tmp_path):
     weights = last.weights.copy()
     weights[0, 0] = -weights[0, 0] or 1
     network = replace(tiny.network, layers=(*others, replace(last, weights=weights), argmax))
-    built = cases.build(replace(tiny, network=network), tmp_path / "other")
+    built = builds.build(replace(tiny, network=network), tmp_path / "other")
     boards.furnish(built.path("deploy"), written / "tiny.so", tmp_path / "deploy")
     with pytest.raises(errors.ModelError) as caught:
         Accelerator(tmp_path / "deploy")
@@ -319,7 +319,7 @@ def test_the_command_counts_what_the_golden_model_counts(written, tiny, environm
     assert f"{100 * right.mean():.2f} % of 100 images right" in done.stdout
 
 
-GUIDE = (cases.REPO / "docs" / "board.md").read_text()
+GUIDE = (builds.REPO / "docs" / "board.md").read_text()
 
 
 def test_the_program_of_the_guide_runs(simulated, written, tiny, environment, tmp_path):

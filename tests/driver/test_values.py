@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import cases
+import builds
 import numpy as np
 import plain_pynq as plain
 import pytest
@@ -90,14 +90,14 @@ def valued(request, tiny, tmp_path_factory):
     """The name of a network, the network, its images, what it gives, and its build."""
     images = np.ascontiguousarray(tiny.images[:100, 2 : 2 + HEIGHT, 1 : 1 + WIDTH])
     made = MADE[request.param](images)
-    case = cases.Case(
+    case = builds.Case(
         network=made, images=images, truth=tiny.truth[:100], expected=golden.run(made, images)
     )
     folder = tmp_path_factory.mktemp(request.param)
-    return request.param, case, cases.build(case, folder, {}, FOLDS)
+    return request.param, case, builds.build(case, folder, {}, FOLDS)
 
 
-def wanted(name: str, case: cases.Case) -> np.ndarray:
+def wanted(name: str, case: builds.Case) -> np.ndarray:
     """The values in the shape of the file's output."""
     values = case.network.values(case.expected.logits)
     if name == "map":
