@@ -25,7 +25,7 @@ usage: ./build.sh BOARD [--model NAME|FILE.onnx] [--target-fps N] [--images N] [
        ./build.sh prune [...]       remove filters of a trained network
        ./build.sh grow [...]        search for a network, from one convolution up
        ./build.sh sweep FILE.toml   search bits, filters and folding together; docs/sweep.md
-       ./build.sh test [...]        check, then all tests (--slow: those of minutes too; --data: CIFAR-10);
+       ./build.sh test [...]        check, then all tests (--slow: those of minutes too; --data=DIR: CIFAR-10);
                                      the arguments go to pytest (-n 0: one at a time)
        ./build.sh check             ruff, mypy, and what Vivado does not take in the RTL
        ./build.sh costs --out FILE.json    what a multiply-accumulate costs at every bit width

@@ -18,7 +18,7 @@ from headrace.names import identifier, printable
 from quant.dataset import Parts, class_names, digest, task_of
 from quant.errors import DataError
 from quant.files import read_npz
-from quant.pictures import reshaped
+from quant.pictures import reshaped, room
 
 PARTS = ("train", "val", "test")
 _OTHER = {  # names of other libraries' files
@@ -60,6 +60,8 @@ def read(path: Path, size: tuple[int, int] | None, channels: int | None) -> Part
     wanted = (*(size or shape[:2]), channels or max((s[2] for s in shapes.values()), default=1))
 
     def load(part: str, which: NDArray[np.int64]) -> NDArray[np.uint8]:
+        if images[part].shape[1:] != wanted:
+            room(len(which), wanted, where)
         return reshaped(images[part][which], wanted)
 
     task = task_of(identifier(path.stem), wanted, names)

@@ -17,7 +17,7 @@ from headrace.names import identifier, printable
 from quant.dataset import Parts, Shape, class_names, digest, task_of
 from quant.errors import CheckpointError, DataError
 from quant.files import read_json, read_npz, write_json, write_npz
-from quant.pictures import SUFFIXES, decode, look
+from quant.pictures import SUFFIXES, decode, look, room
 
 PARTS = ("train", "val", "test")
 _LEFT_BEHIND = ("thumbs.db", "desktop.ini")  # by file managers
@@ -205,6 +205,8 @@ def _decoded(paths: list[Path], shape: Shape, store: Path | None) -> NDArray[np.
         except (DataError, KeyError):
             pass
         store.unlink(missing_ok=True)
+    if paths:
+        room(len(paths), shape, _shown(paths[0].parents[1]))
     images, wrong = np.empty((len(paths), *shape), np.uint8), []
     for number, path in enumerate(paths):
         try:

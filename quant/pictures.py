@@ -6,11 +6,13 @@ What is done to a picture here is done to it on the board as well (finn_build/dr
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
@@ -43,6 +45,17 @@ def _opened(source: Path | bytes, where: str) -> Iterator[Image.Image]:
         raise DataError(
             f"{where}: not a readable picture ({said}); save it as PNG or JPEG, or leave it out"
         ) from error
+
+
+def room(count: int, shape: Shape, where: str) -> None:
+    """Raise DataError if so many images are more than half of the memory that is free."""
+    wanted, free = count * math.prod(shape), psutil.virtual_memory().available
+    if 2 * wanted > free:
+        height, width, channels = shape
+        raise DataError(
+            f"{where}: {count:,} images of {height}x{width}x{channels} take {wanted / 1e9:,.1f} GB "
+            f"twice, and {free / 1e9:,.1f} GB are free; use a smaller --image-size or fewer images"
+        )
 
 
 def look(source: Path | bytes, where: str) -> Shape:

@@ -62,7 +62,7 @@ def data_folder(request: pytest.FixtureRequest) -> Path:
     """The real data set; without it the test is skipped."""
     folder: Path = request.config.getoption("--data").resolve()
     if not folder.is_dir():
-        pytest.skip("no CIFAR-10: `./build.sh download`, or name its folder with --data")
+        pytest.skip("no CIFAR-10: `./build.sh download`, or name its folder with --data=DIR")
     return folder
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import own_data
@@ -344,3 +345,19 @@ def test_the_size_of_images_is_understood_or_refused() -> None:
         message = re.escape(f"--image-size {text}: use HEIGHTxWIDTH, as 48x64")
         with pytest.raises(ConfigError, match=message):
             image_size(text)
+
+
+def test_images_that_no_memory_holds_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = own_data.shapes(tmp_path / "shapes", {"train": 2, "test": 1})
+    free = SimpleNamespace(available=10**6)
+    monkeypatch.setattr("quant.pictures.psutil.virtual_memory", lambda: free)
+    assert len(open_data(folder, cache=None).train) == 6
+    large = open_data(folder, size=(400, 1000), cache=None)
+    with pytest.raises(DataError) as caught:
+        _ = large.train
+    assert str(caught.value) == (
+        f"{folder / 'train'}: 6 images of 400x1000x1 take 0.0 GB twice, and 0.0 GB are free; "
+        "use a smaller --image-size or fewer images"
+    )
