@@ -11,19 +11,22 @@ from PIL import Image
 from rich.console import Console
 
 from finn_build.config import Options
-from finn_build.driver import pictures
+from finn_build.driver import Accelerator, pictures
 from finn_build.driver.command import main
 from finn_build.driver.errors import ImagesError
 from finn_build.flow import pipeline
 from finn_build.flow.steps import deploy
 from finn_build.flow.steps.plan import STEPS
+from finn_build.network import golden
+from finn_build.network.graph import Network
 from finn_build.simulator import board, demo
 from finn_build.system.files import load_json
-from quant import commands
 from quant.data import open_data
 from quant.dataset import class_names
+from quant.files import read_npz
 from quant.options import Place
 from quant.plan import Plan
+from quant.starting import setting
 
 FOLDERS = ("a\nround one", "crüss", "<b>square")
 NAMES = ("<b>square", r"a\nround one", "crüss")
@@ -36,6 +39,14 @@ layers = [
   { kind = "pool", size = 2 },
 ]
 """
+DIGITS = """
+name = "small"
+batch_norm = "all"
+layers = [
+  { kind = "conv", filters = 4 },
+  { kind = "pool" },
+]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +55,14 @@ def data(tmp_path_factory):
     return own_data.shapes(folder, {"train": 12, "test": 4}, classes=FOLDERS)
 
 
-@pytest.fixture(scope="module")
-def built(data, tmp_path_factory):
-    """A build of a network of these pictures, up to its simulation."""
-    folder = tmp_path_factory.mktemp("own")
-    (folder / "small.toml").write_text(SMALL)
+def build(folder, network, data):
+    """A build of a network of these pictures, up to its simulation, and what goes to a board."""
+    (folder / "small.toml").write_text(network)
     plan = Plan(
         network=str(folder / "small.toml"), recipe="paper", float_epochs=1, epochs=1, batch=16
     )
     place = Place(data=data, cache=folder / "cache", compiled=False, device="cpu")
-    commands.train(plan, place, folder / "mine", fresh=False)
+    plan.run(setting(place), folder / "mine")
     options = Options(
         board="pynq-z2",
         model=str(folder / "mine" / "mine.safetensors"),
@@ -70,12 +79,21 @@ def built(data, tmp_path_factory):
     return made
 
 
-@pytest.fixture(scope="module")
-def board_folder(built):
+def simulated_board(built):
     """Its deploy folder for the simulated board."""
     library = board.build(built.path("emit"), built.folder / "chip", log=built.log("board"))
     board.furnish(built.path("deploy"), library, built.folder / "board")
     return built.folder / "board"
+
+
+@pytest.fixture(scope="module")
+def built(data, tmp_path_factory):
+    return build(tmp_path_factory.mktemp("own"), SMALL, data)
+
+
+@pytest.fixture(scope="module")
+def board_folder(built):
+    return simulated_board(built)
 
 
 def test_the_build_knows_pictures_and_names(built, data):
@@ -114,6 +132,26 @@ class Mine:
     """A model of pictures of 3 x 4 pixels."""
 
     model, shape, classes = "mine", (3, 4, 3), NAMES
+
+
+def test_digits_are_read_on_the_board(simulated, tmp_path, capsys):
+    """Arrays of 8 x 8 pixels; every label and logit is the golden model's."""
+    data = own_data.digits(tmp_path / "digits.npz")
+    made = build(tmp_path, DIGITS, data)
+    assert load_json(made.path("simulate", "result.json"))["mismatches"] == 0
+    share = load_json(made.path("accuracy", "result.json"))
+    assert share["images"] == 397 and share["accuracy"] > 0.3, "a tenth would be chance"
+    folder = simulated_board(made)
+    images = read_npz(data)["test_images"][:24, ..., None]
+    with Accelerator(folder / "deploy", batch=8) as accelerator:
+        labels, logits = accelerator.predict(images, logits=True)
+    expected = golden.run(Network.load(made.path("golden", "network.npz")), images)
+    np.testing.assert_array_equal(labels, expected.labels)
+    np.testing.assert_array_equal(logits, expected.logits)
+    results = ["--results", str(tmp_path / "results.json")]
+    assert main(folder, [*results, "accuracy"]) == 0
+    assert "(vectors of the build)" in capsys.readouterr().out
+    assert load_json(tmp_path / "results.json")["accuracy"]["classes"][3] == "digit 3"
 
 
 def test_pictures_are_read_as_in_training(tmp_path):
