@@ -55,12 +55,11 @@ def data(tmp_path_factory):
     return own_data.shapes(folder, {"train": 12, "test": 4}, classes=FOLDERS)
 
 
-def build(folder, network, data):
+def build(folder, network, data, **how):
     """A build of a network of these pictures, up to its simulation, and what goes to a board."""
     (folder / "small.toml").write_text(network)
-    plan = Plan(
-        network=str(folder / "small.toml"), recipe="paper", float_epochs=1, epochs=1, batch=16
-    )
+    options = {"recipe": "paper", "float_epochs": 1, "epochs": 1, "batch": 16, **how}
+    plan = Plan(network=str(folder / "small.toml"), **options)
     place = Place(data=data, cache=folder / "cache", compiled=False, device="cpu")
     plan.run(setting(place), folder / "mine")
     options = Options(
@@ -137,13 +136,13 @@ class Mine:
 def test_digits_are_read_on_the_board(simulated, tmp_path, capsys):
     """Arrays of 8 x 8 pixels; every label and logit is the golden model's."""
     data = own_data.digits(tmp_path / "digits.npz")
-    made = build(tmp_path, DIGITS, data)
+    made = build(tmp_path, DIGITS, data, float_epochs=3, float_lr=0.01, epochs=2)
     assert load_json(made.path("simulate", "result.json"))["mismatches"] == 0
     share = load_json(made.path("accuracy", "result.json"))
     assert share["images"] == 397 and share["accuracy"] > 0.3, "a tenth would be chance"
     folder = simulated_board(made)
     images = read_npz(data)["test_images"][:24, ..., None]
-    with Accelerator(folder / "deploy", batch=8) as accelerator:
+    with Accelerator(folder, batch=8) as accelerator:
         labels, logits = accelerator.predict(images, logits=True)
     expected = golden.run(Network.load(made.path("golden", "network.npz")), images)
     np.testing.assert_array_equal(labels, expected.labels)

@@ -188,11 +188,11 @@ def test_nobodys_images_are_overwritten(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"mine\.npz: is the data set itself"):
         write_images(data.parent / ".." / "mine" / "mine.npz", place(data), sample=False)
     with pytest.raises(ConfigError, match="no model's images"):
-        Plan(**SHORT).run(setting(place(tested(data))), data.parent)
+        Plan(**SHORT).run(setting(place(with_test_images(data))), data.parent)
     assert data.read_bytes() == before
 
 
-def tested(data: Path) -> Path:
+def with_test_images(data: Path) -> Path:
     """The data set with a large enough test part, elsewhere."""
     with np.load(data) as held:
         arrays = dict(held)

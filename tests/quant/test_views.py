@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from quant import train as train_module
+from quant import training as training_module
 from quant.augment import shifted
 from quant.checkpoint import Checkpoint
 from quant.config import Quantisation, Training
@@ -171,7 +171,7 @@ def test_a_taught_training_resumes_exactly(
     assert run(tmp_path / "cut")["sha256"] == whole["sha256"]
     # Another teacher's training does not go on with this one.
     changed = replace(teacher, record={**teacher.record, "sha256": "other"})
-    monkeypatch.setattr(train_module, "need_same", lambda *_: None)
+    monkeypatch.setattr(training_module, "need_same", lambda *_: None)
     with pytest.raises(CheckpointError, match=r"teacher: [0-9a-f]{64} there, other here"):
         train = settings(images)
         if quantised:
