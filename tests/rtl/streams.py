@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.triggers import RisingEdge
+from cocotb.triggers import RisingEdge, Timer
 from numpy.typing import NDArray
 
 CASE: dict[str, Any] = json.loads(Path(os.environ["RTL_CASE"]).read_text())
@@ -55,6 +55,9 @@ class Trace:
 
 async def start(dut: Any, ports: Sequence[str] = ("s_axis",)) -> None:
     """Start the clock and reset the unit, whose inputs are these."""
+    # Registers begin with random values: the first edge must find the unit in reset.
+    dut.clk.value, dut.rst_n.value = 0, 0
+    await Timer(10, "ns")
     Clock(dut.clk, 10, unit="ns").start()
     for port in ports:
         getattr(dut, f"{port}_tdata").value = 0
