@@ -37,6 +37,7 @@ EXPECTED = {
     "finn_build/backends/vivado/chip.tcl.j2": ("route", "emit simulate synthesise report"),
     # The programs beside a build.
     "finn_build/pages/compare*": ("", "emit simulate synthesise route deploy report"),
+    "finn_build/pages/overview*": ("", "emit simulate synthesise route deploy report"),
     "finn_build/simulator/board.cpp": ("", "emit simulate synthesise route deploy report"),
 }
 EDIT_ALL = """
