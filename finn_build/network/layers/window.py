@@ -272,9 +272,8 @@ class Window(Layer):
     ) -> tuple[Times, Times]:
         """When the work on each beat of windows begins, and when each beat of pixels is taken.
 
-        spent: cycles of the work on a window; gathered: windows that the FIFO before the unit
-        holds, or 0 if there is no FIFO; every: cycles from one beat to the next; all beats stand
-        still while one waits.
+        spent: cycles of a window's work; gathered: windows that the FIFO before the unit holds, 0
+        without one; every: cycles between beats, which all stand still while one waits.
         """
         grid, needed = self.grid(pixels), self._needed(pixels)
         due = (np.arange(frames)[:, None] * prod(grid) + needed).ravel()
