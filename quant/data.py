@@ -14,7 +14,6 @@ from quant.config import Colour
 from quant.dataset import CIFAR10 as CIFAR10
 from quant.dataset import DataSet as DataSet
 from quant.dataset import Labelled as Labelled
-from quant.dataset import Shape as Shape
 from quant.dataset import Split as Split
 from quant.dataset import Task as Task
 from quant.dataset import task_of as task_of

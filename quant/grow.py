@@ -24,7 +24,8 @@ from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, write_json
 from quant.images import accuracy
 from quant.models import build_float
-from quant.training import Setting, tune_float
+from quant.setting import Setting
+from quant.training import tune_float
 
 # Convolutions in one stage, and neurons of a hidden dense layer, at most.
 _DEEPEST, _WIDEST = 2, 1024

@@ -21,11 +21,12 @@ from quant.dataset import Task
 from quant.errors import ConfigError
 from quant.float_model import dequantised, load_float, with_dropout
 from quant.recipes import TEACHER_TRAINING, find_recipe, given, taught
+from quant.setting import Setting
 from quant.tasks import need_same, suited, suited_training
 from quant.teacher import TeacherNetwork
 from quant.teaching import load_teacher, train_teacher
 from quant.topologies import TEACHER, get_network
-from quant.training import Setting, train_float, train_quantised, tune_longer
+from quant.training import train_float, train_quantised, tune_longer
 from quant.zoo import load_trained, need_place
 
 FLOAT = "float"

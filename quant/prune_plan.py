@@ -16,8 +16,8 @@ from quant.plots import plot_pruning
 from quant.pruning import Pruning, prune
 from quant.recipes import find_recipe, given
 from quant.record import ROWS
+from quant.setting import Setting
 from quant.tasks import need_same, suited_training
-from quant.training import Setting
 
 
 @dataclass(frozen=True, kw_only=True)

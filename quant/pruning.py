@@ -27,7 +27,8 @@ from quant.float_model import FloatModel
 from quant.images import Images, accuracy
 from quant.models import Model, build_float, load_state
 from quant.record import ROWS
-from quant.training import Setting, origin, tune_float, write_float
+from quant.setting import Setting
+from quant.training import origin, tune_float, write_float
 
 Scores = dict[str, Tensor]
 

@@ -18,8 +18,8 @@ from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json, write_json
 from quant.plan import Plan
 from quant.prune_plan import PrunePlan
+from quant.setting import Setting
 from quant.topologies import TEACHER
-from quant.training import Setting
 from quant.zoo import pack_trained
 
 # Of a finished training, in its folder.

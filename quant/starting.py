@@ -11,8 +11,8 @@ from quant import distributed
 from quant.config import Colour
 from quant.data import DataSet, Labelled, image_size, is_own, open_data
 from quant.options import Place
+from quant.setting import Setting
 from quant.tasks import relabelled
-from quant.training import Setting
 from quant.zoo import Trained
 
 

@@ -17,10 +17,10 @@ from quant.float_model import load_float
 from quant.images import accuracy
 from quant.loop import Phase
 from quant.models import load_state
+from quant.setting import Setting
 from quant.tasks import of_record, to_record
 from quant.teacher import Teacher, TeacherNetwork, teacher_costs
 from quant.topologies import TEACHER
-from quant.training import Setting
 from quant.views import LoadedTeacher
 
 # Training images that the first layer is fitted to.

@@ -22,7 +22,7 @@ from quant.loop import Phase
 from quant.margins import keep_off_integers
 from quant.models import Model, build_float, build_quantised, start_from_float
 from quant.packing import start_from_quantised
-from quant.setting import Setting as Setting
+from quant.setting import Setting
 from quant.surrogate import Surrogate
 from quant.tasks import need_same, to_record
 from quant.views import LoadedTeacher, Views, predict

@@ -24,9 +24,9 @@ from quant.float_model import FloatModel, load_float
 from quant.images import accuracy
 from quant.pruning import Pruning, Scores, choose, keep_filters, rank, shrink, strongest
 from quant.recipes import find_recipe
+from quant.setting import Setting
 from quant.tasks import suited_training
 from quant.training import (
-    Setting,
     origin,
     train_float,
     train_quantised,

@@ -21,10 +21,11 @@ from quant.images import Images
 from quant.loop import Phase
 from quant.models import build_float, build_quantised, start_from_float
 from quant.progress import Meter
+from quant.setting import Setting
 from quant.step import Trainer
 from quant.surrogate import Surrogate
 from quant.topologies import get_network
-from quant.training import Setting, train_float, train_quantised
+from quant.training import train_float, train_quantised
 
 CONFIG = Training(epochs=2, batch=16, cutout_px=4)
 PLAIN = get_network("tiny")

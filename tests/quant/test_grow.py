@@ -12,7 +12,7 @@ from quant.errors import CheckpointError, ConfigError
 from quant.files import read_json
 from quant.grow import Growing, candidates, grow, growing_table, minimal, required, topology
 from quant.plots import plot_growing
-from quant.training import Setting
+from quant.setting import Setting
 
 TRAINING = Training(epochs=1, batch=16, average=0.5)
 

@@ -31,8 +31,9 @@ from quant.images import Images
 from quant.models import build_float
 from quant.plots import plot_pruning
 from quant.pruning import Pruning, choose, keep_filters, prune, rank, resized
+from quant.setting import Setting
 from quant.topologies import get_network
-from quant.training import Setting, train_float
+from quant.training import train_float
 
 COSTS = Costs(
     lut_per_mac={"w4a8": 49.0, "w2a2": 7.0, "w4a2": 13.0}, block=8, quantisation=Quantisation()

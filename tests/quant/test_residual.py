@@ -31,7 +31,8 @@ from quant.models import Model, build_float, build_quantised, relus, start_from_
 from quant.packing import weight_scale
 from quant.pruning import Pruning, prune
 from quant.residual import ResidualBlock, values
-from quant.training import Setting, train_float, train_quantised
+from quant.setting import Setting
+from quant.training import train_float, train_quantised
 from quant.zoo import load_trained, pack_trained, zoo_images
 
 NETWORK = Network(

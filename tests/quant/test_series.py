@@ -16,8 +16,8 @@ from quant.errors import ConfigError
 from quant.files import read_json, write_json
 from quant.plan import Plan
 from quant.series import read_series, run_series
+from quant.setting import Setting
 from quant.topologies import NETWORKS
-from quant.training import Setting
 from quant.zoo import load_trained
 
 LISTS = Path(__file__).parents[2] / "docs" / "trainings"

@@ -16,11 +16,12 @@ from quant.errors import CheckpointError, ConfigError
 from quant.files import read_tensors, write_json
 from quant.images import Images, accuracy
 from quant.recipes import TEACHER_TRAINING
+from quant.setting import Setting
 from quant.step import Trainer
 from quant.teacher import Teacher, TeacherNetwork, teacher_costs
 from quant.teaching import load_teacher, train_teacher
 from quant.topologies import get_network
-from quant.training import Setting, train_float
+from quant.training import train_float
 
 SMALL = TeacherNetwork(widths=(4, 6, 8))
 TRAINING = replace(TEACHER_TRAINING, epochs=3, batch=16, lr=0.02)

@@ -19,8 +19,9 @@ from quant.errors import ConfigError
 from quant.images import Images, accuracy
 from quant.loop import Phase, batches
 from quant.models import build_float
+from quant.setting import Setting
 from quant.step import learning_rate
-from quant.training import Setting, train_float, train_quantised
+from quant.training import train_float, train_quantised
 from quant.zoo import load_trained, pack_trained
 
 

@@ -21,9 +21,10 @@ from quant.float_model import load_float
 from quant.images import Images
 from quant.loop import augmented, batches
 from quant.recipes import taught
+from quant.setting import Setting
 from quant.teaching import load_teacher
 from quant.topologies import get_network
-from quant.training import Setting, train_float, train_quantised
+from quant.training import train_float, train_quantised
 from quant.views import LoadedTeacher, predict
 
 NETWORK = replace(get_network("tiny"), batch_norm="all")

@@ -13,8 +13,9 @@ from rich.console import Console
 from quant.config import Dropout, Network, Quantisation, Training
 from quant.data import CIFAR10, DataSet, Labelled, Task
 from quant.float_model import FloatModel
+from quant.setting import Setting
 from quant.topologies import get_network
-from quant.training import Setting, train_float, train_quantised
+from quant.training import train_float, train_quantised
 
 NETWORK = replace(get_network("tiny"), batch_norm="all", dropout=Dropout(stage=0.1, dense=0.2))
 FLOAT = Training(epochs=2, batch=16, cutout_px=4)
