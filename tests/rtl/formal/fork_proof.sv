@@ -22,6 +22,10 @@ module fork_proof #(
   input wire [OUTPUTS-1:0] m_axis_tready
 );
 
+  // As narrow as the first count that is wrong: a model checker's states double with every bit.
+  localparam int unsigned HELD_W = $clog2(CAPACITY + 2);
+  localparam int unsigned WAIT_W = $clog2(LATENCY + 2);
+
   logic                      s_axis_tready;
   logic [OUTPUTS*DATA_W-1:0] m_axis_tdata;
   logic [OUTPUTS-1:0]        m_axis_tvalid;
@@ -38,17 +42,17 @@ module fork_proof #(
   // Marked beat, cycles in which the input should have moved, and the cycle before.
   logic              marked_q;
   logic [DATA_W-1:0] value_q, in_q;
-  logic [7:0]        stuck_q;
+  logic [WAIT_W-1:0] stuck_q;
   logic              started_q, in_waited_q;
   // For each output: the beats it has not taken, and the most that an output has not.
-  logic [OUTPUTS*8-1:0] held_q;
-  logic [7:0]           most;
+  logic [OUTPUTS*HELD_W-1:0] held_q;
+  logic [HELD_W-1:0]         most;
   initial started_q = 1'b0;
 
   always_comb begin
     most = '0;
     for (int i = 0; i < int'(OUTPUTS); i++) begin
-      if (held_q[i*8 +: 8] > most) most = held_q[i*8 +: 8];
+      if (held_q[i*HELD_W +: HELD_W] > most) most = held_q[i*HELD_W +: HELD_W];
     end
   end
 
@@ -74,8 +78,8 @@ module fork_proof #(
     assume (started_q || !rst_n);
     if (started_q && rst_n) begin
       if (in_waited_q) assume (s_axis_tvalid && s_axis_tdata == in_q);
-      assert (most <= 8'(CAPACITY));
-      assert (stuck_q <= 8'(LATENCY));
+      assert (most <= HELD_W'(CAPACITY));
+      assert (stuck_q <= WAIT_W'(LATENCY));
     end
   end
 
@@ -84,29 +88,30 @@ module fork_proof #(
     logic [DATA_W-1:0] data, out_q;
     // Beats that this output has not taken, those of them before the marked one, and cycles in
     // which one should have been on offer.
-    logic [7:0]        held, ahead_q, idle_q;
+    logic [HELD_W-1:0] held, ahead_q;
+    logic [WAIT_W-1:0] idle_q;
 
     assign leaves = m_axis_tvalid[i] && m_axis_tready[i];
     assign data   = m_axis_tdata[i*DATA_W +: DATA_W];
-    assign held   = held_q[i*8 +: 8];
+    assign held   = held_q[i*HELD_W +: HELD_W];
 
     always_ff @(posedge clk) begin
       out_q <= data;
       if (!rst_n) begin
-        held_q[i*8 +: 8] <= '0;
-        gone_q           <= 1'b0;
-        idle_q           <= '0;
-        waited_q         <= 1'b0;
+        held_q[i*HELD_W +: HELD_W] <= '0;
+        gone_q                     <= 1'b0;
+        idle_q                     <= '0;
+        waited_q                   <= 1'b0;
       end else begin
-        held_q[i*8 +: 8] <= held + 8'(enters) - 8'(leaves);
-        waited_q         <= m_axis_tvalid[i] && !m_axis_tready[i];
+        held_q[i*HELD_W +: HELD_W] <= held + HELD_W'(enters) - HELD_W'(leaves);
+        waited_q                   <= m_axis_tvalid[i] && !m_axis_tready[i];
         if (held != '0 && held == most && !m_axis_tvalid[i]) idle_q <= idle_q + 1'b1;
         else idle_q <= '0;
         if (!marked_q && enters && mark) begin
-          ahead_q <= held - 8'(leaves);
+          ahead_q <= held - HELD_W'(leaves);
         end else if (marked_q && leaves) begin
           if (ahead_q == '0) gone_q <= 1'b1;
-          ahead_q <= ahead_q - 8'd1;
+          ahead_q <= ahead_q - 1'b1;
         end
       end
     end
@@ -115,8 +120,8 @@ module fork_proof #(
       if (started_q && rst_n) begin
         if (waited_q) assert (m_axis_tvalid[i] && data == out_q);
         assert (!leaves || held != '0);
-        assert (most - held <= 8'd1);
-        assert (idle_q <= 8'(LATENCY));
+        assert (most - held <= HELD_W'(1));
+        assert (idle_q <= WAIT_W'(LATENCY));
         if (marked_q && !gone_q && leaves && ahead_q == '0) assert (data == value_q);
       end
     end

@@ -25,6 +25,9 @@ module join_proof #(
 );
 
   localparam int unsigned DATA_W = A_W + B_W;
+  // As narrow as the first count that is wrong: a model checker's states double with every bit.
+  localparam int unsigned HELD_W = $clog2(CAPACITY + 2);
+  localparam int unsigned WAIT_W = $clog2(LATENCY + 2);
 
   logic              a_axis_tready, b_axis_tready, m_axis_tvalid;
   logic [DATA_W-1:0] m_axis_tdata;
@@ -38,7 +41,7 @@ module join_proof #(
   // Whether both inputs have beats inside, cycles in which one should have been on offer, and the
   // cycle before.
   logic [1:0]        some;
-  logic [7:0]        idle_q;
+  logic [WAIT_W-1:0] idle_q;
   logic              started_q, waited_q;
   logic [DATA_W-1:0] out_q;
   initial started_q = 1'b0;
@@ -61,7 +64,7 @@ module join_proof #(
     assume (started_q || !rst_n);
     if (started_q && rst_n) begin
       if (waited_q) assert (m_axis_tvalid && m_axis_tdata == out_q);
-      assert (idle_q <= 8'(LATENCY));
+      assert (idle_q <= WAIT_W'(LATENCY));
     end
   end
 
@@ -71,7 +74,8 @@ module join_proof #(
     logic [IN_W-1:0] data, in_q, value_q, out;
     // Beats inside, those of them before the marked one, and cycles in which one should have
     // entered.
-    logic [7:0]      held_q, ahead_q, stuck_q;
+    logic [HELD_W-1:0] held_q, ahead_q;
+    logic [WAIT_W-1:0] stuck_q;
 
     if (i == 0) begin : gen_a
       assign {valid, ready, data, out} =
@@ -92,16 +96,16 @@ module join_proof #(
         stuck_q     <= '0;
         in_waited_q <= 1'b0;
       end else begin
-        held_q      <= held_q + 8'(enters) - 8'(leaves);
+        held_q      <= held_q + HELD_W'(enters) - HELD_W'(leaves);
         in_waited_q <= valid && !ready;
-        stuck_q     <= (valid && !ready && held_q < 8'(CAPACITY)) ? stuck_q + 1'b1 : '0;
+        stuck_q     <= (valid && !ready && held_q < HELD_W'(CAPACITY)) ? stuck_q + 1'b1 : '0;
         if (!marked_q && enters && mark[i]) begin
           marked_q <= 1'b1;
-          ahead_q  <= held_q - 8'(leaves);
+          ahead_q  <= held_q - HELD_W'(leaves);
           value_q  <= data;
         end else if (marked_q && leaves) begin
           if (ahead_q == '0) gone_q <= 1'b1;
-          ahead_q <= ahead_q - 8'd1;
+          ahead_q <= ahead_q - 1'b1;
         end
       end
     end
@@ -110,8 +114,8 @@ module join_proof #(
       if (started_q && rst_n) begin
         if (in_waited_q) assume (valid && data == in_q);
         assert (!leaves || held_q != '0);
-        assert (held_q <= 8'(CAPACITY));
-        assert (stuck_q <= 8'(LATENCY));
+        assert (held_q <= HELD_W'(CAPACITY));
+        assert (stuck_q <= WAIT_W'(LATENCY));
         if (marked_q && !gone_q && leaves && ahead_q == '0) assert (out == value_q);
       end
     end

@@ -31,19 +31,23 @@ module stream_proof #(
 
   `CELL
 
-  logic       enters, leaves;
-  logic [7:0] coming, going;
+  // As narrow as the first count that is wrong: a model checker's states double with every bit.
+  localparam int unsigned HELD_W = $clog2(CAPACITY + IN_ELEMS + OUT_ELEMS + 1);
+  localparam int unsigned WAIT_W = $clog2(LATENCY + 2);
+
+  logic             enters, leaves;
+  logic [HELD_W-1:0] coming, going;
   assign enters = s_axis_tvalid && s_axis_tready;
   assign leaves = m_axis_tvalid && m_axis_tready;
-  assign coming = enters ? 8'(IN_ELEMS) : '0;
-  assign going  = leaves ? 8'(OUT_ELEMS) : '0;
+  assign coming = enters ? HELD_W'(IN_ELEMS) : '0;
+  assign going  = leaves ? HELD_W'(OUT_ELEMS) : '0;
 
   // Elements inside, those ahead of the marked one, and its value.
-  logic [7:0]                  held_q, ahead_q;
+  logic [HELD_W-1:0]            held_q, ahead_q;
   logic                        marked_q, gone_q;
   logic [ELEM_W-1:0]           value_q;
   // Cycles in which something should have moved.
-  logic [7:0]                  idle_q, stuck_q;
+  logic [WAIT_W-1:0]            idle_q, stuck_q;
   // The cycle before.
   logic                        started_q, in_waited_q, out_waited_q;
   logic [IN_ELEMS*ELEM_W-1:0]  in_q;
@@ -66,7 +70,7 @@ module stream_proof #(
       held_q       <= held_q + coming - going;
       in_waited_q  <= s_axis_tvalid && !s_axis_tready;
       out_waited_q <= m_axis_tvalid && !m_axis_tready;
-      if (m_axis_tready && !m_axis_tvalid && held_q >= 8'(NEEDS)) idle_q <= idle_q + 1'b1;
+      if (m_axis_tready && !m_axis_tvalid && held_q >= HELD_W'(NEEDS)) idle_q <= idle_q + 1'b1;
       else idle_q <= '0;
       if (s_axis_tvalid && !s_axis_tready && m_axis_tready && !m_axis_tvalid) begin
         stuck_q <= stuck_q + 1'b1;
@@ -75,13 +79,13 @@ module stream_proof #(
       end
       if (!marked_q && enters && mark) begin
         marked_q <= 1'b1;
-        ahead_q  <= held_q + pick - going;
+        ahead_q  <= held_q + HELD_W'(pick) - going;
         for (int i = 0; i < int'(IN_ELEMS); i++) begin
           if (32'(pick) == i) value_q <= s_axis_tdata[i*int'(ELEM_W) +: ELEM_W];
         end
       end else if (marked_q && leaves) begin
-        if (ahead_q < 8'(OUT_ELEMS)) gone_q <= 1'b1;
-        ahead_q <= ahead_q - 8'(OUT_ELEMS);
+        if (ahead_q < HELD_W'(OUT_ELEMS)) gone_q <= 1'b1;
+        ahead_q <= ahead_q - HELD_W'(OUT_ELEMS);
       end
     end
   end
@@ -93,9 +97,9 @@ module stream_proof #(
       if (in_waited_q) assume (s_axis_tvalid && s_axis_tdata == in_q);
       if (out_waited_q) assert (m_axis_tvalid && m_axis_tdata == out_q);
       assert (going <= held_q);
-      assert (held_q <= 8'(CAPACITY));
-      assert (idle_q <= 8'(LATENCY));
-      assert (stuck_q <= 8'(LATENCY));
+      assert (held_q <= HELD_W'(CAPACITY));
+      assert (idle_q <= WAIT_W'(LATENCY));
+      assert (stuck_q <= WAIT_W'(LATENCY));
       for (int i = 0; i < int'(OUT_ELEMS); i++) begin
         if (marked_q && !gone_q && leaves && 32'(ahead_q) == i) begin
           assert (m_axis_tdata[i*int'(ELEM_W) +: ELEM_W] == value_q);
