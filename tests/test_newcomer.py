@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 import own_data
+import pytest
 
 NETWORK = """
 name = "small"
@@ -23,6 +24,7 @@ SHORT = "--float-epochs 8 --epochs 4 --no-compile --out runs/mine"
 BUILD = "pynq-z2 --model runs/mine/mine.safetensors --images 4 --tool none --to simulate"
 
 
+@pytest.mark.slow
 def test_three_classes_of_pictures_become_an_accelerator(installed, tmp_path):
     own_data.shapes(tmp_path / "pictures", {"train": 40, "test": 8}, size=(40, 40), mode="RGB")
     (tmp_path / "small.toml").write_text(NETWORK)

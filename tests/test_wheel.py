@@ -84,6 +84,7 @@ def test_its_code_is_the_trees(installed, tmp_path):
     assert not installed.read
 
 
+@pytest.mark.slow
 def test_the_default_model_is_built_in_any_folder(installed, tmp_path):
     done = installed.run("headrace", "pynq-z2", "--to", "emit", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -84,6 +84,7 @@ def test_links_of_the_tutorials_lead_somewhere(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.slow
 def test_every_cell_runs(path, tmp_path, installed):
     """By a newcomer, who has the wheel alone."""
     pytest.importorskip("vcdvcd")

@@ -13,6 +13,7 @@ import builds
 import numpy as np
 import pynq_sources
 import pytest
+from tiers import every
 
 from finn_build.backends.bitfile import SYNC, Bitfile
 from finn_build.system.files import load_json, save_json
@@ -21,7 +22,7 @@ FRAME, WORDS, COUNT = 192, 11, 300  # bytes of an image, words of its results, i
 WHOLE = ("3.1.2", "4.0.0")  # sync buffers as a whole, which have 8 KB at least
 
 
-@pytest.fixture(scope="session", params=list(pynq_sources.SHA256))
+@pytest.fixture(scope="session", params=every(3, pynq_sources.SHA256))
 def pynq(request, locked):
     """A version, and where its code is."""
     cache = builds.BUILDS.with_name("pynq")

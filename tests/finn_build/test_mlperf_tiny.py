@@ -66,6 +66,7 @@ def test_it_is_what_qonnx_computes(name, size, tmp_path):
     assert len(np.unique(ran["golden"].logits, axis=0)) == len(images)
 
 
+@pytest.mark.slow
 def test_the_accelerator_hears_the_same_keywords(tmp_path):
     network, _ = read("ds_cnn", tmp_path)
     images = np.random.default_rng(2).integers(0, 256, (3, 49, 10, 1)).astype(np.uint8)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import models
 import numpy as np
 import pytest
+from tiers import always
 
 from finn_build.backends import cells, verilator, yosys
 from finn_build.cli import DEFAULT_MODEL
@@ -76,7 +77,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", always(["block"], CASES))
 def test_the_netlist_gives_what_the_golden_model_gives(name, tmp_path):
     network, folder = one_word(), tmp_path / "made"
     synthesised(folder, network, CASES[name])

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from models import alone, simulate
+from tiers import every
 
 from finn_build.folding.calibration import random_unit
 from finn_build.folding.fold import Fold
@@ -252,15 +253,18 @@ def constant(unit: Mvtu, pixels: int) -> Fold:
 
 @pytest.mark.parametrize(
     ("kernel", "stride", "pad", "pixels", "pe"),
-    [
-        ((3, 3), (2, 2), (0, 0, 0, 0), 1, 2),
-        ((3, 3), (2, 2), (1, 1, 1, 1), 0, 1),
-        ((2, 2), (2, 2), (0, 0, 1, 1), 1, 4),
-        ((3, 2), (1, 1), (1, 0, 1, 1), 2, 4),
-        ((2, 4), (3, 1), (0, 3, 0, 0), 3, 4),
-        ((3, 3), (1, 1), (1, 1, 1, 1), 4, 4),
-        ((1, 3), (1, 3), (0, 1, 0, 2), 1, 1),
-    ],
+    every(
+        3,
+        [
+            ((3, 3), (2, 2), (0, 0, 0, 0), 1, 2),
+            ((3, 3), (2, 2), (1, 1, 1, 1), 0, 1),
+            ((2, 2), (2, 2), (0, 0, 1, 1), 1, 4),
+            ((3, 2), (1, 1), (1, 0, 1, 1), 2, 4),
+            ((2, 4), (3, 1), (0, 3, 0, 0), 3, 4),
+            ((3, 3), (1, 1), (1, 1, 1, 1), 4, 4),
+            ((1, 3), (1, 3), (0, 1, 0, 2), 1, 1),
+        ],
+    ),
     ids=["overlap", "padded", "ragged", "pairs", "wider", "fours", "row"],
 )
 def test_pools_that_overlap_run_as_scheduled(kernel, stride, pad, pixels, pe, tmp_path):
@@ -296,8 +300,8 @@ def summed(kernel, *, side=12):
 
 @pytest.mark.parametrize(
     ("kernel", "pixels", "pe"),
-    [((2, 2), 0, 1), ((3, 3), 3, 2), ((12, 12), 0, 1), ((12, 12), 2, 4), ((5, 5), 1, 2)],
-    ids=["parts", "pixels", "whole", "whole, pixels", "ragged"],
+    every(2, [((2, 2), 0, 1), ((12, 12), 0, 1), ((3, 3), 3, 2), ((12, 12), 2, 4), ((5, 5), 1, 2)]),
+    ids=["parts", "whole", "pixels", "whole, pixels", "ragged"],
 )
 def test_sums_run_as_scheduled(kernel, pixels, pe, tmp_path):
     network = summed(kernel)

@@ -231,6 +231,7 @@ def run_compiled(folder: Path) -> None:
     run(folder / "cut" / "m", images, compiled=True)
 
 
+@pytest.mark.slow
 def test_compiled_training_follows_the_eager_one_and_resumes(
     images: Labelled, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tiers import every
 
 if TYPE_CHECKING:
     from conftest import Simulate
@@ -19,13 +20,13 @@ def test_skid(simulate: Simulate, data_w: int) -> None:
     simulate("axis_skid", {"DATA_W": data_w}, "bench_axis", seed=data_w, capacity=2)
 
 
-@pytest.mark.parametrize(("data_w", "depth", "style"), FIFOS)
+@pytest.mark.parametrize(("data_w", "depth", "style"), every(2, FIFOS))
 def test_fifo(simulate: Simulate, data_w: int, depth: int, style: int) -> None:
     parameters = {"DATA_W": data_w, "DEPTH": depth, "RAM_STYLE": style}
     simulate("axis_fifo", parameters, "bench_axis", seed=depth, capacity=depth + 1)
 
 
-@pytest.mark.parametrize(("elem_w", "in_elems", "out_elems"), WIDTHS)
+@pytest.mark.parametrize(("elem_w", "in_elems", "out_elems"), every(2, WIDTHS))
 def test_width(simulate: Simulate, elem_w: int, in_elems: int, out_elems: int) -> None:
     parameters = {"ELEM_W": elem_w, "IN_ELEMS": in_elems, "OUT_ELEMS": out_elems}
     simulate("axis_width", parameters, "bench_axis", seed=10 * in_elems + out_elems)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tiers import every
 
 from finn_build.folding.dsp_packing import code, plan_of
 from finn_build.network.layers import Mvtu
@@ -43,7 +44,7 @@ def memory(name: str, words: np.ndarray, bits: int, style: str, *, banked: bool)
     return rom.images(name, rom.parts(packed, words.shape[1] * bits, style, banked=banked))
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", every(2, CASES))
 def test_mvtu(simulate: Simulate, name: str) -> None:
     run(simulate, name)
 
@@ -62,7 +63,7 @@ SLICES: dict[str, tuple[tuple[int, ...], int, bool, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", SLICES)
+@pytest.mark.parametrize("name", every(2, SLICES))
 def test_mvtu_in_slices(simulate: Simulate, name: str) -> None:
     run(simulate, name, dsp=True)
 
@@ -88,7 +89,7 @@ GROUPS: dict[str, tuple[tuple[int, ...], int, int]] = {
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["whole", "again"])
-@pytest.mark.parametrize("name", GROUPS)
+@pytest.mark.parametrize("name", every(2, GROUPS))
 def test_mvtu_of_groups(simulate: Simulate, name: str, again: bool) -> None:
     """Each group of a vector goes to its own rows."""
     run(simulate, name, again=again)

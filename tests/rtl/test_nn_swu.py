@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tiers import every
 
 if TYPE_CHECKING:
     from conftest import Simulate
@@ -33,7 +34,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", every(2, CASES))
 def test_swu(simulate: Simulate, name: str) -> None:
     simulate("nn_swu", {**DEFAULTS, **CASES[name]}, "bench_nn_swu", seed=len(name))
 

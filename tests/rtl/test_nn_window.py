@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tiers import every
 
 if TYPE_CHECKING:
     from conftest import Simulate, Synthesise
@@ -78,7 +79,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", every(3, CASES))
 def test_window(simulate: Simulate, name: str) -> None:
     simulate("nn_window", CASES[name], "bench_nn_window", seed=len(name))
 

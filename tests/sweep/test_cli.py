@@ -129,6 +129,7 @@ def test_trials_that_all_fail_say_why_and_are_tried_again(write, sweep, data, tm
     assert code == 0, err
 
 
+@pytest.mark.slow
 def test_the_front_is_built(write, sweep, data_folder, tmp_path):
     """Of a slow folding, which Yosys soon has synthesised. A build wants the whole test set."""
     slow = ("seeds = [1, 2]", "seeds = [1]\ntarget_fps = [10_000]")

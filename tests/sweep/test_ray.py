@@ -110,6 +110,7 @@ def test_a_killed_worker(sweep_file, data, tmp_path, undisturbed):
     assert table(out) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_killed_driver(sweep_file, data, tmp_path, undisturbed):
     out = tmp_path / "out"
     process = start(sweep_file, out, data)
