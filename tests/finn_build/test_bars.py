@@ -78,6 +78,7 @@ def test_cycles_per_frame(layers, weight_bits, tool, most):
     assert budget.lut <= 0.8 * BOARD.chip.lut and budget.bram36 <= 0.9 * BOARD.chip.bram36
 
 
+@pytest.mark.slow
 def test_a_single_image_takes_a_tenth_of_a_millisecond_at_100_mhz():
     shape = network(PRUNED, 2)
     assert latency(shape, Search(shape, BOARD.budget["vivado"]).quickest()) <= 10_000

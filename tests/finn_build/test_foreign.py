@@ -126,7 +126,7 @@ def check_stages(made: Network, images: np.ndarray, results) -> None:
 
 @pytest.mark.parametrize(
     ("weight_bits", "act_bits", "pad"),
-    [(1, 1, 0), (1, 2, 0), (2, 2, 1), (4, 4, 1), (8, 8, 0)],
+    every(2, [(1, 1, 0), (1, 2, 0), (2, 2, 1), (4, 4, 1), (8, 8, 0)]),
     ids=["bipolar", "binary weights", "signed, padded", "w4a4", "w8a8"],
 )
 def test_a_small_cnv_runs_in_hardware(weight_bits, act_bits, pad, tmp_path):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from models import alone, simulate
+from tiers import every
 
 from finn_build.errors import FoldingError, ModelError
 from finn_build.folding.calibration import random_unit
@@ -153,7 +154,7 @@ RUNS = {
 }
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", every(2, RUNS))
 def test_groups_run_as_scheduled(name, tmp_path):
     channels, rows, groups, stride, pe, simd, memory = RUNS[name]
     made = network(channels, rows, groups, stride)

@@ -122,6 +122,7 @@ def test_small(simulate: Simulate, small: Chip, stall: bool) -> None:
     run(simulate, small, stall=stall, seed=1 + stall, cycles=64, benches=benches)
 
 
+@pytest.mark.slow
 def test_frames_that_are_no_words(
     simulate: Simulate, images: NDArray[np.uint8], tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from tiers import every
 
 from finn_build.rtl import rom
 from finn_build.rtl.design import STYLES
@@ -69,7 +70,7 @@ def test_a_single_word_is_no_logic(synthesise: Synthesise, width: int) -> None:
     assert not re.search(r"\b(LUT\d|FD\w+|RAM\w+) ", netlist)
 
 
-@pytest.mark.parametrize(("width", "depth", "memory", "out_reg"), CASES)
+@pytest.mark.parametrize(("width", "depth", "memory", "out_reg"), every(2, CASES))
 def test_rom(simulate: Simulate, width: int, depth: int, memory: str, out_reg: int) -> None:
     words = words_of(width, depth)
     files = files_of(words, width, memory, out_reg)

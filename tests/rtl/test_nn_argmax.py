@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tiers import every
 
 from finn_build.network.layers import Argmax
 from finn_build.rtl import rom
@@ -86,7 +87,7 @@ def run(simulate: Simulate, name: str, *, netlist: bool = False) -> None:
     )
 
 
-@pytest.mark.parametrize("name", SCORED)
+@pytest.mark.parametrize("name", every(2, SCORED))
 def test_scores(simulate: Simulate, name: str) -> None:
     run(simulate, name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tiers import every
 
 if TYPE_CHECKING:
     from conftest import Simulate
@@ -39,7 +40,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", every(2, CASES))
 def test_maxpool(simulate: Simulate, name: str) -> None:
     simulate("nn_maxpool", {**DEFAULTS, **CASES[name]}, "bench_nn_maxpool", seed=len(name))
 

@@ -97,6 +97,7 @@ def undisturbed(reference, sweep_file, data, tmp_path):
     return reference["table"]
 
 
+@pytest.mark.slow
 def test_a_killed_worker(sweep_file, data, tmp_path, undisturbed):
     out = tmp_path / "out"
     process = start(sweep_file, out, data)
