@@ -21,6 +21,7 @@ from quant.checkpoint import Checkpoint, Status
 from quant.config import Training
 from quant.errors import ConfigError, TrainingError
 from quant.images import Images, accuracy
+from quant.memory import keep_freed
 from quant.progress import Meter, Report
 from quant.step import Forward, Trainer, network_input
 from quant.views import Views
@@ -143,6 +144,8 @@ class Phase:
         status = self.checkpoint.load()
         if status.epoch < epochs:
             trial = train.pixels[: self.config.batch]
+            if trial.device.type == "cpu":
+                keep_freed()
             forward = self.trainer.forward(trial, self.compiled, self.console)
             folder = self.checkpoint.path.parent / "tensorboard" / self.name
             with Report(

@@ -12,6 +12,7 @@ from typing import get_type_hints
 
 import pytest
 import typer
+from tiers import every
 from typer.main import get_command
 
 from headrace import cli, program
@@ -193,11 +194,14 @@ def test_ctrl_c_in_a_tool_is_130(tmp_path):
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [
-        (["headrace", "series"], "goes on, a training after its last finished epoch\n"),
-        (["headrace", "sweep"], "interrupted; the same command goes on from here\n"),
-        (["sweep", "run"], "interrupted; the same command goes on from here\n"),
-    ],
+    every(
+        3,
+        [
+            (["headrace", "series"], "goes on, a training after its last finished epoch\n"),
+            (["headrace", "sweep"], "interrupted; the same command goes on from here\n"),
+            (["sweep", "run"], "interrupted; the same command goes on from here\n"),
+        ],
+    ),
 )
 def test_ctrl_c_is_130(tmp_path, words, message):
     pipe = tmp_path / "pipe"  # the program waits for its contents

@@ -56,6 +56,7 @@ def test_training_and_golden_model_agree_on_every_activation(built):
     assert all(rung["mismatches"] == rung["explained"] for rung in ladder)
 
 
+@pytest.mark.slow
 def test_the_accelerator_is_exact_and_as_fast_as_its_slowest_layer(built):
     # As a user runs it: without the launcher that spares the tests Verilator's runtime.
     plain = {key: value for key, value in os.environ.items() if key != "OBJCACHE"}

@@ -133,6 +133,7 @@ class Mine:
     model, shape, classes = "mine", (3, 4, 3), NAMES
 
 
+@pytest.mark.slow
 def test_digits_are_read_on_the_board(simulated, tmp_path, capsys):
     """Arrays of 8 x 8 pixels; every label and logit is the golden model's."""
     data = own_data.digits(tmp_path / "digits.npz")

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 from samples import images_of, load
+from tiers import every
 
 from finn_build import boards, frontend
 from finn_build.backends import verilator
@@ -46,7 +47,7 @@ DEPTHS = {
 SEEDS = 50
 
 
-@pytest.fixture(scope="module", params=DEPTHS)
+@pytest.fixture(scope="module", params=every(2, DEPTHS))
 def built(request, tmp_path_factory):
     """A network's name, itself, its folding and its simulated accelerator."""
     folder = tmp_path_factory.mktemp(request.param)

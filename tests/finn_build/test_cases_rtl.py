@@ -52,7 +52,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("name", every(2, KINDS))
+@pytest.mark.parametrize("name", every(3, KINDS))
 def test_the_accelerator_gives_what_the_golden_model_gives(name, tmp_path):
     assert name in cases.CASES
     _, reading = load(name, tmp_path)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tiers import every
 
 from finn_build.backends import verilator
 from finn_build.folding.fold import Fold
@@ -117,19 +118,22 @@ def test_a_frame_that_is_no_multiple_of_eight_bytes_gets_a_narrower_beat(network
 
 @pytest.mark.parametrize(
     ("conv0", "dense0", "weight_bits"),
-    [
-        (FOLDS["conv0"], FOLDS["dense0"], 2),
-        (Fold(pe=4, simd=18, memory="logic"), Fold(pe=6, simd=16, memory="logic"), 2),
-        (Fold(pe=1, simd=1, memory="block"), Fold(pe=1, simd=1, memory="logic"), 2),
-        (constant(1), FOLDS["dense0"], 2),
-        (constant(3), FOLDS["dense0"], 4),
-        (constant(8), FOLDS["dense0"], 4),
-        (
-            replace(constant(8), pixels=2, lines="block"),
-            Fold(pe=6, simd=16, memory="logic"),
-            2,
-        ),
-    ],
+    every(
+        2,
+        [
+            (FOLDS["conv0"], FOLDS["dense0"], 2),
+            (Fold(pe=4, simd=18, memory="logic"), Fold(pe=6, simd=16, memory="logic"), 2),
+            (Fold(pe=1, simd=1, memory="block"), Fold(pe=1, simd=1, memory="logic"), 2),
+            (constant(1), FOLDS["dense0"], 2),
+            (constant(3), FOLDS["dense0"], 4),
+            (constant(8), FOLDS["dense0"], 4),
+            (
+                replace(constant(8), pixels=2, lines="block"),
+                Fold(pe=6, simd=16, memory="logic"),
+                2,
+            ),
+        ],
+    ),
     ids=["folded", "parallel", "one by one", "slices of 1", "slices of 3", "slices of 8", "pixels"],
 )
 def test_the_accelerator_computes_what_the_golden_model_does(

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from models import hand_made
+from tiers import every
 
 import finn_build
 from finn_build.backends import yosys
@@ -222,7 +223,7 @@ def programs(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(("tool", "luts"), [("vivado", 31412), ("finn", 21000)])
+@pytest.mark.parametrize(("tool", "luts"), every(2, [("vivado", 31412), ("finn", 21000)]))
 def test_a_vendors_tool_fills_the_same_report(built, programs, tool, luts):
     more = ("--images", "12", "--target-fps", "200000")
     done = build(built[0].parents[2], "tiny.onnx", *more, tool=tool, programs=programs)

@@ -162,7 +162,8 @@ def test_a_quantiser_that_does_nothing_costs_nothing(tmp_path):
     assert "nn_lookup #(" not in (tmp_path / "rtl" / "top.sv").read_text()
 
 
-@pytest.mark.parametrize("bits", every(2, [2, 1]))
+@pytest.mark.slow
+@pytest.mark.parametrize("bits", [1, 2])
 def test_brevitas_own_cnv_is_exact(bits, tmp_path):
     images = zoo_images().images[::25]
     cnv = CNV(10, bits, bits, 8, 3)

@@ -98,6 +98,7 @@ def test_fusesoc_lints_the_block(block, tmp_path):
     assert "Warning" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_design_with_the_block_gives_what_the_golden_model_gives(block, tmp_path):
     network, files = block
     images = np.random.default_rng(0).integers(

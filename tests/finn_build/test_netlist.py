@@ -8,7 +8,6 @@ from dataclasses import replace
 import models
 import numpy as np
 import pytest
-from tiers import always
 
 from finn_build.backends import cells, verilator, yosys
 from finn_build.cli import DEFAULT_MODEL
@@ -77,7 +76,8 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", always(["block"], CASES))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
 def test_the_netlist_gives_what_the_golden_model_gives(name, tmp_path):
     network, folder = one_word(), tmp_path / "made"
     synthesised(folder, network, CASES[name])

@@ -132,6 +132,7 @@ def test_every_rule_of_a_slice_is_kept_and_wires_are_shorter(tmp_path):
     assert wirelength(cells, bels) < wirelength(cells, before) / 2.5
 
 
+@pytest.mark.slow
 def test_the_seed_decides(tmp_path):
     cells = design(luts=20)
     first, second = (place(tmp_path, cells, seed=seed) for seed in (1, 2))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from models import ladder, simulate
+from tiers import every
 
 from finn_build import frontend
 from finn_build.network import golden
@@ -86,7 +87,7 @@ def weighted(network: quant_config.Network) -> list[str]:
     return [*(name for name in names if not name.startswith("pool")), "last"]
 
 
-@pytest.mark.parametrize(("network", "quantisation"), CASES.values(), ids=CASES.keys())
+@pytest.mark.parametrize(("network", "quantisation"), every(2, CASES.values()), ids=CASES.keys())
 def test_stages_agree(network, quantisation, tmp_path):
     images = cut(3, network)
     model = trained(network, quantisation)
@@ -122,7 +123,7 @@ def test_stages_agree(network, quantisation, tmp_path):
 @pytest.mark.parametrize(
     "quantisation",
     [
-        pytest.param(ONE_BIT, id="one and two bits"),
+        pytest.param(ONE_BIT, id="one and two bits", marks=pytest.mark.slow),
         pytest.param(preset("w1a1"), id="w1a1"),
         pytest.param(preset("w1a2"), id="w1a2"),
     ],

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiers import always
 
 from quant.data import Labelled
 from quant.errors import CheckpointError, ConfigError
@@ -44,7 +43,8 @@ def test_accuracy_on_the_zoo_images_is_near_the_record(name: str) -> None:
     assert abs(found - share) < 3 * spread
 
 
-@pytest.mark.parametrize("name", always(["arch2_slim_w2a2"], zoo_names()))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", zoo_names())
 def test_accuracy_on_the_test_set_is_the_record(name: str, test_set: Labelled) -> None:
     trained = load_trained(name)
     found = accuracy(trained.model, Images.of(test_set, CPU))

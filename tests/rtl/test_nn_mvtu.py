@@ -44,7 +44,7 @@ def memory(name: str, words: np.ndarray, bits: int, style: str, *, banked: bool)
     return rom.images(name, rom.parts(packed, words.shape[1] * bits, style, banked=banked))
 
 
-@pytest.mark.parametrize("name", every(2, CASES))
+@pytest.mark.parametrize("name", every(3, CASES))
 def test_mvtu(simulate: Simulate, name: str) -> None:
     run(simulate, name)
 
@@ -63,7 +63,7 @@ SLICES: dict[str, tuple[tuple[int, ...], int, bool, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", every(2, SLICES))
+@pytest.mark.parametrize("name", every(3, SLICES))
 def test_mvtu_in_slices(simulate: Simulate, name: str) -> None:
     run(simulate, name, dsp=True)
 

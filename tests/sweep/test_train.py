@@ -159,6 +159,7 @@ def test_too_few_images(write, place):
     assert "100 train images, the sweep wants 620 with those held out" in failed[job.id]
 
 
+@pytest.mark.slow
 def test_several_processes_train_one_network(write, place):
     sweep = load(write())
     job = Plan(sweep).ancestor(trial_of(sweep, iterations=0))
