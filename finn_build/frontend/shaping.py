@@ -271,6 +271,8 @@ def _padding(
         raise refuse(node, f"auto_pad {auto!r} is not known")
     if not auto.startswith("SAME"):
         return pads
+    if any(dilation > 1 for _, _, dilation in windows):
+        raise refuse(node, f"auto_pad {auto} with dilations; write its paddings as pads")
     totals = [
         max(0, (ceil(side / stride) - 1) * stride + (kernel - 1) * dilation + 1 - side)
         for side, (kernel, stride, dilation) in zip(sides, windows, strict=True)

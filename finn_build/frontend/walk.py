@@ -18,7 +18,7 @@ from finn_build.frontend.layout import Layout, of_axes
 from finn_build.frontend.scope import Scope
 from finn_build.frontend.shapes import with_shapes
 from finn_build.frontend.stream import Codes, Constant, Stream
-from finn_build.frontend.tidy import AXES
+from finn_build.frontend.tidy import AXES, LEFT_OUT
 from finn_build.network.graph import Network
 
 _PIXEL_BITS = 8
@@ -117,13 +117,13 @@ def _check_values(network: Network, node: NodeProto) -> None:
 
 def _check_axes(graph: ModelProto, logits: Layout) -> None:
     """Refuse labels that are taken over a dimension that does not hold all classes."""
-    said = "".join(p.value for p in graph.metadata_props if p.key == AXES)
+    notes = {p.key: p.value for p in graph.metadata_props}
     shape = (1, *logits.shape)
-    for axis in (int(each) for each in said.split(",") if each):
+    for axis in (int(each) for each in notes.get(AXES, "").split(",") if each):
         if not -len(shape) <= axis < len(shape) or shape[axis] != prod(shape):
             raise ModelError(
-                f"the label or probability at the end is taken over dimension {axis} of {shape}, "
-                "which does not hold all classes"
+                f"{notes.get(LEFT_OUT, 'the end')}: labels or probabilities over dimension {axis} "
+                f"of {shape}, which does not hold all classes; flatten what they read"
             )
 
 

@@ -195,6 +195,13 @@ def softmax_old() -> ModelProto:
 
 
 @CASES.add
+def softmax_of_rows() -> ModelProto:
+    """Probabilities of rows instead of classes."""
+    g = Graph(3, 12, 12)
+    return g.model(g.op("Softmax", g.conv(g.first(6), 10, 4), axis=2))
+
+
+@CASES.add
 def clip_nodes() -> ModelProto:
     """Limits of a Clip as nodes, the upper one infinite."""
     g = Graph(3, 8, 8)

@@ -88,6 +88,13 @@ def auto_pad() -> ModelProto:
 
 
 @CASES.add
+def auto_pad_dilated() -> ModelProto:
+    made = auto_pad()
+    find(made, "Conv").attribute.append(helper.make_attribute("dilations", [2, 2]))
+    return made
+
+
+@CASES.add
 def pad_node() -> ModelProto:
     g = Graph(3, 12, 12)
     sides = g.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64)

@@ -24,6 +24,7 @@ CASES = (
 PIXEL_MAX = {"brev_TFC_1W1A": 1.0, "brev_pow2": 1.0, "qcdq": 1.0}
 REFUSED = broken.REFUSED | {
     "act_perchan": r"Conv.*scales of its input differ from channel to channel.*use one scale",
+    "auto_pad_dilated": r"Conv.*auto_pad SAME_UPPER with dilations; write its paddings as pads",
     "avg_heavy": r"MatMul.*weights of 11 bits on activations of 15; use at most 9",
     "avg_pad_less": r"AveragePool.*count_include_pad is 0.*set it to 1",
     "avg_wide": r"MatMul.*reads a mean .*more than 16 bits; quantise the mean",
@@ -44,6 +45,7 @@ REFUSED = broken.REFUSED | {
     "skip_of_uneven_scale": r"Add.*codes of 8 bits to a product.*use at most 5 bits",
     "pad_max_signed": r"MaxPool.*numbers below zero in it; pad within the pool",
     "slice_back": r"Slice.*takes range\(7, -1, -1\) of dimension 2",
+    "softmax_of_rows": r"Softmax.*over dimension 2 of .*does not hold all classes",
     "trunc_far": r"Trunc.*drops \[\d+\] bits; use one number of at most 24",
     "trunc_parts": r"Trunc.*its output bit width \[3.5\] is not one whole number",
     "trunc_weights": r"Trunc.*truncates constants; use Quant",

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import ModelProto
 from qonnx.core.modelwrapper import ModelWrapper
 
 from finn_build import frontend
@@ -36,7 +37,7 @@ def run(build: Build, out: Path) -> str:
     exact = golden.run(network, images)
     results: dict[str, Outputs] = {}
     if "logits" in vectors:
-        results["qat"] = settle(network, _trained(reading, vectors), exact)
+        results["qat"] = settle(network, _trained(graph, reading, vectors), exact)
     build.tick(1, 4)
     qonnx = frontend.with_shapes(graph)
     results["qonnx"] = settle(network, execute.run(qonnx, reading, images), exact)
@@ -86,10 +87,14 @@ def _of_finn(
         return f"FINN's {stage} graph does not run ({str(error).splitlines()[0][:100]!r})"
 
 
-def _trained(reading: Reading, vectors: dict[str, NDArray[Any]]) -> Outputs:
-    """Brevitas' activations, channels first in the file, channels last here."""
+def _trained(graph: ModelProto, reading: Reading, vectors: dict[str, NDArray[Any]]) -> Outputs:
+    """Brevitas' activations, channels first in the file, channels last here.
+
+    They are those of quantisers; a mean, which needs none, has a tap as well.
+    """
+    quantised = {node.output[0] for node in graph.graph.node if node.op_type == "Quant"}
     acts = {}
-    for i, tap in enumerate(reading.taps):
+    for i, tap in enumerate(tap for tap in reading.taps if tap.tensor in quantised):
         values = vectors[f"act{i}"]
         acts[tap.layer] = values.transpose(0, 2, 3, 1) if values.ndim == 4 else values
     logits = vectors["logits"]
