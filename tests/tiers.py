@@ -15,7 +15,8 @@ def every(n: int, cases: Iterable[Any]) -> list[Any]:
     """
     return [
         pytest.param(
-            *(case if isinstance(case, tuple) else (case,)), marks=[pytest.mark.slow] * late
+            *(case if isinstance(case, tuple) else (case,)),
+            marks=[pytest.mark.slow] * (i % n > 0),
         )
-        for late, case in ((i % n > 0, case) for i, case in enumerate(cases))
+        for i, case in enumerate(cases)
     ]

@@ -72,10 +72,8 @@ def test_the_accelerator_is_exact_and_as_fast_as_its_slowest_layer(built):
 
 @pytest.mark.slow
 def test_golden_labels_are_qonnx_labels_on_the_whole_test_set(built, data_folder, tmp_path):
-    out = tmp_path / "test.npz"
-    headrace(tmp_path, "data", "--data", data_folder, "--out", out)
-    with np.load(out, allow_pickle=False) as stored:
-        images, labels = stored["images"], stored["labels"]
+    everything = baselines.whole_test_set(data_folder, tmp_path / "log")
+    images, labels = everything.images, everything.labels
     assert images.shape == (10_000, 32, 32, 3)
     graph = frontend.load(built[0] / "export" / "model.onnx")
     reading = frontend.read(graph, "default")
